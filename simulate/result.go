@@ -1,0 +1,242 @@
+package simulate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Result is what a simulation found. Every mean carries its Monte Carlo
+// standard error (mcse): how far it may be from what endlessly many patients
+// and draws of this same model would give. It says nothing of how right the
+// model is.
+type Result struct {
+	Scenario    Source       `json:"scenario"`
+	Evidence    Source       `json:"evidence"`
+	Seed        uint64       `json:"seed"`
+	Draws       int          `json:"draws"`
+	Patients    int          `json:"patients_per_draw"`
+	Points      int          `json:"points"` // points in time of every trajectory
+	Conventions []Convention `json:"conventions"`
+	Reference   string       `json:"reference"` // strategy that differences are taken against
+	Strategies  []Strategy   `json:"strategies"`
+	Differences []Strategy   `json:"differences"` // strategy minus reference, paired by patient
+	ByDraw      ByDraw       `json:"by_draw"`
+	Warnings    []Warning    `json:"warnings"`
+}
+
+// Source names an input and its SHA-256, so a result can be traced to it.
+type Source struct {
+	Name   string `json:"name"`
+	Digest string `json:"sha256"`
+}
+
+// Convention is one setting that could have been otherwise and would change the
+// numbers.
+type Convention struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Warning is something the reader of a result must know, and what cures it.
+type Warning struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Strategy is the estimates and trajectories of one strategy.
+type Strategy struct {
+	Name         string       `json:"name"`
+	Estimates    []Estimate   `json:"estimates"`
+	Trajectories []Trajectory `json:"trajectories,omitempty"`
+}
+
+// Estimate is the mean of one outcome.
+//
+// With D draws of n patients, S² the variance of the draw means and W the mean
+// of the variances within draws,
+//
+//	MCSE        = √(S²/D), or √(W/n) with a single draw
+//	ParameterSD = √max(0, S² − W/n)      (analysis of variance)
+//
+// Under Latin hypercube sampling MCSE is an upper estimate.
+type Estimate struct {
+	Outcome string `json:"outcome"`
+	Unit    string `json:"unit"`
+	N       int    `json:"n"` // patients in the mean, all draws together
+	Mean    Num    `json:"mean"`
+	// SD is the spread of patients within a draw (first-order), √W.
+	SD   Num `json:"sd"`
+	MCSE Num `json:"mcse"`
+	// ParameterSD is the spread that comes from uncertain parameters
+	// (second-order), the noise of a finite number of patients removed. Null with
+	// a single draw.
+	ParameterSD Num `json:"parameter_sd"`
+	// Lower and Upper are the 2.5th and 97.5th percentiles over the draws of the
+	// draw mean, drawn towards the overall mean by ParameterSD/S so that the noise
+	// of patients does not widen them. Null under 20 draws.
+	Lower Num `json:"lower"`
+	Upper Num `json:"upper"`
+	// NoiseShare is the part of S² that is patient noise, W/n / S², at most 1.
+	NoiseShare Num `json:"noise_share"`
+	// Dominant says which source the MCSE comes from mostly: "patients" (more
+	// patients a draw cure it) or "parameters" (more draws do).
+	Dominant string `json:"dominant"`
+}
+
+// Trajectory is the mean of one series at the points 0..points−1.
+type Trajectory struct {
+	Series string `json:"series"`
+	Unit   string `json:"unit"`
+	Mean   []Num  `json:"mean"`
+	MCSE   []Num  `json:"mcse"`
+}
+
+// ByDraw is the mean cost and effect of each strategy in each draw: the input of
+// cost-effectiveness analysis.
+type ByDraw struct {
+	Cost    string  `json:"cost_outcome"`
+	Effect  string  `json:"effect_outcome"`
+	Costs   [][]Num `json:"costs"`   // strategy x draw
+	Effects [][]Num `json:"effects"` // strategy x draw
+	// Noise is the covariance of these means that comes from a finite number of
+	// patients, averaged over the draws, in the order costs of the strategies, then
+	// effects. Null with one patient a draw.
+	Noise [][]Num `json:"noise_covariance"`
+}
+
+func (r *reduction) result() Result {
+	out := Result{
+		Seed: r.size.Seed, Draws: r.size.Draws, Patients: r.size.Patients, Points: r.spec.Points,
+		Reference: r.spec.Strategies[0], ByDraw: r.byDraw(), Conventions: []Convention{}, Warnings: []Warning{}, Differences: []Strategy{},
+	}
+	for s, name := range r.spec.Strategies {
+		out.Strategies = append(out.Strategies, Strategy{name, r.estimates(r.levels, s), r.trajectories(s)})
+		if s > 0 {
+			out.Differences = append(out.Differences, Strategy{Name: name, Estimates: r.estimates(r.diffs, s)})
+		}
+	}
+	out.Warnings = append(out.Warnings, r.warnings()...)
+	return out
+}
+
+func (r *reduction) estimates(stats []drawStat, strategy int) []Estimate {
+	k := len(r.spec.Outcomes)
+	out := make([]Estimate, k)
+	for o, outcome := range r.spec.Outcomes {
+		out[o] = stats[strategy*k+o].estimate()
+		out[o].Outcome, out[o].Unit = outcome.Name, outcome.Unit
+	}
+	return out
+}
+
+func (s *drawStat) estimate() Estimate {
+	nan := Num(math.NaN())
+	e := Estimate{N: int(s.n), Mean: nan, SD: nan, MCSE: nan, ParameterSD: nan, Lower: nan, Upper: nan, NoiseShare: nan}
+	draws := s.draws
+	if draws.n == 0 {
+		return e
+	}
+	e.Mean = Num(draws.mean)
+	if s.within.n > 0 {
+		e.SD = Num(math.Sqrt(s.within.mean))
+	}
+	if draws.n == 1 {
+		e.Dominant = "patients"
+		if s.noise.n > 0 {
+			e.MCSE = Num(math.Sqrt(s.noise.mean))
+		}
+		return e
+	}
+	total := draws.variance()
+	e.MCSE = Num(math.Sqrt(total / draws.n))
+	if s.noise.n == 0 {
+		return e
+	}
+	between := math.Max(0, total-s.noise.mean)
+	e.ParameterSD = Num(math.Sqrt(between))
+	e.Dominant = "parameters"
+	if s.noise.mean > between {
+		e.Dominant = "patients"
+	}
+	if total == 0 {
+		e.Dominant = "" // no variation at all: the outcome is constant
+		e.Lower, e.Upper = e.Mean, e.Mean
+		return e
+	}
+	e.NoiseShare = Num(math.Min(1, s.noise.mean/total))
+	if draws.n >= minDrawsForPercentiles {
+		shrink := math.Sqrt(between / total)
+		e.Lower = Num(draws.mean + float64(shrink*(percentile(s.means, 0.025)-draws.mean)))
+		e.Upper = Num(draws.mean + float64(shrink*(percentile(s.means, 0.975)-draws.mean)))
+	}
+	return e
+}
+
+const minDrawsForPercentiles = 20
+
+// percentile is the quantile of type 7 of the values that are not NaN.
+func percentile(x []float64, p float64) float64 {
+	s := make([]float64, 0, len(x))
+	for _, v := range x {
+		if v == v {
+			s = append(s, v)
+		}
+	}
+	slices.Sort(s)
+	h := p * float64(len(s)-1)
+	i := int(h)
+	if i+1 >= len(s) {
+		return s[len(s)-1]
+	}
+	return s[i] + float64((h-float64(i))*(s[i+1]-s[i]))
+}
+
+func (r *reduction) trajectories(strategy int) []Trajectory {
+	var out []Trajectory
+	for k, series := range r.spec.Series {
+		t := Trajectory{Series: series.Name, Unit: series.Unit, Mean: make([]Num, r.spec.Points), MCSE: make([]Num, r.spec.Points)}
+		for p := range t.Mean {
+			s := r.series[(strategy*len(r.spec.Series)+k)*r.spec.Points+p]
+			t.Mean[p], t.MCSE[p] = Num(s.means.meanOrNaN()), Num(math.NaN())
+			switch {
+			case s.means.n > 1:
+				t.MCSE[p] = Num(math.Sqrt(s.means.variance() / s.means.n))
+			case s.noise.n > 0:
+				t.MCSE[p] = Num(math.Sqrt(s.noise.mean))
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+func (r *reduction) byDraw() ByDraw {
+	n := len(r.spec.Strategies)
+	b := ByDraw{Cost: r.spec.Cost, Effect: r.spec.Effect, Costs: make([][]Num, n), Effects: make([][]Num, n), Noise: make([][]Num, 2*n)}
+	for s := range n {
+		for _, d := range r.joint {
+			b.Costs[s] = append(b.Costs[s], Num(d[s]))
+			b.Effects[s] = append(b.Effects[s], Num(d[n+s]))
+		}
+	}
+	for i := range b.Noise {
+		for j := range 2 * n {
+			b.Noise[i] = append(b.Noise[i], Num(r.noise[i*2*n+j]/float64(len(r.joint))))
+		}
+	}
+	return b
+}
+
+func (r *reduction) warnings() []Warning {
+	var w []Warning
+	if r.size.Draws == 1 {
+		w = append(w, Warning{"single-draw", "the parameters were not varied, so nothing here shows how uncertain they make the result; ask for 100 or more draws"})
+	} else if r.size.Draws < minDrawsForPercentiles {
+		w = append(w, Warning{"few-draws", fmt.Sprintf("percentiles over the draws need at least %d draws; there are %d", minDrawsForPercentiles, r.size.Draws)})
+	}
+	if r.size.Patients == 1 {
+		w = append(w, Warning{"one-patient", "with one patient a draw, patients and parameters cannot be told apart; ask for more patients"})
+	}
+	return w
+}
