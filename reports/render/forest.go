@@ -1,0 +1,276 @@
+package render
+
+import (
+	"math"
+
+	"recoup/reports"
+)
+
+// forestDrawing draws estimates in rows, with columns as wide as their texts.
+type forestDrawing struct {
+	reports.Forest
+	xs span
+}
+
+const forestRow = 23
+
+func newForest(p reports.Forest) drawing {
+	d := &forestDrawing{Forest: p, xs: emptySpan()}
+	drawn := false
+	for _, r := range p.Rows {
+		if usable(r, p.Log) {
+			drawn = true
+			d.xs.add(r.Estimate.Value, r.Estimate.Low, r.Estimate.High)
+		}
+	}
+	if !drawn {
+		return nil
+	}
+	d.xs.add(p.Reference)
+	return d
+}
+
+// usable tells whether a row has an estimate that can be drawn.
+func usable(r reports.ForestRow, log bool) bool {
+	c := r.Estimate
+	return !r.Heading && c.Hidden == reports.Shown && c.Format.Kind != reports.Blank &&
+		!math.IsNaN(c.Value) && !math.IsInf(c.Value, 0) && (!log || c.Value > 0)
+}
+
+func (d *forestDrawing) key() []keyItem { return nil }
+
+func (d *forestDrawing) remark() string {
+	var pooled, benchmark bool
+	for _, r := range d.Rows {
+		pooled = pooled || r.Role == reports.Pooled
+		benchmark = benchmark || r.Role == reports.Benchmark
+	}
+	switch {
+	case pooled && benchmark:
+		return "Filled diamond: all together. Open diamond: published benchmark."
+	case pooled:
+		return "Diamond: all together."
+	case benchmark:
+		return "Open diamond: published benchmark."
+	}
+	return ""
+}
+
+func (d *forestDrawing) height(float64) float64 {
+	h := 34 + forestRow*float64(len(d.Rows)) + xAxisHeight(d.X.Label)
+	if d.Favors[0]+d.Favors[1] != "" {
+		h += 18
+	}
+	return h
+}
+
+// columns measures the table: the right edge of the label column, of each data
+// column, and the left edge of the result column.
+func (d *forestDrawing) columns(area rect) (label float64, cols []float64, result float64) {
+	labels := []string{d.LabelHead}
+	results := []string{d.Result}
+	cells := make([][]string, len(d.Columns))
+	for i, head := range d.Columns {
+		cells[i] = []string{head}
+	}
+	for _, r := range d.Rows {
+		labels = append(labels, "     "+r.Label)
+		results = append(results, Cell(r.Estimate))
+		for i := range min(len(r.Columns), len(d.Columns)) {
+			cells[i] = append(cells[i], Cell(r.Columns[i]))
+		}
+	}
+	label = area.left + 8 + math.Min(strongStyle.widest(labels)+4, area.width()*0.32)
+	x := label
+	for i := range d.Columns {
+		x += 16 + math.Min(strongStyle.widest(cells[i]), area.width()*0.2)
+		cols = append(cols, x)
+	}
+	return label, cols, area.right - 8 - strongStyle.widest(results)
+}
+
+func (d *forestDrawing) draw(s *sketch, area rect) {
+	label, cols, result := d.columns(area)
+	plotLeft := label
+	if len(cols) > 0 {
+		plotLeft = cols[len(cols)-1]
+	}
+	plot := rect{plotLeft + 24, area.top + 30, math.Max(result-22, plotLeft+100), area.top + 30 + forestRow*float64(len(d.Rows))}
+	xs, ticks := d.axis()
+	sc := s.scale(plot, xs.min, xs.max, 0, 1, d.Log)
+
+	d.heads(s, area, cols, label)
+	for i := range d.Rows {
+		top := plot.top + forestRow*float64(i)
+		if i%2 == 0 {
+			s.box(bandColor, rect{area.left, top, area.right, top + forestRow})
+		}
+	}
+	s.stroke(pen{slate, 1.2, nil}, xy{sc.x(d.Reference), plot.top - 4}, xy{sc.x(d.Reference), plot.bottom + 4})
+	for i, r := range d.Rows {
+		if r.Role == reports.Pooled && usable(r, d.Log) {
+			x := sc.x(r.Estimate.Value)
+			s.stroke(pen{blue, 1.1, dashed}, xy{x, plot.top - 4}, xy{x, plot.bottom + 4})
+		}
+		d.row(s, sc, area, i, label, cols)
+	}
+	s.xAxis(sc, ticks, d.X.Label)
+	d.favors(s, sc, area)
+}
+
+// axis takes the range given, or one that no single wide interval stretches:
+// the bounds of the estimates and twice their interquartile-free spread.
+func (d *forestDrawing) axis() (span, []tick) {
+	if len(d.X.Range) == 2 || !d.Log {
+		xs, ts := layAxis(d.X, d.xs, 6, true)
+		if d.Log {
+			ts = logTicks(xs, d.X.Format)
+		}
+		return xs, ts
+	}
+	xs := emptySpan()
+	for _, r := range d.Rows {
+		if usable(r, true) {
+			xs.add(r.Estimate.Value)
+		}
+	}
+	xs.add(d.Reference)
+	// An interval may reach three times beyond the outermost estimate; past
+	// that it ends in an arrow.
+	low, high := xs.min/3, xs.max*3
+	for _, r := range d.Rows {
+		if usable(r, true) {
+			xs.add(math.Max(r.Estimate.Low, low), math.Min(r.Estimate.High, high))
+		}
+	}
+	xs.min, xs.max = xs.min/1.08, xs.max*1.08
+	if xs.max/xs.min < 1.5 {
+		xs.min, xs.max = xs.min/1.25, xs.max*1.25
+	}
+	if d.X.Ticks != nil {
+		_, ts := layAxis(d.X, xs, 6, false)
+		return xs, ts
+	}
+	return xs, logTicks(xs, d.X.Format)
+}
+
+func (d *forestDrawing) heads(s *sketch, area rect, cols []float64, label float64) {
+	y := area.top + 16
+	s.text(area.left+8, y, headStyle, start, headStyle.fit(d.LabelHead, label-area.left-8))
+	left := label
+	for i, head := range d.Columns {
+		s.text(cols[i], y, headStyle, end, headStyle.fit(head, cols[i]-left-6))
+		left = cols[i]
+	}
+	s.text(area.right-8, y, headStyle, end, d.Result)
+	s.stroke(pen{axisColor, 1, nil}, xy{area.left, area.top + 25}, xy{area.right, area.top + 25})
+}
+
+func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, label float64, cols []float64) {
+	r := d.Rows[i]
+	mid := sc.area.top + forestRow*(float64(i)+0.5)
+	t, indent := bodyStyle, 8.0
+	if r.Heading || r.Role == reports.Pooled {
+		t = strongStyle
+	} else if d.grouped(i) {
+		indent = 24
+	}
+	s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), label-area.left-indent))
+	if r.Heading {
+		return
+	}
+	left := label
+	for j := range min(len(r.Columns), len(cols)) {
+		s.text(cols[j], mid+4.3, t, end, t.fit(Cell(r.Columns[j]), cols[j]-left-4))
+		left = cols[j]
+	}
+	s.text(area.right-8, mid+4.3, t, end, Cell(r.Estimate))
+	if usable(r, d.Log) {
+		d.estimate(s, sc, r, mid)
+	}
+}
+
+func (d *forestDrawing) grouped(i int) bool {
+	for ; i >= 0; i-- {
+		if d.Rows[i].Heading {
+			return true
+		}
+	}
+	return false
+}
+
+// estimate draws the interval and the mark; an interval that runs past the axis
+// ends in an arrow, and an estimate outside it is drawn as an arrow alone.
+func (d *forestDrawing) estimate(s *sketch, sc scales, r reports.ForestRow, y float64) {
+	left, right := sc.area.left, sc.area.right
+	place := func(v float64) float64 {
+		if d.Log && v <= 0 {
+			return left - 1
+		}
+		if math.IsNaN(v) {
+			return math.NaN()
+		}
+		return sc.x(math.Max(math.Min(v, 1e300), -1e300))
+	}
+	x, lo, hi := sc.x(r.Estimate.Value), place(r.Estimate.Low), place(r.Estimate.High)
+	hasInterval := !math.IsNaN(lo) && !math.IsNaN(hi)
+	if hasInterval && r.Role != reports.Single {
+		c := navy
+		l, h := clamp(lo, left, right), clamp(hi, left, right)
+		if h-l < 8 {
+			l, h = x-5, x+5
+		}
+		s.diamond(c, l, clamp(x, left, right), h, y, 8)
+		if r.Role == reports.Benchmark {
+			s.diamond(white, l+4, clamp(x, left, right), h-4, y, 8-16/math.Max(h-l, 10)*2)
+		}
+		return
+	}
+	if r.Role != reports.Single {
+		s.diamond(navy, x-7, x, x+7, y, 8)
+		if r.Role == reports.Benchmark {
+			s.diamond(white, x-4, x, x+4, y, 4.6)
+		}
+		return
+	}
+	if hasInterval {
+		s.stroke(pen{blue, 1.8, nil}, xy{clamp(lo, left, right), y}, xy{clamp(hi, left, right), y})
+		if hi > right+0.5 {
+			s.fill(blue, xy{right + 5, y}, xy{right - 4, y - 4.5}, xy{right - 4, y + 4.5})
+		}
+		if lo < left-0.5 {
+			s.fill(blue, xy{left - 5, y}, xy{left + 4, y - 4.5}, xy{left + 4, y + 4.5})
+		}
+	}
+	if x >= left-0.5 && x <= right+0.5 {
+		s.square(blue, x, y, d.half(r.Weight))
+	}
+}
+
+// half is half the side of a square, its area in proportion to the weight.
+func (d *forestDrawing) half(weight float64) float64 {
+	most := 0.0
+	for _, r := range d.Rows {
+		most = math.Max(most, r.Weight)
+	}
+	if most <= 0 || !(weight > 0) {
+		return 5
+	}
+	return math.Max(3.2, 6.6*math.Sqrt(weight/most))
+}
+
+func (d *forestDrawing) favors(s *sketch, sc scales, area rect) {
+	if d.Favors[0]+d.Favors[1] == "" {
+		return
+	}
+	y := sc.area.bottom + xAxisHeight(d.X.Label) + 12
+	x := sc.x(d.Reference)
+	if d.Favors[0] != "" {
+		str := noteStyle.fit("◄ "+d.Favors[0], x-8-area.left)
+		s.text(x-8, y, noteStyle, end, str)
+	}
+	if d.Favors[1] != "" {
+		str := noteStyle.fit(d.Favors[1]+" ►", area.right-x-8)
+		s.text(x+8, y, noteStyle, start, str)
+	}
+}

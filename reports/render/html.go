@@ -1,0 +1,305 @@
+// Package render turns a report into bytes: one HTML file, SVG and PNG figures,
+// text, Markdown and CSV. It decides how things look, never what is shown:
+// reports/disclosure has run before. Equal reports give equal bytes.
+package render
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"recoup/reports"
+)
+
+//go:embed page.css
+var pageStyle string
+
+//go:embed page.html.tmpl
+var pageSource string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageSource))
+
+// MaxHTML is the greatest size of a report page in bytes.
+const MaxHTML = 1 << 20
+
+// ErrTooLarge is returned when a page would exceed MaxHTML.
+var ErrTooLarge = errors.New("the report is too large for one HTML file")
+
+// HTML writes a report as one page that needs no network, script or font file.
+// A figure without data becomes a notice. A page over MaxHTML is refused before
+// anything is written.
+func HTML(w io.Writer, r reports.Report) error {
+	p, err := layPage(r)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, p); err != nil {
+		return fmt.Errorf("writing HTML: %w", err)
+	}
+	if b.Len() > MaxHTML {
+		return fmt.Errorf("%w: %d of at most %d bytes; leave out sections or draw fewer points", ErrTooLarge, b.Len(), MaxHTML)
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// The page as the template sees it. Every string is escaped by html/template;
+// only the drawings are marked as markup, and those are escaped where they are
+// written.
+type page struct {
+	Lang, Title, Subtitle string
+	Style                 template.CSS
+	Warnings              []reports.Warning
+	Sections              []pageSection
+}
+
+type pageSection struct {
+	ID, Title, Lead string
+	Blocks          []pageBlock
+}
+
+type pageBlock struct {
+	Paragraph   string
+	Tiles       []pageTile
+	Table       *grid
+	Figure      *pageFigure
+	Notice      *pageNotice
+	Definitions *reports.Definitions
+}
+
+type pageTile struct {
+	Value, Interval, Label, Detail string
+	Status                         *pageStatus
+	Benchmark                      *pageBenchmark
+}
+
+type pageStatus struct{ Class, Text string }
+type pageBenchmark struct{ Value, Source string }
+type pageNotice struct{ Class, Title, Text string }
+
+type pageFigure struct {
+	ID, Caption string
+	SVG         template.HTML
+}
+
+// layPage numbers tables and figures in reading order and gives every heading
+// an id of its own.
+func layPage(r reports.Report) (page, error) {
+	p := page{Lang: r.Lang, Title: titleOf(r), Subtitle: subtitleOf(r), Style: template.CSS(pageStyle), Warnings: r.Warnings}
+	if p.Lang == "" {
+		p.Lang = "en"
+	}
+	n := newNumbering()
+	for _, s := range sectionsOf(r) {
+		ps := pageSection{ID: n.id(s.ID, "section"), Title: s.Title, Lead: words(s.Lead)}
+		for _, b := range s.Blocks {
+			pb, err := layBlock(b, n)
+			if err != nil {
+				return page{}, err
+			}
+			ps.Blocks = append(ps.Blocks, pb)
+		}
+		p.Sections = append(p.Sections, ps)
+	}
+	return p, nil
+}
+
+func titleOf(r reports.Report) string {
+	if strings.TrimSpace(r.Title) == "" {
+		return "Report"
+	}
+	return r.Title
+}
+
+// subtitleOf joins what stands under the title.
+func subtitleOf(r reports.Report) string {
+	var parts []string
+	for _, s := range []string{r.Subtitle, r.Period} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	if r.Audience != "" {
+		parts = append(parts, "for "+r.Audience)
+	}
+	return strings.Join(parts, " · ")
+}
+
+// sectionsOf is the report's sections with the provenance as the last one.
+func sectionsOf(r reports.Report) []reports.Section {
+	out := r.Sections[:len(r.Sections):len(r.Sections)]
+	if len(r.Provenance.Facts)+len(r.Provenance.Tables) == 0 {
+		return out
+	}
+	s := reports.Section{ID: "provenance", Title: "Where these numbers come from"}
+	if len(r.Provenance.Facts) > 0 {
+		var d reports.Definitions
+		for _, f := range r.Provenance.Facts {
+			d.Items = append(d.Items, reports.Definition{Term: f.Name, Meaning: Cell(f.Value)})
+		}
+		s.Blocks = append(s.Blocks, d)
+	}
+	for _, t := range r.Provenance.Tables {
+		s.Blocks = append(s.Blocks, t)
+	}
+	return append(out, s)
+}
+
+// numbering hands out table and figure numbers and ids unique in a page.
+type numbering struct {
+	tables, figures int
+	used            map[string]bool
+}
+
+func newNumbering() *numbering {
+	return &numbering{used: map[string]bool{"main": true, "contents": true}}
+}
+
+// id turns a name into an id of letters, digits and hyphens not used before.
+func (n *numbering) id(name, kind string) string {
+	slug := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, name)
+	if slug = strings.Trim(slug, "-"); slug == "" {
+		slug = kind
+	}
+	if len(slug) > 60 {
+		slug = slug[:60]
+	}
+	if slug[0] >= '0' && slug[0] <= '9' {
+		slug = kind + "-" + slug
+	}
+	out := slug
+	for i := 2; n.used[out]; i++ {
+		out = fmt.Sprintf("%s-%d", slug, i)
+	}
+	// The ids inside a drawing are made from the figure's own.
+	n.used[out], n.used[out+"-title"], n.used[out+"-desc"] = true, true, true
+	return out
+}
+
+func layBlock(b reports.Block, n *numbering) (pageBlock, error) {
+	switch b := b.(type) {
+	case reports.Paragraph:
+		return pageBlock{Paragraph: words(b.Text)}, nil
+	case reports.Tiles:
+		return pageBlock{Tiles: layTiles(b)}, nil
+	case reports.Table:
+		n.tables++
+		g := layTable(b)
+		g.ID = n.id(b.ID, "table")
+		g.Caption = fmt.Sprintf("Table %d. %s", n.tables, b.Caption)
+		return pageBlock{Table: &g}, nil
+	case reports.Figure:
+		return pageFigureOf(b, n)
+	case reports.Notice:
+		return pageBlock{Notice: noticeOf(b)}, nil
+	case reports.Definitions:
+		return pageBlock{Definitions: &b}, nil
+	}
+	return pageBlock{}, fmt.Errorf("a block of type %T cannot be written", b)
+}
+
+func pageFigureOf(f reports.Figure, n *numbering) (pageBlock, error) {
+	id := n.id(f.ID, "figure")
+	number := fmt.Sprintf("Figure %d. ", n.figures+1)
+	doc, err := svg(f, Size{}, id, number)
+	if errors.Is(err, ErrNoData) {
+		return pageBlock{Notice: noticeOf(noFigure(f))}, nil
+	}
+	if err != nil {
+		return pageBlock{}, err
+	}
+	n.figures++
+	return pageBlock{Figure: &pageFigure{ID: n.id(id+"-box", "figure"), Caption: number + f.Title, SVG: template.HTML(doc)}}, nil
+}
+
+// noFigure stands where a figure without data would be.
+func noFigure(f reports.Figure) reports.Notice {
+	text := f.Caption
+	if len(text) == 0 {
+		text = reports.Say("There is no number to draw that may be shown.")
+	}
+	return reports.Notice{Level: reports.CannotShow, Title: "Not shown: " + f.Title, Text: text}
+}
+
+func noticeOf(b reports.Notice) *pageNotice {
+	class := map[reports.Level]string{reports.Info: "info", reports.Caution: "caution", reports.CannotShow: "cannot-show"}[b.Level]
+	return &pageNotice{Class: class, Title: noticeTitle(b), Text: words(b.Text)}
+}
+
+func noticeTitle(b reports.Notice) string {
+	switch {
+	case b.Title != "":
+		return b.Title
+	case b.Level == reports.Caution:
+		return "Caution"
+	case b.Level == reports.CannotShow:
+		return "Not shown"
+	}
+	return "Note"
+}
+
+func layTiles(b reports.Tiles) []pageTile {
+	var out []pageTile
+	for _, t := range b.Tiles {
+		value, interval := splitInterval(t.Value)
+		pt := pageTile{Value: value, Interval: interval, Label: t.Label, Detail: words(t.Detail)}
+		if t.Value.Why != "" && value == notAvailable {
+			pt.Interval = t.Value.Why
+		}
+		if class, text := statusWords(t); text != "" {
+			pt.Status = &pageStatus{class, text}
+		}
+		if t.Benchmark.Format.Kind != reports.Blank {
+			pt.Benchmark = &pageBenchmark{Cell(t.Benchmark), t.BenchmarkSource}
+		}
+		out = append(out, pt)
+	}
+	return out
+}
+
+// splitInterval sets the large digits of a tile apart from their interval.
+func splitInterval(c reports.Cell) (value, interval string) {
+	value = Cell(c)
+	if c.Hidden == reports.Shown && (c.Format.Kind == reports.Interval || c.Format.Kind == reports.Percent || c.Format.Kind == reports.MeanSD) {
+		if v, rest, ok := strings.Cut(value, " ("); ok {
+			rest = strings.TrimSuffix(rest, ")")
+			if c.Format.Kind == reports.MeanSD {
+				rest = "SD " + strings.TrimPrefix(rest, "SD ")
+			}
+			return v, rest
+		}
+	}
+	return value, ""
+}
+
+func statusWords(t reports.Tile) (class, text string) {
+	switch t.Status {
+	case reports.Better:
+		class, text = "better", "Better"
+	case reports.Same:
+		class, text = "same", "No change"
+	case reports.Worse:
+		class, text = "worse", "Worse"
+	case reports.Unclear:
+		class, text = "unclear", "Unclear"
+	default:
+		return "", ""
+	}
+	if t.StatusText != "" {
+		text = t.StatusText
+	}
+	return class, text
+}

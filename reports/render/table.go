@@ -1,0 +1,132 @@
+package render
+
+import (
+	"fmt"
+
+	"recoup/reports"
+)
+
+// grid is a table with every cell in words, shared by HTML, Markdown and text.
+type grid struct {
+	ID, Caption string
+	Columns     []gridColumn
+	Rows        []gridRow
+	Reasons     []string // why a value is not available or hidden, lettered a, b, c
+	Notes       []string
+}
+
+type gridColumn struct{ Label, Unit, Class string }
+
+type gridRow struct {
+	Class string
+	Cells []gridCell
+}
+
+type gridCell struct {
+	Text  string
+	Mark  string // letter of the reason
+	Class string
+	Scope string // "row" or "rowgroup" for headings
+	Span  int
+}
+
+func layTable(t reports.Table) grid {
+	g := grid{Caption: t.Caption}
+	for _, c := range t.Columns {
+		g.Columns = append(g.Columns, gridColumn{c.Label, c.Unit, alignClass(c.Align)})
+	}
+	marks := map[string]string{}
+	for _, r := range t.Rows {
+		g.Rows = append(g.Rows, g.row(r, t.Columns, marks))
+	}
+	for _, n := range t.Footnotes {
+		g.Notes = append(g.Notes, words(n))
+	}
+	return g
+}
+
+func alignClass(a reports.Align) string {
+	if a == reports.Right {
+		return "right"
+	}
+	return ""
+}
+
+func (g *grid) row(r reports.Row, columns []reports.Column, marks map[string]string) gridRow {
+	if r.Heading {
+		cell := gridCell{Scope: "rowgroup", Span: max(len(columns), 1)}
+		if len(r.Cells) > 0 {
+			cell.Text = Cell(r.Cells[0])
+		}
+		return gridRow{Class: "heading", Cells: []gridCell{cell}}
+	}
+	out := gridRow{}
+	if r.Total {
+		out.Class = "total"
+	}
+	for i := range max(len(columns), len(r.Cells)) {
+		var c reports.Cell
+		if i < len(r.Cells) {
+			c = r.Cells[i]
+		}
+		gc := gridCell{Text: Cell(c), Mark: g.mark(c, marks)}
+		if i < len(columns) {
+			gc.Class = alignClass(columns[i].Align)
+		}
+		if i == 0 {
+			gc.Scope = "row"
+			if r.Indent > 0 {
+				gc.Class = fmt.Sprintf("i%d", min(r.Indent, 3))
+			}
+		}
+		switch {
+		case c.Hidden != reports.Shown:
+			gc.Class += " hidden"
+		case gc.Text == notAvailable:
+			gc.Class += " none"
+		}
+		out.Cells = append(out.Cells, gc)
+	}
+	return out
+}
+
+// mark letters the reason for a missing or hidden value, once for each reason.
+func (g *grid) mark(c reports.Cell, marks map[string]string) string {
+	why := reasonOf(c)
+	if why == "" {
+		return ""
+	}
+	if _, ok := marks[why]; !ok {
+		g.Reasons = append(g.Reasons, why)
+		marks[why] = letters(len(g.Reasons))
+	}
+	return marks[why]
+}
+
+func reasonOf(c reports.Cell) string {
+	switch c.Hidden {
+	case reports.SmallCount:
+		return "Hidden: it is, or rests on, a small number of patients."
+	case reports.WouldReveal:
+		return "Hidden: it would reveal a small number of patients by subtraction."
+	case reports.UnstatedPatient:
+		return "Hidden: the number of patients behind it is not stated."
+	}
+	if c.Why != "" {
+		return c.Why
+	}
+	switch Cell(c) {
+	case notAvailable:
+		return "Not available: it could not be computed from these data."
+	}
+	return ""
+}
+
+// letters numbers from 1 as a, b, ... z, aa, ab.
+func letters(n int) string {
+	s := ""
+	for ; n > 0; n = (n - 1) / 26 {
+		s = string(rune('a'+(n-1)%26)) + s
+	}
+	return s
+}
