@@ -1,0 +1,380 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"recoup/datasets/instrument"
+)
+
+// draftRows is how many rows of a file are looked at to guess its columns.
+const draftRows = 200_000
+
+// usualMissing are texts that files use for missing; a draft declares those it
+// finds.
+var usualMissing = []string{"", "NA", "NaN", "nan", "N/A", "n/a", "NULL", "null", ".", "#N/A", "missing"}
+
+// rolesByName guesses a role from a column's name; the first that matches wins.
+var rolesByName = []struct {
+	role Role
+	name *regexp.Regexp
+}{
+	{RolePatient, regexp.MustCompile(`^(id|pid|who|mrn|patient|patnr|subject|record|participant|person)(_?(id|no|nr|number|key))?$`)},
+	{RoleVisit, regexp.MustCompile(`^(visit|event|redcap_event_name|occasion|time_?point|wave|assessment)(_?(name|id|no))?$`)},
+	{RoleArm, regexp.MustCompile(`^(arm|group|treatment|allocation|trt)(_?(name|id))?$`)},
+	{RoleSite, regexp.MustCompile(`^(site|cent(er|re)|clinic|hospital|facility)(_?(name|id))?$`)},
+	{RoleDay, regexp.MustCompile(`^(day|study_?day)$`)},
+	{RoleDate, regexp.MustCompile(`^(date|visit_?date|fill_?date)$`)},
+	{RoleReferred, regexp.MustCompile(`^(referral|referred)(_?date)?$`)},
+	{RoleAdmitted, regexp.MustCompile(`^(admission|admitted|admit|intake)(_?date)?$`)},
+	{RoleDischarged, regexp.MustCompile(`^(discharge|discharged)(_?date)?$`)},
+	{RoleCompleted, regexp.MustCompile(`^(completed|completion)$`)},
+	{RolePeriod, regexp.MustCompile(`^(period|quarter)$`)},
+	{RolePayer, regexp.MustCompile(`^(payer|payor|insurance|funding)$`)},
+	{RoleProcedure, regexp.MustCompile(`^(procedure|surgery_?type)$`)},
+	{RoleWorkStatus, regexp.MustCompile(`^(work|employment)(_?status)?$`)},
+	{RoleWorkBefore, regexp.MustCompile(`^work_?before$`)},
+	{RoleDose, regexp.MustCompile(`^(dose|daily_?dose|mg_?(per_?)?day)$`)},
+	{RoleDrug, regexp.MustCompile(`^(drug|medication|opioid_?name)$`)},
+	{RoleRoute, regexp.MustCompile(`^route$`)},
+	{RoleStrength, regexp.MustCompile(`^strength$`)},
+	{RoleQuantity, regexp.MustCompile(`^(quantity|qty)$`)},
+	{RoleDaysSupplied, regexp.MustCompile(`^days_?suppl(y|ied)$`)},
+	{RoleIndication, regexp.MustCompile(`^indication$`)},
+	{RoleStart, regexp.MustCompile(`^start(_?(day|date))?$`)},
+	{RoleEnd, regexp.MustCompile(`^(end|stop)(_?(day|date))?$`)},
+	{RoleTime, regexp.MustCompile(`^(time|days?_?to_?event|duration|followup_?days)$`)},
+	{RoleEvent, regexp.MustCompile(`^(event|status)$`)},
+	{RoleCost, regexp.MustCompile(`^(cost|amount_?paid|charge)$`)},
+}
+
+// instrumentsByName guesses an instrument from a column's name.
+var instrumentsByName = []struct {
+	instrument string
+	name       *regexp.Regexp
+}{
+	{"nrs", regexp.MustCompile(`^(nrs|pain|pain_?(avg|average|nrs|now|intensity))$`)},
+	{"bpi-interference", regexp.MustCompile(`bpi.*interf`)},
+	{"bpi-severity", regexp.MustCompile(`bpi.*(sever|intens)`)},
+	{"phq9", regexp.MustCompile(`^phq_?9(_?(total|score))?$`)},
+	{"gad7", regexp.MustCompile(`^gad_?7(_?(total|score))?$`)},
+	{"pcs", regexp.MustCompile(`^pcs(_?(total|score))?$`)},
+	{"pseq", regexp.MustCompile(`^pseq(_?(total|score))?$`)},
+	{"odi", regexp.MustCompile(`^odi(_?(total|score))?$`)},
+	{"rmdq", regexp.MustCompile(`^rmdq?(_?(total|score))?$`)},
+	{"isi", regexp.MustCompile(`^isi(_?(total|score))?$`)},
+	{"tsk11", regexp.MustCompile(`^tsk_?11$`)},
+	{"peg", regexp.MustCompile(`^peg$`)},
+}
+
+// Draft guesses the dictionary of data files: types, levels, missing codes and
+// likely roles. Every guess says so in the field's guess; a person must check
+// them. Each file becomes one table.
+func Draft(ctx context.Context, paths []string, open func(context.Context, string, Resource) (Source, error)) (*Dictionary, error) {
+	d := &Dictionary{Drafted: true}
+	var ps Problems
+	for _, path := range paths {
+		base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		if d.Name == "" {
+			d.Name = slug(base)
+		}
+		r, visits, arms, err := draftTable(ctx, path, slug(base), open)
+		if found := (Problems)(nil); errors.As(err, &found) {
+			ps = append(ps, found...)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		d.Resources = append(d.Resources, r)
+		for _, v := range visits {
+			if !slices.ContainsFunc(d.Visits, func(o Visit) bool { return o.Value == v.Value }) {
+				d.Visits = append(d.Visits, v)
+			}
+		}
+		for _, a := range arms {
+			if !slices.ContainsFunc(d.Arms, func(o Arm) bool { return o.Value == a.Value }) {
+				d.Arms = append(d.Arms, a)
+			}
+		}
+	}
+	if len(ps) > 0 {
+		return nil, ps
+	}
+	if ps := d.check("draft"); len(ps) > 0 {
+		return nil, ps
+	}
+	return d, nil
+}
+
+var notSlug = regexp.MustCompile(`[^a-z0-9]+`)
+
+func slug(s string) string {
+	s = strings.Trim(notSlug.ReplaceAllString(strings.ToLower(s), "-"), "-")
+	if s == "" {
+		return "cohort"
+	}
+	return s
+}
+
+// sample is what is known of a column while it is looked at.
+type sample struct {
+	name    string
+	levels  []string
+	seen    map[string]bool
+	many    bool // more levels than are kept
+	integer bool
+	number  bool
+	comma   bool // numbers if the decimal mark is a comma
+	boolean bool
+	dates   []string // date formats that every cell fits so far
+	missing []string
+	cells   int
+}
+
+// maxLevels is how many different texts a coded column may have in a draft.
+const maxLevels = 25
+
+// maxKept bounds what is remembered of a column.
+const maxKept = 2000
+
+var dateFormats = []string{"%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%b-%Y"}
+
+func draftTable(ctx context.Context, path, name string, open func(context.Context, string, Resource) (Source, error)) (Resource, []Visit, []Arm, error) {
+	r := Resource{Name: name, Path: Paths{path}}
+	src, err := open(ctx, path, r)
+	if err != nil {
+		return r, nil, nil, err
+	}
+	defer func() { _ = src.Close() }()
+	samples := make([]*sample, len(src.Columns()))
+	for i, c := range src.Columns() {
+		samples[i] = &sample{name: c, seen: map[string]bool{}, integer: true, number: true, comma: true, boolean: true, dates: slices.Clone(dateFormats)}
+	}
+	rows := 0
+	for rows < draftRows {
+		chunk, err := src.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return r, nil, nil, err
+		}
+		rows += chunk.Rows
+		for j, s := range samples {
+			s.look(chunk, j)
+		}
+	}
+	var bad Problems
+	for _, p := range src.Problems() {
+		if p.Severity == SeverityError {
+			bad = append(bad, p)
+		}
+	}
+	if len(bad) > 0 {
+		return r, nil, nil, bad
+	}
+	if rows == 0 {
+		return r, nil, nil, Problems{{Severity: SeverityError, Code: CodeEmpty, Table: name, File: path, Expected: "expected rows below the header, found none"}}
+	}
+	taken := map[Role]bool{}
+	var missing []string
+	for _, s := range samples {
+		if s.name == "" {
+			continue
+		}
+		f := s.field(taken)
+		r.Schema.Fields = append(r.Schema.Fields, f)
+		for _, m := range s.missing {
+			if !slices.Contains(missing, m) {
+				missing = append(missing, m)
+			}
+		}
+	}
+	slices.Sort(missing)
+	for _, m := range missing {
+		r.Schema.MissingValues = append(r.Schema.MissingValues, MissingValue{Value: m})
+	}
+	if !taken[RolePatient] {
+		return r, nil, nil, Problems{{Severity: SeverityError, Code: CodeDraft, Table: name, File: path,
+			Expected: "no column looks like the patient's pseudonym",
+			Mend:     "name it patient_id in the file, or write a cohort file and give the column role: patient"}}
+	}
+	visits, arms := r.draftLists(samples)
+	r.Name = r.draftName(name, taken)
+	return r, visits, arms, nil
+}
+
+// draftName gives a table the usual name for what it holds.
+func (r *Resource) draftName(name string, taken map[Role]bool) string {
+	switch {
+	case taken[RoleVisit]:
+		return "visits"
+	case taken[RoleDose] || taken[RoleStrength]:
+		return "doses"
+	case taken[RoleCost]:
+		return "costs"
+	}
+	return name
+}
+
+func (r *Resource) draftLists(samples []*sample) (visits []Visit, arms []Arm) {
+	for i := range r.Schema.Fields {
+		f := &r.Schema.Fields[i]
+		j := slices.IndexFunc(samples, func(s *sample) bool { return s.name == f.Name })
+		switch {
+		case f.Role == RoleVisit && !samples[j].many:
+			for _, s := range samples[j].levels {
+				visits = append(visits, Visit{Value: s, Baseline: s == "baseline"})
+			}
+		case f.Role == RoleArm && !samples[j].many:
+			f.Categories = nil
+			for _, s := range samples[j].levels {
+				arms = append(arms, Arm{Value: s})
+			}
+		}
+	}
+	return visits, arms
+}
+
+func (s *sample) look(chunk *Chunk, j int) {
+	var a arrow.Array
+	if chunk.Text == nil {
+		a = chunk.Arrays[j]
+	}
+	for i := range chunk.Rows {
+		var t string
+		switch {
+		case a == nil:
+			t = chunk.Text[j][i]
+		case a.IsNull(i):
+			continue
+		default:
+			t = cellText(a, i)
+		}
+		if slices.Contains(usualMissing, t) {
+			if !slices.Contains(s.missing, t) {
+				s.missing = append(s.missing, strings.Clone(t))
+			}
+			continue
+		}
+		s.cells++
+		if s.seen[t] {
+			continue
+		}
+		if len(s.seen) >= maxKept {
+			s.many = true
+		} else {
+			t = strings.Clone(t)
+			s.seen[t] = true
+			s.levels = append(s.levels, t)
+		}
+		s.narrow(t)
+	}
+}
+
+// narrow drops the types that a cell does not fit.
+func (s *sample) narrow(t string) {
+	if s.integer {
+		_, err := parseInteger(t, ".", "")
+		s.integer = err == nil && !leadingZero(t)
+	}
+	if s.number {
+		_, err := parseNumber(t, ".", "")
+		s.number = err == nil && !leadingZero(t)
+	}
+	if s.comma {
+		_, err := parseNumber(t, ",", "")
+		s.comma = err == nil && !leadingZero(t)
+	}
+	if s.boolean {
+		_, err := parseBoolean(t, []string{"true", "True", "TRUE"}, []string{"false", "False", "FALSE"})
+		s.boolean = err == nil
+	}
+	s.dates = slices.DeleteFunc(s.dates, func(f string) bool {
+		layout, _ := goLayout(f, TypeDate)
+		_, err := parseDate(t, layout)
+		return err != nil
+	})
+}
+
+// leadingZero tells an identifier such as 007 from a number.
+func leadingZero(t string) bool {
+	t = strings.TrimLeft(t, "+-")
+	return len(t) > 1 && t[0] == '0' && t[1] != '.' && t[1] != ','
+}
+
+// field writes down the guess about a column.
+func (s *sample) field(taken map[Role]bool) Field {
+	f := Field{Name: s.name, Type: TypeString}
+	var why []string
+	lower := strings.ToLower(s.name)
+	for _, g := range rolesByName {
+		if !taken[g.role] && g.name.MatchString(lower) {
+			f.Role = g.role
+			why = append(why, "role from the name")
+			break
+		}
+	}
+	text := f.Role == RolePatient || f.Role == RoleVisit || f.Role == RoleArm || f.Role == RoleSite || f.Role == RolePeriod
+	switch {
+	case text:
+	case s.cells == 0:
+		why = append(why, "the column is empty")
+	case s.boolean:
+		f.Type = TypeBoolean
+	case s.integer:
+		f.Type = TypeInteger
+	case s.number:
+		f.Type = TypeNumber
+	case s.comma:
+		f.Type, f.DecimalChar = TypeNumber, ","
+		why = append(why, "decimal comma from the cells")
+	case len(s.dates) > 0:
+		f.Type, f.Format = TypeDate, s.dates[0]
+		if len(s.dates) > 1 {
+			why = append(why, "the cells fit "+strings.Join(s.dates, " and ")+": check which it is")
+		}
+	case !s.many && len(s.levels) <= maxLevels:
+		for _, l := range s.levels {
+			f.Categories = append(f.Categories, Category{Value: l})
+		}
+		why = append(why, "levels from the cells")
+	}
+	numeric := f.Type == TypeNumber || f.Type == TypeInteger
+	if numericRole(f.Role) && !numeric {
+		f.Role = ""
+	}
+	if f.Role == "" && numeric {
+		f.Instrument = instrumentOf(lower)
+		if f.Instrument != "" {
+			f.Role = RoleOutcome
+			why = append(why, "instrument from the name")
+		}
+	}
+	taken[f.Role] = true
+	f.Guess = strings.Join(why, "; ")
+	if f.Guess == "" {
+		f.Guess = fmt.Sprintf("type from %d cells", s.cells)
+	}
+	return f
+}
+
+func instrumentOf(name string) string {
+	for _, g := range instrumentsByName {
+		if g.name.MatchString(name) {
+			if _, ok := instrument.Find(g.instrument); ok {
+				return g.instrument
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,124 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+)
+
+// Guard runs a third-party decoder and turns a panic of its on a damaged file
+// into an error.
+func Guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.New("the file is damaged or not of this format")
+		}
+	}()
+	return f()
+}
+
+// ipcSource reads an Arrow IPC file (also called Feather version 2).
+type ipcSource struct {
+	f       *os.File
+	r       *ipc.FileReader
+	columns []string
+	next    int
+	row     int
+}
+
+// NewIPC opens an Arrow IPC file.
+func NewIPC(path string, res Resource) (Source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &ipcSource{f: f}
+	err = Guard(func() error {
+		var err error
+		s.r, err = ipc.NewFileReader(f)
+		if err != nil {
+			return err
+		}
+		for _, field := range s.r.Schema().Fields() {
+			s.columns = append(s.columns, field.Name)
+		}
+		return nil
+	})
+	if err != nil {
+		_ = f.Close()
+		return nil, FileProblem(res.Name, path, "an Arrow IPC file")
+	}
+	return s, nil
+}
+
+// FileProblem is the error for a file that is not of its format.
+func FileProblem(table, path, expected string) error {
+	return Problems{{Severity: SeverityError, Code: CodeFile, Table: table, File: path,
+		Expected: "expected " + expected + "; the file is damaged or of another format",
+		Mend:     "write it again from its source"}}
+}
+
+// Columns returns the column names.
+func (s *ipcSource) Columns() []string { return s.columns }
+
+// Problems returns nil: a damaged file is an error.
+func (s *ipcSource) Problems() Problems { return nil }
+
+// Close closes the file.
+func (s *ipcSource) Close() error {
+	_ = Guard(s.r.Close)
+	return s.f.Close()
+}
+
+// Next returns the next record batch of the file.
+func (s *ipcSource) Next(ctx context.Context) (*Chunk, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c := &Chunk{First: s.row + 1}
+	err := Guard(func() error {
+		if s.next >= s.r.NumRecords() {
+			return io.EOF
+		}
+		rec, err := s.r.RecordAt(s.next)
+		if err != nil {
+			return err
+		}
+		s.next++
+		c.Rows = int(rec.NumRows())
+		c.Arrays = rec.Columns()
+		return nil
+	})
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, io.EOF
+	case err != nil:
+		return nil, FileProblem("", s.f.Name(), "an Arrow IPC file")
+	}
+	s.row += c.Rows
+	return c, nil
+}
+
+// WriteIPC writes the table as an Arrow IPC file.
+func (t *Table) WriteIPC(w io.Writer) error {
+	fw, err := ipc.NewFileWriter(writeSeeker{w}, ipc.WithSchema(t.Schema()))
+	if err != nil {
+		return err
+	}
+	for rec := range t.Records() {
+		if err := fw.Write(rec); err != nil {
+			return fmt.Errorf("arrow: %w", err)
+		}
+	}
+	return fw.Close()
+}
+
+// writeSeeker satisfies the writer's wish for a seeker, which it does not use.
+type writeSeeker struct{ io.Writer }
+
+// Seek is never called when a file is written from its start.
+func (writeSeeker) Seek(int64, int) (int64, error) { return 0, nil }

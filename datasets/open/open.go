@@ -1,0 +1,114 @@
+// Package open is the only door to data files: it knows the list of formats and
+// which file is read by which.
+package open
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"recoup/datasets"
+	"recoup/datasets/parquet"
+)
+
+// Format is one kind of file that tables are read from.
+type Format struct {
+	Name       string
+	Extensions []string // lower case, with the dot
+	open       func(path string, r datasets.Resource) (datasets.Source, error)
+}
+
+// Formats lists the kinds of files in the order they are tried by ending.
+var Formats = []Format{
+	{"CSV", []string{".csv", ".tsv", ".txt", ".tab"}, openCSV},
+	{"Arrow IPC", []string{".arrow", ".feather", ".ipc"}, datasets.NewIPC},
+	{"Parquet", []string{".parquet"}, parquet.Open},
+}
+
+func openCSV(path string, r datasets.Resource) (datasets.Source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return datasets.NewCSV(path, f, r)
+}
+
+// Options says how a cohort is opened.
+type Options struct {
+	SetAside bool
+	Where    string
+	Progress func(rows int)
+}
+
+// Cohort opens a cohort file, or a bare data file, for which a dictionary is
+// drafted in memory and its guesses are kept as warnings.
+func Cohort(ctx context.Context, path string, opt Options) (*datasets.Cohort, error) {
+	d, err := Dictionary(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return datasets.Load(ctx, d, datasets.LoadOptions{
+		Open: opener(filepath.Dir(path)), SetAside: opt.SetAside, Where: opt.Where, Progress: opt.Progress,
+	})
+}
+
+// Dictionary reads a cohort file, or drafts one for a bare data file.
+func Dictionary(ctx context.Context, path string) (*datasets.Dictionary, error) {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".yaml", ".yml", ".json":
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return datasets.ParseDictionary(path, b)
+	}
+	d, err := Draft(ctx, []string{path})
+	if err != nil {
+		return nil, err
+	}
+	for i := range d.Resources {
+		d.Resources[i].Path = datasets.Paths{filepath.Base(path)}
+	}
+	return d, nil
+}
+
+// Draft guesses a dictionary for data files. The paths in it are as given.
+func Draft(ctx context.Context, paths []string) (*datasets.Dictionary, error) {
+	return datasets.Draft(ctx, paths, opener(""))
+}
+
+// opener opens a resource's path, which is relative to the cohort file's folder.
+func opener(dir string) func(context.Context, string, datasets.Resource) (datasets.Source, error) {
+	return func(_ context.Context, path string, r datasets.Resource) (datasets.Source, error) {
+		full := path
+		if !filepath.IsAbs(path) {
+			full = filepath.Join(dir, filepath.FromSlash(path))
+		}
+		f, err := format(path)
+		if err != nil {
+			return nil, datasets.Problems{{Severity: datasets.SeverityError, Code: datasets.CodeFile, Table: r.Name, File: path, Expected: err.Error()}}
+		}
+		src, err := f.open(full, r)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("table %s: no file %s beside the cohort file: %w", r.Name, path, fs.ErrNotExist)
+		}
+		return src, err
+	}
+}
+
+func format(path string) (Format, error) {
+	ext := strings.ToLower(filepath.Ext(path))
+	var known []string
+	for _, f := range Formats {
+		if slices.Contains(f.Extensions, ext) {
+			return f, nil
+		}
+		known = append(known, f.Extensions...)
+	}
+	return Format{}, fmt.Errorf("expected a file ending in %s", strings.Join(known, " "))
+}

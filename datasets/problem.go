@@ -1,0 +1,193 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Severity says whether a problem stops the reading of a cohort.
+type Severity string
+
+// The severities of a problem, the gravest first.
+const (
+	SeverityError   Severity = "error"   // the cohort cannot be used until it is mended
+	SeverityWarning Severity = "warning" // the cohort can be used, but a reader must know
+	SeverityNote    Severity = "note"    // something harmless was put right
+)
+
+// Codes of problems. They are part of the JSON contract: scripts match them.
+const (
+	CodeDictionary      = "dictionary"         // the cohort file itself is not valid
+	CodeFile            = "file"               // a data file cannot be read as what it is said to be
+	CodeEncoding        = "encoding"           // bytes that are not text in the declared encoding
+	CodeHeader          = "header"             // the header row cannot be used
+	CodeRagged          = "ragged-row"         // a row with more or fewer cells than the header
+	CodeQuote           = "quote"              // a quoted cell that is never closed, or a stray quote
+	CodeTooLarge        = "too-large"          // a cell, row or header over the limit
+	CodeType            = "type"               // a cell that is not of the declared type
+	CodeLevel           = "level"              // a cell that is not one of the declared levels
+	CodeRange           = "range"              // a number outside its declared range
+	CodePattern         = "pattern"            // a text that does not match its declared pattern
+	CodeRequired        = "required"           // a required cell is missing
+	CodeUnique          = "unique"             // a value that must be unique occurs again
+	CodeColumnMissing   = "column-missing"     // a described column is not in the file
+	CodeColumnUnknown   = "column-undescribed" // a column of the file is not described, so not carried
+	CodeDuplicate       = "duplicate"          // a second row for the same patient and visit
+	CodeConflict        = "conflict"           // two tables or rows disagree about a patient
+	CodeNoPatient       = "no-patient"         // a row without a patient
+	CodeVisitNotListed  = "visit-not-listed"   // a row of a visit that the cohort file does not list
+	CodeNoArm           = "no-arm"             // a row of a patient without an arm
+	CodeNearDuplicate   = "near-duplicate-id"  // two patient ids that differ in case or blanks only
+	CodeBlankLines      = "blank-lines"        // empty lines that were passed over
+	CodeHeaderTrimmed   = "header-trimmed"     // blanks or invisible marks taken off a column name
+	CodeInvisible       = "invisible-marks"    // invisible characters taken off a cell
+	CodeEmpty           = "empty"              // a file without a header, or without rows
+	CodePeriodAllowance = "period-allowance"   // a quarter column without a recorded allowance
+	CodeFiltered        = "filtered"           // rows left out by a where condition
+	CodeDraft           = "draft"              // a guess made by drafting a dictionary from the data
+)
+
+// Problem is one thing that is wrong with a cohort's files. It says where, what
+// was expected and how to mend it, and never holds a cell's value: de-identified
+// data is not anonymous, and messages end up in logs.
+type Problem struct {
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"`
+	Table    string   `json:"table,omitempty"`
+	File     string   `json:"file,omitempty"`
+	Row      int      `json:"row,omitempty"`  // data row, the first after the header is 1; 0: the whole file
+	Line     int      `json:"line,omitempty"` // line of a text file, the header is usually 1
+	Column   string   `json:"column,omitempty"`
+	Expected string   `json:"expected"`
+	Mend     string   `json:"mend,omitempty"`
+	Rows     int      `json:"rows,omitempty"` // how many rows have this same problem, when more than one is told at once
+}
+
+// String returns the problem as one line.
+func (p Problem) String() string {
+	var b strings.Builder
+	where := p.Table
+	if p.File != "" && p.File != p.Table {
+		where = strings.TrimPrefix(where+" ("+p.File+")", " ")
+	}
+	b.WriteString(where)
+	if p.Row > 0 {
+		fmt.Fprintf(&b, " row %d", p.Row)
+	}
+	if p.Line > 0 {
+		if p.Row > 0 {
+			fmt.Fprintf(&b, " (line %d)", p.Line)
+		} else {
+			fmt.Fprintf(&b, " line %d", p.Line)
+		}
+	}
+	if p.Column != "" {
+		fmt.Fprintf(&b, ", column %q", p.Column)
+	}
+	if b.Len() > 0 {
+		b.WriteString(": ")
+	}
+	b.WriteString(p.Expected)
+	if p.Rows > 1 {
+		fmt.Fprintf(&b, " (%d rows)", p.Rows)
+	}
+	if p.Mend != "" {
+		b.WriteString("; " + p.Mend)
+	}
+	b.WriteString(" [" + p.Code + "]")
+	return strings.TrimSpace(b.String())
+}
+
+// ErrInvalid is what errors.Is finds in every error that means: an input file is
+// not valid.
+var ErrInvalid = errors.New("input is not valid")
+
+// ErrPrivacy is what errors.Is finds in every refusal for privacy.
+var ErrPrivacy = errors.New("refused for privacy")
+
+// Problems is the error that a cohort with problems of severity error gives: all
+// of them at once.
+type Problems []Problem
+
+// Error returns one line a problem, at most 50 of them.
+func (ps Problems) Error() string {
+	const most = 50
+	var b strings.Builder
+	for i, p := range ps {
+		if i == most {
+			fmt.Fprintf(&b, "and %d more problems", len(ps)-most)
+			break
+		}
+		b.WriteString(p.String() + "\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Unwrap makes errors.Is(ps, ErrInvalid) true, and ErrPrivacy where the problem
+// is one of privacy.
+func (ps Problems) Unwrap() []error {
+	es := []error{ErrInvalid}
+	for _, p := range ps {
+		if p.Code == CodePeriodAllowance {
+			es = []error{ErrPrivacy}
+		}
+	}
+	return es
+}
+
+// collector gathers problems: it tells each of the first few of a kind (table,
+// column, code) apart and counts the rest, so that a file of a million bad cells
+// gives a list that can be read and held in memory.
+type collector struct {
+	list  []Problem
+	kinds map[[3]string]int
+	last  map[[3]string]int // index in list of the entry that counts the rest
+	most  int
+}
+
+func newCollector() *collector {
+	return &collector{kinds: map[[3]string]int{}, last: map[[3]string]int{}, most: 20}
+}
+
+func (c *collector) add(p Problem) {
+	if p.Severity == "" {
+		p.Severity = SeverityError
+	}
+	k := [3]string{p.Table, p.Column, p.Code}
+	n := c.kinds[k]
+	c.kinds[k] = n + 1
+	switch {
+	case n < c.most:
+		c.list = append(c.list, p)
+	case n == c.most:
+		p.Rows, p.Expected = 1, "further rows with the same problem: "+p.Expected
+		c.last[k] = len(c.list)
+		c.list = append(c.list, p)
+	default:
+		c.list[c.last[k]].Rows++
+	}
+}
+
+// sorted returns the problems of the severity, or all when it is "".
+func (c *collector) sorted(s Severity) Problems {
+	var out Problems
+	for _, p := range c.list {
+		if s == "" || p.Severity == s {
+			out = append(out, p)
+		}
+	}
+	rank := map[Severity]int{SeverityError: 0, SeverityWarning: 1, SeverityNote: 2}
+	sort.SliceStable(out, func(i, j int) bool { return rank[out[i].Severity] < rank[out[j].Severity] })
+	return out
+}
+
+func (c *collector) failed() bool {
+	for _, p := range c.list {
+		if p.Severity == SeverityError {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,33 @@
+package datasets
+
+import (
+	"context"
+
+	"github.com/apache/arrow/go/v17/arrow"
+)
+
+// Source gives one file's cells in batches. Each format has one; text formats
+// fill Text, typed formats Arrays.
+type Source interface {
+	// Columns returns the column names as found in the file, in order.
+	Columns() []string
+	// Next returns the next batch, or io.EOF after the last. The batch is valid
+	// until the next call.
+	Next(ctx context.Context) (*Chunk, error)
+	// Problems returns what was found wrong with the file so far.
+	Problems() Problems
+	// Close releases the file.
+	Close() error
+}
+
+// Chunk is a batch of rows of a file, column by column.
+type Chunk struct {
+	First  int           // data row number of the first row; the first of the file is 1
+	Rows   int           // number of rows
+	Lines  []int         // line of each row in a text file, else nil
+	Text   [][]string    // cells as text, one slice a column; nil for typed formats
+	Arrays []arrow.Array // cells as typed, one array a column; nil for text formats
+}
+
+// batchRows is how many rows a record batch holds: also the block of the digest.
+const batchRows = 1 << 16

@@ -1,0 +1,300 @@
+package datasets
+
+import (
+	"iter"
+	"math"
+	"slices"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+)
+
+// Table is one table of a cohort: Arrow record batches typed by the dictionary,
+// and to which patient each row belongs. It is immutable.
+type Table struct {
+	name    string
+	fields  []Field
+	columns [][]arrow.Array // by field, then batch
+	rows    int
+	patient []int32 // row to patient of the cohort
+	reasons [][]Reason
+	lines   []int32 // row to data row of the file, for messages
+}
+
+// Name returns the table's name in the cohort file.
+func (t *Table) Name() string { return t.name }
+
+// Rows returns the number of rows.
+func (t *Table) Rows() int { return t.rows }
+
+// Fields returns the columns that are carried, constants among them.
+func (t *Table) Fields() []Field { return slices.Clone(t.fields) }
+
+// Patient returns, for each row, the index of its patient in the cohort. The
+// slice is shared and must not be written to.
+func (t *Table) Patient() []int32 { return t.patient }
+
+// Field returns the first column with the role.
+func (t *Table) Field(role Role) (Field, bool) {
+	for _, f := range t.fields {
+		if f.Role == role {
+			return f, true
+		}
+	}
+	return Field{}, false
+}
+
+func (t *Table) index(column string) int {
+	return slices.IndexFunc(t.fields, func(f Field) bool { return f.Name == column })
+}
+
+// Has reports whether the table carries a column.
+func (t *Table) Has(column string) bool { return t.index(column) >= 0 }
+
+// Schema returns the table's Arrow schema. Columns can be null but the patient's.
+func (t *Table) Schema() *arrow.Schema {
+	fs := make([]arrow.Field, len(t.fields))
+	for i, f := range t.fields {
+		fs[i] = arrow.Field{Name: f.Name, Type: arrowType(f.Type), Nullable: f.Role != RolePatient}
+	}
+	return arrow.NewSchema(fs, nil)
+}
+
+// Records returns the table's record batches in row order.
+func (t *Table) Records() iter.Seq[arrow.Record] {
+	return func(yield func(arrow.Record) bool) {
+		if len(t.columns) == 0 {
+			return
+		}
+		schema := t.Schema()
+		for b := range t.columns[0] {
+			cols := make([]arrow.Array, len(t.columns))
+			for i := range cols {
+				cols[i] = t.columns[i][b]
+			}
+			if !yield(array.NewRecord(schema, cols, int64(cols[0].Len()))) {
+				return
+			}
+		}
+	}
+}
+
+// Floats returns a column as numbers, one a row, NaN where missing: numbers and
+// whole numbers as they are, durations in days, booleans as 0 and 1, dates in
+// days and date-times in fractional days since 1970. A text column gives its
+// numbers where its cells are numbers, else NaN. It returns nil for a column
+// that the table does not have.
+func (t *Table) Floats(column string) []float64 {
+	i := t.index(column)
+	if i < 0 {
+		return nil
+	}
+	out := make([]float64, 0, t.rows)
+	for _, a := range t.columns[i] {
+		out = appendFloats(out, a)
+	}
+	return out
+}
+
+func appendFloats(out []float64, a arrow.Array) []float64 {
+	from := len(out)
+	switch v := a.(type) {
+	case *array.Float64:
+		out = append(out, v.Float64Values()...)
+	case *array.Int64:
+		for _, x := range v.Int64Values() {
+			out = append(out, float64(x))
+		}
+	case *array.Date32:
+		for _, x := range v.Date32Values() {
+			out = append(out, float64(x))
+		}
+	case *array.Timestamp:
+		for _, x := range v.TimestampValues() {
+			out = append(out, float64(x)/86_400e6)
+		}
+	case *array.Boolean:
+		for i := range v.Len() {
+			x := 0.0
+			if v.Value(i) {
+				x = 1
+			}
+			out = append(out, x)
+		}
+	case *array.Dictionary:
+		levels := make([]float64, v.Dictionary().Len())
+		for i := range levels {
+			x, err := parseNumber(cellText(v.Dictionary(), i), ".", "")
+			if err != nil {
+				x = math.NaN()
+			}
+			levels[i] = x
+		}
+		for i := range v.Len() {
+			x := math.NaN()
+			if v.IsValid(i) {
+				x = levels[v.GetValueIndex(i)]
+			}
+			out = append(out, x)
+		}
+	}
+	if a.NullN() > 0 {
+		for i := range a.Len() {
+			if a.IsNull(i) {
+				out[from+i] = math.NaN()
+			}
+		}
+	}
+	return out
+}
+
+// Codes returns a text column as codes into levels, one a row, -1 where missing.
+// A column of another type gives its values as text levels in order of first
+// appearance. It returns nil for a column that the table does not have.
+func (t *Table) Codes(column string) (codes []int32, levels []string) {
+	i := t.index(column)
+	if i < 0 {
+		return nil, nil
+	}
+	codes = make([]int32, 0, t.rows)
+	index := map[string]int32{}
+	for _, a := range t.columns[i] {
+		if d, ok := a.(*array.Dictionary); ok {
+			if levels == nil {
+				levels = dictionaryLevels(d)
+			}
+			for r := range d.Len() {
+				if d.IsNull(r) {
+					codes = append(codes, -1)
+				} else {
+					codes = append(codes, int32(d.GetValueIndex(r)))
+				}
+			}
+			continue
+		}
+		for r := range a.Len() {
+			if a.IsNull(r) {
+				codes = append(codes, -1)
+				continue
+			}
+			s := cellText(a, r)
+			c, ok := index[s]
+			if !ok {
+				c = int32(len(levels))
+				index[s] = c
+				levels = append(levels, s)
+			}
+			codes = append(codes, c)
+		}
+	}
+	return codes, levels
+}
+
+func dictionaryLevels(d *array.Dictionary) []string {
+	out := make([]string, d.Dictionary().Len())
+	for i := range out {
+		out[i] = cellText(d.Dictionary(), i)
+	}
+	return out
+}
+
+// MissingReasons returns how many cells of a column are missing, by the code
+// that said so.
+func (t *Table) MissingReasons(column string) []Reason {
+	if i := t.index(column); i >= 0 && i < len(t.reasons) {
+		return slices.Clone(t.reasons[i])
+	}
+	return nil
+}
+
+// Missing returns how many cells of a column are missing.
+func (t *Table) Missing(column string) int {
+	n := 0
+	if i := t.index(column); i >= 0 {
+		for _, a := range t.columns[i] {
+			n += a.NullN()
+		}
+	}
+	return n
+}
+
+// keep returns the table's rows for which keep is true. The patient indices stay
+// as they are; the caller renumbers them.
+func (t *Table) keep(rows []bool) *Table {
+	out := &Table{name: t.name, fields: t.fields, reasons: t.reasons}
+	for r, k := range rows {
+		if k {
+			out.rows++
+			if t.patient != nil {
+				out.patient = append(out.patient, t.patient[r])
+			}
+			if t.lines != nil {
+				out.lines = append(out.lines, t.lines[r])
+			}
+		}
+	}
+	if out.rows == t.rows {
+		out.columns = t.columns
+		return out
+	}
+	out.columns = make([][]arrow.Array, len(t.columns))
+	for i, batches := range t.columns {
+		from := 0
+		for _, a := range batches {
+			var at []int
+			for r := range a.Len() {
+				if rows[from+r] {
+					at = append(at, r)
+				}
+			}
+			if len(at) > 0 {
+				out.columns[i] = append(out.columns[i], pick(a, at))
+			}
+			from += a.Len()
+		}
+	}
+	return out
+}
+
+// pick copies the cells of an array at the positions, in their order.
+func pick(a arrow.Array, at []int) arrow.Array {
+	mem := memory.DefaultAllocator
+	switch v := a.(type) {
+	case *array.Float64:
+		b := array.NewFloat64Builder(mem)
+		pickInto(b, a, at, func(i int) { b.Append(v.Value(i)) })
+		return b.NewArray()
+	case *array.Int64:
+		b := array.NewInt64Builder(mem)
+		pickInto(b, a, at, func(i int) { b.Append(v.Value(i)) })
+		return b.NewArray()
+	case *array.Boolean:
+		b := array.NewBooleanBuilder(mem)
+		pickInto(b, a, at, func(i int) { b.Append(v.Value(i)) })
+		return b.NewArray()
+	case *array.Date32:
+		b := array.NewDate32Builder(mem)
+		pickInto(b, a, at, func(i int) { b.Append(v.Value(i)) })
+		return b.NewArray()
+	case *array.Timestamp:
+		b := array.NewTimestampBuilder(mem, v.DataType().(*arrow.TimestampType))
+		pickInto(b, a, at, func(i int) { b.Append(v.Value(i)) })
+		return b.NewArray()
+	default:
+		d := a.(*array.Dictionary)
+		b := array.NewInt32Builder(mem)
+		pickInto(b, a, at, func(i int) { b.Append(int32(d.GetValueIndex(i))) })
+		return array.NewDictionaryArray(d.DataType(), b.NewArray(), d.Dictionary())
+	}
+}
+
+func pickInto(b array.Builder, a arrow.Array, at []int, appendCell func(i int)) {
+	for _, i := range at {
+		if a.IsNull(i) {
+			b.AppendNull()
+		} else {
+			appendCell(i)
+		}
+	}
+}
