@@ -1,0 +1,253 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"recoup/datasets"
+)
+
+// Analysis is one named method, found in the catalog and run by a driver. It is a
+// value: New makes it, and nothing changes it.
+type Analysis struct {
+	Name        string          // package/method, the same word everywhere
+	Title       string          // what a reader calls it
+	Estimand    string          // what is estimated, in words
+	Doc         string          // formula, assumptions, missing values, defaults
+	Refs        []string        // sources, with DOI
+	Needs       []datasets.Role // roles without which it refuses
+	Definitions []Definition    // the named definitions it offers; the first is the default
+
+	defaults any
+	run      func(ctx context.Context, in Input, q Question, options any) (Result, error)
+}
+
+// Definition is a named rule of the field, such as what counts as return to work.
+type Definition struct {
+	Name   string `json:"name"`
+	Rule   string `json:"rule"`
+	Source string `json:"source"`
+}
+
+// Option is one setting of an analysis, as shown to users.
+type Option struct {
+	Name    string   `json:"name"`
+	Default string   `json:"default"`
+	Doc     string   `json:"doc"`
+	Choices []string `json:"choices,omitempty"`
+}
+
+// ErrOptions is what errors.Is finds in an error about a setting.
+var ErrOptions = errors.New("not a valid setting")
+
+// ErrCannot is what errors.Is finds when the cohort cannot answer the question,
+// whatever the settings: a role that no column has, for one.
+var ErrCannot = errors.New("the cohort cannot answer this")
+
+// New returns an analysis. O is a struct of options whose exported fields are
+// strings, numbers, booleans or lists of them, with tags: opt (the name), doc,
+// and choices (separated by |). Defaults are the values used where a user sets
+// nothing.
+func New[O any](a Analysis, defaults O, run func(ctx context.Context, in Input, q Question, o O) (Result, error)) *Analysis {
+	a.defaults = defaults
+	a.run = func(ctx context.Context, in Input, q Question, options any) (Result, error) {
+		return run(ctx, in, q, options.(O))
+	}
+	return &a
+}
+
+// Options returns the analysis's settings with their defaults.
+func (a *Analysis) Options() []Option {
+	v := reflect.ValueOf(a.defaults)
+	var out []Option
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		o := Option{Name: f.Tag.Get("opt"), Doc: f.Tag.Get("doc"), Default: show(v.Field(i))}
+		if c := f.Tag.Get("choices"); c != "" {
+			o.Choices = strings.Split(c, "|")
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func show(v reflect.Value) string {
+	if v.Kind() == reflect.Slice {
+		var parts []string
+		for i := range v.Len() {
+			parts = append(parts, show(v.Index(i)))
+		}
+		return strings.Join(parts, ",")
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// decode returns the defaults with the given settings put over them.
+func (a *Analysis) decode(set map[string]string) (any, error) {
+	v := reflect.New(reflect.TypeOf(a.defaults)).Elem()
+	v.Set(reflect.ValueOf(a.defaults))
+	known := map[string]int{}
+	var names []string
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Tag.Get("opt")
+		known[name] = i
+		names = append(names, name)
+	}
+	var errs []error
+	for _, key := range slices.Sorted(keys(set)) {
+		i, ok := known[key]
+		if !ok {
+			errs = append(errs, fmt.Errorf("%w: %s has no setting %q; it has: %s", ErrOptions, a.Name, key, strings.Join(names, ", ")))
+			continue
+		}
+		f := v.Type().Field(i)
+		if err := assign(v.Field(i), set[key], f.Tag.Get("choices")); err != nil {
+			errs = append(errs, fmt.Errorf("%w: %s: %w", ErrOptions, key, err))
+		}
+	}
+	return v.Interface(), errors.Join(errs...)
+}
+
+func keys(m map[string]string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func assign(v reflect.Value, s, choices string) error {
+	if v.Kind() == reflect.Slice {
+		parts := strings.Split(s, ",")
+		if s == "" {
+			parts = nil
+		}
+		list := reflect.MakeSlice(v.Type(), len(parts), len(parts))
+		for i, p := range parts {
+			if err := assign(list.Index(i), strings.TrimSpace(p), choices); err != nil {
+				return err
+			}
+		}
+		v.Set(list)
+		return nil
+	}
+	if choices != "" && !slices.Contains(strings.Split(choices, "|"), s) {
+		return fmt.Errorf("expected one of %s", strings.ReplaceAll(choices, "|", ", "))
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(s)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(s)
+		if err != nil {
+			return errors.New("expected true or false")
+		}
+		v.SetBool(b)
+	case reflect.Int:
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return errors.New("expected a whole number")
+		}
+		v.SetInt(int64(n))
+	case reflect.Float64:
+		x, err := strconv.ParseFloat(s, 64)
+		if err != nil || x != x || x > 1e300 || x < -1e300 {
+			return errors.New("expected a number")
+		}
+		v.SetFloat(x)
+	default:
+		return fmt.Errorf("a setting of kind %s cannot be given", v.Kind())
+	}
+	return nil
+}
+
+// Run answers a question. Settings that are not given have their defaults. Every
+// estimate comes back with the analysis's name and what was asked; everything
+// that was left out, when the cohort was read or here, is in Excluded.
+func (a *Analysis) Run(ctx context.Context, in Input, q Question, set map[string]string) (Result, error) {
+	if q.Level == 0 {
+		q.Level = 0.95
+	}
+	if err := q.check(); err != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrOptions, err)
+	}
+	options, err := a.decode(set)
+	if err != nil {
+		return Result{}, err
+	}
+	if q.Definition != "" && len(a.Definitions) > 0 {
+		if _, err := a.definition(q.Definition); err != nil {
+			return Result{}, err
+		}
+	}
+	if in.Cohort != nil {
+		if err := a.needs(in.Cohort); err != nil {
+			return Result{}, err
+		}
+		if in, err = in.subgroup(q); err != nil {
+			return Result{}, err
+		}
+	}
+	r, err := a.run(ctx, in, q, options)
+	if err != nil {
+		return Result{}, fmt.Errorf("%s: %w", a.Name, err)
+	}
+	a.label(&r, in, q)
+	return r, nil
+}
+
+// definition finds a named definition of the analysis.
+func (a *Analysis) definition(name string) (Definition, error) {
+	var names []string
+	for _, d := range a.Definitions {
+		if d.Name == name {
+			return d, nil
+		}
+		names = append(names, d.Name)
+	}
+	return Definition{}, fmt.Errorf("%w: %s has no definition %q; it has: %s", ErrOptions, a.Name, name, strings.Join(names, ", "))
+}
+
+func (a *Analysis) needs(c *datasets.Cohort) error {
+	var missing []string
+	for _, r := range a.Needs {
+		if !c.Has(r) {
+			missing = append(missing, string(r))
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: %s needs a column with role %s, and the cohort has none", ErrCannot, a.Name, strings.Join(missing, " and "))
+	}
+	return nil
+}
+
+// label writes on every estimate what was asked, and carries over what the cohort
+// left out.
+func (a *Analysis) label(r *Result, in Input, q Question) {
+	for i := range r.Estimates {
+		e := &r.Estimates[i]
+		e.Analysis = a.Name
+		if e.Subgroup == "" {
+			e.Subgroup = q.Subgroup
+		}
+	}
+	if in.Cohort != nil {
+		r.Excluded = append(in.Cohort.Excluded(), r.Excluded...)
+	}
+	if r.Excluded == nil {
+		r.Excluded = []datasets.Exclusion{}
+	}
+	if r.Warnings == nil {
+		r.Warnings = []Warning{}
+	}
+	if r.Estimates == nil {
+		r.Estimates = []Estimate{}
+	}
+}
