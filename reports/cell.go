@@ -115,7 +115,7 @@ func Share(numerator, denominator int) Cell {
 	if denominator > 0 {
 		c.Value = float64(numerator) / float64(denominator)
 	} else {
-		c.Why = "no patient to take a share of"
+		c.Why = "There is no patient to take a share of."
 	}
 	return c
 }

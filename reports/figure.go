@@ -7,6 +7,7 @@ type Figure struct {
 	Subtitle string // what is drawn, with unit and interval
 	Caption  Words  // method and n, in small type
 	Alt      Words  // what the picture shows, for those who cannot see it
+	Absent   Words  // why there is nothing to draw; written in the figure's place where Plot is empty
 	Plot     Plot
 }
 
@@ -92,6 +93,7 @@ type Curve struct {
 	End        float64 // the last time under observation
 	AtRisk     []Cell  // one for each of RiskTimes
 	Comparator bool
+	Public     bool // published or simulated: no patient of this cohort stands behind it
 }
 
 // Step is the curve at one time.

@@ -96,7 +96,7 @@ func tickFormat(f reports.Format, step float64) reports.Format {
 // logTicks chooses ticks for a ratio axis: as many of 1, 2, 5 and their halves
 // as there is room for.
 func logTicks(data span, f reports.Format) []tick {
-	sets := [][]float64{{1, 1.5, 2, 3, 5, 7.5}, {1, 2, 5}, {1}}
+	sets := [][]float64{{1, 1.5, 2, 2.5, 5, 7.5}, {1, 2, 5}, {1}}
 	for _, set := range sets {
 		var ts []tick
 		for e := math.Floor(math.Log10(data.min)); e <= math.Ceil(math.Log10(data.max)); e++ {

@@ -289,6 +289,6 @@ func opioids() reports.Section {
 				{Label: "Waiting list", Points: []reports.Point{visit(0, 6.3, .2), visit(1, 6.1, .25), {X: 2, Y: nan}, visit(3, 5.5, .35)}},
 				{Label: "Usual care", Comparator: true, Points: []reports.Point{visit(0, 6.3, .2), visit(1, 5.9, .25), visit(2, 5.6, .3), visit(3, 5.4, .35)}}}}},
 		reports.Figure{ID: "nothing", Title: "Tapering speed", Subtitle: "Percent of entry dose a week", Plot: reports.Lines{},
-			Caption: reports.Say("No dose was recorded between entry and discharge; a weekly dose record would cure this.")},
+			Absent: reports.Say("No dose was recorded between entry and discharge; a weekly dose record would cure this.")},
 	}}
 }

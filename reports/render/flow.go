@@ -37,6 +37,9 @@ func (d *flowDrawing) key() []keyItem { return nil }
 func (d *flowDrawing) remark() string { return "" }
 
 func (d *flowDrawing) rowHeight(i int) float64 {
+	if i == len(d.Steps)-1 {
+		return 32
+	}
 	return math.Max(flowStep, 34+flowLine*float64(len(d.Steps[i].Lost)))
 }
 
@@ -55,7 +58,11 @@ func (d *flowDrawing) draw(s *sketch, area rect) {
 	}
 	room := math.Min(strongStyle.widest(names)+14, area.width()*0.3)
 	left := area.left + room
-	full := area.width()*0.62 - room/2
+	counts := 0.0
+	for i := range d.Steps {
+		counts = math.Max(counts, strongStyle.width(d.countText(i)))
+	}
+	full := math.Max(area.right-left-counts-16, area.width()*0.3)
 	y := area.top + 4
 	for i, st := range d.Steps {
 		d.step(s, i, area, left, full, y)
@@ -73,19 +80,24 @@ func (d *flowDrawing) step(s *sketch, i int, area rect, left, full, y float64) {
 	st := d.Steps[i]
 	s.text(left-12, y+20, strongStyle, end, strongStyle.fit(printable(st.Label), left-area.left-14))
 	s.box(bandColor, rect{left, y, left + full, y + 30})
-	text := Cell(st.Count)
 	if drawable(st.Count) {
 		s.box(blue, rect{left, y, left + full*plotted(st.Count)/d.most, y + 30})
-		if share := d.share(i); share != "" {
-			text += "  " + share
-		}
 	}
-	s.text(left+full+10, y+20, strongStyle, start, strongStyle.fit(text, area.right-left-full-10))
+	s.text(left+full+10, y+20, strongStyle, start, strongStyle.fit(d.countText(i), area.right-left-full-10))
+}
+
+// countText is a step's count and its percentage of the step before.
+func (d *flowDrawing) countText(i int) string {
+	text := Cell(d.Steps[i].Count)
+	if share := d.share(i); share != "" {
+		text += " " + share
+	}
+	return text
 }
 
 // share is a step's count as a percentage of the step before it.
 func (d *flowDrawing) share(i int) string {
-	if i == 0 || !drawable(d.Steps[i-1].Count) || plotted(d.Steps[i-1].Count) <= 0 {
+	if i == 0 || !drawable(d.Steps[i].Count) || !drawable(d.Steps[i-1].Count) || plotted(d.Steps[i-1].Count) <= 0 {
 		return ""
 	}
 	return "(" + percent(plotted(d.Steps[i].Count)/plotted(d.Steps[i-1].Count), 0) + ")"

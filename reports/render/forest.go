@@ -172,7 +172,7 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, label float6
 	t, indent := bodyStyle, 8.0
 	if r.Heading || r.Role == reports.Pooled {
 		t = strongStyle
-	} else if d.grouped(i) {
+	} else if r.Role == reports.Single && d.grouped(i) {
 		indent = 24
 	}
 	s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), label-area.left-indent))
@@ -214,23 +214,12 @@ func (d *forestDrawing) estimate(s *sketch, sc scales, r reports.ForestRow, y fl
 	}
 	x, lo, hi := sc.x(r.Estimate.Value), place(r.Estimate.Low), place(r.Estimate.High)
 	hasInterval := !math.IsNaN(lo) && !math.IsNaN(hi)
-	if hasInterval && r.Role != reports.Single {
-		c := navy
-		l, h := clamp(lo, left, right), clamp(hi, left, right)
-		if h-l < 8 {
-			l, h = x-5, x+5
-		}
-		s.diamond(c, l, clamp(x, left, right), h, y, 8)
-		if r.Role == reports.Benchmark {
-			s.diamond(white, l+4, clamp(x, left, right), h-4, y, 8-16/math.Max(h-l, 10)*2)
-		}
-		return
-	}
 	if r.Role != reports.Single {
-		s.diamond(navy, x-7, x, x+7, y, 8)
-		if r.Role == reports.Benchmark {
-			s.diamond(white, x-4, x, x+4, y, 4.6)
+		l, h := x-7, x+7
+		if hasInterval && hi-lo >= 14 {
+			l, h = clamp(lo, left, right), clamp(hi, left, right)
 		}
+		d.diamond(s, r.Role, l, clamp(x, left, right), h, y)
 		return
 	}
 	if hasInterval {
@@ -245,6 +234,16 @@ func (d *forestDrawing) estimate(s *sketch, sc scales, r reports.ForestRow, y fl
 	if x >= left-0.5 && x <= right+0.5 {
 		s.square(blue, x, y, d.half(r.Weight))
 	}
+}
+
+// diamond is filled for a pooled estimate and open for a benchmark.
+func (d *forestDrawing) diamond(s *sketch, role reports.ForestRole, left, x, right, y float64) {
+	if role == reports.Pooled {
+		s.diamond(navy, left, x, right, y, 8)
+		return
+	}
+	s.diamond(white, left, x, right, y, 8)
+	s.stroke(pen{navy, 1.8, nil}, xy{left, y}, xy{x, y - 8}, xy{right, y}, xy{x, y + 8}, xy{left, y}, xy{x, y - 8})
 }
 
 // half is half the side of a square, its area in proportion to the weight.

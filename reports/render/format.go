@@ -12,6 +12,7 @@ const (
 	minus        = "\u2212"
 	hiddenMark   = "hidden"
 	notAvailable = "not available"
+	notShown     = " (not shown)"
 )
 
 // Cell writes a cell as readers see it: real minus signs, thousands separated,

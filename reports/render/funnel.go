@@ -120,7 +120,8 @@ func (d *funnelDrawing) limits(s *sketch, sc scales) {
 
 // points draws units with their names beside them, where there is room.
 func (d *funnelDrawing) points(s *sketch, sc scales) {
-	var taken []rect
+	taken := d.lineBoxes(sc)
+	lines := len(taken)
 	for _, q := range d.Points {
 		if !math.IsNaN(q.Y) {
 			x, y := sc.x(q.N), sc.y(q.Y)
@@ -142,11 +143,29 @@ func (d *funnelDrawing) points(s *sketch, sc scales) {
 			s.circle(slate, x, y, 5)
 		}
 		name := t.fit(printable(q.Label), 110)
-		if at, ok := freePlace(x, y, t.width(name), taken, sc.area); ok && name != "" {
+		at, ok := freePlace(x, y, t.width(name), taken, sc.area)
+		if !ok { // better across a line than not named
+			at, ok = freePlace(x, y, t.width(name), taken[lines:], sc.area)
+		}
+		if ok && name != "" {
 			s.text(at.left, at.bottom-4, t, start, name)
 			taken = append(taken, at)
 		}
 	}
+}
+
+// lineBoxes covers the center and the limits with small boxes, so that names
+// stand clear of them.
+func (d *funnelDrawing) lineBoxes(sc scales) []rect {
+	y := sc.y(d.Center)
+	out := []rect{{sc.area.left, y - 1, sc.area.right, y + 1}}
+	for i := 1; i < len(d.Limits); i++ {
+		a, b := d.Limits[i-1], d.Limits[i]
+		for _, v := range [][2]float64{{a.Lower95, b.Lower95}, {a.Upper95, b.Upper95}, {a.Lower998, b.Lower998}, {a.Upper998, b.Upper998}} {
+			out = append(out, rect{sc.x(a.N), math.Min(sc.y(v[0]), sc.y(v[1])) - 1, sc.x(b.N), math.Max(sc.y(v[0]), sc.y(v[1])) + 1})
+		}
+	}
+	return out
 }
 
 // freePlace finds room for a name beside, above or below a point.

@@ -23,6 +23,10 @@ var pageSource string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
+// pageFigureWidth leaves figures in a page as wide as its text and tables allow
+// without becoming hard to read.
+const pageFigureWidth = 800
+
 // MaxHTML is the greatest size of a report page in bytes.
 const MaxHTML = 1 << 20
 
@@ -214,7 +218,7 @@ func layBlock(b reports.Block, n *numbering) (pageBlock, error) {
 func pageFigureOf(f reports.Figure, n *numbering) (pageBlock, error) {
 	id := n.id(f.ID, "figure")
 	number := fmt.Sprintf("Figure %d. ", n.figures+1)
-	doc, err := svg(f, Size{}, id, number)
+	doc, err := svg(f, Size{Width: pageFigureWidth}, id, number)
 	if errors.Is(err, ErrNoData) {
 		return pageBlock{Notice: noticeOf(noFigure(f))}, nil
 	}
@@ -227,9 +231,9 @@ func pageFigureOf(f reports.Figure, n *numbering) (pageBlock, error) {
 
 // noFigure stands where a figure without data would be.
 func noFigure(f reports.Figure) reports.Notice {
-	text := f.Caption
+	text := f.Absent
 	if len(text) == 0 {
-		text = reports.Say("There is no number to draw that may be shown.")
+		text = reports.Say("There is no number to draw, or none that may be shown.")
 	}
 	return reports.Notice{Level: reports.CannotShow, Title: "Not shown: " + f.Title, Text: text}
 }

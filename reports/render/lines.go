@@ -81,7 +81,11 @@ func (d *lineDrawing) height(width float64) float64 {
 func (d *lineDrawing) endNames() []string {
 	var out []string
 	for _, s := range d.series {
-		out = append(out, printable(s.Label))
+		name := printable(s.Label)
+		if math.IsNaN(lastY(s.Points)) {
+			name += notShown
+		}
+		out = append(out, name)
 	}
 	for _, r := range d.reference {
 		out = append(out, printable(r.Label))

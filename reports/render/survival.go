@@ -42,7 +42,9 @@ func (d *survivalDrawing) key() []keyItem {
 	var out []keyItem
 	for i, c := range d.Curves {
 		label := c.Label
-		if c.N > 0 {
+		if c.End <= 0 {
+			label += notShown
+		} else if c.N > 0 {
 			label += " (n = " + number(float64(c.N), 0) + ")"
 		}
 		out = append(out, keyItem{label, lineMark(seriesStyle(i, c.Comparator))})

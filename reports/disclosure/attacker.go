@@ -1,0 +1,278 @@
+package disclosure
+
+import (
+	"math"
+	"sort"
+)
+
+// quantity is one count that a report shows or could reveal.
+type quantity struct {
+	value  int
+	small  bool // may not become known
+	shown  bool // a visible cell or point tells it
+	listed bool // it has a place in the report, so that a hidden one is known not to be 0
+	sum    bool // it is the total of others: costlier to hide
+}
+
+// equation says that the sum of coefficient times quantity is 0, as anyone who
+// reads the table knows.
+type equation struct {
+	of   []int
+	coef []float64
+}
+
+// system is what an attacker knows: all equations, and the quantities shown.
+type system struct {
+	q     []quantity
+	eqs   []equation
+	zeros bool // zeros are hidden too
+}
+
+// addSum notes that parts add up to total.
+func (s *system) addSum(total int, parts []int) {
+	e := equation{of: []int{total}, coef: []float64{-1}}
+	for _, p := range parts {
+		e.of = append(e.of, p)
+		e.coef = append(e.coef, 1)
+	}
+	s.q[total].sum = true
+	s.eqs = append(s.eqs, e)
+}
+
+// addSame notes that two quantities are one count.
+func (s *system) addSame(a, b int) {
+	s.eqs = append(s.eqs, equation{of: []int{a, b}, coef: []float64{1, -1}})
+}
+
+// least is the smallest value that an attacker must think possible.
+func (s *system) least(i int) float64 {
+	if s.q[i].listed && !s.zeros && s.q[i].value > 0 {
+		return 1
+	}
+	return 0
+}
+
+// part is a connected part of the system: quantities that share equations.
+type part struct {
+	of  []int // quantities, in order
+	eqs []equation
+}
+
+// parts splits the system, so that each linear program stays small.
+func (s *system) parts() []part {
+	root := make([]int, len(s.q))
+	for i := range root {
+		root[i] = i
+	}
+	var find func(int) int
+	find = func(i int) int {
+		for root[i] != i {
+			root[i] = root[root[i]]
+			i = root[i]
+		}
+		return i
+	}
+	for _, e := range s.eqs {
+		for _, i := range e.of[1:] {
+			a, b := find(e.of[0]), find(i)
+			root[max(a, b)] = min(a, b)
+		}
+	}
+	place := map[int]int{}
+	var out []part
+	for i := range s.q {
+		r := find(i)
+		if _, ok := place[r]; !ok {
+			place[r] = len(out)
+			out = append(out, part{})
+		}
+		out[place[r]].of = append(out[place[r]].of, i)
+	}
+	for _, e := range s.eqs {
+		k := place[find(e.of[0])]
+		out[k].eqs = append(out[k].eqs, e)
+	}
+	return out
+}
+
+// bounds is the interval of values of quantity i that agree with everything
+// shown: the attacker's answer. Both ends are equal where the value is found
+// exactly; the upper end is +Inf where nothing limits it.
+func (s *system) bounds(p part, i int) (low, high float64, err error) {
+	if s.q[i].shown {
+		v := float64(s.q[i].value)
+		return v, v, nil
+	}
+	var hidden []int
+	col := map[int]int{}
+	for _, k := range p.of {
+		if !s.q[k].shown {
+			col[k] = len(hidden)
+			hidden = append(hidden, k)
+		}
+	}
+	// Unknowns are the excess over the least possible value.
+	var a [][]float64
+	var b []float64
+	for _, e := range p.eqs {
+		row, rhs, any := make([]float64, len(hidden)), 0.0, false
+		for j, k := range e.of {
+			if c, ok := col[k]; ok {
+				row[c] += e.coef[j]
+				rhs -= e.coef[j] * s.least(k)
+				any = true
+			} else {
+				rhs -= e.coef[j] * float64(s.q[k].value)
+			}
+		}
+		if any {
+			a, b = append(a, row), append(b, rhs)
+		}
+	}
+	c := make([]float64, len(hidden))
+	c[col[i]] = 1
+	x, ok, err := minimize(c, a, b)
+	if err != nil || !ok {
+		return 0, 0, err
+	}
+	low = s.least(i) + x[col[i]]
+	c[col[i]] = -1
+	x, ok, err = minimize(c, a, b)
+	if err != nil {
+		return 0, 0, err
+	}
+	if !ok {
+		return low, math.Inf(1), nil
+	}
+	return low, s.least(i) + x[col[i]], nil
+}
+
+// safe tells whether an attacker must think it possible that quantity i is
+// above the threshold, and that it has another value than it has.
+func (s *system) safe(p part, i, limit int) (bool, error) {
+	low, high, err := s.bounds(p, i)
+	if err != nil {
+		return false, err
+	}
+	return high > low+1-1e-6 && high > float64(limit)+1-1e-6, nil
+}
+
+// protect chooses shown quantities of a part to hide so that no small quantity
+// can be found, as few and as small as it can. It hides them in s and returns
+// them. Where the search fails it hides the whole part.
+func (s *system) protect(p part, limit int) []int {
+	var out []int
+	for range len(p.of) + 1 {
+		target := -1
+		for _, i := range p.of {
+			if !s.q[i].small {
+				continue
+			}
+			if ok, err := s.safe(p, i, limit); err != nil {
+				return append(out, s.hideAll(p)...)
+			} else if !ok {
+				target = i
+				break
+			}
+		}
+		if target < 0 {
+			return out
+		}
+		more, err := s.cover(p, target, float64(limit+1-s.q[target].value))
+		if err != nil || len(more) == 0 {
+			return append(out, s.hideAll(p)...)
+		}
+		for _, i := range more {
+			s.q[i].shown = false
+		}
+		out = append(out, more...)
+	}
+	return append(out, s.hideAll(p)...)
+}
+
+func (s *system) hideAll(p part) []int {
+	var out []int
+	for _, i := range p.of {
+		if s.q[i].shown {
+			s.q[i].shown = false
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// cover finds the cheapest set of shown quantities that would have to be hidden
+// for target to be able to be higher by amount, as another table that agrees
+// with what is left: the least weighted sum of absolute moves
+//
+//	min Σ costᵢ·|dᵢ| subject to E d = 0, d_target = amount, valueᵢ + dᵢ ≥ leastᵢ
+//
+// whose moved quantities are the answer: the linear-programming heuristic of
+// complementary cell suppression (Kelly, Golden and Assad, Networks 1992).
+func (s *system) cover(p part, target int, amount float64) ([]int, error) {
+	n := len(p.of)
+	col := make(map[int]int, n)
+	cost := make([]float64, 2*n)
+	var a [][]float64
+	var b []float64
+	var tight []int
+	for j, i := range p.of {
+		col[i] = j
+		c := s.cost(i)
+		cost[j], cost[n+j] = c, c
+		if float64(s.q[i].value)-s.least(i) < amount && i != target {
+			tight = append(tight, i)
+		}
+	}
+	width := 2*n + len(tight)
+	cost = append(cost, make([]float64, len(tight))...)
+	for _, e := range p.eqs {
+		row := make([]float64, width)
+		for j, i := range e.of {
+			row[col[i]] += e.coef[j]
+			row[n+col[i]] -= e.coef[j]
+		}
+		a, b = append(a, row), append(b, 0)
+	}
+	fixed := make([]float64, width)
+	fixed[col[target]], fixed[n+col[target]] = 1, -1
+	a, b = append(a, fixed), append(b, amount)
+	for k, i := range tight {
+		row := make([]float64, width)
+		row[n+col[i]], row[2*n+k] = 1, 1
+		a, b = append(a, row), append(b, float64(s.q[i].value)-s.least(i))
+		if s.q[i].value == 0 && s.q[i].shown { // a shown zero stays: hiding it tells that it is one
+			still := make([]float64, width)
+			still[col[i]] = 1
+			a, b = append(a, still), append(b, 0)
+		}
+	}
+	x, ok, err := minimize(cost, a, b)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, errInfeasible
+	}
+	var out []int
+	for j, i := range p.of {
+		if s.q[i].shown && math.Abs(x[j]-x[n+j]) > 1e-6 {
+			out = append(out, i)
+		}
+	}
+	sort.Ints(out)
+	return out, nil
+}
+
+// cost is what hiding a quantity is worth: large counts and totals tell more.
+func (s *system) cost(i int) float64 {
+	q := s.q[i]
+	if !q.shown {
+		return 1e-3
+	}
+	c := 1 + math.Log1p(float64(q.value))
+	if q.sum {
+		c *= 4
+	}
+	return c
+}

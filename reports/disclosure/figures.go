@@ -1,0 +1,223 @@
+package disclosure
+
+import (
+	"math"
+	"strconv"
+
+	"recoup/reports"
+)
+
+// figure registers what a figure tells. Points are dropped rather than marked:
+// a gap in a line is what readers expect of a missing value.
+func (g *gate) figure(f reports.Figure, section string) reports.Figure {
+	where := section + "/" + f.ID
+	f.Title, f.Subtitle = g.text(f.Title, where), g.text(f.Subtitle, where)
+	g.words(f.Caption, where)
+	g.words(f.Alt, where)
+	g.words(f.Absent, where)
+	switch p := f.Plot.(type) {
+	case reports.Lines:
+		for _, s := range p.Series {
+			for i := range s.Points {
+				q := &s.Points[i]
+				g.point(q.Basis, where, func() { *q = reports.Point{X: q.X, Y: math.NaN(), Low: math.NaN(), High: math.NaN()} })
+			}
+		}
+	case reports.Control:
+		for i := range p.Points {
+			q := &p.Points[i]
+			g.point(q.Basis, where, func() {
+				nan := math.NaN()
+				*q = reports.ControlPoint{Label: q.Label, Y: nan, Lower: nan, Upper: nan, Center: nan}
+			})
+		}
+	case reports.Funnel:
+		for i := range p.Points {
+			q := &p.Points[i]
+			g.point(q.Basis, where, func() { *q = reports.FunnelPoint{Label: q.Label, N: math.NaN(), Y: math.NaN()} })
+		}
+	case reports.Forest:
+		g.forest(p, where)
+	case reports.Dots:
+		for _, s := range p.Series {
+			for i := range s.Values {
+				g.cell(&s.Values[i], where)
+			}
+		}
+	case reports.Flow:
+		g.flow(p, where)
+	case reports.Survival:
+		f.Plot, f.Caption = g.survival(p, f.Caption, where)
+	}
+	return f
+}
+
+func (g *gate) point(b reports.Basis, where string, drop func()) {
+	g.add(b, where, CodePoint, func(reports.Suppression) { drop() })
+}
+
+// forest judges the cells of each row; the size of a square goes with its
+// estimate, since it is drawn from the n.
+func (g *gate) forest(p reports.Forest, where string) {
+	for i := range p.Rows {
+		r := &p.Rows[i]
+		for j := range r.Columns {
+			g.cell(&r.Columns[j], where)
+		}
+		if r.Estimate.Format.Kind == reports.Blank {
+			continue
+		}
+		g.add(r.Estimate.Basis, where, "", func(why reports.Suppression) {
+			wipe(&r.Estimate, why)
+			r.Weight = 0
+		})
+	}
+}
+
+// flow judges the steps, the losses, and what is left unsaid between two steps.
+func (g *gate) flow(p reports.Flow, where string) {
+	var before int
+	for i := range p.Steps {
+		st := &p.Steps[i]
+		here := g.cell(&st.Count, where)
+		if i > 0 && before >= 0 && here >= 0 {
+			g.between(before, here, p.Steps[i-1].Lost, where)
+		}
+		before = here
+	}
+}
+
+// between states that those of one step went on or were lost. Losses that are
+// not listed make a quantity of their own, judged like the others.
+func (g *gate) between(from, to int, lost []reports.FlowLoss, where string) {
+	left := g.sys.q[from].value - g.sys.q[to].value
+	parts := []int{to}
+	all := true
+	for j := range lost {
+		k := g.cell(&lost[j].Count, where)
+		if k < 0 {
+			all = false
+			continue
+		}
+		parts = append(parts, k)
+		left -= g.sys.q[k].value
+	}
+	if left < 0 || !all {
+		return // the steps are not nested: no sum to subtract in
+	}
+	if left > 0 {
+		rest := g.quantity("", left, false)
+		g.sys.q[rest].small = g.policy.Complements && g.policy.small(left)
+		if g.sys.q[rest].small {
+			g.note(CodeDifference, where)
+		}
+		parts = append(parts, rest)
+	}
+	g.sys.addSum(from, parts)
+}
+
+// survival draws each curve on a grid of time on which every step stands for
+// more events than the threshold, without censoring ticks, and stops it where
+// too few are left; the caption says so.
+func (g *gate) survival(p reports.Survival, caption reports.Words, where string) (reports.Survival, reports.Words) {
+	p.Grid = grid(p)
+	touched := false
+	for i := range p.Curves {
+		c := &p.Curves[i]
+		if c.Public {
+			continue
+		}
+		touched = true
+		*c = g.coarsen(*c, p.Grid)
+		g.riskRow(c.AtRisk, where)
+		g.note(CodeSurvival, where)
+	}
+	if !touched {
+		p.Grid = 0
+		return p, caption
+	}
+	threshold := strconv.Itoa(g.policy.Max + 1)
+	at := strconv.FormatFloat(p.Grid, 'g', 4, 64)
+	caption = caption.And(" To protect patients each curve is drawn on a time grid of " + at +
+		", moves only where at least " + threshold + " events have gathered, marks no censoring, and ends where fewer than " +
+		threshold + " remain or further events are too few; numbers at risk stand only where none or at least " +
+		threshold + " have left since the one before.")
+	return p, caption
+}
+
+// grid is a quarter of the distance between the times of the risk table, or a
+// twenty-fourth of the whole time.
+func grid(p reports.Survival) float64 {
+	if n := len(p.RiskTimes); n > 1 {
+		return (p.RiskTimes[n-1] - p.RiskTimes[0]) / float64(n-1) / 4
+	}
+	end := 0.0
+	for _, c := range p.Curves {
+		end = math.Max(end, c.End)
+	}
+	return end / 24
+}
+
+// coarsen keeps the value of a curve at the ends of grid cells by which enough
+// events have gathered.
+func (g *gate) coarsen(c reports.Curve, grid float64) reports.Curve {
+	steps := c.Steps
+	c.Steps = nil
+	end, gathered, next := 0.0, 0, 0
+	if g.policy.small(c.N) || grid <= 0 || len(steps) > 0 && steps[0].AtRisk <= g.policy.Max {
+		c.N, c.End = 0, 0
+		return c
+	}
+	last := int(math.Floor(c.End/grid + 1e-9))
+	for k := 1; k <= last; k++ {
+		t := float64(k) * grid
+		for ; next < len(steps) && steps[next].Time <= t+1e-9*grid; next++ {
+			gathered += steps[next].Events
+		}
+		if left, known := atRisk(steps, next); known && left <= g.policy.Max {
+			break
+		}
+		switch {
+		case gathered > g.policy.Max:
+			q := steps[next-1]
+			c.Steps = append(c.Steps, reports.Step{Time: t, Value: q.Value, Low: q.Low, High: q.High, Events: gathered})
+			gathered, end = 0, t
+		case gathered == 0:
+			end = t
+		}
+	}
+	c.End = end
+	return c
+}
+
+// atRisk is the number under observation once the first n steps are past.
+func atRisk(steps []reports.Step, n int) (int, bool) {
+	if n < len(steps) {
+		return steps[n].AtRisk, true
+	}
+	if n == 0 {
+		return 0, false
+	}
+	q := steps[n-1]
+	return q.AtRisk - q.Events - q.Censored, true
+}
+
+// riskRow hides numbers at risk that are small, and those whose difference from
+// the last one shown is.
+func (g *gate) riskRow(cells []reports.Cell, where string) {
+	last := -1
+	for i := range cells {
+		c := &cells[i]
+		if c.Format.Kind == reports.Blank || c.Basis.Kind == reports.Public {
+			continue
+		}
+		n := c.Count
+		gone := last - n
+		if g.policy.small(n) || last >= 0 && gone != 0 && gone <= g.policy.Max && -gone <= g.policy.Max {
+			wipe(c, reports.SmallCount)
+			g.note(CodeRiskTable, where)
+			continue
+		}
+		last = n
+	}
+}

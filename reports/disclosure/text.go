@@ -1,0 +1,48 @@
+package disclosure
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// countInText finds counts of patients in plain words: "n = 3" and "3 patients".
+var countInText = regexp.MustCompile(`(?i)(\bn\s*=\s*)(\d+)\b|\b(\d+)(\s+(?:of\s+[\d,]+\s+)?(?:patients?|people|persons?|participants?|women|men|completers?|cases|rows|deaths?)\b)`)
+
+// text replaces small counts of patients in plain words by "few". Limits
+// ("fewer than 10 patients") are no counts and stay.
+func (g *gate) text(s, where string) string {
+	if !strings.ContainsAny(s, "0123456789") {
+		return s
+	}
+	var b strings.Builder
+	from := 0
+	for _, m := range countInText.FindAllStringSubmatchIndex(s, -1) {
+		lo, hi := m[4], m[5]
+		if lo < 0 {
+			lo, hi = m[6], m[7]
+		}
+		n, err := strconv.Atoi(s[lo:hi])
+		if err != nil || !g.policy.small(n) || isLimit(s[:lo]) {
+			continue
+		}
+		b.WriteString(s[from:lo])
+		b.WriteString("few")
+		from = hi
+		g.note(CodeText, where)
+	}
+	b.WriteString(s[from:])
+	return b.String()
+}
+
+// isLimit tells whether the words before a number make it a limit, or part of a
+// longer number.
+func isLimit(before string) bool {
+	before = strings.ToLower(strings.TrimRight(before, " "))
+	for _, w := range []string{"than", "least", "most", "under", "over", "to", "every", "per", "≥", "≤", "<", ">", ",", ".", "/", "-", "–"} {
+		if strings.HasSuffix(before, w) {
+			return true
+		}
+	}
+	return false
+}
