@@ -34,7 +34,7 @@ const (
 	Median        Measure = "median"         // Value
 	Change        Measure = "change"         // later minus earlier, within one group
 	PercentChange Measure = "percent change" // relative to baseline, within one group
-	Difference    Measure = "difference"     // arm minus reference
+	Difference    Measure = "difference"     // arm minus reference, unless the note says that the source does not tell
 	SMD           Measure = "smd"            // standardised difference between groups
 	OddsRatio     Measure = "odds ratio"     // arm over reference
 	Ratio         Measure = "ratio"          // cost-effectiveness and other ratios
