@@ -65,28 +65,44 @@ func (d *forestDrawing) height(float64) float64 {
 }
 
 // columns measures the table: the right edge of the label column, of each data
-// column, and the left edge of the result column.
+// column, and the left edge of the result column. Numbers are never cut; where
+// room is short the labels are, then the heads.
 func (d *forestDrawing) columns(area rect) (label float64, cols []float64, result float64) {
-	labels := []string{d.LabelHead}
-	results := []string{d.Result}
-	cells := make([][]string, len(d.Columns))
+	labels, results := []string{d.LabelHead}, []string{}
+	heads := make([]float64, len(d.Columns))
+	cells := make([]float64, len(d.Columns))
 	for i, head := range d.Columns {
-		cells[i] = []string{head}
+		heads[i] = math.Min(headStyle.width(head), area.width()*0.18)
 	}
 	for _, r := range d.Rows {
 		labels = append(labels, "     "+r.Label)
 		results = append(results, Cell(r.Estimate))
 		for i := range min(len(r.Columns), len(d.Columns)) {
-			cells[i] = append(cells[i], Cell(r.Columns[i]))
+			cells[i] = math.Max(cells[i], strongStyle.width(Cell(r.Columns[i])))
 		}
 	}
-	label = area.left + 8 + math.Min(strongStyle.widest(labels)+4, area.width()*0.32)
+	right := math.Max(strongStyle.widest(results), math.Min(headStyle.width(d.Result), area.width()*0.3))
+	result = area.right - 8 - right
+	room := result - area.left - 8 - 46 - 100 // for labels and columns, beside a plot of at least 100
+	most := 0.0
+	for i := range cells {
+		most += 16 + math.Max(cells[i], heads[i])
+	}
+	squeeze := room-most < area.width()*0.15
+	width := 0.0
+	for i := range cells {
+		if !squeeze {
+			cells[i] = math.Max(cells[i], heads[i])
+		}
+		width += 16 + cells[i]
+	}
+	label = area.left + 8 + clamp(math.Min(strongStyle.widest(labels)+4, area.width()*0.34), 40, math.Max(room-width, 40))
 	x := label
-	for i := range d.Columns {
-		x += 16 + math.Min(strongStyle.widest(cells[i]), area.width()*0.2)
+	for i := range cells {
+		x += 16 + cells[i]
 		cols = append(cols, x)
 	}
-	return label, cols, area.right - 8 - strongStyle.widest(results)
+	return label, cols, result
 }
 
 func (d *forestDrawing) draw(s *sketch, area rect) {
@@ -95,11 +111,11 @@ func (d *forestDrawing) draw(s *sketch, area rect) {
 	if len(cols) > 0 {
 		plotLeft = cols[len(cols)-1]
 	}
-	plot := rect{plotLeft + 24, area.top + 30, math.Max(result-22, plotLeft+100), area.top + 30 + forestRow*float64(len(d.Rows))}
+	plot := rect{plotLeft + 24, area.top + 30, math.Max(result-22, plotLeft+60), area.top + 30 + forestRow*float64(len(d.Rows))}
 	xs, ticks := d.axis()
 	sc := s.scale(plot, xs.min, xs.max, 0, 1, d.Log)
 
-	d.heads(s, area, cols, label)
+	d.heads(s, area, cols, label, result)
 	for i := range d.Rows {
 		top := plot.top + forestRow*float64(i)
 		if i%2 == 0 {
@@ -154,7 +170,7 @@ func (d *forestDrawing) axis() (span, []tick) {
 	return xs, logTicks(xs, d.X.Format)
 }
 
-func (d *forestDrawing) heads(s *sketch, area rect, cols []float64, label float64) {
+func (d *forestDrawing) heads(s *sketch, area rect, cols []float64, label, result float64) {
 	y := area.top + 16
 	s.text(area.left+8, y, headStyle, start, headStyle.fit(d.LabelHead, label-area.left-8))
 	left := label
@@ -162,7 +178,7 @@ func (d *forestDrawing) heads(s *sketch, area rect, cols []float64, label float6
 		s.text(cols[i], y, headStyle, end, headStyle.fit(head, cols[i]-left-6))
 		left = cols[i]
 	}
-	s.text(area.right-8, y, headStyle, end, d.Result)
+	s.text(area.right-8, y, headStyle, end, headStyle.fit(d.Result, area.right-8-result))
 	s.stroke(pen{axisColor, 1, nil}, xy{area.left, area.top + 25}, xy{area.right, area.top + 25})
 }
 

@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"unicode"
 
 	"recoup/reports"
 )
@@ -45,11 +46,20 @@ func HTML(w io.Writer, r reports.Report) error {
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		return fmt.Errorf("writing HTML: %w", err)
 	}
-	if b.Len() > MaxHTML {
-		return fmt.Errorf("%w: %d of at most %d bytes; leave out sections or draw fewer points", ErrTooLarge, b.Len(), MaxHTML)
+	out := bytes.Map(dropControl, b.Bytes())
+	if len(out) > MaxHTML {
+		return fmt.Errorf("%w: %d of at most %d bytes; leave out sections or draw fewer points", ErrTooLarge, len(out), MaxHTML)
 	}
-	_, err = w.Write(b.Bytes())
+	_, err = w.Write(out)
 	return err
+}
+
+// dropControl drops what HTML may not hold.
+func dropControl(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		return -1
+	}
+	return r
 }
 
 // The page as the template sees it. Every string is escaped by html/template;

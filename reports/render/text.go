@@ -1,0 +1,318 @@
+package render
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	prettytext "github.com/jedib0t/go-pretty/v6/text"
+
+	"recoup/reports"
+)
+
+// Text writes a report for a terminal: tables drawn with lines, figures as
+// their titles and descriptions.
+func Text(w io.Writer, r reports.Report) error {
+	return writeOutline(w, r, outline{
+		heading: func(level int, s string) string {
+			return s + "\n" + strings.Repeat(map[int]string{1: "=", 2: "-"}[level], max(1, prettytext.StringWidthWithoutEscSequences(s))) + "\n"
+		},
+		strong: func(s string) string { return s },
+		escape: plainLine,
+		item:   "- ",
+		table:  textTable,
+	})
+}
+
+// Markdown writes a report as GitHub Markdown: tables as tables, figures as
+// their titles and descriptions.
+func Markdown(w io.Writer, r reports.Report) error {
+	return writeOutline(w, r, outline{
+		heading: func(level int, s string) string { return strings.Repeat("#", level) + " " + s + "\n" },
+		strong:  func(s string) string { return "**" + s + "**" },
+		escape:  markdownEscape,
+		item:    "- ",
+		table:   markdownTable,
+	})
+}
+
+// outline is how a plain format writes its parts.
+type outline struct {
+	heading func(level int, s string) string
+	strong  func(string) string
+	escape  func(string) string
+	item    string
+	table   func(grid) string
+}
+
+func plainLine(s string) string { return strings.Join(strings.Fields(printable(s)), " ") }
+
+var markdownSpecial = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]",
+	"<", "&lt;", ">", "&gt;", "&", "&amp;", "#", "\\#", "|", "\\|", "~", "\\~")
+
+func markdownEscape(s string) string { return markdownSpecial.Replace(plainLine(s)) }
+
+// writeOutline walks a report in reading order with the numbering of the page.
+func writeOutline(w io.Writer, r reports.Report, o outline) error {
+	var b strings.Builder
+	b.WriteString(o.heading(1, o.escape(titleOf(r))))
+	if s := subtitleOf(r); s != "" {
+		b.WriteString("\n" + o.escape(s) + "\n")
+	}
+	for _, warning := range r.Warnings {
+		b.WriteString("\n" + o.strong("Caution:") + " " + o.escape(warning.Text) + "\n")
+	}
+	n := newNumbering()
+	for _, s := range sectionsOf(r) {
+		b.WriteString("\n" + o.heading(2, o.escape(s.Title)))
+		if lead := words(s.Lead); lead != "" {
+			b.WriteString("\n" + o.escape(lead) + "\n")
+		}
+		for _, block := range s.Blocks {
+			b.WriteString("\n")
+			if err := o.block(&b, block, n); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (o outline) block(b *strings.Builder, block reports.Block, n *numbering) error {
+	switch block := block.(type) {
+	case reports.Paragraph:
+		b.WriteString(o.escape(words(block.Text)) + "\n")
+	case reports.Tiles:
+		for _, t := range block.Tiles {
+			b.WriteString(o.item + o.tile(t) + "\n")
+		}
+	case reports.Table:
+		n.tables++
+		g := layTable(block)
+		b.WriteString(o.strong(fmt.Sprintf("Table %d. %s", n.tables, o.escape(g.Caption))) + "\n\n" + o.table(g))
+		o.notes(b, g)
+	case reports.Figure:
+		if _, err := drawingOf(block.Plot); err != nil {
+			return o.block(b, noFigure(block), n)
+		}
+		n.figures++
+		b.WriteString(o.strong(fmt.Sprintf("Figure %d. %s", n.figures, o.escape(block.Title))) + "\n")
+		for _, s := range []string{block.Subtitle, words(block.Alt), words(block.Caption)} {
+			if s != "" {
+				b.WriteString("\n" + o.escape(s) + "\n")
+			}
+		}
+	case reports.Notice:
+		b.WriteString(o.strong(o.escape(noticeTitle(block))+":") + " " + o.escape(words(block.Text)) + "\n")
+	case reports.Definitions:
+		for _, d := range block.Items {
+			line := o.item + o.strong(o.escape(d.Term)+":") + " " + o.escape(d.Meaning)
+			if d.Source != "" {
+				line += " (" + o.escape(d.Source) + ")"
+			}
+			b.WriteString(line + "\n")
+		}
+	default:
+		return fmt.Errorf("a block of type %T cannot be written", block)
+	}
+	return nil
+}
+
+func (o outline) tile(t reports.Tile) string {
+	line := o.strong(o.escape(Cell(t.Value))) + " " + o.escape(t.Label)
+	if d := words(t.Detail); d != "" {
+		line += "; " + o.escape(d)
+	}
+	if _, s := statusWords(t); s != "" {
+		line += "; " + o.escape(s)
+	}
+	if t.Benchmark.Format.Kind != reports.Blank {
+		line += "; benchmark " + o.escape(Cell(t.Benchmark))
+		if t.BenchmarkSource != "" {
+			line += " (" + o.escape(t.BenchmarkSource) + ")"
+		}
+	}
+	return line
+}
+
+func (o outline) notes(b *strings.Builder, g grid) {
+	for i, r := range g.Reasons {
+		b.WriteString("\n" + letters(i+1) + ". " + o.escape(r) + "\n")
+	}
+	for _, note := range g.Notes {
+		b.WriteString("\n" + o.escape(note) + "\n")
+	}
+}
+
+// head is the label of a column with its unit.
+func (c gridColumn) head() string {
+	if c.Unit != "" {
+		return c.Label + " (" + c.Unit + ")"
+	}
+	return c.Label
+}
+
+func textTable(g grid) string {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = prettytext.FormatDefault
+	var configs []table.ColumnConfig
+	var head table.Row
+	for i, c := range g.Columns {
+		head = append(head, plainLine(c.head()))
+		align := prettytext.AlignLeft
+		if c.Class == "right" {
+			align = prettytext.AlignRight
+		}
+		configs = append(configs, table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align, WidthMax: 48})
+	}
+	t.SetColumnConfigs(configs)
+	t.AppendHeader(head)
+	for _, r := range g.Rows {
+		var row table.Row
+		for _, c := range r.Cells {
+			row = append(row, plainLine(c.Text)+mark(c))
+		}
+		t.AppendRow(row)
+	}
+	return t.Render() + "\n"
+}
+
+func markdownTable(g grid) string {
+	var b strings.Builder
+	b.WriteString("|")
+	for _, c := range g.Columns {
+		b.WriteString(" " + markdownEscape(c.head()) + " |")
+	}
+	b.WriteString("\n|")
+	for _, c := range g.Columns {
+		b.WriteString(map[string]string{"right": " ---: |"}[c.Class])
+		if c.Class == "" {
+			b.WriteString(" --- |")
+		}
+	}
+	b.WriteString("\n")
+	for _, r := range g.Rows {
+		b.WriteString("|")
+		for i := range max(len(g.Columns), len(r.Cells)) {
+			text := ""
+			if i < len(r.Cells) {
+				text = markdownEscape(r.Cells[i].Text) + mark(r.Cells[i])
+				if r.Class == "heading" && text != "" {
+					text = "**" + text + "**"
+				}
+			}
+			b.WriteString(" " + text + " |")
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func mark(c gridCell) string {
+	if c.Mark == "" {
+		return ""
+	}
+	return " [" + c.Mark + "]"
+}
+
+// CSV writes one table with a column for each number: an estimate with interval
+// takes three columns, a mean two. Raw numbers are written in full, shares from
+// 0 to 1; a hidden value is the word "hidden" and one that is not available is
+// empty. Text that a spreadsheet would take for a formula gets an apostrophe
+// before it.
+func CSV(w io.Writer, t reports.Table) error {
+	parts := make([][]string, len(t.Columns))
+	for _, r := range t.Rows {
+		for j := range min(len(r.Cells), len(t.Columns)) {
+			if names := csvNames(r.Cells[j].Format.Kind); len(names) > len(parts[j]) {
+				parts[j] = names
+			}
+		}
+	}
+	var head []string
+	for j, c := range t.Columns {
+		label := gridColumn{Label: c.Label, Unit: c.Unit}.head()
+		head = append(head, neutral(label))
+		for _, name := range parts[j] {
+			head = append(head, neutral(label+" "+name))
+		}
+	}
+	cw := csv.NewWriter(w)
+	if err := cw.Write(head); err != nil {
+		return err
+	}
+	for _, r := range t.Rows {
+		var record []string
+		for j := range t.Columns {
+			var c reports.Cell
+			if j < len(r.Cells) {
+				c = r.Cells[j]
+			}
+			values := csvValues(c)
+			for len(values) < 1+len(parts[j]) {
+				values = append(values, "")
+			}
+			record = append(record, values...)
+		}
+		if err := cw.Write(record); err != nil {
+			return err
+		}
+	}
+	cw.Flush()
+	return cw.Error()
+}
+
+// csvNames are the further columns that a kind of value needs.
+func csvNames(k reports.Kind) []string {
+	switch k {
+	case reports.MeanSD:
+		return []string{"sd"}
+	case reports.Interval, reports.Percent:
+		return []string{"low", "high"}
+	case reports.CountPercent:
+		return []string{"share"}
+	}
+	return nil
+}
+
+func csvValues(c reports.Cell) []string {
+	if c.Hidden != reports.Shown {
+		return []string{hiddenMark}
+	}
+	switch c.Format.Kind {
+	case reports.Blank:
+		return []string{""}
+	case reports.Text:
+		return []string{neutral(c.Text)}
+	case reports.CountOf:
+		return []string{strconv.Itoa(c.Count)}
+	case reports.CountPercent:
+		return []string{strconv.Itoa(c.Count), raw(c.Value)}
+	case reports.MeanSD:
+		return []string{raw(c.Value), raw(c.SD)}
+	case reports.Interval, reports.Percent:
+		return []string{raw(c.Value), raw(c.Low), raw(c.High)}
+	}
+	return []string{raw(c.Value)}
+}
+
+func raw(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// neutral keeps a spreadsheet from running a text as a formula.
+func neutral(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
