@@ -3,6 +3,7 @@ package rehab
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -102,7 +103,11 @@ func TestEveryParameterMatters(t *testing.T) {
 	for f := range fields() {
 		shares[f.name] = f.bounds == "share"
 	}
-	digest := func(values map[string]float64) string {
+	// Rare events are made common, so that 256 patients show them.
+	common := map[string]float64{"mortality.female_at_45": 0.1, "mortality.male_at_45": 0.1, "overdose.rate_under_20": 0.3, "overdose.rate_20": 0.3, "overdose.rate_50": 0.3, "overdose.rate_100": 0.3}
+	digest := func(changed map[string]float64) string {
+		values := maps.Clone(common)
+		maps.Copy(values, changed)
 		b, err := json.Marshal(run(t, s, evidenceWith(t, values), 2).Strategies)
 		if err != nil {
 			t.Fatal(err)
