@@ -77,8 +77,9 @@ type Survival struct {
 	RiskTimes []float64 // columns of the risk table and ticks of the axis
 	RiskTitle string    // such as "Number still off work and under observation"
 
-	// Grid is the time that steps are rounded up to; 0 when every event is
-	// drawn where it happened. Set by reports/disclosure.
+	// Grid is the distance of the times at which the curves are known; they are
+	// joined by straight lines. 0 when every event is drawn as a step where it
+	// happened. Set by reports/disclosure.
 	Grid float64
 }
 

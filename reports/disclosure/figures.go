@@ -116,8 +116,8 @@ func (g *gate) between(from, to int, lost []reports.FlowLoss, where string) {
 	g.sys.addSum(from, parts)
 }
 
-// survival draws each curve on a grid of time on which every step stands for
-// more events than the threshold, without censoring ticks, and stops it where
+// survival keeps of each curve the values on a grid of time between which more
+// events lie than the threshold, without censoring ticks, and stops it where
 // too few are left; the caption says so.
 func (g *gate) survival(p reports.Survival, caption reports.Words, where string) (reports.Survival, reports.Words) {
 	p.Grid = grid(p)
@@ -138,9 +138,9 @@ func (g *gate) survival(p reports.Survival, caption reports.Words, where string)
 	}
 	threshold := strconv.Itoa(g.policy.Max + 1)
 	at := strconv.FormatFloat(p.Grid, 'g', 4, 64)
-	caption = caption.And(" To protect patients each curve is drawn on a time grid of " + at +
-		", moves only where at least " + threshold + " events have gathered, marks no censoring, and ends where fewer than " +
-		threshold + " remain or further events are too few; numbers at risk stand only where none or at least " +
+	caption = caption.And(" To protect patients each curve joins by straight lines its values at multiples of " + at +
+		" by which at least " + threshold + " further events have gathered, marks no censoring, and ends where fewer than " +
+		threshold + " remain or too few events follow; numbers at risk stand only where none or at least " +
 		threshold + " have left since the one before.")
 	return p, caption
 }

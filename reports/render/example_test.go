@@ -261,7 +261,7 @@ func work() reports.Section {
 	}
 	return reports.Section{ID: "work", Title: "Work", Blocks: []reports.Block{
 		reports.Figure{ID: "rtw", Title: "Return to work after program entry", Subtitle: "Cumulative proportion back at work (1 − Kaplan–Meier), with 95% pointwise confidence bands",
-			Caption: reports.Say("Ticks mark censoring. Log-rank p ").With(reports.P(0.0002, 421)).And(". Synthetic cohort."), Alt: reports.Say("Return to work is faster in the program."),
+			Caption: reports.Say("Log-rank p ").With(reports.P(0.0002, 421)).And(". Synthetic cohort."), Alt: reports.Say("Return to work is faster in the program."),
 			Plot: reports.Survival{X: reports.Axis{Label: "Months since program entry"}, RiskTimes: []float64{0, 4, 8, 12, 16, 20, 24}, RiskTitle: "Number still off work and under observation",
 				Curves: []reports.Curve{curve("Interdisciplinary", 214, .08, false, 214, 163, 104, 67, 35, 24, 18), curve("Usual care", 207, .036, true, 207, 172, 143, 108, 81, 69, 48)}}},
 	}}

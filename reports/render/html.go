@@ -54,9 +54,9 @@ func HTML(w io.Writer, r reports.Report) error {
 	return err
 }
 
-// dropControl drops what HTML may not hold.
+// dropControl drops what HTML may not hold, and what turns text around.
 func dropControl(r rune) rune {
-	if unicode.IsControl(r) && r != '\n' && r != '\t' {
+	if redirects(r) || unicode.IsControl(r) && r != '\n' && r != '\t' {
 		return -1
 	}
 	return r

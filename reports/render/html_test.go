@@ -272,7 +272,7 @@ func hostilePlot(p reports.Plot, next func() string) reports.Plot {
 
 func TestHostileLabels(t *testing.T) {
 	p := pageOf(t, hostile())
-	for _, bad := range []string{"<script", "<img", "onerror=alert(1)>", "<!--", "\x00", "\x1b"} {
+	for _, bad := range []string{"<script", "<img", "onerror=alert(1)>", "<!--", "\x00", "\x1b", "\u202E"} {
 		if strings.Contains(p, bad) {
 			t.Errorf("the page holds %q unescaped", bad)
 		}

@@ -249,11 +249,17 @@ func printable(s string) string {
 		switch {
 		case r == '\t' || r == '\n' || r == '\r':
 			return ' '
-		case unicode.IsControl(r), r == 0xFFFE, r == 0xFFFF, r == unicode.ReplacementChar:
+		case unicode.IsControl(r), redirects(r), r == 0xFFFE, r == 0xFFFF, r == unicode.ReplacementChar:
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(s, ""))
+}
+
+// redirects tells whether a rune overrides the direction of the text after it,
+// which could make one number read as another.
+func redirects(r rune) bool {
+	return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
 }
 
 // pen is a line's color, width and dashes.

@@ -52,7 +52,21 @@ func (d *survivalDrawing) key() []keyItem {
 	return out
 }
 
-func (d *survivalDrawing) remark() string { return "" }
+// remark explains the ticks where there are any.
+func (d *survivalDrawing) remark() string {
+	for _, c := range d.Curves {
+		for _, q := range c.Steps {
+			if q.Censored > 0 {
+				return "Ticks mark censoring."
+			}
+		}
+	}
+	return ""
+}
+
+// stepped tells whether the curve moves at events; values known on a grid only
+// are joined by straight lines.
+func (d *survivalDrawing) stepped() bool { return d.Grid == 0 }
 
 func (d *survivalDrawing) riskHeight() float64 {
 	if len(d.RiskTimes) == 0 {
@@ -81,11 +95,11 @@ func (d *survivalDrawing) draw(s *sketch, area rect) {
 	s.yAxis(sc, yt)
 	s.xAxis(sc, xt, d.X.Label)
 	for i, c := range d.Curves {
-		s.band(sc, d.points(c), true, faint(seriesStyle(i, c.Comparator).color, 0x26))
+		s.band(sc, d.points(c), d.stepped(), faint(seriesStyle(i, c.Comparator).color, 0x26))
 	}
 	for i, c := range d.Curves {
 		p := seriesStyle(i, c.Comparator)
-		s.stroke(p, project(sc, d.points(c), true)...)
+		s.stroke(p, project(sc, d.points(c), d.stepped())...)
 		for _, q := range c.Steps {
 			if q.Censored > 0 {
 				x, y := sc.x(q.Time), sc.y(q.Value)
