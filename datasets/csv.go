@@ -412,3 +412,15 @@ func (s *csvSource) end() error {
 	}
 	return io.EOF
 }
+
+// OpenText returns an Open for Load that reads CSV texts by path, for cohorts
+// that are made in memory.
+func OpenText(files map[string]string) func(context.Context, string, Resource) (Source, error) {
+	return func(_ context.Context, path string, r Resource) (Source, error) {
+		text, ok := files[path]
+		if !ok {
+			return nil, fmt.Errorf("no text for %s", path)
+		}
+		return NewCSV(path, io.NopCloser(strings.NewReader(text)), r)
+	}
+}

@@ -1,0 +1,43 @@
+// Package catalog is the list of analyses. An analysis is added by one line here;
+// the command line, reports and the conformance suite then see it.
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"recoup/analysis"
+	"recoup/analysis/effect"
+)
+
+// All lists every analysis, by package and then as a reader would meet them.
+var All = []*analysis.Analysis{
+	effect.MeanChange,
+	effect.HedgesG,
+	effect.Responders,
+	effect.Ancova,
+}
+
+// ErrUnknown is what errors.Is finds in the error for a name that is not listed.
+var ErrUnknown = errors.New("no such analysis")
+
+// Find returns the analysis of that name.
+func Find(name string) (*analysis.Analysis, error) {
+	for _, a := range All {
+		if a.Name == name {
+			return a, nil
+		}
+	}
+	var like []string
+	_, method, _ := strings.Cut(name, "/")
+	for _, a := range All {
+		if method != "" && strings.HasSuffix(a.Name, "/"+method) || strings.HasPrefix(a.Name, name) {
+			like = append(like, a.Name)
+		}
+	}
+	if len(like) > 0 {
+		return nil, fmt.Errorf("%w: %q; did you mean %s", ErrUnknown, name, strings.Join(like, " or "))
+	}
+	return nil, fmt.Errorf("%w: %q; see: recoup analyze list", ErrUnknown, name)
+}

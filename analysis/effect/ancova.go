@@ -1,0 +1,248 @@
+package effect
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"recoup/analysis"
+	"recoup/analysis/internal/fit"
+	"recoup/datasets"
+)
+
+// AncovaOptions are the settings of effect/ancova.
+type AncovaOptions struct {
+	Covariates []string `opt:"covariates" doc:"further columns to adjust for, from a table of one row a patient; text columns become indicators of their levels"`
+	Errors     string   `opt:"errors" doc:"standard errors: from the model, robust to unequal variances (HC0 to HC3), or by cluster (a column with role cluster, else site)" choices:"model|HC0|HC1|HC2|HC3|cluster"`
+	Weights    string   `opt:"weights" doc:"how levels of text covariates count in adjusted means: as found in the cohort, or each level alike" choices:"proportional|equal"`
+}
+
+// Ancova is effect/ancova: the difference between arms at a visit, adjusted for
+// the outcome at baseline.
+var Ancova = analysis.New(analysis.Analysis{
+	Name:     "effect/ancova",
+	Title:    "Baseline-adjusted difference (ANCOVA)",
+	Estimand: "difference between arm and reference in the mean outcome at the visit, for patients alike at baseline",
+	Doc: `Linear model: outcome at visit = arm + outcome at baseline + covariates, by least squares.
+Terms: adjusted_difference (arm minus reference), adjusted_mean of each arm (at the mean baseline and covariates of the patients used), slope_baseline. An arm and a reference must be asked for.
+Only the two arms asked about are in the model. Missing values: complete cases of outcome, baseline and covariates; unbiased where missingness depends on these alone.
+Errors: model (equal variances) by default; HC2 and HC3 are the better choices where variances differ. Intervals by t with n - p (clusters - 1 for cluster errors) degrees of freedom.
+A singular design (a covariate that repeats another) is refused.
+R: lm(visit ~ arm + baseline); emmeans::emmeans(fit, "arm"); sandwich::vcovHC(fit, type).`,
+	Refs:  []string{"Vickers and Altman 2001, 10.1136/bmj.323.7321.1123", "MacKinnon and White 1985, 10.1016/0304-4076(85)90158-7"},
+	Needs: []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit, datasets.RoleArm},
+}, AncovaOptions{Errors: fit.CovModel, Weights: "proportional"}, ancova)
+
+func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaOptions) (analysis.Result, error) {
+	if q.Arm == "" || q.Reference == "" {
+		return analysis.Result{}, fmt.Errorf("%w: an adjusted difference needs an arm and a reference: --arm NAME --reference NAME", analysis.ErrOptions)
+	}
+	p, err := in.Pair(q)
+	if err != nil {
+		return analysis.Result{}, err
+	}
+	groups, excluded, err := in.Groups(q)
+	if err != nil {
+		return analysis.Result{}, err
+	}
+	r := analysis.Result{Excluded: excluded, Warnings: followUp(groups, p)}
+	d, err := newDesign(in, groups, p, o)
+	if err != nil {
+		return r, err
+	}
+	e := start("adjusted_difference", analysis.ScaleDifference, groups[0], &groups[1], p)
+	e.Unit = p.Field.Unit
+	e.N = analysis.N{Arm: d.n[0], Reference: d.n[1], Missing: d.missing}
+	e.Method = analysis.Method{Name: "least squares on arm, baseline" + listed(o.Covariates) + "; " + o.Errors + " errors; complete cases", R: "lm(visit ~ arm + baseline)", Ref: "Vickers and Altman 2001, 10.1136/bmj.323.7321.1123"}
+	if d.n[0] < 2 || d.n[1] < 2 {
+		r.Estimates = append(r.Estimates, e.Warn(analysis.WarnTooFew, "each arm needs two patients with outcome, baseline and covariates", "ask for a visit with more patients, or fewer covariates"))
+		return r, nil
+	}
+	f, err := fit.LeastSquares(d.y, d.x)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w; leave out a covariate that repeats another", analysis.ErrCannot, err)
+	}
+	v, df, err := f.Covariance(o.Errors, d.cluster)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
+	}
+	contrast := func(e analysis.Estimate, c []float64) analysis.Estimate { return contrastOf(f, v, df, q.Level, e, c) }
+	arm := make([]float64, len(d.x))
+	arm[1] = 1
+	r.Estimates = append(r.Estimates, contrast(e, arm))
+	for i, g := range groups {
+		m := start("adjusted_mean", analysis.ScaleMean, g, nil, p)
+		m.Unit, m.N, m.Method = p.Field.Unit, analysis.N{Arm: d.n[i]}, e.Method
+		at := append([]float64(nil), d.centre(o.Weights)...)
+		at[1] = float64(1 - i)
+		m = contrast(m, at)
+		m.Statistic, m.P = analysis.None, analysis.None // a test of a mean against zero means nothing here
+		r.Estimates = append(r.Estimates, m)
+	}
+	slope := start("slope_baseline", analysis.ScaleDifference, groups[0], &groups[1], p)
+	slope.N, slope.Method = e.N, e.Method
+	b := make([]float64, len(d.x))
+	b[2] = 1
+	r.Estimates = append(r.Estimates, contrast(slope, b))
+	return r, nil
+}
+
+func contrastOf(f *fit.Linear, v *mat.SymDense, df, level float64, e analysis.Estimate, c []float64) analysis.Estimate {
+	value, variance := f.Contrast(c, v)
+	se := math.Sqrt(math.Max(0, variance))
+	e.Value = analysis.Num(value)
+	if !(se > 1e-12*math.Abs(value)) { // residuals that are rounding alone
+		return e.Warn(analysis.WarnNoVariance, "the model fits without error, so there is no error to give", "")
+	}
+	e.SE, e.DF = analysis.Num(se), analysis.Num(df)
+	e.Statistic = analysis.Num(value / se)
+	e.P = analysis.Num(analysis.TP(value/se, df))
+	e.CI = analysis.TInterval(value, se, df, level)
+	return e
+}
+
+func listed(covariates []string) string {
+	s := ""
+	for _, c := range covariates {
+		s += ", " + c
+	}
+	return s
+}
+
+// design is the rows and columns of the model: intercept, arm, baseline, then
+// covariates.
+type design struct {
+	y       []float64
+	x       [][]float64
+	levels  []int // of the text covariate a column belongs to, 0 for numbers
+	cluster []int
+	n       [2]int
+	missing int
+}
+
+// centre returns the point at which adjusted means are taken.
+func (d *design) centre(weights string) []float64 {
+	out := make([]float64, len(d.x))
+	for j, col := range d.x {
+		s := 0.0
+		for _, v := range col {
+			s += v
+		}
+		out[j] = s / float64(len(col))
+		if weights == "equal" && d.levels[j] > 0 {
+			out[j] = 1 / float64(d.levels[j])
+		}
+	}
+	return out
+}
+
+func newDesign(in analysis.Input, groups []analysis.Group, p analysis.Paired, o AncovaOptions) (*design, error) {
+	columns, levels, err := covariates(in, groups, o.Covariates)
+	if err != nil {
+		return nil, err
+	}
+	var cluster []int32
+	if o.Errors == fit.CovCluster {
+		if cluster, _ = in.Cohort.Attribute(datasets.RoleCluster); cluster == nil {
+			cluster, _ = in.Cohort.Attribute(datasets.RoleSite)
+		}
+		if cluster == nil {
+			return nil, fmt.Errorf("%w: cluster errors need a column with role cluster or site", analysis.ErrCannot)
+		}
+	}
+	d := &design{x: make([][]float64, 3+len(columns)), levels: append([]int{0, 0, 0}, levels...)}
+	for i, g := range groups {
+		for _, patient := range g.Patients {
+			row := []float64{1, float64(1 - i), p.Before[patient]}
+			for _, c := range columns {
+				row = append(row, c[patient])
+			}
+			if math.IsNaN(p.After[patient]) || anyNaN(row) || cluster != nil && cluster[patient] < 0 {
+				d.missing++
+				continue
+			}
+			d.n[i]++
+			d.y = append(d.y, p.After[patient])
+			for j, v := range row {
+				d.x[j] = append(d.x[j], v)
+			}
+			if cluster != nil {
+				d.cluster = append(d.cluster, int(cluster[patient]))
+			}
+		}
+	}
+	return d, nil
+}
+
+func anyNaN(row []float64) bool {
+	for _, v := range row {
+		if math.IsNaN(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// covariates reads the columns to adjust for, by patient: numbers as they are,
+// texts as indicators of each level but the first that occurs in the groups.
+func covariates(in analysis.Input, groups []analysis.Group, names []string) (columns [][]float64, levels []int, err error) {
+	for _, name := range names {
+		_, f, err := in.Cohort.PatientField(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if f.Type != datasets.TypeString && f.Type != datasets.TypeBoolean {
+			v, err := in.Cohort.Covariate(name)
+			if err != nil {
+				return nil, nil, err
+			}
+			columns, levels = append(columns, v), append(levels, 0)
+			continue
+		}
+		codes, names, err := in.Cohort.CovariateLevels(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		used := make([]bool, len(names))
+		for _, g := range groups {
+			for _, p := range g.Patients {
+				if codes[p] >= 0 {
+					used[codes[p]] = true
+				}
+			}
+		}
+		c, n := indicators(codes, used)
+		if n > 50 {
+			return nil, nil, fmt.Errorf("%w: the covariate %q has %d levels; group them first", analysis.ErrCannot, name, n)
+		}
+		columns = append(columns, c...)
+		for range c {
+			levels = append(levels, n)
+		}
+	}
+	return columns, levels, nil
+}
+
+func indicators(codes []int32, used []bool) (columns [][]float64, n int) {
+	for level, u := range used {
+		if !u {
+			continue
+		}
+		if n++; n == 1 {
+			continue // the reference level
+		}
+		c := make([]float64, len(codes))
+		for p, code := range codes {
+			switch {
+			case code < 0:
+				c[p] = math.NaN()
+			case int(code) == level:
+				c[p] = 1
+			}
+		}
+		columns = append(columns, c)
+	}
+	return columns, n
+}

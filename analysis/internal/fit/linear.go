@@ -1,0 +1,224 @@
+// Package fit holds the numerical kernels that several analyses need.
+package fit
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// ErrSingular is what errors.Is finds when columns of a design depend on each
+// other, so that their coefficients are not defined.
+var ErrSingular = errors.New("the design is singular")
+
+// Linear is a fitted linear model. It is immutable.
+type Linear struct {
+	Coef      []float64 // one a column of the design
+	DF        float64   // n - p
+	Sigma2    float64   // residual variance
+	Condition float64   // condition number of the scaled design
+
+	xtxInv *mat.SymDense
+	x      *mat.Dense
+	resid  []float64
+	hat    []float64
+}
+
+// Covariances of the coefficients.
+const (
+	CovModel   = "model"   // σ² (X'X)⁻¹
+	CovHC0     = "HC0"     // White
+	CovHC1     = "HC1"     // HC0 × n/(n-p)
+	CovHC2     = "HC2"     // squared residuals over 1-h
+	CovHC3     = "HC3"     // squared residuals over (1-h)²
+	CovCluster = "cluster" // sums of scores by cluster, × G/(G-1) × (n-1)/(n-p)
+)
+
+// maxCondition is where ordinary least squares in double precision has about
+// four digits left; designs beyond it are refused.
+const maxCondition = 1e12
+
+// LeastSquares fits y on the columns of x by Householder QR. Columns are scaled
+// to unit length first, so that units do not decide what counts as singular.
+// Missing values are not allowed. R: lm.fit(x, y)
+func LeastSquares(y []float64, x [][]float64) (*Linear, error) {
+	n, p := len(y), len(x)
+	if n <= p {
+		return nil, fmt.Errorf("%w: %d observations for %d coefficients", ErrSingular, n, p)
+	}
+	design := mat.NewDense(n, p, nil)
+	scale := make([]float64, p)
+	for j, col := range x {
+		for _, v := range col {
+			scale[j] = math.Hypot(scale[j], v)
+		}
+		if scale[j] == 0 {
+			return nil, fmt.Errorf("%w: a column is all zero", ErrSingular)
+		}
+		for i, v := range col {
+			design.Set(i, j, v/scale[j])
+		}
+	}
+	var qr mat.QR
+	qr.Factorize(design)
+	l := &Linear{DF: float64(n - p), Condition: qr.Cond(), x: mat.NewDense(n, p, nil)}
+	if !(l.Condition < maxCondition) {
+		return nil, fmt.Errorf("%w: condition number %.2g", ErrSingular, l.Condition)
+	}
+	var b mat.VecDense
+	if err := qr.SolveVecTo(&b, false, mat.NewVecDense(n, append([]float64(nil), y...))); err != nil {
+		return nil, fmt.Errorf("%w: condition number %.2g", ErrSingular, l.Condition)
+	}
+	l.residuals(y, design, &b)
+	l.refine(&qr, design, &b)
+	l.residuals(y, design, &b)
+	l.finish(&qr, design, scale, &b)
+	return l, nil
+}
+
+func (l *Linear) residuals(y []float64, design *mat.Dense, b *mat.VecDense) {
+	n, p := design.Dims()
+	l.resid = make([]float64, n)
+	for i := range n {
+		s := y[i]
+		for j := range p {
+			s -= float64(design.At(i, j) * b.AtVec(j))
+		}
+		l.resid[i] = s
+	}
+}
+
+// refine adds the least-squares fit of the residuals: one step wins back digits
+// lost to rounding.
+func (l *Linear) refine(qr *mat.QR, design *mat.Dense, b *mat.VecDense) {
+	n, p := design.Dims()
+	var d mat.VecDense
+	if err := qr.SolveVecTo(&d, false, mat.NewVecDense(n, append([]float64(nil), l.resid...))); err != nil {
+		return
+	}
+	for j := range p {
+		b.SetVec(j, b.AtVec(j)+d.AtVec(j))
+	}
+}
+
+func (l *Linear) finish(qr *mat.QR, design *mat.Dense, scale []float64, b *mat.VecDense) {
+	n, p := design.Dims()
+	var r mat.Dense
+	qr.RTo(&r)
+	upper := mat.NewTriDense(p, mat.Upper, nil)
+	for i := range p {
+		for j := i; j < p; j++ {
+			upper.SetTri(i, j, r.At(i, j))
+		}
+	}
+	var rinv mat.TriDense
+	_ = rinv.InverseTri(upper) // the condition was checked
+	l.xtxInv = mat.NewSymDense(p, nil)
+	for i := range p {
+		for j := i; j < p; j++ {
+			s := 0.0
+			for k := j; k < p; k++ {
+				s += float64(rinv.At(i, k) * rinv.At(j, k))
+			}
+			l.xtxInv.SetSym(i, j, s/scale[i]/scale[j])
+		}
+	}
+	rss := 0.0
+	for _, e := range l.resid {
+		rss += float64(e * e)
+	}
+	l.Sigma2 = rss / l.DF
+	l.Coef = make([]float64, p)
+	for j := range p {
+		l.Coef[j] = b.AtVec(j) / scale[j]
+	}
+	l.hat = make([]float64, n)
+	for i := range n {
+		for j := range p {
+			l.x.Set(i, j, design.At(i, j)*scale[j])
+		}
+	}
+	for i := range n {
+		row := l.x.RowView(i)
+		l.hat[i] = mat.Inner(row, l.xtxInv, row)
+	}
+}
+
+// Covariance returns the covariance of the coefficients of the named kind.
+// Clusters, one number a row, are used by "cluster" alone. The degrees of
+// freedom that go with it are n-p, or clusters - 1.
+//
+// R: vcov(fit), sandwich::vcovHC(fit, type), sandwich::vcovCL(fit, cluster,
+// type = "HC1")
+func (l *Linear) Covariance(kind string, clusters []int) (*mat.SymDense, float64, error) {
+	n, p := l.x.Dims()
+	if kind == CovModel {
+		c := mat.NewSymDense(p, nil)
+		c.ScaleSym(l.Sigma2, l.xtxInv)
+		return c, l.DF, nil
+	}
+	df := l.DF
+	meat := mat.NewSymDense(p, nil)
+	switch kind {
+	case CovHC0, CovHC1, CovHC2, CovHC3:
+		for i := range n {
+			w := l.resid[i] * l.resid[i]
+			switch kind {
+			case CovHC1:
+				w *= float64(n) / l.DF
+			case CovHC2:
+				w /= 1 - l.hat[i]
+			case CovHC3:
+				w /= (1 - l.hat[i]) * (1 - l.hat[i])
+			}
+			if math.IsInf(w, 0) || math.IsNaN(w) {
+				return nil, 0, fmt.Errorf("%w: one row alone decides a coefficient, so %s is not defined; use HC1", ErrSingular, kind)
+			}
+			meat.SymRankOne(meat, w, l.x.RowView(i))
+		}
+	case CovCluster:
+		scores := map[int]*mat.VecDense{}
+		var order []int
+		for i := range n {
+			g := clusters[i]
+			s, ok := scores[g]
+			if !ok {
+				s = mat.NewVecDense(p, nil)
+				scores[g] = s
+				order = append(order, g)
+			}
+			s.AddScaledVec(s, l.resid[i], l.x.RowView(i))
+		}
+		g := float64(len(order))
+		if g < 2 {
+			return nil, 0, fmt.Errorf("%w: cluster errors need at least two clusters", ErrSingular)
+		}
+		for _, k := range order {
+			meat.SymRankOne(meat, g/(g-1)*float64(n-1)/l.DF, scores[k])
+		}
+		df = g - 1
+	default:
+		return nil, 0, fmt.Errorf("no covariance called %q", kind)
+	}
+	var half, full mat.Dense
+	half.Mul(l.xtxInv, meat)
+	full.Mul(&half, l.xtxInv)
+	out := mat.NewSymDense(p, nil)
+	for i := range p {
+		for j := i; j < p; j++ {
+			out.SetSym(i, j, (full.At(i, j)+full.At(j, i))/2)
+		}
+	}
+	return out, df, nil
+}
+
+// Contrast returns c'b and its variance c'Vc.
+func (l *Linear) Contrast(c []float64, v *mat.SymDense) (value, variance float64) {
+	for j, w := range c {
+		value += float64(w * l.Coef[j])
+	}
+	cv := mat.NewVecDense(len(c), c)
+	return value, mat.Inner(cv, v, cv)
+}
