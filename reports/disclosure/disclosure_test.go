@@ -159,6 +159,9 @@ func TestRandomTablesWithstandTrial(t *testing.T) {
 		for i, row := range cells {
 			for j, v := range row {
 				c := table.Rows[i].Cells[j]
+				if v == 0 && c.Hidden != reports.Shown {
+					rt.Fatalf("table %v: a count of none is hidden, though hidden counts are known not to be", cells)
+				}
 				if v >= 1 && v <= 10 {
 					if c.Hidden == reports.Shown {
 						rt.Fatalf("a count of %d is shown", v)
@@ -239,6 +242,20 @@ func TestSameQuantityEverywhere(t *testing.T) {
 	}
 	if out.Sections[0].Blocks[1].(reports.Tiles).Tiles[0].Value.Hidden == reports.Shown {
 		t.Error("the tile shows what the table hides")
+	}
+}
+
+// 50 began and 48 finished, in columns of their own, are as telling as the
+// share of 48 in 50 is: one of the two must go with it.
+func TestEqualCountsOfARowAreOne(t *testing.T) {
+	table := reports.Table{ID: "t", Rows: []reports.Row{{Cells: []reports.Cell{reports.Count(50), reports.Count(48), reports.Share(48, 50)}}}}
+	out, _ := Apply(with(table), named(t, "cms-11"))
+	cells := shownTable(out).Rows[0].Cells
+	if cells[2].Hidden == reports.Shown {
+		t.Error("the share is shown: 2 did not finish")
+	}
+	if cells[0].Hidden == reports.Shown && cells[1].Hidden == reports.Shown {
+		t.Error("50 and 48 are shown: 2 did not finish")
 	}
 }
 
