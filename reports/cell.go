@@ -1,6 +1,9 @@
 package reports
 
-import "math"
+import (
+	"math"
+	"strconv"
+)
 
 // Kind is what sort of value a cell holds, which decides how it is written.
 type Kind int
@@ -118,6 +121,12 @@ func Share(numerator, denominator int) Cell {
 		c.Why = "There is no patient to take a share of."
 	}
 	return c
+}
+
+// Fraction is a share written as its two counts: 88/210.
+func Fraction(numerator, denominator int) Cell {
+	return Cell{Text: strconv.Itoa(numerator) + "/" + strconv.Itoa(denominator),
+		Format: Format{Kind: Text}, Basis: ShareOf(numerator, denominator)}
 }
 
 // Number is a value that rests on n patients.

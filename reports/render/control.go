@@ -1,13 +1,14 @@
 package render
 
 import (
+	"image/color"
 	"math"
 
 	"recoup/reports"
 )
 
-// controlDrawing draws XmR and p charts. A point of concern is a square, so
-// that its meaning does not rest on color.
+// controlDrawing draws XmR and p charts. A point of concern is a square and one
+// of improvement a diamond, so that their meaning does not rest on color.
 type controlDrawing struct {
 	reports.Control
 	ys                    span
@@ -15,7 +16,7 @@ type controlDrawing struct {
 }
 
 var (
-	commonColor      = slate
+	commonColor      = color.NRGBA{0x6B, 0x7A, 0x86, 0xFF}
 	improvementColor = blue
 	concernColor     = vermilion
 )
@@ -106,8 +107,8 @@ func (s *sketch) signal(signal reports.Signal, x, y float64) {
 		s.square(white, x, y, 6.8)
 		s.square(concernColor, x, y, 5.4)
 	case reports.Improvement:
-		s.circle(white, x, y, 7.2)
-		s.circle(improvementColor, x, y, 5.8)
+		s.diamond(white, x-9, x, x+9, y, 9)
+		s.diamond(improvementColor, x-7.2, x, x+7.2, y, 7.2)
 	default:
 		s.circle(white, x, y, 6.6)
 		s.circle(commonColor, x, y, 5)

@@ -30,7 +30,10 @@ func example() reports.Report {
 				Rows: []reports.Row{
 					{Cells: []reports.Cell{reports.Label("no entry assessment"), reports.Count(31)}},
 					{Cells: []reports.Cell{reports.Label("visit out of window"), reports.Count(18)}},
+					{Cells: []reports.Cell{reports.Label("no arm stated"), reports.Count(4)}},
+					{Total: true, Cells: []reports.Cell{reports.Label("All"), reports.Count(53)}},
 				},
+				Sums: []reports.Sum{{Total: reports.At{Row: 3, Column: 1}, Parts: []reports.At{{Row: 0, Column: 1}, {Row: 1, Column: 1}, {Row: 2, Column: 1}}}},
 			}},
 		},
 	}
@@ -92,14 +95,8 @@ func outcomes() reports.Section {
 }
 
 func forest() reports.Figure {
-	count := func(a, b int) reports.Cell {
-		c := reports.Label("")
-		c.Text = itoa(a) + "/" + itoa(b)
-		c.Basis = reports.ShareOf(a, b)
-		return c
-	}
 	row := func(label string, a, an, b, bn int, v, lo, hi float64) reports.ForestRow {
-		return reports.ForestRow{Label: label, Columns: []reports.Cell{count(a, an), count(b, bn)}, Estimate: reports.Estimate(v, lo, hi, 2, an+bn), Weight: float64(an + bn)}
+		return reports.ForestRow{Label: label, Columns: []reports.Cell{reports.Fraction(a, an), reports.Fraction(b, bn)}, Estimate: reports.Estimate(v, lo, hi, 2, an+bn), Weight: float64(an + bn)}
 	}
 	head := func(label string) reports.ForestRow { return reports.ForestRow{Label: label, Heading: true} }
 	all := row("All participants", 158, 387, 120, 382, 1.30, 1.08, 1.57)

@@ -236,7 +236,7 @@ func pageFigureOf(f reports.Figure, n *numbering) (pageBlock, error) {
 		return pageBlock{}, err
 	}
 	n.figures++
-	return pageBlock{Figure: &pageFigure{ID: n.id(id+"-box", "figure"), Caption: number + f.Title, SVG: template.HTML(doc)}}, nil
+	return pageBlock{Figure: &pageFigure{ID: n.id(id+"-box", "figure"), Caption: strings.Join([]string{number + f.Title, f.Subtitle, words(f.Caption)}, " "), SVG: template.HTML(doc)}}, nil
 }
 
 // noFigure stands where a figure without data would be.

@@ -9,15 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
 	"recoup/reports"
 	"recoup/reports/disclosure"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 func figuresOf(r reports.Report) (out []reports.Figure) {
 	for _, s := range r.Sections {
@@ -109,6 +106,33 @@ func TestPageReferences(t *testing.T) {
 			if !seen[id] {
 				t.Errorf("nothing has the id %q that is referred to", id)
 			}
+		}
+	}
+}
+
+// The small count of rows left out is hidden in every format, with the least
+// other count of its sum.
+func TestGatedInEveryFormat(t *testing.T) {
+	cms, err := disclosure.Named("cms-11")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := disclosure.Apply(example(), cms)
+	var text, md, csv bytes.Buffer
+	for _, err := range []error{Text(&text, r), Markdown(&md, r), CSV(&csv, r.Provenance.Tables[0])} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "Reason,Rows\nno entry assessment,31\nvisit out of window,hidden\nno arm stated,hidden\nAll,53\n"; csv.String() != want {
+		t.Errorf("CSV is\n%s\nwant\n%s", csv.String(), want)
+	}
+	for name, s := range map[string]string{"HTML": pageOf(t, r), "text": text.String(), "Markdown": md.String()} {
+		if !strings.Contains(s, "Hidden: it is, or rests on, a small number of patients.") || !strings.Contains(s, "cms-11") {
+			t.Errorf("%s does not say what is hidden and by which rule", name)
+		}
+		if n := strings.Count(s, "hidden [") + strings.Count(s, "hidden<sup>"); n != 2 {
+			t.Errorf("%s hides %d cells, want 2", name, n)
 		}
 	}
 }

@@ -137,7 +137,7 @@ func (d *lineDrawing) interval(s *sketch, sc scales, i int) {
 		for _, q := range run {
 			if !math.IsNaN(q.Low) && !math.IsNaN(q.High) && q.Low < q.High {
 				x := sc.x(q.X) + d.nudge(i)
-				s.stroke(pen{faint(p.color, 0xB0), 1.4, nil}, xy{x, sc.y(q.Low)}, xy{x, sc.y(q.High)})
+				s.stroke(pen{p.color, 1.8, nil}, xy{x, sc.y(q.Low)}, xy{x, sc.y(q.High)})
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func (d *lineDrawing) nudge(i int) float64 {
 	if d.ribbon || !d.markers {
 		return 0
 	}
-	return 5 * (float64(i) - float64(len(d.series)-1)/2)
+	return 8 * (float64(i) - float64(len(d.series)-1)/2)
 }
 
 func (d *lineDrawing) line(s *sketch, sc scales, i int) {
