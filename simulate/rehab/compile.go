@@ -114,7 +114,8 @@ func compile(set *settings, values map[string]float64, strategies []string, desi
 	d.flareOdds = p.FlareProbability / (1 - p.FlareProbability)
 	d.resumption = -stream.Log(1-p.Resumption) / weeksPerYear
 	d.discontinue = 1 - stream.Exp(stream.Log(1-p.Discontinuation)/weeksPerYear)
-	d.reoperation = 1 - stream.Exp(stream.Log(1-p.Reoperation)/(2*weeksPerYear))
+	// The published share is over two years, of which the recovery is free of risk.
+	d.reoperation = 1 - stream.Exp(stream.Log(1-p.Reoperation)/math.Max(1, 2*weeksPerYear-d.recovery))
 	for i, r := range []float64{p.OverdoseUnder20, p.Overdose20, p.Overdose50, p.Overdose100} {
 		d.overdose[i] = r / weeksPerYear
 	}

@@ -45,21 +45,24 @@ type parameters struct {
 	OpioidTapering float64 `evidence:"component.opioid_tapering,positive"`
 	LifeWork       float64 `evidence:"component.life_work_exposure,positive"`
 
-	DriftPain         float64 `evidence:"symptom.drift_pain,any"`
-	DriftInterference float64 `evidence:"symptom.drift_interference,any"`
-	DriftMood         float64 `evidence:"symptom.drift_mood,any"`
-	DriftHalfLife     float64 `evidence:"symptom.drift_half_life,positive"`
-	Regression        float64 `evidence:"symptom.regression,share"`
-	Autocorrelation   float64 `evidence:"symptom.autocorrelation,share"`
-	SDPain            float64 `evidence:"symptom.sd_pain,positive"`
-	SDInterference    float64 `evidence:"symptom.sd_interference,positive"`
-	SDMood            float64 `evidence:"symptom.sd_mood,positive"`
-	CorrPI            float64 `evidence:"symptom.corr_pain_interference,any"`
-	CorrPM            float64 `evidence:"symptom.corr_pain_mood,any"`
-	CorrIM            float64 `evidence:"symptom.corr_interference_mood,any"`
-	FlareProbability  float64 `evidence:"flare.probability,share"`
-	FlareShock        float64 `evidence:"flare.shock,any"`
-	FlareProgram      float64 `evidence:"flare.program,any"`
+	DriftPain           float64 `evidence:"symptom.drift_pain,any"`
+	DriftInterference   float64 `evidence:"symptom.drift_interference,any"`
+	DriftMood           float64 `evidence:"symptom.drift_mood,any"`
+	DriftSDPain         float64 `evidence:"symptom.drift_sd_pain,positive"`
+	DriftSDInterference float64 `evidence:"symptom.drift_sd_interference,positive"`
+	DriftSDMood         float64 `evidence:"symptom.drift_sd_mood,positive"`
+	DriftHalfLife       float64 `evidence:"symptom.drift_half_life,positive"`
+	Regression          float64 `evidence:"symptom.regression,share"`
+	Autocorrelation     float64 `evidence:"symptom.autocorrelation,share"`
+	SDPain              float64 `evidence:"symptom.sd_pain,positive"`
+	SDInterference      float64 `evidence:"symptom.sd_interference,positive"`
+	SDMood              float64 `evidence:"symptom.sd_mood,positive"`
+	CorrPI              float64 `evidence:"symptom.corr_pain_interference,any"`
+	CorrPM              float64 `evidence:"symptom.corr_pain_mood,any"`
+	CorrIM              float64 `evidence:"symptom.corr_interference_mood,any"`
+	FlareProbability    float64 `evidence:"flare.probability,share"`
+	FlareShock          float64 `evidence:"flare.shock,any"`
+	FlareProgram        float64 `evidence:"flare.program,any"`
 
 	AcceptRequired  float64 `evidence:"taper.accept_required,share"`
 	AcceptOptional  float64 `evidence:"taper.accept_optional,share"`

@@ -303,6 +303,7 @@ func still(t *testing.T, s *design.Scenario) evidence.Set {
 		"taper.usual_discontinuation": 0, "taper.resumption_12m": 0, "taper.skip": 0, "taper.accept_required": 1, "cost.medical_cv": 0,
 		"overdose.rate_under_20": 0, "overdose.rate_20": 0, "overdose.rate_50": 0, "overdose.rate_100": 0,
 		"care.completion": 1, "care.attendance": 1, "effect.response_sd": 0,
+		"symptom.drift_sd_pain": 0, "symptom.drift_sd_interference": 0, "symptom.drift_sd_mood": 0,
 	}
 	for name := range (evidenceWith(t, nil)).Base() {
 		if strings.HasPrefix(name, "work.") && strings.Count(name, "_") == 1 && !strings.HasPrefix(name, "work.reference") && name != "work.weeks_off" {
@@ -530,6 +531,38 @@ func TestEntryFollowsThePopulation(t *testing.T) {
 	off := r.Strategies[0].Trajectories[4].Mean[0]
 	if off != 0 {
 		t.Errorf("a share of %g of opioid users is off opioids at entry", off)
+	}
+}
+
+// The published shares of complications and reoperations in two years come out,
+// within 4.5 standard errors each.
+func TestSurgicalRisksComeOut(t *testing.T) {
+	s := scenario(t, 20000)
+	s.Strategies = []string{design.LumbarFusion}
+	r := run(t, s, evidenceWith(t, map[string]float64{"mortality.female_at_45": 0, "mortality.male_at_45": 0, "fusion.mortality": 0.01}), 2)
+	for outcome, want := range map[string]float64{"complication": 0.118, "reoperation": 0.221 * 0.99, "death": 0.01} {
+		if e := estimate(t, r, design.LumbarFusion, outcome); math.Abs(float64(e.Mean)-want) > 4.5*float64(e.MCSE) {
+			t.Errorf("%s is %.4f (%.4f), want %.4f", outcome, e.Mean, e.MCSE, want)
+		}
+	}
+}
+
+// With completion 0.841 and dropout that does not depend on mood, 84.1 % of
+// those who live complete the program, within 4.5 standard errors; without
+// benchmarks, so that nobody stays longer.
+func TestCompletionComesOut(t *testing.T) {
+	s := scenario(t, 20000)
+	d, err := design.Builtin(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range d.Phases {
+		d.Phases[i].Benchmark = nil
+	}
+	s.Designs, s.Strategies, s.HorizonWeeks = []design.Design{d}, []string{program}, 10
+	r := run(t, s, evidenceWith(t, map[string]float64{"mortality.female_at_45": 0, "mortality.male_at_45": 0, "care.dropout_mood": 0}), 2)
+	if e := estimate(t, r, program, "program_completed"); math.Abs(float64(e.Mean)-0.841) > 4.5*float64(e.MCSE) {
+		t.Errorf("a share of %.4f (%.4f) completes, want 0.841", e.Mean, e.MCSE)
 	}
 }
 

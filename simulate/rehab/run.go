@@ -181,6 +181,12 @@ func warnings(s design.Scenario, ev evidence.Set, r simulate.Result) []simulate.
 			Message: "every patient of the lumbar-fusion strategy is operated, while published fusion cohorts are selected (diagnosis, payer, work before surgery); reoperation and complication rates are those of workers' compensation patients",
 		})
 	}
+	if stopsOpioids(s) {
+		out = append(out, simulate.Warning{
+			Code:    "opioid-mortality",
+			Message: "deaths and overdoses fall with the dose as if the associations seen in cohorts were causal, while cohorts saw more crises for a year or two after tapering; read differences in deaths and overdoses as an upper bound of the benefit",
+		})
+	}
 	for _, x := range r.Differences {
 		for _, e := range x.Estimates {
 			if (e.Outcome == "qaly" || e.Outcome == "cost") && e.NoiseShare > 0.5 {
@@ -192,4 +198,12 @@ func warnings(s design.Scenario, ev evidence.Set, r simulate.Result) []simulate.
 		}
 	}
 	return out
+}
+
+// stopsOpioids says whether a strategy tapers.
+func stopsOpioids(s design.Scenario) bool {
+	return slices.ContainsFunc(s.Strategies, func(name string) bool {
+		d, ok, err := s.Design(name)
+		return err == nil && ok && d.Taper != nil
+	})
 }

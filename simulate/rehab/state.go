@@ -97,6 +97,7 @@ const (
 	entryPerioperative
 	entryComplication
 	entryNewOpioid
+	entryDriftPain // three in a row
 )
 
 func (s *state) uniforms(dst *column, b *simulate.Block, counter uint64) {
@@ -154,6 +155,16 @@ func (s *state) enterSymptoms(b *simulate.Block, set *settings, d *draw) {
 			s.base[k][i] = x
 			s.symptom[k][i] = x
 			s.gain[k][i] = drift[k] + float64(d.p.Regression*(x-mean[k]))
+		}
+	}
+	for k := range s.z {
+		s.normals(&s.z[k], b, entryDriftPain+uint64(k))
+	}
+	s.correlate(d)
+	spread := [3]float64{d.p.DriftSDPain, d.p.DriftSDInterference, d.p.DriftSDMood}
+	for k := range s.gain {
+		for i := range s.n {
+			s.gain[k][i] += float64(spread[k] * s.z[k][i])
 		}
 	}
 }
