@@ -493,6 +493,15 @@ func (c *Cohort) Days(role Role) []float64 {
 	return out
 }
 
+// dated reports whether a table of one row a patient has calendar dates in the
+// role.
+func (c *Cohort) dated(role Role) bool {
+	return slices.ContainsFunc(c.tables, func(t *Table) bool {
+		f, ok := t.Field(role)
+		return ok && t.perPatient() && (f.Type == TypeDate || f.Type == TypeDatetime)
+	})
+}
+
 func nans(n int) []float64 {
 	out := make([]float64, n)
 	for i := range out {
@@ -514,8 +523,10 @@ func ParseQuarter(s string) (string, error) {
 }
 
 // Quarters returns the quarter by patient, "" where unknown: that of discharged,
-// else of admitted, else period, patient by patient. From lists the roles that
-// were found; with none of them quarters is nil, and reports cover all patients.
+// else of admitted, else period, patient by patient. Columns of discharged and
+// admitted that hold day numbers, not dates, say nothing of the quarter and are
+// passed over. From lists the roles that were found; with none of them quarters
+// is nil, and reports cover all patients.
 func (c *Cohort) Quarters() (quarters []string, from []Role) {
 	quarters = make([]string, len(c.patients))
 	fill := func(role Role, at func(p int) string) {
@@ -527,7 +538,7 @@ func (c *Cohort) Quarters() (quarters []string, from []Role) {
 		}
 	}
 	for _, role := range []Role{RoleDischarged, RoleAdmitted} {
-		if days := c.Days(role); days != nil {
+		if days := c.Days(role); days != nil && c.dated(role) {
 			fill(role, func(p int) string { return quarterOf(days[p]) })
 		}
 	}
