@@ -39,7 +39,7 @@ func Uniforms(seed uint64, names []string, draws int, s Sampling) ([][]float64, 
 		for d := range u {
 			v := values.Float64(uint64(d))
 			if s == LatinHypercube {
-				v = (float64(order[d]) + v) / float64(draws)
+				v = (float64(order[d]) + float64(v)) / float64(draws)
 			}
 			u[d][p] = v
 		}

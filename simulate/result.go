@@ -184,7 +184,7 @@ func percentile(x []float64, p float64) float64 {
 		}
 	}
 	slices.Sort(s)
-	h := p * float64(len(s)-1)
+	h := float64(p * float64(len(s)-1))
 	i := int(h)
 	if i+1 >= len(s) {
 		return s[len(s)-1]

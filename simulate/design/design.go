@@ -108,7 +108,7 @@ func (d Design) PlannedWeeks() int {
 //
 //	(Σ price·(individual + group/GroupSize))·(1 + Overhead) + bed days·BedDayPrice
 func (d Design) WeekCost(p Phase) float64 {
-	return d.staffCost(p.Staff) + p.BedDays*d.BedDayPrice
+	return d.staffCost(p.Staff) + float64(p.BedDays*d.BedDayPrice)
 }
 
 // BoosterCost is the cost of one booster for one patient in US dollars.
@@ -122,7 +122,7 @@ func (d Design) BoosterCost() float64 {
 func (d Design) staffCost(staff []Staff) float64 {
 	sum := 0.0
 	for _, s := range staff {
-		sum += s.Price * (s.IndividualHours + s.GroupHours/float64(d.GroupSize))
+		sum += float64(s.Price * (s.IndividualHours + s.GroupHours/float64(d.GroupSize)))
 	}
 	return sum * (1 + d.Overhead)
 }
@@ -132,7 +132,7 @@ func (d Design) staffCost(staff []Staff) float64 {
 func (d Design) PlannedCost() float64 {
 	sum := 0.0
 	for _, p := range d.Phases {
-		sum += float64(p.Weeks) * d.WeekCost(p)
+		sum += float64(float64(p.Weeks) * d.WeekCost(p))
 	}
 	return sum
 }
@@ -142,7 +142,7 @@ func (d Design) PlannedHours() float64 {
 	sum := 0.0
 	for _, p := range d.Phases {
 		for _, c := range Components {
-			sum += float64(p.Weeks) * p.Hours[c]
+			sum += float64(float64(p.Weeks) * p.Hours[c])
 		}
 	}
 	return sum

@@ -16,8 +16,8 @@ type population struct {
 
 func newPopulation(p design.Population) population {
 	cv := p.OpioidDose.SD / p.OpioidDose.Mean
-	s2 := math.Log(1 + cv*cv)
-	return population{p, p.OpioidDose.Mean * math.Exp(-s2/2), math.Sqrt(s2)}
+	s2 := stream.Log(1 + float64(cv*cv))
+	return population{p, p.OpioidDose.Mean * stream.Exp(-s2/2), math.Sqrt(s2)}
 }
 
 // settings hold for all draws and strategies.
@@ -76,7 +76,8 @@ type draw struct {
 	decrement   [12]float64
 	medicalSD   float64 // SD of the logarithm of a patient's cost multiplier
 	rates       [4][4]float64
-	arms        []arm // by strategy
+	up, down    [4]float64 // sums of the rates to better and to worse work states
+	arms        []arm      // by strategy
 }
 
 // arm is one strategy under one draw.
@@ -125,6 +126,15 @@ func compile(set *settings, values map[string]float64, strategies []string, desi
 		{p.ModifiedFull, 0, p.ModifiedOff, p.ModifiedDisability},
 		{p.OffFull, p.OffModified, 0, p.OffDisability},
 		{p.DisabilityFull, p.DisabilityModified, p.DisabilityOff, 0},
+	}
+	for from, row := range d.rates {
+		for to, r := range row {
+			if to < from {
+				d.up[from] += r
+			} else {
+				d.down[from] += r
+			}
+		}
 	}
 	left := halving(p.DriftHalfLife)
 	share := 1.0

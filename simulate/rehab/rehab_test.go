@@ -12,6 +12,7 @@ import (
 	"recoup/simulate"
 	"recoup/simulate/design"
 	"recoup/simulate/evidence"
+	"recoup/simulate/stream"
 )
 
 const program = "interdisciplinary-4-week"
@@ -563,6 +564,21 @@ func TestCompletionComesOut(t *testing.T) {
 	r := run(t, s, evidenceWith(t, map[string]float64{"mortality.female_at_45": 0, "mortality.male_at_45": 0, "care.dropout_mood": 0}), 2)
 	if e := estimate(t, r, program, "program_completed"); math.Abs(float64(e.Mean)-0.841) > 4.5*float64(e.MCSE) {
 		t.Errorf("a share of %.4f (%.4f) completes, want 0.841", e.Mean, e.MCSE)
+	}
+}
+
+// The bounds must hold for any x, or a week in which something happens would be
+// taken for one in which nothing does.
+func TestExpBounds(t *testing.T) {
+	for i := range 400000 {
+		x := float64(i-200000) / 20011
+		least, most := expBounds(x)
+		if e := stream.Exp(x); !(least <= e && e <= most) {
+			t.Fatalf("e^%g = %g is not between %g and %g", x, e, least, most)
+		}
+	}
+	if least, most := expBounds(math.NaN()); least != 0 || !math.IsInf(most, 1) {
+		t.Error("the bounds of NaN are not the widest")
 	}
 }
 

@@ -122,7 +122,7 @@ func (s *state) enter(b *simulate.Block, set *settings, d *draw) {
 		s.alive[i] = 1
 		s.response[i] = 1 + float64(d.p.ResponseSD*s.response[i])
 		// Mean 1 whatever the spread.
-		s.medical[i] = stream.Exp(float64(d.medicalSD*s.medical[i]) - float64(d.medicalSD*d.medicalSD)/2)
+		s.medical[i] = stream.Exp(float64(d.medicalSD*s.medical[i]) - float64(float64(d.medicalSD*d.medicalSD)*0.5))
 	}
 }
 
@@ -175,7 +175,7 @@ var top = [3]float64{10, 10, 27}
 // correlate turns the independent normals of z into correlated ones.
 func (s *state) correlate(d *draw) {
 	c := &d.chol
-	for i := range s.n {
+	for i := range min(s.n, simulate.BlockSize) {
 		a, b, e := s.z[0][i], s.z[1][i], s.z[2][i]
 		s.z[1][i] = float64(c[1]*a) + float64(c[2]*b)
 		s.z[2][i] = float64(c[3]*a) + float64(c[4]*b) + float64(c[5]*e)
@@ -237,7 +237,26 @@ func clamp(x, lo, hi float64) float64 {
 // probability turns a weekly hazard into a probability, 1 − e⁻ʰ.
 func probability(h float64) float64 {
 	if h < 1e-3 { // the next term of the series is under 10⁻¹³
-		return h - float64(h*h)/2 + float64(float64(h*h)*h)/6
+		return h - float64(float64(h*h)*0.5) + float64(float64(float64(h*h)*h)*(1.0/6))
 	}
 	return 1 - stream.Exp(-h)
+}
+
+// expTable holds eˣ at steps of 1/32 from −8 to 8.
+var expTable = func() (t [513]float64) {
+	for i := range t {
+		t[i] = stream.Exp(float64(i-256) / 32)
+	}
+	return t
+}()
+
+// expBounds returns two numbers that eˣ lies between, by table. Most weeks
+// nothing happens, and a bound is enough to know it.
+func expBounds(x float64) (least, most float64) {
+	k := int(float64((x + 8) * 32))
+	if !(x > -8 && x < 8) || k >= len(expTable)-1 {
+		return 0, math.Inf(1)
+	}
+	// One step wider on both sides, so that rounding of k cannot matter.
+	return expTable[max(k-1, 0)], expTable[min(k+2, len(expTable)-1)]
 }

@@ -10,7 +10,7 @@ import (
 func (s *state) begin(b *simulate.Block, d *draw, a *arm) {
 	if a.program {
 		s.uniforms(&s.u, b, entryAccept)
-		for i := range s.n {
+		for i := range min(s.n, simulate.BlockSize) {
 			s.attending[i] = 1
 			if a.taper != nil && s.dose[i] > 0 && s.u[i] < a.accept {
 				s.accepted[i], s.tapering[i] = 1, 1
@@ -24,7 +24,7 @@ func (s *state) begin(b *simulate.Block, d *draw, a *arm) {
 
 func (s *state) operate(b *simulate.Block, d *draw) {
 	s.uniforms(&s.u, b, entryComplication)
-	for i := range s.n {
+	for i := range min(s.n, simulate.BlockSize) {
 		s.costSurgery[i] = d.p.FusionCost
 		if s.u[i] < d.p.Complication {
 			s.complication[i] = 1
@@ -54,13 +54,13 @@ func (s *state) stopWork(i int, d *draw) {
 func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDeath)
 	grown := d.ageing[t-1]
-	for i := range s.n {
-		h := s.hazard[i] * grown
+	for i := range min(s.n, simulate.BlockSize) {
+		h := float64(s.hazard[i] * grown)
 		switch {
 		case s.dose[i] >= 90:
-			h *= d.p.DeathOver90
+			h = float64(h * d.p.DeathOver90)
 		case s.dose[i] > 0:
-			h *= d.p.DeathUnder90
+			h = float64(h * d.p.DeathUnder90)
 		}
 		if s.u[i] < probability(h) {
 			s.alive[i] = 0
@@ -68,7 +68,7 @@ func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 	}
 	if a.surgery && t == 1 {
 		s.uniforms(&s.u, b, entryPerioperative)
-		for i := range s.n {
+		for i := range min(s.n, simulate.BlockSize) {
 			if s.u[i] < d.p.FusionMortality {
 				s.alive[i] = 0
 			}
@@ -80,13 +80,13 @@ func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 func (s *state) program(b *simulate.Block, set *settings, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDropout)
 	meanMood := set.population.Mood.Mean
-	for i := range s.n {
+	for i := range min(s.n, simulate.BlockSize) {
 		if s.attending[i] == 0 || s.alive[i] == 0 {
 			continue
 		}
 		ph := &a.phases[int(s.phase[i])]
 		s.costProgram[i] += float64(set.discountCost[t-1] * ph.cost)
-		odds := a.dropoutOdds * stream.Exp(float64(d.p.DropoutMood*(s.symptom[2][i]-meanMood)))
+		odds := float64(a.dropoutOdds * stream.Exp(float64(d.p.DropoutMood*(s.symptom[2][i]-meanMood))))
 		if float64(s.u[i]*(1+odds)) < odds {
 			s.attending[i], s.dropped[i] = 0, 1
 			s.tapering[i] = 0
@@ -132,11 +132,11 @@ func (s *state) progress(i int, a *arm, ph *phase) {
 
 // aftercare: the effect fades after discharge, boosters bring part of it back.
 func (s *state) aftercare(set *settings, d *draw, a *arm, t int) {
-	for i := range s.n {
+	for i := range min(s.n, simulate.BlockSize) {
 		if s.attending[i] == 1 {
 			continue
 		}
-		s.fading[i] *= d.fade
+		s.fading[i] = float64(s.fading[i] * d.fade)
 		s.since[i]++
 		if s.completed[i]*s.alive[i] == 1 && a.boosters[int(s.since[i])] {
 			s.fading[i] += float64(d.p.Booster * (s.peak[i] - s.fading[i]))
@@ -150,7 +150,7 @@ func (s *state) aftercare(set *settings, d *draw, a *arm, t int) {
 func (s *state) recover(b *simulate.Block, set *settings, d *draw, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotSurgery)
 	s.uniforms(&s.v, b, entryNewOpioid)
-	for i := range s.n {
+	for i := range min(s.n, simulate.BlockSize) {
 		if s.alive[i] == 0 {
 			continue
 		}
@@ -185,7 +185,7 @@ func (s *state) taper(b *simulate.Block, set *settings, d *draw, a *arm, t int) 
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotTaper)
 	step := a.taper != nil && t >= max(1, a.taper.StartWeek) && (t-max(1, a.taper.StartWeek))%a.taper.EveryWeeks == 0
 	meanMood := set.population.Mood.Mean
-	for i := range s.n {
+	for i := range min(s.n, simulate.BlockSize) {
 		switch {
 		case s.tapering[i] == 1:
 			if s.completed[i] == 1 && !a.taper.AfterDischarge {
@@ -198,8 +198,11 @@ func (s *state) taper(b *simulate.Block, set *settings, d *draw, a *arm, t int) 
 				s.dose[i] = 0
 			}
 		case s.entryDose[i] > 0:
-			h := d.resumption * stream.Exp(float64(d.p.ResumptionMood*(s.symptom[2][i]-meanMood)))
-			if s.u[i] < probability(h) {
+			x := float64(d.p.ResumptionMood * (s.symptom[2][i] - meanMood))
+			if _, most := expBounds(x); s.u[i] >= float64(d.resumption*most) {
+				continue // 1 − e⁻ʰ is under h
+			}
+			if s.u[i] < probability(float64(d.resumption*stream.Exp(x))) {
 				s.dose[i] = float64(d.p.ResumedDose * s.entryDose[i])
 			}
 		}
@@ -221,7 +224,7 @@ func (s *state) lower(i int, a *arm) {
 // overdose: non-fatal events by dose band; deaths are in the mortality ratio.
 func (s *state) overdose(b *simulate.Block, set *settings, d *draw, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotOverdose)
-	for i := range s.n {
+	for i := range min(s.n, simulate.BlockSize) {
 		if s.dose[i] == 0 || s.alive[i] == 0 {
 			continue
 		}
@@ -236,7 +239,7 @@ func (s *state) overdose(b *simulate.Block, set *settings, d *draw, t int) {
 		}
 		h := d.overdose[band]
 		if s.tapering[i] == 1 {
-			h *= d.p.OverdoseTaper
+			h = float64(h * d.p.OverdoseTaper)
 		}
 		if s.u[i] < probability(h) {
 			s.overdoses[i]++
@@ -252,29 +255,31 @@ func (s *state) symptoms(b *simulate.Block, d *draw, a *arm, t int) {
 		s.normals(&s.z[k], b, uint64(t)*slotsPerWeek+uint64(k))
 	}
 	s.correlate(d)
+	n := min(s.n, simulate.BlockSize)
 	rho, drift := d.p.Autocorrelation, d.drift[t]
 	for k := range s.symptom {
-		full, kept := a.effect[k], a.retained[k]
-		for i := range s.n {
-			dev := float64(rho*s.shift[k][i]) + float64(d.innovation[k]*s.z[k][i])
-			s.shift[k][i] = dev
+		full, kept, innovation := a.effect[k], a.retained[k], d.innovation[k]
+		base, gain, shift, z, out := &s.base[k], &s.gain[k], &s.shift[k], &s.z[k], &s.symptom[k]
+		for i := range n {
+			dev := float64(rho*shift[i]) + float64(innovation*z[i])
+			shift[i] = dev
 			share := float64(kept*s.peak[i]) + float64((1-kept)*s.fading[i])
-			x := s.base[k][i] - float64(s.gain[k][i]*drift) - float64(float64(full*s.response[i])*share) + dev
-			s.symptom[k][i] = x
+			out[i] = base[i] - float64(gain[i]*drift) - float64(float64(full*s.response[i])*share) + dev
 		}
 	}
 	s.flares(b, d, a, t)
-	for i := range s.n {
+	for i := range min(s.n, simulate.BlockSize) {
 		s.symptom[0][i] += s.flare[i]
 	}
 	if a.surgery {
-		for i := range s.n {
+		for i := range min(s.n, simulate.BlockSize) {
 			s.symptom[0][i] += float64(d.p.RecoveryPain * (s.recovery[i] / d.recovery))
 		}
 	}
 	for k := range s.symptom {
-		for i := range s.n {
-			s.symptom[k][i] = clamp(s.symptom[k][i], 0, top[k])
+		x, highest := &s.symptom[k], top[k]
+		for i := range n {
+			x[i] = clamp(x[i], 0, highest)
 		}
 	}
 }
@@ -282,11 +287,16 @@ func (s *state) symptoms(b *simulate.Block, d *draw, a *arm, t int) {
 // flares begin at random and halve each week.
 func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotFlare)
-	for i := range s.n {
+	for i := range min(s.n, simulate.BlockSize) {
 		odds := d.flareOdds
 		if a.program && s.peak[i] > 0 {
 			share := float64(a.retained[0]*s.peak[i]) + float64((1-a.retained[0])*s.fading[i])
-			odds *= stream.Exp(float64(d.p.FlareProgram * share))
+			x := float64(d.p.FlareProgram * share)
+			if _, most := expBounds(x); s.u[i] >= float64(odds*most) {
+				s.flare[i] *= 0.5
+				continue // a probability is under its odds
+			}
+			odds = float64(odds * stream.Exp(x))
 		}
 		s.flare[i] *= 0.5
 		if float64(s.u[i]*(1+odds)) < odds {
@@ -300,7 +310,7 @@ func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 // predictor). Nobody changes state while recovering from surgery.
 func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotWork)
-	for i := range s.n {
+	for i := range min(s.n, simulate.BlockSize) {
 		if s.recovery[i] == 0 {
 			s.workStep(i, d, a)
 		}
@@ -330,7 +340,12 @@ func (s *state) workStep(i int, d *draw, a *arm) {
 	}
 	from := int(s.work[i])
 	if from >= workOff {
-		x += float64(d.p.WeeksOff * clamp(s.weeksOff[i]/weeksPerYear-1, 0, 3))
+		x += float64(d.p.WeeksOff * clamp(float64(s.weeksOff[i]*(1.0/weeksPerYear))-1, 0, 3))
+	}
+	u := s.u[i]
+	least, most := expBounds(x)
+	if u >= float64(d.up[from]*most)+d.down[from]/least {
+		return // 1 − e⁻ˢ is under s, the sum of the hazards
 	}
 	better := stream.Exp(x)
 	worse := 1 / better
@@ -338,16 +353,12 @@ func (s *state) workStep(i int, d *draw, a *arm) {
 	sum := 0.0
 	for to, r := range d.rates[from] {
 		if to < from {
-			r *= better
+			r = float64(r * better)
 		} else {
-			r *= worse
+			r = float64(r * worse)
 		}
 		sum += r
 		cut[to] = sum
-	}
-	u := s.u[i]
-	if u >= sum { // 1 − e⁻ˢ is under s
-		return
 	}
 	p := probability(sum)
 	if u >= p {
@@ -364,15 +375,16 @@ func (s *state) workStep(i int, d *draw, a *arm) {
 // costs that flow.
 func (s *state) accrue(set *settings, d *draw, a *arm, t int) {
 	money, life, year := set.costWeight[t], set.effectWeight[t], set.yearWeight[t]
-	drugs := d.p.OtherDrugs * 7
-	for i := range s.n {
+	drugs, mme := float64(d.p.OtherDrugs*7), float64(7*d.p.OpioidMME)
+	base, slope := d.p.MedicalBase/weeksPerYear, d.p.MedicalInterference/weeksPerYear
+	for i := range min(s.n, simulate.BlockSize) {
 		if s.alive[i] == 0 {
 			continue
 		}
 		s.years[i] += year
 		s.qaly[i] += float64(life * s.utility(i, d))
-		s.costMedical[i] += float64(money * s.medical[i] * (d.p.MedicalBase + float64(d.p.MedicalInterference*s.symptom[1][i])) / weeksPerYear)
-		s.costDrugs[i] += float64(money * (drugs + float64(7*d.p.OpioidMME*s.dose[i])))
+		s.costMedical[i] += float64(money * s.medical[i] * (base + float64(slope*s.symptom[1][i])))
+		s.costDrugs[i] += float64(money * (drugs + float64(mme*s.dose[i])))
 		s.costWork[i] += float64(money * d.p.Wage * s.workLost(i, d, a))
 	}
 }

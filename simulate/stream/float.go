@@ -36,7 +36,7 @@ func Exp(x float64) float64 {
 	p = float64(p*r) + 1.0/6
 	p = float64(p*r) + 0.5
 	p = float64(float64(p*r)*r) + r
-	return (1 + p) * math.Float64frombits(uint64(int64(k)+1022)<<52) * 2
+	return 2 * float64((1+p)*math.Float64frombits(uint64(int64(k)+1022)<<52))
 }
 
 // Log returns the natural logarithm of x with an absolute error under 4·10⁻¹⁶

@@ -95,19 +95,22 @@ func TestNormalFollowsQuantile(t *testing.T) {
 	c := New(2, "normal").Cursor()
 	worst := 0.0
 	for range 300000 {
-		u := math.Ldexp(c.Float64(), -c.IntN(40))
-		worst = math.Max(worst, math.Abs(Normal(u)-Quantile(u)))
+		w := c.Uint64() >> c.IntN(53) // shifted, to reach far into the tail
+		u := Uniform(w)
+		x := Normal(u)
+		worst = math.Max(worst, math.Abs(x-Quantile(u)))
+		if Normal(1-u) != -x {
+			t.Fatalf("Normal is not odd about one half at %g", u)
+		}
+		if next := w + 1<<12 + w>>9; next > w && Normal(Uniform(next)) <= x {
+			t.Fatalf("Normal is not increasing at %g", u)
+		}
 	}
 	if worst > 1e-7 {
 		t.Errorf("Normal differs from Quantile by up to %g, want at most 1e-7", worst)
 	}
-	for u := 0x1p-53; u < 0.5; u *= 1.0007 {
-		if next := u * 1.0007; next < 0.5 && Normal(next) <= Normal(u) {
-			t.Fatalf("Normal is not increasing at %g", u)
-		}
-		if Normal(1-u) != -Normal(u) && 1-(1-u) == u {
-			t.Fatalf("Normal is not odd about one half at %g", u)
-		}
+	if lo := Normal(Uniform(0)); !(lo < -8) {
+		t.Errorf("the smallest normal number is %g", lo)
 	}
 }
 
