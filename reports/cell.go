@@ -73,12 +73,13 @@ type Basis struct {
 // Suppression is whether a value is hidden, and why.
 type Suppression int
 
-// The reasons for hiding.
+// The reasons for hiding. A small count and one that would reveal it by
+// subtraction are not told apart: who knows which is which knows that one of
+// them is small.
 const (
-	Shown           Suppression = iota
-	SmallCount                  // it is, or rests on, a count under the threshold
-	WouldReveal                 // it would reveal a small count by subtraction
-	UnstatedPatient             // what it rests on is not stated
+	Shown     Suppression = iota
+	Protected             // a small count, what rests on one, or what would reveal one
+	NoBasis               // the number of patients behind it is not stated
 )
 
 // On is a basis of n patients.

@@ -127,7 +127,7 @@ func (g *gate) add(b reports.Basis, where, code string, hide func(reports.Suppre
 			g.note(CodeClass, where)
 		}
 	default:
-		c.why, c.hidden = reports.UnstatedPatient, true
+		c.why, c.hidden = reports.NoBasis, true
 		if code == "" {
 			c.code = CodeUnstated
 		}
@@ -147,7 +147,7 @@ func (g *gate) primary() {
 			if !g.sys.q[k].small {
 				continue
 			}
-			c.hidden, c.why = true, reports.SmallCount
+			c.hidden, c.why = true, reports.Protected
 			if c.code == "" {
 				c.code = CodeSmallCount
 				if !g.sys.q[k].listed {
@@ -167,7 +167,7 @@ func (g *gate) settle(mustHide func(int) bool) {
 		c := &g.carriers[i]
 		for _, k := range c.tells {
 			if !c.hidden && mustHide(k) {
-				c.hidden, c.why = true, reports.WouldReveal
+				c.hidden, c.why = true, reports.Protected
 				if c.code == "" {
 					c.code = CodeSecondary
 				}

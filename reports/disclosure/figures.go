@@ -214,7 +214,7 @@ func (g *gate) riskRow(cells []reports.Cell, where string) {
 		n := c.Count
 		gone := last - n
 		if g.policy.small(n) || last >= 0 && gone != 0 && gone <= g.policy.Max && -gone <= g.policy.Max {
-			wipe(c, reports.SmallCount)
+			wipe(c, reports.Protected)
 			g.note(CodeRiskTable, where)
 			continue
 		}

@@ -13,11 +13,15 @@ func emptySpan() span { return span{math.Inf(1), math.Inf(-1)} }
 
 func (s *span) add(vs ...float64) {
 	for _, v := range vs {
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+		if math.Abs(v) <= mostDrawn {
 			s.min, s.max = math.Min(s.min, v), math.Max(s.max, v)
 		}
 	}
 }
+
+// mostDrawn is the largest value that an axis makes room for; what is larger is
+// a mistake or infinite, and lies off the picture.
+const mostDrawn = 1e12
 
 func (s span) empty() bool { return s.min > s.max }
 
@@ -26,7 +30,7 @@ func (s span) widen() span {
 	if s.empty() {
 		return span{0, 1}
 	}
-	if s.max-s.min < 1e-12*math.Max(1, math.Abs(s.max)) {
+	if s.max-s.min < 1e-9*math.Max(1, math.Max(math.Abs(s.min), math.Abs(s.max))) {
 		d := math.Max(math.Abs(s.max)*0.1, 0.5)
 		return span{s.min - d, s.max + d}
 	}
@@ -55,8 +59,8 @@ type tick struct {
 // 1-2-5 steps.
 func layAxis(a reports.Axis, data span, n int, snap bool) (span, []tick) {
 	data = data.widen()
-	if len(a.Range) == 2 && a.Range[0] < a.Range[1] {
-		data, snap = span{a.Range[0], a.Range[1]}, false
+	if given, ok := rangeOf(a); ok {
+		data, snap = given, false
 	}
 	step := niceStep(data.max-data.min, n)
 	if snap {
@@ -66,7 +70,7 @@ func layAxis(a reports.Axis, data span, n int, snap bool) (span, []tick) {
 	if a.Ticks != nil {
 		var ts []tick
 		for _, t := range a.Ticks {
-			if t.At >= data.min-1e-9 && t.At <= data.max+1e-9 {
+			if slack := 1e-9 * (data.max - data.min); t.At >= data.min-slack && t.At <= data.max+slack {
 				ts = append(ts, tick{t.At, t.Label})
 			}
 		}
@@ -78,6 +82,16 @@ func layAxis(a reports.Axis, data span, n int, snap bool) (span, []tick) {
 		ts = append(ts, tick{i * step, Value(i*step, f)})
 	}
 	return data, ts
+}
+
+// rangeOf is the range that an axis asks for, if it is one.
+func rangeOf(a reports.Axis) (span, bool) {
+	if len(a.Range) != 2 {
+		return span{}, false
+	}
+	s := emptySpan()
+	s.add(a.Range...)
+	return s, s == span{a.Range[0], a.Range[1]} && s.widen() == s
 }
 
 // tickFormat gives ticks the decimals that their step needs.
@@ -135,15 +149,18 @@ func (s *sketch) xAxis(sc scales, ts []tick, title string) {
 	for _, t := range ts {
 		x := sc.x(t.at)
 		s.stroke(pen{axisColor, 1, nil}, xy{x, y}, xy{x, y + 4})
-		w := tickStyle.width(t.label)
-		left := math.Min(math.Max(x-w/2, 2), s.w-2-w)
-		if t.label != "" && left > last+6 {
-			s.text(left, y+17, tickStyle, start, t.label)
+		label := tickStyle.fit(printable(t.label), sc.area.width()/3)
+		w := tickStyle.width(label)
+		left := clamp(x-w/2, 2, s.w-2-w)
+		if label != "" && left > last+6 {
+			s.text(left, y+17, tickStyle, start, label)
 			last = left + w
 		}
 	}
 	if title != "" {
-		s.text((sc.area.left+sc.area.right)/2, y+37, axisStyle, middle, axisStyle.fit(title, s.w-2*margin))
+		title = axisStyle.fit(printable(title), s.w-2*margin)
+		w := axisStyle.width(title)
+		s.text(clamp((sc.area.left+sc.area.right-w)/2, margin, s.w-margin-w), y+37, axisStyle, start, title)
 	}
 }
 

@@ -30,7 +30,7 @@ func newControl(p reports.Control) drawing {
 			center = p.Center
 		}
 		d.lower, d.upper, d.centers = append(d.lower, q.Lower), append(d.upper, q.Upper), append(d.centers, center)
-		drawn = drawn || !math.IsNaN(q.Y)
+		drawn = drawn || math.Abs(q.Y) <= mostDrawn
 		d.ys.add(q.Y, q.Lower, q.Upper, center)
 	}
 	if !drawn {
@@ -117,7 +117,7 @@ func (s *sketch) signal(signal reports.Signal, x, y float64) {
 
 func (d *controlDrawing) draw(s *sketch, area rect) {
 	names := d.levelNames()
-	room := noteStyle.widest(names) + 14
+	room := math.Max(math.Min(noteStyle.widest(names)+14, area.width()*0.32), 24)
 	ys, yt := layAxis(d.Y, d.ys, 5, true)
 	plot := rect{area.left + tickStyle.widest(tickLabels(yt)) + 10, area.top + 6, area.right - room, area.bottom - xAxisHeight(d.X.Label)}
 	sc := s.scale(plot, -0.5, float64(len(d.Points))-0.5, ys.min, ys.max, false)
@@ -149,12 +149,12 @@ func (d *controlDrawing) levels(s *sketch, sc scales) {
 			for i, q := range run {
 				pts[i] = xy{sc.x(q.x), sc.y(q.y)}
 			}
-			s.stroke(level.p, pts...)
+			s.strokeIn(sc, level.p, pts...)
 		}
 	}
 	if !math.IsNaN(d.Target) {
 		y := sc.y(d.Target)
-		s.stroke(pen{green, 1.6, dotted}, xy{sc.area.left, y}, xy{sc.area.right, y})
+		s.strokeIn(sc, pen{green, 1.6, dotted}, xy{sc.area.left, y}, xy{sc.area.right, y})
 	}
 }
 
@@ -187,16 +187,16 @@ func (d *controlDrawing) points(s *sketch, sc scales) {
 	var run []xy
 	for i, q := range d.Points {
 		if math.IsNaN(q.Y) {
-			s.stroke(pen{gray, 1.8, nil}, run...)
+			s.strokeIn(sc, pen{gray, 1.8, nil}, run...)
 			run = nil
 			continue
 		}
 		run = append(run, xy{sc.x(float64(i)), sc.y(q.Y)})
 	}
-	s.stroke(pen{gray, 1.8, nil}, run...)
+	s.strokeIn(sc, pen{gray, 1.8, nil}, run...)
 	for i, q := range d.Points {
-		if !math.IsNaN(q.Y) {
-			s.signal(q.Signal, sc.x(float64(i)), sc.y(q.Y))
+		if y := sc.y(q.Y); sc.showsY(y) {
+			s.signal(q.Signal, sc.x(float64(i)), y)
 		}
 	}
 }
@@ -235,6 +235,6 @@ func (d *controlDrawing) levelLabels(s *sketch, sc scales, names []string) {
 		}
 	}
 	for i, y := range spread(wanted, 15, sc.area.top, sc.area.bottom) {
-		s.text(sc.area.right+9, y+4, noteStyle, start, shown[i])
+		s.text(sc.area.right+9, y+4, noteStyle, start, noteStyle.fit(shown[i], s.w-margin-sc.area.right-9))
 	}
 }

@@ -38,7 +38,7 @@ func newDots(p reports.Dots) drawing {
 // drawable tells whether a cell has a number that may be drawn.
 func drawable(c reports.Cell) bool {
 	return c.Hidden == reports.Shown && c.Format.Kind != reports.Blank && c.Format.Kind != reports.Text &&
-		!math.IsNaN(plotted(c)) && !math.IsInf(plotted(c), 0)
+		math.Abs(plotted(c)) <= mostDrawn
 }
 
 // plotted is the number that a cell stands at.
@@ -101,6 +101,7 @@ func (d *dotDrawing) draw(s *sketch, area rect) {
 			}
 		}
 	}
+	right = math.Min(right, area.width()*0.4)
 	plot := rect{area.left + room, area.top + 4, area.right - right, area.bottom - xAxisHeight(d.X.Label)}
 	xs, ticks := layAxis(d.X, d.xs, 6, true)
 	sc := s.scale(plot, xs.min, xs.max, 0, 1, false)
@@ -111,7 +112,9 @@ func (d *dotDrawing) draw(s *sketch, area rect) {
 		d.rowLabel(s, name, area.left+room-10, mid, room-12, pitch)
 	}
 	for _, l := range d.Lines {
-		s.stroke(pen{slate, 1.4, dashed}, xy{sc.x(l.Value), plot.top - 4}, xy{sc.x(l.Value), plot.bottom + 4})
+		if x := sc.x(l.Value); sc.showsX(x) {
+			s.stroke(pen{slate, 1.4, dashed}, xy{x, plot.top - 4}, xy{x, plot.bottom + 4})
+		}
 	}
 	for i := range d.Rows {
 		d.values(s, sc, i, plot.top+pitch*(float64(i)+0.5), area.right)
@@ -136,10 +139,10 @@ func (d *dotDrawing) rowLabel(s *sketch, name string, x, mid, room, pitch float6
 
 func (d *dotDrawing) values(s *sketch, sc scales, row int, mid, right float64) {
 	if d.Join {
-		var xs span = emptySpan()
+		xs := emptySpan()
 		for _, ser := range d.Series {
 			if row < len(ser.Values) && drawable(ser.Values[row]) {
-				xs.add(sc.x(plotted(ser.Values[row])))
+				xs.add(clamp(sc.x(plotted(ser.Values[row])), sc.area.left, sc.area.right))
 			}
 		}
 		if xs.max > xs.min {
@@ -156,7 +159,7 @@ func (d *dotDrawing) values(s *sketch, sc scales, row int, mid, right float64) {
 		}
 		c := ser.Values[row]
 		if !d.Join {
-			s.text(right, y+4, noteStyle, end, Cell(c))
+			s.text(right, y+4, noteStyle, end, noteStyle.fit(Cell(c), right-sc.area.right-8))
 		}
 		if drawable(c) {
 			d.value(s, sc, i, c, y)
@@ -178,7 +181,7 @@ func (d *dotDrawing) value(s *sketch, sc scales, i int, c reports.Cell, y float6
 		lo, hi := clamp(sc.x(c.Low), sc.area.left, sc.area.right), clamp(sc.x(c.High), sc.area.left, sc.area.right)
 		s.stroke(pen{p.color, math.Min(p.width, 1.8), nil}, xy{lo, y}, xy{hi, y})
 	}
-	if !d.Bars {
+	if !d.Bars && sc.showsX(sc.x(plotted(c))) {
 		s.mark(i, d.Series[i].Comparator, x, y)
 	}
 }

@@ -26,7 +26,10 @@ func newForest(p reports.Forest) drawing {
 	if !drawn {
 		return nil
 	}
-	d.xs.add(p.Reference)
+	if p.Log && p.Reference <= 0 {
+		d.Reference = 1
+	}
+	d.xs.add(d.Reference)
 	return d
 }
 
@@ -34,7 +37,7 @@ func newForest(p reports.Forest) drawing {
 func usable(r reports.ForestRow, log bool) bool {
 	c := r.Estimate
 	return !r.Heading && c.Hidden == reports.Shown && c.Format.Kind != reports.Blank &&
-		!math.IsNaN(c.Value) && !math.IsInf(c.Value, 0) && (!log || c.Value > 0)
+		math.Abs(c.Value) <= mostDrawn && (!log || c.Value > 1/mostDrawn)
 }
 
 func (d *forestDrawing) key() []keyItem { return nil }
@@ -122,11 +125,10 @@ func (d *forestDrawing) draw(s *sketch, area rect) {
 			s.box(bandColor, rect{area.left, top, area.right, top + forestRow})
 		}
 	}
-	s.stroke(pen{slate, 1.2, nil}, xy{sc.x(d.Reference), plot.top - 4}, xy{sc.x(d.Reference), plot.bottom + 4})
+	d.upright(s, sc, pen{slate, 1.2, nil}, d.Reference)
 	for i, r := range d.Rows {
 		if r.Role == reports.Pooled && usable(r, d.Log) {
-			x := sc.x(r.Estimate.Value)
-			s.stroke(pen{blue, 1.1, dashed}, xy{x, plot.top - 4}, xy{x, plot.bottom + 4})
+			d.upright(s, sc, pen{blue, 1.1, dashed}, r.Estimate.Value)
 		}
 		d.row(s, sc, area, i, label, cols)
 	}
@@ -134,10 +136,17 @@ func (d *forestDrawing) draw(s *sketch, area rect) {
 	d.favors(s, sc, area)
 }
 
+// upright draws a line from top to bottom at a value.
+func (d *forestDrawing) upright(s *sketch, sc scales, p pen, v float64) {
+	if x := sc.x(v); sc.showsX(x) {
+		s.stroke(p, xy{x, sc.area.top - 4}, xy{x, sc.area.bottom + 4})
+	}
+}
+
 // axis takes the range given, or one that no single wide interval stretches:
 // the bounds of the estimates and twice their interquartile-free spread.
 func (d *forestDrawing) axis() (span, []tick) {
-	if len(d.X.Range) == 2 || !d.Log {
+	if given, ok := rangeOf(d.X); ok && given.min > 0 || !d.Log {
 		xs, ts := layAxis(d.X, d.xs, 6, true)
 		if d.Log {
 			ts = logTicks(xs, d.X.Format)
@@ -156,7 +165,7 @@ func (d *forestDrawing) axis() (span, []tick) {
 	low, high := xs.min/3, xs.max*3
 	for _, r := range d.Rows {
 		if usable(r, true) {
-			xs.add(math.Max(r.Estimate.Low, low), math.Min(r.Estimate.High, high))
+			xs.add(clamp(r.Estimate.Low, low, high), clamp(r.Estimate.High, low, high))
 		}
 	}
 	xs.min, xs.max = xs.min/1.08, xs.max*1.08
@@ -219,18 +228,12 @@ func (d *forestDrawing) grouped(i int) bool {
 // ends in an arrow, and an estimate outside it is drawn as an arrow alone.
 func (d *forestDrawing) estimate(s *sketch, sc scales, r reports.ForestRow, y float64) {
 	left, right := sc.area.left, sc.area.right
-	place := func(v float64) float64 {
-		if d.Log && v <= 0 {
-			return left - 1
-		}
-		if math.IsNaN(v) {
-			return math.NaN()
-		}
-		return sc.x(math.Max(math.Min(v, 1e300), -1e300))
-	}
-	x, lo, hi := sc.x(r.Estimate.Value), place(r.Estimate.Low), place(r.Estimate.High)
+	x, lo, hi := sc.x(r.Estimate.Value), sc.x(r.Estimate.Low), sc.x(r.Estimate.High)
 	hasInterval := !math.IsNaN(lo) && !math.IsNaN(hi)
 	if r.Role != reports.Single {
+		if !sc.showsX(x) {
+			return
+		}
 		l, h := x-7, x+7
 		if hasInterval && hi-lo >= 14 {
 			l, h = clamp(lo, left, right), clamp(hi, left, right)
@@ -266,16 +269,18 @@ func (d *forestDrawing) diamond(s *sketch, role reports.ForestRole, left, x, rig
 func (d *forestDrawing) half(weight float64) float64 {
 	most := 0.0
 	for _, r := range d.Rows {
-		most = math.Max(most, r.Weight)
+		if r.Weight <= mostDrawn {
+			most = math.Max(most, r.Weight)
+		}
 	}
-	if most <= 0 || !(weight > 0) {
+	if !(weight > 0) || weight > most {
 		return 5
 	}
 	return math.Max(3.2, 6.6*math.Sqrt(weight/most))
 }
 
 func (d *forestDrawing) favors(s *sketch, sc scales, area rect) {
-	if d.Favors[0]+d.Favors[1] == "" {
+	if d.Favors[0]+d.Favors[1] == "" || !sc.showsX(sc.x(d.Reference)) {
 		return
 	}
 	y := sc.area.bottom + xAxisHeight(d.X.Label) + 12

@@ -119,6 +119,9 @@ func number(v float64, decimals int) string {
 		}
 		return "∞"
 	}
+	if math.Abs(v) >= 1e15 {
+		return strings.Replace(strconv.FormatFloat(v, 'e', 2, 64), "-", minus, 1)
+	}
 	s := strconv.FormatFloat(math.Abs(v), 'f', max(decimals, 0), 64)
 	whole, fraction, hasFraction := strings.Cut(s, ".")
 	var b strings.Builder

@@ -9,7 +9,7 @@ import (
 
 func TestCell(t *testing.T) {
 	hidden := reports.Count(0)
-	hidden.Hidden = reports.WouldReveal
+	hidden.Hidden = reports.Protected
 	for _, c := range []struct {
 		cell reports.Cell
 		want string

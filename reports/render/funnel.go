@@ -15,7 +15,7 @@ type funnelDrawing struct {
 func newFunnel(p reports.Funnel) drawing {
 	d := &funnelDrawing{Funnel: p, xs: emptySpan(), ys: emptySpan()}
 	for _, q := range p.Points {
-		if !math.IsNaN(q.Y) {
+		if math.Abs(q.Y) <= mostDrawn && math.Abs(q.N) <= mostDrawn {
 			d.xs.add(q.N)
 			d.ys.add(q.Y)
 		}
@@ -69,14 +69,16 @@ func (d *funnelDrawing) draw(s *sketch, area rect) {
 	xs, xt := layAxis(d.X, d.xs, 7, false)
 	center := "Mean " + Value(d.Center, d.Y.Format)
 	plot := rect{area.left + tickStyle.widest(tickLabels(yt)) + 10, area.top + 6,
-		area.right - noteStyle.width(center) - 14, area.bottom - xAxisHeight(d.X.Label)}
+		area.right - clamp(noteStyle.width(center)+14, 24, area.width()*0.3), area.bottom - xAxisHeight(d.X.Label)}
 	sc := s.scale(plot, xs.min, xs.max, ys.min, ys.max, false)
 	s.yAxis(sc, within(yt, ys))
 	s.xAxis(sc, xt, d.X.Label)
 	d.limits(s, sc)
-	s.stroke(pen{ink, 1.5, nil}, xy{plot.left, sc.y(d.Center)}, xy{plot.right, sc.y(d.Center)})
-	s.text(plot.right+9, sc.y(d.Center)+4, noteStyle, start, center)
-	if !math.IsNaN(d.Target) {
+	if y := sc.y(d.Center); sc.showsY(y) {
+		s.stroke(pen{ink, 1.5, nil}, xy{plot.left, y}, xy{plot.right, y})
+		s.text(plot.right+9, y+4, noteStyle, start, noteStyle.fit(center, area.right-plot.right-9))
+	}
+	if sc.showsY(sc.y(d.Target)) {
 		s.stroke(pen{green, 1.6, dotted}, xy{plot.left, sc.y(d.Target)}, xy{plot.right, sc.y(d.Target)})
 	}
 	d.points(s, sc)
@@ -84,8 +86,9 @@ func (d *funnelDrawing) draw(s *sketch, area rect) {
 
 func within(ts []tick, r span) []tick {
 	var out []tick
+	slack := 1e-9 * (r.max - r.min)
 	for _, t := range ts {
-		if t.at >= r.min-1e-9 && t.at <= r.max+1e-9 {
+		if t.at >= r.min-slack && t.at <= r.max+slack {
 			out = append(out, t)
 		}
 	}
@@ -105,16 +108,7 @@ func (d *funnelDrawing) limits(s *sketch, sc scales) {
 		if i >= 2 {
 			p.dashes = dashed
 		}
-		var run []xy
-		for _, q := range line {
-			if math.IsNaN(q.y) || q.y < sc.area.top-0.5 || q.y > sc.area.bottom+0.5 {
-				s.stroke(p, run...)
-				run = nil
-				continue
-			}
-			run = append(run, q)
-		}
-		s.stroke(p, run...)
+		s.strokeIn(sc, p, line...)
 	}
 }
 
@@ -123,16 +117,15 @@ func (d *funnelDrawing) points(s *sketch, sc scales) {
 	taken := d.lineBoxes(sc)
 	lines := len(taken)
 	for _, q := range d.Points {
-		if !math.IsNaN(q.Y) {
-			x, y := sc.x(q.N), sc.y(q.Y)
+		if x, y := sc.x(q.N), sc.y(q.Y); sc.shows(x, y) {
 			taken = append(taken, rect{x - 6, y - 6, x + 6, y + 6})
 		}
 	}
 	for _, q := range d.Points {
-		if math.IsNaN(q.Y) {
+		x, y := sc.x(q.N), sc.y(q.Y)
+		if !sc.shows(x, y) {
 			continue
 		}
-		x, y := sc.x(q.N), sc.y(q.Y)
 		t := noteStyle.in(ink)
 		if q.Own {
 			s.diamond(white, x-9, x, x+9, y, 9)

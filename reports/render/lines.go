@@ -95,7 +95,7 @@ func (d *lineDrawing) endNames() []string {
 
 func (d *lineDrawing) draw(s *sketch, area rect) {
 	names := d.endNames()
-	room := math.Min(keyStyle.heavy().widest(names)+14, area.width()*0.32)
+	room := math.Max(math.Min(keyStyle.heavy().widest(names)+14, area.width()*0.32), 24)
 	plotArea := rect{area.left, area.top + 6, area.right - room, area.bottom - xAxisHeight(d.x.Label)}
 	ys, yt := layAxis(d.y, d.ys, 6, true)
 	plotArea.left += tickStyle.widest(tickLabels(yt)) + 10
@@ -110,11 +110,11 @@ func (d *lineDrawing) draw(s *sketch, area rect) {
 	s.yAxis(sc, yt)
 	s.xAxis(sc, xt, d.x.Label)
 	for _, r := range d.reference {
-		s.stroke(pen{slate, 1.2, dotted}, xy{plotArea.left, sc.y(r.Value)}, xy{plotArea.right, sc.y(r.Value)})
+		s.strokeIn(sc, pen{slate, 1.2, dotted}, xy{plotArea.left, sc.y(r.Value)}, xy{plotArea.right, sc.y(r.Value)})
 	}
 	if d.frontier != nil {
 		for _, run := range runs(d.frontier) {
-			s.stroke(pen{faint(gray, 0x70), 9, nil}, project(sc, run, false)...)
+			s.strokeIn(sc, pen{faint(gray, 0x70), 9, nil}, project(sc, run, false)...)
 		}
 	}
 	for i := range d.series {
@@ -137,7 +137,7 @@ func (d *lineDrawing) interval(s *sketch, sc scales, i int) {
 		for _, q := range run {
 			if !math.IsNaN(q.Low) && !math.IsNaN(q.High) && q.Low < q.High {
 				x := sc.x(q.X) + d.nudge(i)
-				s.stroke(pen{p.color, 1.8, nil}, xy{x, sc.y(q.Low)}, xy{x, sc.y(q.High)})
+				s.strokeIn(sc, pen{p.color, 1.8, nil}, xy{x, sc.y(q.Low)}, xy{x, sc.y(q.High)})
 			}
 		}
 	}
@@ -159,10 +159,12 @@ func (d *lineDrawing) line(s *sketch, sc scales, i int) {
 		for j := range pts {
 			pts[j].x += d.nudge(i)
 		}
-		s.stroke(p, pts...)
+		s.strokeIn(sc, p, pts...)
 		if d.markers || len(run) == 1 {
 			for _, q := range run {
-				s.mark(i, d.series[i].Comparator, sc.x(q.X)+d.nudge(i), sc.y(q.Y))
+				if x, y := sc.x(q.X), sc.y(q.Y); sc.shows(x, y) {
+					s.mark(i, d.series[i].Comparator, x+d.nudge(i), y)
+				}
 			}
 		}
 	}
@@ -229,7 +231,7 @@ func (s *sketch) band(sc scales, run []reports.Point, step bool, c color.NRGBA) 
 			for i := len(back) - 1; i >= 0; i-- {
 				pts = append(pts, back[i])
 			}
-			s.fill(c, pts...)
+			s.fillIn(sc, c, pts...)
 		}
 		upper, lower = nil, nil
 	}
@@ -268,7 +270,7 @@ func runs(ps []reports.Point) [][]reports.Point {
 func project(sc scales, ps []reports.Point, step bool) []xy {
 	var out []xy
 	for i, p := range ps {
-		q := xy{sc.x(p.X), clamp(sc.y(p.Y), sc.area.top-2, sc.area.bottom+2)}
+		q := xy{sc.x(p.X), sc.y(p.Y)}
 		if step && i > 0 {
 			out = append(out, xy{q.x, out[len(out)-1].y})
 		}

@@ -22,7 +22,7 @@ func newPlane(p reports.Plane) drawing {
 	d := &planeDrawing{Plane: p, xs: emptySpan(), ys: emptySpan()}
 	var finite [][2]float64
 	for _, q := range p.Points {
-		if !math.IsNaN(q[0]+q[1]) && !math.IsInf(q[0]+q[1], 0) {
+		if math.Abs(q[0]) <= mostDrawn && math.Abs(q[1]) <= mostDrawn {
 			finite = append(finite, q)
 		}
 	}
@@ -103,15 +103,17 @@ func (d *planeDrawing) draw(s *sketch, area rect) {
 		s.vertical(area.left+11, (plot.top+plot.bottom)/2, axisStyle, axisStyle.fit(d.Y.Label, plot.height()))
 	}
 	for _, q := range d.shown {
-		s.circle(faint(blue, 0x40), sc.x(q[0]), sc.y(q[1]), 2.5)
+		if x, y := sc.x(q[0]), sc.y(q[1]); sc.shows(x, y) {
+			s.circle(faint(blue, 0x40), x, y, 2.5)
+		}
 	}
-	s.stroke(pen{slate, 1.5, nil}, xy{sc.x(0), plot.top}, xy{sc.x(0), plot.bottom})
-	s.stroke(pen{slate, 1.5, nil}, xy{plot.left, sc.y(0)}, xy{plot.right, sc.y(0)})
+	s.strokeIn(sc, pen{slate, 1.5, nil}, xy{sc.x(0), plot.top}, xy{sc.x(0), plot.bottom})
+	s.strokeIn(sc, pen{slate, 1.5, nil}, xy{plot.left, sc.y(0)}, xy{plot.right, sc.y(0)})
 	d.threshold(s, sc, xs, ys)
 	for _, e := range d.Ellipses {
-		s.stroke(pen{navy, 2, nil}, ellipse(sc, e)...)
+		s.strokeIn(sc, pen{navy, 2, nil}, ellipse(sc, e)...)
 	}
-	if !math.IsNaN(d.MeanX + d.MeanY) {
+	if sc.shows(sc.x(d.MeanX), sc.y(d.MeanY)) {
 		s.circle(white, sc.x(d.MeanX), sc.y(d.MeanY), 7)
 		s.circle(navy, sc.x(d.MeanX), sc.y(d.MeanY), 5.5)
 	}
@@ -125,11 +127,11 @@ func (d *planeDrawing) threshold(s *sketch, sc scales, xs, ys span) {
 		return
 	}
 	lo, hi := xs.min, xs.max
-	if k > 0 {
+	if k > 0 { // where the line leaves the area, so that its slope stays exact
 		lo, hi = math.Max(lo, ys.min/k), math.Min(hi, ys.max/k)
 	}
 	if lo < hi {
-		s.stroke(pen{vermilion, 1.8, dashed}, xy{sc.x(lo), sc.y(k * lo)}, xy{sc.x(hi), sc.y(k * hi)})
+		s.strokeIn(sc, pen{vermilion, 1.8, dashed}, xy{sc.x(lo), sc.y(k * lo)}, xy{sc.x(hi), sc.y(k * hi)})
 	}
 }
 
@@ -146,9 +148,7 @@ func ellipse(sc scales, e reports.Ellipse) []xy {
 	var out []xy
 	for i := range 97 {
 		sin, cos := math.Sincos(2 * math.Pi * float64(i) / 96)
-		x := sc.x(e.MeanX + r*a*cos)
-		y := sc.y(e.MeanY + r*(b*cos+c*sin))
-		out = append(out, xy{clamp(x, sc.area.left, sc.area.right), clamp(y, sc.area.top, sc.area.bottom)})
+		out = append(out, xy{sc.x(e.MeanX + r*a*cos), sc.y(e.MeanY + r*(b*cos+c*sin))})
 	}
 	return out
 }
@@ -161,6 +161,9 @@ func (d *planeDrawing) quadrants(s *sketch, sc scales) {
 			s.box(faint(white, 0xC8), rect{right - w - 3, y - 12, right + 3, y + 4})
 			s.text(right, y, noteStyle, end, str)
 		}
+	}
+	if !sc.shows(sc.x(0), sc.y(0)) {
+		return // no quadrants in view
 	}
 	right := sc.area.right - 8
 	if sc.area.bottom-sc.y(0) > 24 {

@@ -345,6 +345,45 @@ func (s *sketch) diamond(c color.NRGBA, left, x, right, y, half float64) {
 type scales struct {
 	x, y func(float64) float64
 	area rect
+	clip draw.Canvas // the area, for cutting lines at its edge
+}
+
+// shows tells whether a place lies in the area; NaN lies nowhere.
+func (sc scales) shows(x, y float64) bool {
+	return x >= sc.area.left-0.5 && x <= sc.area.right+0.5 && y >= sc.area.top-0.5 && y <= sc.area.bottom+0.5
+}
+
+// showsX tells whether x lies between the edges of the area.
+func (sc scales) showsX(x float64) bool { return sc.shows(x, sc.area.top) }
+
+// showsY tells whether y lies between the top and the bottom of the area.
+func (sc scales) showsY(y float64) bool { return sc.shows(sc.area.left, y) }
+
+// strokeIn draws a line as far as it lies in the area.
+func (s *sketch) strokeIn(sc scales, p pen, pts ...xy) {
+	var line []vg.Point
+	for _, q := range pts {
+		if !math.IsNaN(q.x + q.y) {
+			line = append(line, s.at(q.x, q.y))
+		}
+	}
+	if len(line) < 2 {
+		return
+	}
+	s.canvas.StrokeLines(p.line(), sc.clip.ClipLinesXY(line)...)
+}
+
+// fillIn fills a polygon as far as it lies in the area.
+func (s *sketch) fillIn(sc scales, c color.NRGBA, pts ...xy) {
+	var line []vg.Point
+	for _, q := range pts {
+		if !math.IsNaN(q.x + q.y) {
+			line = append(line, s.at(q.x, q.y))
+		}
+	}
+	if line = sc.clip.ClipPolygonXY(line); len(line) > 2 {
+		s.canvas.FillPolygon(c, line)
+	}
 }
 
 // scale lays data ranges over an area by gonum/plot, so that everything drawn
@@ -362,9 +401,16 @@ func (s *sketch) scale(area rect, xmin, xmax, ymin, ymax float64, logX bool) sca
 		vg.Length(s.h-area.bottom), vg.Length(-area.top))
 	dc := p.DataCanvas(da)
 	tx, ty := p.Transforms(&dc)
+	const far = 1e6 // off every picture, and near enough to compute with
 	return scales{
-		x:    func(v float64) float64 { return float64(tx(v)) },
-		y:    func(v float64) float64 { return s.h - float64(ty(v)) },
+		x: func(v float64) float64 {
+			if logX && v <= 0 {
+				return -far
+			}
+			return clamp(float64(tx(v)), -far, far)
+		},
+		y:    func(v float64) float64 { return clamp(s.h-float64(ty(v)), -far, far) },
 		area: area,
+		clip: dc,
 	}
 }

@@ -17,7 +17,7 @@ func newSurvival(p reports.Survival) drawing {
 	d := &survivalDrawing{Survival: p, xs: span{0, 0}, ys: span{0, 1}}
 	any := false
 	for _, c := range p.Curves {
-		any = any || c.End > 0
+		any = any || c.End > 0 && c.End <= mostDrawn
 		d.xs.add(c.End)
 	}
 	if !any {
@@ -99,10 +99,13 @@ func (d *survivalDrawing) draw(s *sketch, area rect) {
 	}
 	for i, c := range d.Curves {
 		p := seriesStyle(i, c.Comparator)
-		s.stroke(p, project(sc, d.points(c), d.stepped())...)
+		s.strokeIn(sc, p, project(sc, d.points(c), d.stepped())...)
 		for _, q := range c.Steps {
 			if q.Censored > 0 {
 				x, y := sc.x(q.Time), sc.y(q.Value)
+				if !sc.shows(x, y) {
+					continue
+				}
 				s.stroke(pen{p.color, 1.3, nil}, xy{x, y - 5}, xy{x, y + 5})
 			}
 		}
@@ -153,10 +156,11 @@ func (d *survivalDrawing) riskTable(s *sketch, sc scales, area rect) {
 			if c.AtRisk[j].Hidden != reports.Shown {
 				str = "·"
 			}
-			x, half := sc.x(t), bodyStyle.width(str)/2
-			if x-half > last+4 {
-				s.text(x, y, bodyStyle, middle, str)
-				last = x + half
+			x, w := sc.x(t), bodyStyle.width(str)
+			left := math.Min(x-w/2, s.w-2-w)
+			if left > last+4 && left > 0 && sc.showsX(x) {
+				s.text(left, y, bodyStyle, start, str)
+				last = left + w
 			}
 		}
 	}

@@ -105,11 +105,9 @@ func (g *grid) mark(c reports.Cell, marks map[string]string) string {
 
 func reasonOf(c reports.Cell) string {
 	switch c.Hidden {
-	case reports.SmallCount:
-		return "Hidden: it is, or rests on, a small number of patients."
-	case reports.WouldReveal:
-		return "Hidden: it would reveal a small number of patients by subtraction."
-	case reports.UnstatedPatient:
+	case reports.Protected:
+		return "Hidden: a small number of patients, or one that would reveal such a number."
+	case reports.NoBasis:
 		return "Hidden: the number of patients behind it is not stated."
 	}
 	if c.Why != "" {
