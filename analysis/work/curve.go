@@ -1,0 +1,292 @@
+package work
+
+import (
+	"math"
+	"slices"
+	"sort"
+
+	"recoup/analysis"
+)
+
+// Curve is a Kaplan-Meier estimate of the share not yet returned to work: at each
+// distinct time, in order, those at risk just before it, what happened at it, and
+// what is left after it.
+type Curve struct {
+	N       int // patients used
+	Missing int // patients without a usable time: missing, negative or infinite
+
+	Time      []float64 // distinct times of events and censorings
+	AtRisk    []int     // patients whose own time is at or after Time
+	Events    []int
+	Censored  []int
+	Survival  []float64 // Π (1 - d/n), after the events at Time
+	Greenwood []float64 // Σ d/(n(n-d)): the variance of log Survival
+}
+
+type duration struct {
+	time  float64
+	event bool
+}
+
+// KaplanMeier returns the product-limit estimate of the share without the event.
+//
+//	S(t) = Π (1 - dᵢ/nᵢ) over times tᵢ ≤ t
+//	var log S(t) = Σ dᵢ/(nᵢ(nᵢ-dᵢ))
+//
+// At equal times events come before censorings: a patient censored at t is at
+// risk at t. Times that are missing, negative or infinite are left out and
+// counted. It panics on nothing: a shorter event slice counts as censored. It
+// takes O(n log n), one sort.
+//
+// R: survival::survfit(Surv(time, event) ~ 1). Kaplan and Meier 1958,
+// 10.1080/01621459.1958.10501452.
+func KaplanMeier(time []float64, event []bool) Curve {
+	ds := make([]duration, 0, len(time))
+	for i, t := range time {
+		if t >= 0 && !math.IsInf(t, 1) {
+			ds = append(ds, duration{t, i < len(event) && event[i]})
+		}
+	}
+	slices.SortFunc(ds, func(a, b duration) int {
+		switch {
+		case a.time < b.time:
+			return -1
+		case a.time > b.time:
+			return 1
+		}
+		return 0
+	})
+	c := Curve{N: len(ds), Missing: len(time) - len(ds)}
+	s, g := 1.0, 0.0
+	for i := 0; i < len(ds); {
+		j, d := i, 0
+		for ; j < len(ds) && ds[j].time == ds[i].time; j++ {
+			if ds[j].event {
+				d++
+			}
+		}
+		n := len(ds) - i
+		if d > 0 {
+			s *= float64(n-d) / float64(n)
+			g += float64(d) / (float64(n) * float64(n-d)) // infinite where all are gone
+		}
+		c.Time = append(c.Time, ds[i].time)
+		c.AtRisk = append(c.AtRisk, n)
+		c.Events = append(c.Events, d)
+		c.Censored = append(c.Censored, j-i-d)
+		c.Survival = append(c.Survival, s)
+		c.Greenwood = append(c.Greenwood, g)
+		i = j
+	}
+	return c
+}
+
+// at returns the index of the last time at or before t, -1 before the first.
+func (c Curve) at(t float64) int {
+	return sort.Search(len(c.Time), func(i int) bool { return c.Time[i] > t }) - 1
+}
+
+// Last returns the largest time, NaN without patients.
+func (c Curve) Last() float64 {
+	if len(c.Time) == 0 {
+		return math.NaN()
+	}
+	return c.Time[len(c.Time)-1]
+}
+
+// NumberAtRisk returns how many are still followed, without the event, at t.
+func (c Curve) NumberAtRisk(t float64) int {
+	i := sort.SearchFloat64s(c.Time, t)
+	if i == len(c.Time) {
+		return 0
+	}
+	return c.AtRisk[i]
+}
+
+// EventsBy returns the number of events at or before t.
+func (c Curve) EventsBy(t float64) int {
+	n := 0
+	for i := 0; i <= c.at(t); i++ {
+		n += c.Events[i]
+	}
+	return n
+}
+
+// SurvivalAt returns the share without the event at t and its standard error,
+// S √Greenwood. Both are NaN beyond the last time, unless nobody was left by
+// then, and without patients; the error is NaN where the share is 0.
+func (c Curve) SurvivalAt(t float64) (s, se float64) {
+	i := c.at(t)
+	switch {
+	case len(c.Time) == 0 || !(t >= 0):
+		return math.NaN(), math.NaN()
+	case i < 0:
+		return 1, 0
+	case t > c.Last() && c.Survival[i] > 0:
+		return math.NaN(), math.NaN()
+	case c.Survival[i] == 0:
+		return 0, math.NaN()
+	}
+	return c.Survival[i], c.Survival[i] * math.Sqrt(c.Greenwood[i])
+}
+
+// Bounds returns the confidence limits of the share without the event at t.
+//
+//	log      exp(log S ± z √G), at most 1
+//	log-log  exp(-exp(log(-log S) ± z √G / log S))
+//	plain    S ± z S √G, within 0 and 1
+//
+// G is Greenwood's sum. They are NaN where the share is NaN or 0, and for log-log
+// where it is 1. R: survfit(conf.type = "log", "log-log" or "plain").
+func (c Curve) Bounds(t float64, kind string, level float64) (low, high float64) {
+	s, se := c.SurvivalAt(t)
+	return bounds(s, se, kind, level)
+}
+
+func bounds(s, se float64, kind string, level float64) (low, high float64) {
+	z := analysis.NormalQuantile(level)
+	if !(s > 0) {
+		if s == 0 && kind == analysis.KindKMPlain {
+			return 0, 0
+		}
+		return math.NaN(), math.NaN()
+	}
+	switch kind {
+	case analysis.KindKMPlain:
+		return math.Max(0, s-z*se), math.Min(1, s+z*se)
+	case analysis.KindKMLogLog:
+		if s == 1 {
+			return math.NaN(), math.NaN()
+		}
+		u, w := math.Log(-math.Log(s)), z*se/s/math.Log(s)
+		return math.Exp(-math.Exp(u - w)), math.Exp(-math.Exp(u + w))
+	}
+	w := z * se / s
+	return math.Exp(math.Log(s) - w), math.Min(1, math.Exp(math.Log(s)+w))
+}
+
+// quantileSlack is how close to a level a step counts as being on it: survfit's.
+const quantileSlack = 1.4901161193847656e-08
+
+// Quantile returns the time by which the share p has had the event, with the
+// interval of Brookmeyer and Crowley: the times at which the confidence limits of
+// the curve, of the kind given, pass the same level. Where the curve is flat at
+// the level, it is the middle of the flat stretch. A time that was not reached is
+// NaN.
+//
+// R: quantile(survfit(...), p). Brookmeyer and Crowley 1982, 10.2307/2530286.
+func (c Curve) Quantile(p float64, kind string, level float64) (t, low, high float64) {
+	y, l, h := make([]float64, len(c.Time)), make([]float64, len(c.Time)), make([]float64, len(c.Time))
+	for i, s := range c.Survival {
+		se := s * math.Sqrt(c.Greenwood[i])
+		lo, hi := bounds(s, se, kind, level)
+		y[i], l[i], h[i] = 1-s, 1-lo, 1-hi
+	}
+	return c.crossing(y, p), c.crossing(l, p), c.crossing(h, p)
+}
+
+// crossing returns the time at which y, which rises from 0, reaches p.
+func (c Curve) crossing(y []float64, p float64) float64 {
+	on, over := -1, -1
+	for i, v := range y {
+		if on < 0 && v+quantileSlack >= p {
+			on = i
+		}
+		if over < 0 && v-quantileSlack >= p {
+			over = i
+		}
+	}
+	n := len(y) - 1
+	switch {
+	case on < 0:
+		return math.NaN()
+	case math.Abs(y[n]-p) < quantileSlack:
+		return (c.Time[on] + c.Last()) / 2
+	case over < 0:
+		return math.NaN()
+	}
+	return (c.Time[on] + c.Time[over]) / 2
+}
+
+// RestrictedMean returns the mean time without the event up to tau, the area
+// under the curve, and its standard error.
+//
+//	μ = ∫₀^τ S(t) dt
+//	var μ = Σ (∫ from tᵢ to τ of S)² dᵢ/(nᵢ(nᵢ-dᵢ)) over tᵢ ≤ τ
+//
+// A step at which all who were left have the event adds no variance. Both are NaN
+// where the curve ends before tau with patients left, and without patients.
+//
+// R: survRM2::rmst2(). Uno et al. 2014, 10.1200/JCO.2014.55.2208.
+func (c Curve) RestrictedMean(tau float64) (mean, se float64) {
+	if s, _ := c.SurvivalAt(tau); math.IsNaN(s) {
+		return math.NaN(), math.NaN()
+	}
+	last := c.at(tau)
+	area, variance, right := 0.0, 0.0, tau
+	for i := last; i >= 0; i-- { // from the right, so that area is that beyond tᵢ
+		area += c.Survival[i] * (right - c.Time[i])
+		right = c.Time[i]
+		if d, n := c.Events[i], c.AtRisk[i]; d > 0 && d < n {
+			variance += area * area * float64(d) / (float64(n) * float64(n-d))
+		}
+	}
+	return area + right, math.Sqrt(variance)
+}
+
+// LogRank is the comparison of two curves.
+type LogRank struct {
+	Observed float64 // events in the first group
+	Expected float64 // had both had the same hazard
+	Variance float64 // of Observed - Expected, hypergeometric
+	ChiSq    float64 // (O-E)²/V with one degree of freedom, NaN where V is 0
+	P        float64
+}
+
+// CompareLogRank tests whether two groups have the same hazard of return.
+//
+//	E = Σ dᵢ n₁ᵢ/nᵢ,  V = Σ dᵢ n₁ᵢ n₂ᵢ (nᵢ-dᵢ) / (nᵢ²(nᵢ-1))
+//
+// over the distinct event times of both groups together. R: survival::survdiff().
+// Mantel 1966; Peto and Peto 1972, 10.2307/2344317.
+func CompareLogRank(a, b Curve) LogRank {
+	var r LogRank
+	for i, j := 0, 0; i < len(a.Time) || j < len(b.Time); {
+		t := math.Inf(1)
+		if i < len(a.Time) {
+			t = a.Time[i]
+		}
+		if j < len(b.Time) {
+			t = math.Min(t, b.Time[j])
+		}
+		var n1, n2, d1, d float64
+		if i < len(a.Time) {
+			n1 = float64(a.AtRisk[i])
+			if a.Time[i] == t {
+				d1 = float64(a.Events[i])
+				i++
+			}
+		}
+		d = d1
+		if j < len(b.Time) {
+			n2 = float64(b.AtRisk[j])
+			if b.Time[j] == t {
+				d += float64(b.Events[j])
+				j++
+			}
+		}
+		if n := n1 + n2; d > 0 {
+			r.Observed += d1
+			r.Expected += d * n1 / n
+			if n > 1 {
+				r.Variance += d * n1 * n2 * (n - d) / (n * n * (n - 1))
+			}
+		}
+	}
+	r.ChiSq, r.P = math.NaN(), math.NaN()
+	if r.Variance > 0 {
+		z := (r.Observed - r.Expected) / math.Sqrt(r.Variance)
+		r.ChiSq, r.P = z*z, analysis.NormalP(z)
+	}
+	return r
+}

@@ -1,0 +1,238 @@
+package work
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+
+	"recoup/analysis"
+)
+
+var nan = math.NaN()
+
+func near(t *testing.T, what string, got, want, tol float64) {
+	t.Helper()
+	if math.IsNaN(want) != math.IsNaN(got) || math.Abs(got-want) > tol*math.Max(1, math.Abs(want)) {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+// Eight patients, + censored: 1 2+ 3 3 3+ 5 7+ 9.
+//
+//	t  at risk  events  S                  Greenwood
+//	1  8        1       7/8                1/(8·7) = 1/56
+//	2  7        0       7/8                1/56
+//	3  6        2       7/8 · 4/6 = 7/12   1/56 + 2/(6·4) = 1/56 + 1/12 = 17/168
+//	5  3        1       7/12 · 2/3 = 7/18  17/168 + 1/6 = 45/168
+//	7  2        0       7/18
+//	9  1        1       0
+//
+// The patient censored at 3 is at risk at 3. The median is the first time at
+// which S ≤ 1/2: 5. The restricted mean to 8 is
+// 1·1 + 7/8·2 + 7/12·2 + 7/18·3 = 1 + 7/4 + 7/6 + 7/6 = 61/12; beyond 1, 3 and 5
+// there are 49/12, 7/3 and 7/6 of it, so its variance is
+// (49/12)²/56 + (7/3)²/12 + (7/6)²/6 = 0.9780…
+func TestKaplanMeierByHand(t *testing.T) {
+	time := []float64{3, 9, 1, 3, 7, 2, 5, 3}
+	event := []bool{true, true, true, false, false, false, true, true}
+	c := KaplanMeier(time, event)
+	if !slices.Equal(c.Time, []float64{1, 2, 3, 5, 7, 9}) || !slices.Equal(c.AtRisk, []int{8, 7, 6, 3, 2, 1}) ||
+		!slices.Equal(c.Events, []int{1, 0, 2, 1, 0, 1}) || !slices.Equal(c.Censored, []int{0, 1, 1, 0, 1, 0}) {
+		t.Fatalf("curve %+v", c)
+	}
+	for i, want := range []float64{7. / 8, 7. / 8, 7. / 12, 7. / 18, 7. / 18, 0} {
+		near(t, "S", c.Survival[i], want, 1e-15)
+	}
+	for i, want := range []float64{1. / 56, 1. / 56, 17. / 168, 45. / 168, 45. / 168} {
+		near(t, "Greenwood", c.Greenwood[i], want, 1e-15)
+	}
+	s, se := c.SurvivalAt(4)
+	near(t, "S(4)", s, 7./12, 1e-15)
+	near(t, "se(4)", se, 7./12*math.Sqrt(17./168), 1e-15)
+	median, _, _ := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	near(t, "median", median, 5, 0)
+	mean, se := c.RestrictedMean(8)
+	near(t, "restricted mean", mean, 61./12, 1e-14)
+	near(t, "its error", se, math.Sqrt(49.*49/144/56+49./9/12+49./36/6), 1e-14)
+	if c.NumberAtRisk(0) != 8 || c.NumberAtRisk(3) != 6 || c.NumberAtRisk(4) != 3 || c.NumberAtRisk(10) != 0 || c.EventsBy(4) != 3 {
+		t.Error("counts at a time are wrong")
+	}
+	if s, se := c.SurvivalAt(20); s != 0 || !math.IsNaN(se) {
+		t.Errorf("all returned by 9, but at 20: %v %v", s, se)
+	}
+}
+
+// Two groups: a 1 3+, b 2 4. At 1, of 2 and 2, E = 1/2, V = 1·2·2·3/(16·3) = 1/4.
+// At 2, of 1 and 2, E = 1/3, V = 1·1·2·2/(9·2) = 2/9. At 4 only b is left.
+// O = 1, O - E = 1/6, V = 17/36, chi-square = (1/36)/(17/36) = 1/17.
+func TestLogRankByHand(t *testing.T) {
+	a := KaplanMeier([]float64{1, 3}, []bool{true, false})
+	b := KaplanMeier([]float64{2, 4}, []bool{true, true})
+	r := CompareLogRank(a, b)
+	near(t, "E", r.Expected, 5./6, 1e-15)
+	near(t, "V", r.Variance, 17./36, 1e-15)
+	near(t, "chi-square", r.ChiSq, 1./17, 1e-14)
+	near(t, "swapped", CompareLogRank(b, a).ChiSq, r.ChiSq, 1e-14)
+	if r := CompareLogRank(a, Curve{}); !math.IsNaN(r.P) || !math.IsNaN(r.ChiSq) {
+		t.Errorf("one group alone: %+v", r)
+	}
+}
+
+// The survival of 1 2+ is flat at 1/2 from 1 to the end: the median is the middle
+// of that stretch, as survfit has it.
+func TestQuantileOnAFlatStretch(t *testing.T) {
+	c := KaplanMeier([]float64{1, 2, 2, 4}, []bool{true, true, false, false})
+	m, _, _ := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	near(t, "flat to the end", m, 3, 0)
+	c = KaplanMeier([]float64{1, 2, 6, 9}, []bool{true, true, true, true})
+	m, _, _ = c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	near(t, "flat to the next event", m, 4, 0)
+}
+
+func TestCurvesAtTheEdge(t *testing.T) {
+	for name, c := range map[string]Curve{
+		"empty":        KaplanMeier(nil, nil),
+		"all unusable": KaplanMeier([]float64{nan, -1, math.Inf(1)}, []bool{true, true, true}),
+	} {
+		s, se := c.SurvivalAt(1)
+		m, l, h := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+		r, rse := c.RestrictedMean(1)
+		for _, v := range []float64{s, se, m, l, h, r, rse, c.Last()} {
+			near(t, name, v, nan, 0)
+		}
+	}
+	if c := KaplanMeier([]float64{nan, -1, 2}, []bool{true, true, true}); c.N != 1 || c.Missing != 2 {
+		t.Errorf("unusable times: %d used, %d missing", c.N, c.Missing)
+	}
+	// Nobody returns: the share stays 1 with no error to speak of, and no median.
+	c := KaplanMeier([]float64{4, 5}, []bool{false, false})
+	s, se := c.SurvivalAt(5)
+	near(t, "all censored", s, 1, 0)
+	near(t, "all censored, error", se, 0, 0)
+	m, _, _ := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	near(t, "all censored, median", m, nan, 0)
+	s, _ = c.SurvivalAt(6)
+	near(t, "beyond the last time", s, nan, 0)
+	// All return at once.
+	c = KaplanMeier([]float64{3, 3, 3}, []bool{true, true, true})
+	m, l, h := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	near(t, "all at once, median", m, 3, 0)
+	near(t, "all at once, low", l, nan, 0)
+	near(t, "all at once, high", h, nan, 0)
+	r, rse := c.RestrictedMean(10)
+	near(t, "all at once, restricted mean", r, 3, 0)
+	near(t, "all at once, its error", rse, 0, 0)
+}
+
+// Order does not matter, twice the patients halve the variance, and another unit
+// of time scales the times alone.
+func TestCurveRelations(t *testing.T) {
+	time, event, _ := readKM(t, "testdata/km.csv")
+	c := KaplanMeier(time, event)
+	back, backEvent := slices.Clone(time), slices.Clone(event)
+	slices.Reverse(back)
+	slices.Reverse(backEvent)
+	again := KaplanMeier(back, backEvent)
+	if !slices.Equal(c.Survival, again.Survival) || !slices.Equal(c.Greenwood, again.Greenwood) {
+		t.Error("the order of the patients changes the curve")
+	}
+	twice := KaplanMeier(append(back, time...), append(backEvent, event...))
+	weeks := make([]float64, len(time))
+	for i := range time {
+		weeks[i] = time[i] / 8
+	}
+	scaled := KaplanMeier(weeks, event)
+	for i := range c.Time {
+		near(t, "S of twice the patients", twice.Survival[i], c.Survival[i], 1e-14)
+		near(t, "variance of twice the patients", twice.Greenwood[i], c.Greenwood[i]/2, 1e-13)
+		near(t, "S in another unit", scaled.Survival[i], c.Survival[i], 0)
+	}
+	m, _, _ := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	ms, _, _ := scaled.Quantile(0.5, analysis.KindKMLog, 0.95)
+	near(t, "median in another unit", ms, m/8, 0)
+}
+
+func readKM(t *testing.T, path string) (time []float64, event []bool, arm []string) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows[1:] {
+		v, err := strconv.ParseFloat(r[0], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time, event, arm = append(time, v), append(event, r[1] == "1"), append(arm, r[2])
+	}
+	return time, event, arm
+}
+
+// split makes a curve of the patients whose group is g.
+func split(time []float64, event []bool, group []string, g string) Curve {
+	var ts []float64
+	var es []bool
+	for i := range time {
+		if group[i] == g {
+			ts, es = append(ts, time[i]), append(es, event[i])
+		}
+	}
+	return KaplanMeier(ts, es)
+}
+
+// The numbers of R's survival package, made by testdata/km.R.
+func TestAgainstSurvival(t *testing.T) {
+	b, err := os.ReadFile("testdata/km.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string][]analysis.Num
+	if err := json.Unmarshal(b, &want); err != nil {
+		t.Fatal(err)
+	}
+	at := func(key string, i int) float64 {
+		if i >= len(want[key]) {
+			t.Fatalf("km.json has no %s[%d]", key, i)
+		}
+		return float64(want[key][i])
+	}
+	time, event, arm := readKM(t, "testdata/km.csv")
+	c := KaplanMeier(time, event)
+	const tol = 1e-12
+	for i := range want["time"] {
+		x := at("time", i)
+		s, se := c.SurvivalAt(x)
+		near(t, "surv", s, at("surv", i), tol)
+		near(t, "se", se, at("se", i), tol)
+		near(t, "n.risk", float64(c.NumberAtRisk(x)), at("n.risk", i), 0)
+		for r, kind := range kinds {
+			low, high := c.Bounds(x, kind, 0.95)
+			near(t, r+" lower", low, at(r+" lower", i), tol)
+			near(t, r+" upper", high, at(r+" upper", i), tol)
+		}
+	}
+	for r, kind := range kinds {
+		for i, p := range []float64{0.25, 0.5} {
+			q, low, high := c.Quantile(p, kind, 0.95)
+			near(t, r+" quantile", q, at(r+" quantile", i), 0)
+			near(t, r+" quantile lower", low, at(r+" quantile lower", i), 0)
+			near(t, r+" quantile upper", high, at(r+" quantile upper", i), 0)
+		}
+	}
+	mean, se := c.RestrictedMean(60)
+	near(t, "rmean", mean, at("rmean60", 0), tol)
+	near(t, "se(rmean)", se, at("rmean60", 1), tol)
+	l := CompareLogRank(split(time, event, arm, "a"), split(time, event, arm, "b"))
+	for i, v := range []float64{l.Observed, l.Expected, l.Variance, l.ChiSq, l.P} {
+		near(t, "log-rank", v, at("logrank", i), tol)
+	}
+}
