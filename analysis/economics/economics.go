@@ -52,17 +52,24 @@ type Draws struct {
 type Options struct {
 	// WillingnessToPay are the values of one unit of effect, rising.
 	WillingnessToPay []float64
+	// KeepNoise leaves the noise of patients in the draws when probabilities and
+	// the value of information are worked out. By default it is taken out if
+	// Draws.Noise is given and there are enough draws.
+	KeepNoise bool
 }
 
 // Result compares the strategies. MCSE is the Monte Carlo standard error: how
 // far a figure may be from that of endlessly many draws and patients.
 type Result struct {
-	Reference string          `json:"reference"`
-	Draws     int             `json:"draws"`
-	Table     []Row           `json:"table"`   // by rising cost
-	Against   []Comparison    `json:"against"` // every strategy against the reference
-	Values    []AtWillingness `json:"by_willingness_to_pay"`
-	Warnings  []Warning       `json:"warnings"`
+	Reference string `json:"reference"`
+	Draws     int    `json:"draws"`
+	// NoiseRemoved says whether probabilities, expected losses and values of
+	// information were freed of the noise of a finite number of patients.
+	NoiseRemoved bool            `json:"noise_removed"`
+	Table        []Row           `json:"table"`   // by rising cost
+	Against      []Comparison    `json:"against"` // every strategy against the reference
+	Values       []AtWillingness `json:"by_willingness_to_pay"`
+	Warnings     []Warning       `json:"warnings"`
 }
 
 // Warning is something the reader must know, and what cures it.
@@ -155,11 +162,15 @@ func Analyze(d Draws, o Options) (Result, error) {
 	for s := 1; s < len(d.Strategies); s++ {
 		r.Against = append(r.Against, d.compare(s, 0))
 	}
+	free := d
+	if !o.KeepNoise {
+		free, r.NoiseRemoved = d.withoutNoise()
+	}
 	for i, w := range o.WillingnessToPay {
 		if math.IsNaN(w) || w < 0 || math.IsInf(w, 0) || i > 0 && w <= o.WillingnessToPay[i-1] {
 			return Result{}, errors.New("willingness to pay must be finite, not negative and rising")
 		}
-		r.Values = append(r.Values, d.decide(w))
+		r.Values = append(r.Values, d.decide(w, free))
 	}
 	r.Warnings = d.warnings(r)
 	return r, nil
@@ -270,14 +281,15 @@ func (d Draws) compare(s, ref int) Comparison {
 	return c
 }
 
-// decide works out one willingness to pay.
-func (d Draws) decide(wtp float64) AtWillingness {
+// decide works out one willingness to pay: means and their errors from the draws
+// as they are, probabilities and values of information from those freed of noise.
+func (d Draws) decide(wtp float64, free Draws) AtWillingness {
 	n, draws := len(d.Strategies), len(d.Cost[0])
 	out := AtWillingness{WillingnessToPay: Num(wtp), EVPI: nan, EVPIMCSE: nan, Probability: nan}
 	nmb := make([][]float64, n)
 	best, bestMean := 0, math.Inf(-1)
 	for s := range n {
-		nmb[s] = d.combine(map[int]float64{s: -1}, map[int]float64{s: wtp})
+		nmb[s] = free.combine(map[int]float64{s: -1}, map[int]float64{s: wtp})
 		mean, se := d.linear(map[int]float64{s: -1}, map[int]float64{s: wtp})
 		inc, seInc := 0.0, 0.0
 		if s > 0 {
@@ -362,7 +374,7 @@ func (d Draws) warnings(r Result) []Warning {
 // noiseWarnings tells where patient noise makes up much of the spread of the
 // draws: it pulls the acceptability curve to the middle and raises EVPI.
 func (d Draws) noiseWarnings(r Result) []Warning {
-	if d.Noise == nil || r.Draws < 2 || len(r.Values) == 0 {
+	if d.Noise == nil || r.NoiseRemoved || r.Draws < 2 || len(r.Values) == 0 {
 		return nil
 	}
 	n := len(d.Strategies)

@@ -124,7 +124,7 @@ func (d Design) staffCost(staff []Staff) float64 {
 	for _, s := range staff {
 		sum += float64(s.Price * (s.IndividualHours + s.GroupHours/float64(d.GroupSize)))
 	}
-	return sum * (1 + d.Overhead)
+	return float64(sum * (1 + d.Overhead))
 }
 
 // PlannedCost is the cost of the whole program for a patient who completes it
