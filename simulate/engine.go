@@ -33,6 +33,11 @@ type Series struct {
 	Name string `json:"name"`
 	Unit string `json:"unit"`
 	Note string `json:"note,omitempty"`
+	// Low and High bound the values for quantiles, which are found from Bins equal
+	// bins and so are exact to one bin. Without bins there are no quantiles.
+	Low  float64 `json:"-"`
+	High float64 `json:"-"`
+	Bins int     `json:"-"`
 }
 
 // Spec says what a model computes.
@@ -84,8 +89,9 @@ type Block struct {
 	Generator stream.Generator
 
 	outcomes [][]float64
-	series   []moments // series x points of the strategy being run
-	points   int
+	series   []moments  // series x points of the strategy being run
+	bins     [][]uint32 // of the strategy, by series: points x bins
+	spec     *Spec
 }
 
 // Len returns the number of patients.
@@ -98,7 +104,7 @@ func (b *Block) Outcome(o int) []float64 { return b.outcomes[o][:len(b.Keys)] }
 // Record adds the values of the patients at one point of a series. Include is 1
 // for the patients to count and 0 for the others.
 func (b *Block) Record(series, point int, values, include []float64) {
-	m := &b.series[series*b.points+point]
+	m := &b.series[series*b.spec.Points+point]
 	var n, sum, sq float64
 	for i, v := range values[:len(b.Keys)] {
 		a := include[i]
@@ -108,6 +114,20 @@ func (b *Block) Record(series, point int, values, include []float64) {
 		sq += float64(av * v)
 	}
 	m.n, m.sum, m.sq = n, sum, sq
+	if k := b.spec.Series[series].Bins; k > 0 {
+		b.bin(b.bins[series][point*k:(point+1)*k], &b.spec.Series[series], values, include)
+	}
+}
+
+// bin counts the values of one point; those outside the bounds go to the ends.
+func (b *Block) bin(bins []uint32, s *Series, values, include []float64) {
+	scale := float64(len(bins)) / (s.High - s.Low)
+	for i, v := range values[:len(b.Keys)] {
+		if include[i] != 0 {
+			k := int((v - s.Low) * scale)
+			bins[max(0, min(k, len(bins)-1))]++
+		}
+	}
 }
 
 // Run simulates size.Draws x size.Patients patients under every strategy and

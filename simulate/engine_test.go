@@ -208,6 +208,21 @@ func TestRunRefusesNothingToDo(t *testing.T) {
 	}
 }
 
+// By hand: bins of width 1 from 0 to 4 with counts 1, 0, 2, 1. The median is
+// reached when 2 are counted: half through the third bin, 2.5. A share of 0.25 is the
+// end of the first, 1.
+func TestQuantileFromBins(t *testing.T) {
+	s := Series{High: 4, Bins: 4}
+	for p, want := range map[float64]float64{0.5: 2.5, 0.25: 1, 0.75: 3, 1: 4} {
+		if got := binQuantile([]uint64{1, 0, 2, 1}, p, s); math.Abs(got-want) > 1e-12 {
+			t.Errorf("quantile %g is %g, want %g", p, got, want)
+		}
+	}
+	if !math.IsNaN(binQuantile([]uint64{0, 0}, 0.5, Series{High: 1, Bins: 2})) {
+		t.Error("a quantile of nothing is not NaN")
+	}
+}
+
 func TestNumIsNullWhenItCannotBeComputed(t *testing.T) {
 	b, err := json.Marshal([]Num{1.5, Num(math.NaN()), Num(math.Inf(1))})
 	if err != nil || string(b) != "[1.5,null,null]" {

@@ -65,10 +65,11 @@ func (t tally) meanOrNaN() float64 {
 type partial struct {
 	values [][]float64 // strategy·outcome x patient
 	diff   []float64
-	levels []tally   // strategy·outcome
-	diffs  []tally   // strategy·outcome, against strategy 0
-	series []moments // strategy·series·point
-	joint  cross     // costs of the strategies, then effects
+	levels []tally    // strategy·outcome
+	diffs  []tally    // strategy·outcome, against strategy 0
+	series []moments  // strategy·series·point
+	bins   [][]uint32 // strategy·series, each points x bins
+	joint  cross      // costs of the strategies, then effects
 }
 
 func newPartial(s Spec) *partial {
@@ -83,6 +84,11 @@ func newPartial(s Spec) *partial {
 	for i := range p.values {
 		p.values[i] = make([]float64, BlockSize)
 	}
+	for range s.Strategies {
+		for _, series := range s.Series {
+			p.bins = append(p.bins, make([]uint32, series.Bins*s.Points))
+		}
+	}
 	return p
 }
 
@@ -96,11 +102,15 @@ func (p *partial) run(w Worker, spec Spec, size Size, draw, block int, keys []ui
 	}
 	outcomes, perStrategy := len(spec.Outcomes), len(spec.Series)*spec.Points
 	clear(p.series)
+	for _, bins := range p.bins {
+		clear(bins)
+	}
 	for s := range spec.Strategies {
 		b := Block{
-			First: first, Keys: keys[:n], Generator: size.Generator, points: spec.Points,
+			First: first, Keys: keys[:n], Generator: size.Generator, spec: &spec,
 			outcomes: p.values[s*outcomes : (s+1)*outcomes],
 			series:   p.series[s*perStrategy : (s+1)*perStrategy],
+			bins:     p.bins[s*len(spec.Series) : (s+1)*len(spec.Series)],
 		}
 		w.Run(draw, s, &b)
 	}
@@ -205,6 +215,7 @@ type reduction struct {
 	levels []drawStat
 	diffs  []drawStat
 	series []seriesStat
+	bins   [][]uint64  // strategy·series, each points x bins, all draws
 	joint  [][]float64 // draw x columns
 	noise  []float64   // sum over draws of the covariance of the draw means
 }
@@ -219,7 +230,17 @@ func newReduction(spec Spec, size Size) *reduction {
 		levels: make([]drawStat, k), diffs: make([]drawStat, k),
 		series: make([]seriesStat, len(spec.Strategies)*len(spec.Series)*spec.Points),
 		noise:  make([]float64, 4*len(spec.Strategies)*len(spec.Strategies)),
+		bins:   makeBins(spec),
 	}
+}
+
+func makeBins(spec Spec) (bins [][]uint64) {
+	for range spec.Strategies {
+		for _, s := range spec.Series {
+			bins = append(bins, make([]uint64, s.Bins*spec.Points))
+		}
+	}
+	return bins
 }
 
 func (r *reduction) add(p *partial) {
@@ -237,6 +258,11 @@ func (r *reduction) add(p *partial) {
 	}
 	for i := range d.series {
 		d.series[i].add(p.series[i])
+	}
+	for i, bins := range p.bins {
+		for k, n := range bins {
+			r.bins[i][k] += uint64(n)
+		}
 	}
 	d.joint.merge(p.joint)
 }

@@ -90,7 +90,20 @@ type Trajectory struct {
 	Unit   string `json:"unit"`
 	Mean   []Num  `json:"mean"`
 	MCSE   []Num  `json:"mcse"`
+	// Quantiles are those of single patients, all draws together: they show both
+	// how patients differ and how uncertain the parameters are.
+	Quantiles []Quantile `json:"quantiles,omitempty"`
 }
+
+// Quantile is one quantile at every point, exact to one bin of the histogram it
+// is read from (0.1 for pain on 0-10).
+type Quantile struct {
+	P      float64 `json:"p"`
+	Values []Num   `json:"values"`
+}
+
+// quantiles are the ones reported.
+var quantiles = []float64{0.05, 0.25, 0.5, 0.75, 0.95}
 
 // ByDraw is the mean cost and effect of each strategy in each draw: the input of
 // cost-effectiveness analysis.
@@ -206,9 +219,41 @@ func (r *reduction) trajectories(strategy int) []Trajectory {
 				t.MCSE[p] = Num(math.Sqrt(s.noise.mean))
 			}
 		}
+		if series.Bins > 0 {
+			t.Quantiles = r.quantiles(r.bins[strategy*len(r.spec.Series)+k], series)
+		}
 		out = append(out, t)
 	}
 	return out
+}
+
+func (r *reduction) quantiles(bins []uint64, s Series) []Quantile {
+	out := make([]Quantile, len(quantiles))
+	for i, p := range quantiles {
+		out[i].P = p
+		for point := range r.spec.Points {
+			out[i].Values = append(out[i].Values, Num(binQuantile(bins[point*s.Bins:(point+1)*s.Bins], p, s)))
+		}
+	}
+	return out
+}
+
+// binQuantile goes linearly through the bin in which a share p is reached, NaN
+// if the bins are empty.
+func binQuantile(bins []uint64, p float64, s Series) float64 {
+	total := uint64(0)
+	for _, n := range bins {
+		total += n
+	}
+	want, below := float64(p*float64(total)), 0.0
+	for k, n := range bins {
+		if n > 0 && below+float64(n) >= want {
+			width := (s.High - s.Low) / float64(len(bins))
+			return s.Low + float64(width*(float64(k)+(want-below)/float64(n)))
+		}
+		below += float64(n)
+	}
+	return math.NaN()
 }
 
 func (r *reduction) byDraw() ByDraw {

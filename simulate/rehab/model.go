@@ -107,8 +107,8 @@ func (w *worker) observe(b *simulate.Block, t int) {
 
 func trajectories() []simulate.Series {
 	return []simulate.Series{
-		{Name: "pain", Unit: "points (0-10)", Note: "mean of those alive"},
-		{Name: "interference", Unit: "points (0-10)", Note: "mean of those alive"},
+		{Name: "pain", Unit: "points (0-10)", Note: "mean of those alive", High: 10, Bins: 100},
+		{Name: "interference", Unit: "points (0-10)", Note: "mean of those alive", High: 10, Bins: 100},
 		{Name: "dose", Unit: "MME per day", Note: "mean of those alive, patients without opioids counted as 0"},
 		{Name: "working", Unit: "share", Note: "in full or modified work, of those alive"},
 		{Name: "off_opioids", Unit: "share", Note: "of those alive who took opioids at entry"},

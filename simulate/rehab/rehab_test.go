@@ -529,6 +529,13 @@ func TestEntryFollowsThePopulation(t *testing.T) {
 			t.Errorf("%s at entry is %.4f (%.4f), want %.4f", tr.Series, tr.Mean[0], tr.MCSE[0], want)
 		}
 	}
+	// Quantiles of pain at entry are those of the normal distribution, to a bin of
+	// 0.1 and sampling error: 6.4 ± 1.645 and 6.4.
+	for i, want := range map[int]float64{0: 6.4 - 1.645, 2: 6.4, 4: 6.4 + 1.645} {
+		if got := float64(r.Strategies[0].Trajectories[0].Quantiles[i].Values[0]); math.Abs(got-want) > 0.1 {
+			t.Errorf("quantile %d of pain at entry is %.3f, want %.3f", i, got, want)
+		}
+	}
 	off := r.Strategies[0].Trajectories[4].Mean[0]
 	if off != 0 {
 		t.Errorf("a share of %g of opioid users is off opioids at entry", off)

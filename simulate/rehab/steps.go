@@ -62,7 +62,7 @@ func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 		case s.dose[i] > 0:
 			h = float64(h * d.p.DeathUnder90)
 		}
-		if s.u[i] < probability(h) {
+		if s.u[i] < h && s.u[i] < probability(h) { // 1 − e⁻ʰ is under h
 			s.alive[i] = 0
 		}
 	}
@@ -241,7 +241,7 @@ func (s *state) overdose(b *simulate.Block, set *settings, d *draw, t int) {
 		if s.tapering[i] == 1 {
 			h = float64(h * d.p.OverdoseTaper)
 		}
-		if s.u[i] < probability(h) {
+		if s.u[i] < h && s.u[i] < probability(h) {
 			s.overdoses[i]++
 			s.costOverdose[i] += float64(set.discountCost[t] * d.p.OverdoseCost)
 		}
