@@ -115,17 +115,17 @@ func (s *system) bounds(p part, i int) (low, high float64, err error) {
 	var a [][]float64
 	var b []float64
 	for _, e := range p.eqs {
-		row, rhs, any := make([]float64, len(hidden)), 0.0, false
+		row, rhs, touches := make([]float64, len(hidden)), 0.0, false
 		for j, k := range e.of {
 			if c, ok := col[k]; ok {
 				row[c] += e.coef[j]
 				rhs -= e.coef[j] * s.least(k)
-				any = true
+				touches = true
 			} else {
 				rhs -= e.coef[j] * float64(s.q[k].value)
 			}
 		}
-		if any {
+		if touches {
 			a, b = append(a, row), append(b, rhs)
 		}
 	}

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"image/color"
 	"math"
 
 	"recoup/reports"
@@ -11,18 +10,22 @@ import (
 // side.
 type dotDrawing struct {
 	reports.Dots
-	xs span
+	xs   span
+	pens []pen
 }
 
 func newDots(p reports.Dots) drawing {
 	d := &dotDrawing{Dots: p, xs: emptySpan()}
+	var comparator []bool
 	for _, s := range p.Series {
+		comparator = append(comparator, s.Comparator)
 		for i, c := range s.Values {
 			if i < len(p.Rows) && drawable(c) {
-				d.xs.add(c.Value, c.Low, c.High)
+				d.add(c)
 			}
 		}
 	}
+	d.pens = seriesStyles(comparator)
 	if d.xs.empty() {
 		return nil
 	}
@@ -33,6 +36,23 @@ func newDots(p reports.Dots) drawing {
 		d.xs.add(0)
 	}
 	return d
+}
+
+// add makes room for a value and its interval, and takes the axis to be of
+// percentages where the values are.
+func (d *dotDrawing) add(c reports.Cell) {
+	d.xs.add(plotted(c))
+	if hasInterval(c) {
+		d.xs.add(c.Low, c.High)
+	}
+	if k := c.Format.Kind; d.X.Format.Kind == reports.Blank && (k == reports.Percent || k == reports.CountPercent) {
+		d.X.Format.Kind = reports.Percent
+	}
+}
+
+// hasInterval tells whether a cell's kind has an interval and both ends are there.
+func hasInterval(c reports.Cell) bool {
+	return (c.Format.Kind == reports.Percent || c.Format.Kind == reports.Interval) && !math.IsNaN(c.Low) && !math.IsNaN(c.High)
 }
 
 // drawable tells whether a cell has a number that may be drawn.
@@ -57,9 +77,9 @@ func (d *dotDrawing) key() []keyItem {
 	for i, ser := range d.Series {
 		out = append(out, keyItem{ser.Label, func(s *sketch, x, y float64) {
 			if d.Bars {
-				s.box(d.fillColor(i), rect{x - 9, y - 5, x + 9, y + 5})
+				s.box(d.pens[i].color, rect{x - 9, y - 5, x + 9, y + 5})
 			} else {
-				s.mark(i, ser.Comparator, x, y)
+				s.mark(d.pens[i].color, ser.Comparator, x, y)
 			}
 		}})
 	}
@@ -69,30 +89,34 @@ func (d *dotDrawing) key() []keyItem {
 	return out
 }
 
-func (d *dotDrawing) fillColor(i int) color.NRGBA {
-	return seriesStyle(i, d.Series[i].Comparator).color
-}
-
 func (d *dotDrawing) remark() string { return "" }
 
-// pitch is the height of one category.
-func (d *dotDrawing) pitch() float64 {
+// pitch is the height of one category: that of its series, or of two lines of
+// label where one needs them.
+func (d *dotDrawing) pitch(width float64) float64 {
+	h := 12 + 17*float64(len(d.Series))
 	if d.Join {
-		return 26
+		h = 26
 	}
-	return 12 + 17*float64(len(d.Series))
-}
-
-func (d *dotDrawing) height(width float64) float64 {
-	h := 8 + xAxisHeight(d.X.Label)
-	for range d.Rows {
-		h += d.pitch()
+	for _, name := range d.Rows {
+		if len(bodyStyle.wrap(printable(name), d.labelRoom(width)-12)) > 1 {
+			h = math.Max(h, 38)
+		}
 	}
 	return h
 }
 
+// labelRoom is the width left of the axis.
+func (d *dotDrawing) labelRoom(width float64) float64 {
+	return math.Min(bodyStyle.widest(d.Rows)+12.5, width*0.38)
+}
+
+func (d *dotDrawing) height(width float64) float64 {
+	return 8 + xAxisHeight(d.X.Label) + d.pitch(width)*float64(len(d.Rows))
+}
+
 func (d *dotDrawing) draw(s *sketch, area rect) {
-	room := math.Min(bodyStyle.widest(d.Rows)+12, area.width()*0.38)
+	room := d.labelRoom(area.width())
 	right := 12.0
 	if !d.Join {
 		for _, ser := range d.Series {
@@ -168,20 +192,19 @@ func (d *dotDrawing) values(s *sketch, sc scales, row int, mid, right float64) {
 }
 
 func (d *dotDrawing) value(s *sketch, sc scales, i int, c reports.Cell, y float64) {
-	p := seriesStyle(i, d.Series[i].Comparator)
+	p := d.pens[i]
 	x := clamp(sc.x(plotted(c)), sc.area.left, sc.area.right)
-	interval := (c.Format.Kind == reports.Percent || c.Format.Kind == reports.Interval) && !math.IsNaN(c.Low) && !math.IsNaN(c.High)
 	if d.Bars {
 		zero := clamp(sc.x(0), sc.area.left, sc.area.right)
 		s.box(p.color, rect{math.Min(zero, x), y - 6, math.Max(zero, x), y + 6})
 		p.color = ink
 		p.width = 1.2
 	}
-	if interval {
+	if hasInterval(c) {
 		lo, hi := clamp(sc.x(c.Low), sc.area.left, sc.area.right), clamp(sc.x(c.High), sc.area.left, sc.area.right)
 		s.stroke(pen{p.color, math.Min(p.width, 1.8), nil}, xy{lo, y}, xy{hi, y})
 	}
 	if !d.Bars && sc.showsX(sc.x(plotted(c))) {
-		s.mark(i, d.Series[i].Comparator, x, y)
+		s.mark(d.pens[i].color, d.Series[i].Comparator, x, y)
 	}
 }

@@ -213,17 +213,26 @@ func (l layout) draw(s *sketch) {
 	}
 }
 
-// seriesStyle is the color and dash of the i-th series; a comparator is
-// vermilion and dashed, whatever its place.
-func seriesStyle(i int, comparator bool) pen {
-	if comparator {
-		return pen{vermilion, 2.4, dashed}
+// seriesStyles are the colors and dashes of series in their order: comparators
+// in vermilion and dashed, whatever their place, the others in blue and on.
+func seriesStyles(comparator []bool) []pen {
+	own := []pen{
+		{blue, 2.4, nil}, {green, 2.4, []float64{12, 3}}, {slate, 2.4, dotted},
+		{navy, 2.4, []float64{9, 3, 2, 3}}, {gray, 2.4, nil},
 	}
-	styles := []pen{
-		{blue, 2.4, nil}, {green, 2.4, []float64{12, 3}}, {amber, 2.4, []float64{4, 2.5}},
-		{gray, 2.4, nil}, {navy, 2.4, []float64{9, 3, 2, 3}}, {slate, 2.4, dotted},
+	others := []pen{{vermilion, 2.4, dashed}, {amber, 2.4, []float64{4, 2.5}}}
+	out := make([]pen, len(comparator))
+	n, m := 0, 0
+	for i, c := range comparator {
+		if c {
+			out[i] = others[m%len(others)]
+			m++
+		} else {
+			out[i] = own[n%len(own)]
+			n++
+		}
 	}
-	return styles[i%len(styles)]
+	return out
 }
 
 func lineMark(p pen) func(*sketch, float64, float64) {

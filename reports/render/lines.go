@@ -20,6 +20,9 @@ type lineDrawing struct {
 	frontier  []reports.Point
 	shaded    []float64
 	xs, ys    span
+	pens      []pen
+	whole     bool // every x is a whole number
+	intervals bool // some point has one
 }
 
 func newLines(p reports.Lines) drawing {
@@ -41,15 +44,20 @@ func newAcceptability(p reports.Acceptability) drawing {
 
 // measured finds the ranges; nil when no series has a point to draw.
 func (d *lineDrawing) measured() drawing {
-	d.xs, d.ys = emptySpan(), emptySpan()
+	d.xs, d.ys, d.whole = emptySpan(), emptySpan(), true
+	var comparator []bool
 	for _, s := range d.series {
+		comparator = append(comparator, s.Comparator)
 		for _, p := range s.Points {
 			if !math.IsNaN(p.Y) && !math.IsNaN(p.X) {
 				d.xs.add(p.X)
 				d.ys.add(p.Y, p.Low, p.High)
+				d.whole = d.whole && p.X == math.Trunc(p.X)
+				d.intervals = d.intervals || p.Low < p.High
 			}
 		}
 	}
+	d.pens = seriesStyles(comparator)
 	if d.xs.empty() {
 		return nil
 	}
@@ -95,11 +103,15 @@ func (d *lineDrawing) endNames() []string {
 
 func (d *lineDrawing) draw(s *sketch, area rect) {
 	names := d.endNames()
-	room := math.Max(math.Min(keyStyle.heavy().widest(names)+14, area.width()*0.32), 24)
+	room := math.Max(math.Min(keyStyle.heavy().widest(names)+20, area.width()*0.32), 24)
 	plotArea := rect{area.left, area.top + 6, area.right - room, area.bottom - xAxisHeight(d.x.Label)}
 	ys, yt := layAxis(d.y, d.ys, 6, true)
 	plotArea.left += tickStyle.widest(tickLabels(yt)) + 10
-	xs, xt := layAxis(d.x, d.xs, 7, false)
+	most := 7
+	if d.whole && d.xs.max-d.xs.min < 7 {
+		most = max(1, int(d.xs.max-d.xs.min)) // no ticks between whole numbers
+	}
+	xs, xt := layAxis(d.x, d.xs, most, false)
 	sc := s.scale(plotArea, xs.min, xs.max, ys.min, ys.max, false)
 	if len(d.shaded) == 2 {
 		left, right := math.Max(sc.x(d.shaded[0]), plotArea.left), math.Min(sc.x(d.shaded[1]), plotArea.right)
@@ -128,7 +140,7 @@ func (d *lineDrawing) draw(s *sketch, area rect) {
 
 // interval draws the band or bars of a series.
 func (d *lineDrawing) interval(s *sketch, sc scales, i int) {
-	p := seriesStyle(i, d.series[i].Comparator)
+	p := d.pens[i]
 	for _, run := range runs(d.series[i].Points) {
 		if d.ribbon {
 			s.band(sc, run, d.step, faint(p.color, 0x28))
@@ -146,14 +158,14 @@ func (d *lineDrawing) interval(s *sketch, sc scales, i int) {
 // nudge moves the bars and marks of each series a little, so that intervals at
 // one x do not cover each other.
 func (d *lineDrawing) nudge(i int) float64 {
-	if d.ribbon || !d.markers {
+	if d.ribbon || !d.markers || !d.intervals {
 		return 0
 	}
 	return 8 * (float64(i) - float64(len(d.series)-1)/2)
 }
 
 func (d *lineDrawing) line(s *sketch, sc scales, i int) {
-	p := seriesStyle(i, d.series[i].Comparator)
+	p := d.pens[i]
 	for _, run := range runs(d.series[i].Points) {
 		pts := project(sc, run, d.step)
 		for j := range pts {
@@ -163,24 +175,23 @@ func (d *lineDrawing) line(s *sketch, sc scales, i int) {
 		if d.markers || len(run) == 1 {
 			for _, q := range run {
 				if x, y := sc.x(q.X), sc.y(q.Y); sc.shows(x, y) {
-					s.mark(i, d.series[i].Comparator, x+d.nudge(i), y)
+					s.mark(p.color, d.series[i].Comparator, x+d.nudge(i), y)
 				}
 			}
 		}
 	}
 }
 
-// mark is the point of the i-th series: shapes differ as colors do.
-func (s *sketch) mark(i int, comparator bool, x, y float64) {
-	c := seriesStyle(i, comparator).color
+// mark is the point of a series: shapes differ as colors do.
+func (s *sketch) mark(c color.NRGBA, comparator bool, x, y float64) {
 	switch {
 	case comparator:
 		s.circle(white, x, y, 6)
 		s.ring(c, x, y, 5)
-	case i%3 == 1:
+	case c == green:
 		s.square(white, x, y, 5.5)
 		s.square(c, x, y, 4.3)
-	case i%3 == 2:
+	case c == slate:
 		s.diamond(white, x-7.5, x, x+7.5, y, 7.5)
 		s.diamond(c, x-6, x, x+6, y, 6)
 	default:
@@ -203,12 +214,16 @@ func (d *lineDrawing) names(s *sketch, sc scales, names []string, right float64)
 		}
 	}
 	at := spread(wanted, 17, sc.area.top, sc.area.bottom)
+	gap := 10.0
+	if d.markers {
+		gap = 16
+	}
 	for i, name := range names {
 		t := noteStyle
 		if i < len(d.series) {
-			t = keyStyle.heavy().in(readable(seriesStyle(i, d.series[i].Comparator).color))
+			t = keyStyle.heavy().in(readable(d.pens[i].color))
 		}
-		s.text(sc.area.right+10, at[i]+4.3, t, start, t.fit(name, right-sc.area.right-10))
+		s.text(sc.area.right+gap, at[i]+4.3, t, start, t.fit(name, right-sc.area.right-gap))
 	}
 }
 

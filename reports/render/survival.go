@@ -11,16 +11,20 @@ import (
 type survivalDrawing struct {
 	reports.Survival
 	xs, ys span
+	pens   []pen
 }
 
 func newSurvival(p reports.Survival) drawing {
 	d := &survivalDrawing{Survival: p, xs: span{0, 0}, ys: span{0, 1}}
-	any := false
+	drawn := false
+	var comparator []bool
 	for _, c := range p.Curves {
-		any = any || c.End > 0 && c.End <= mostDrawn
+		drawn = drawn || c.End > 0 && c.End <= mostDrawn
 		d.xs.add(c.End)
+		comparator = append(comparator, c.Comparator)
 	}
-	if !any {
+	d.pens = seriesStyles(comparator)
+	if !drawn {
 		return nil
 	}
 	d.xs.add(p.RiskTimes...)
@@ -47,7 +51,7 @@ func (d *survivalDrawing) key() []keyItem {
 		} else if c.N > 0 {
 			label += " (n = " + number(float64(c.N), 0) + ")"
 		}
-		out = append(out, keyItem{label, lineMark(seriesStyle(i, c.Comparator))})
+		out = append(out, keyItem{label, lineMark(d.pens[i])})
 	}
 	return out
 }
@@ -95,10 +99,10 @@ func (d *survivalDrawing) draw(s *sketch, area rect) {
 	s.yAxis(sc, yt)
 	s.xAxis(sc, xt, d.X.Label)
 	for i, c := range d.Curves {
-		s.band(sc, d.points(c), d.stepped(), faint(seriesStyle(i, c.Comparator).color, 0x26))
+		s.band(sc, d.points(c), d.stepped(), faint(d.pens[i].color, 0x26))
 	}
 	for i, c := range d.Curves {
-		p := seriesStyle(i, c.Comparator)
+		p := d.pens[i]
 		s.strokeIn(sc, p, project(sc, d.points(c), d.stepped())...)
 		for _, q := range c.Steps {
 			if q.Censored > 0 {
@@ -145,7 +149,7 @@ func (d *survivalDrawing) riskTable(s *sketch, sc scales, area rect) {
 	s.text(area.left, y, strongStyle, start, strongStyle.fit(title, area.width()))
 	for i, c := range d.Curves {
 		y += 20
-		name := strongStyle.in(readable(seriesStyle(i, c.Comparator).color))
+		name := strongStyle.in(readable(d.pens[i].color))
 		s.text(area.left, y, name, start, name.fit(printable(c.Label), sc.area.left-area.left-22))
 		last := math.Inf(-1)
 		for j, t := range d.RiskTimes {
