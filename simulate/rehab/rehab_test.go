@@ -182,6 +182,25 @@ func TestWorkersDoNotChangeABit(t *testing.T) {
 	}
 }
 
+// What a reader must know is said, and only where it applies.
+func TestWarnings(t *testing.T) {
+	s := scenario(t, 64)
+	codes := func(s design.Scenario) (out []string) {
+		for _, w := range run(t, s, evidenceWith(t, nil), 1).Warnings {
+			out = append(out, w.Code)
+		}
+		return out
+	}
+	if got, want := codes(s), []string{"single-draw", "evidence", "utility-level", "case-mix", "opioid-mortality"}; !slices.Equal(got, want) {
+		t.Errorf("warnings %v, want %v", got, want)
+	}
+	s.Strategies = []string{design.UsualCare}
+	s.Draws = 20
+	if got, want := codes(s), []string{"evidence", "utility-level"}; !slices.Equal(got, want) {
+		t.Errorf("warnings %v, want %v", got, want)
+	}
+}
+
 // recorder keeps the outcomes of single patients as they are made.
 type recorder struct {
 	simulate.Model

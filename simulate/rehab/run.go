@@ -175,6 +175,10 @@ func warnings(s design.Scenario, ev evidence.Set, r simulate.Result) []simulate.
 		Message: fmt.Sprintf("of %d parameters %d are assumed and %d come from sources not yet checked; replace them by data of the program where you can",
 			len(ev.Parameters), assumed, unverified),
 	}}
+	out = append(out, simulate.Warning{
+		Code:    "utility-level",
+		Message: "utility is taken from pain alone, so QALYs lie about 0.15 a year above those of trials that asked for general health; differences between strategies are affected less",
+	})
 	if slices.Contains(s.Strategies, design.LumbarFusion) {
 		out = append(out, simulate.Warning{
 			Code:    "case-mix",
