@@ -117,6 +117,34 @@ func TestSurvivalCurveMonotone(t *testing.T) {
 	}
 }
 
+// Liberation Sans has the widths of Arial: at 10 points an "A" takes 6.67 and a
+// bold one 7.22 (667 and 722 of 1,000 units in the Helvetica and
+// Helvetica-Bold metrics).
+func TestTextWidth(t *testing.T) {
+	regular, bold := style{10, false, ink}, style{10, true, ink}
+	if w := regular.width("A"); math.Abs(w-6.67) > 0.01 {
+		t.Errorf("a regular A is %g wide, want 6.67", w)
+	}
+	if w := bold.width("A"); math.Abs(w-7.22) > 0.01 {
+		t.Errorf("a bold A is %g wide, want 7.22", w)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	s := style{10, false, ink}
+	if got := s.wrap("one two three", s.width("one two")+0.1); len(got) != 2 || got[0] != "one two" || got[1] != "three" {
+		t.Errorf("wrapped into %q", got)
+	}
+	for _, line := range s.wrap("Donaudampfschifffahrt é", 30) {
+		if s.width(line) > 30 {
+			t.Errorf("%q is wider than its line", line)
+		}
+	}
+	if got := s.fit("Donaudampfschifffahrt", 60); s.width(got) > 60 || got[len(got)-3:] != "…" {
+		t.Errorf("fitted to %q", got)
+	}
+}
+
 func TestSpread(t *testing.T) {
 	for _, c := range []struct {
 		in, want    []float64

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"unicode"
 
-	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/font/liberation"
@@ -55,10 +54,14 @@ type style struct {
 	color color.NRGBA
 }
 
+// boldWeight is the bold of golang.org/x/image/font, which gonum/plot's fonts
+// are told by.
+const boldWeight = 3
+
 func (t style) font() font.Font {
 	f := font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Length(t.size)}
 	if t.bold {
-		f.Weight = xfont.WeightBold
+		f.Weight = boldWeight
 	}
 	return f
 }
@@ -95,7 +98,7 @@ type glyph struct {
 }
 
 func advance(face font.Face, r rune) float64 {
-	key := glyph{face.Font.Weight == xfont.WeightBold, r}
+	key := glyph{face.Font.Weight == boldWeight, r}
 	if w, ok := advances.Load(key); ok {
 		return w.(float64)
 	}
