@@ -157,6 +157,80 @@ func TestParameterSpreadIsFreedOfPatientNoise(t *testing.T) {
 	}
 }
 
+// given is a model that hands out numbers: strategy x draw x patient.
+type given [][][]float64
+
+func (g given) Spec() Spec {
+	return Spec{
+		Strategies: []string{"a", "b"}[:len(g)], Outcomes: []Outcome{{Name: "x"}, {Name: "zero"}},
+		Series: []Series{{Name: "s", High: 10, Bins: 10}}, Points: 1, Cost: "x", Effect: "zero",
+	}
+}
+
+func (g given) NewWorker() Worker { return g }
+
+func (g given) Run(draw, strategy int, b *Block) {
+	var include, values [BlockSize]float64
+	for i := range b.Len() {
+		x := g[strategy][draw][b.First+i]
+		b.Outcome(0)[i], b.Outcome(1)[i] = x, 0
+		if x == x {
+			include[i], values[i] = 1, x
+		}
+	}
+	b.Record(0, 0, values[:], include[:])
+}
+
+// By hand. Draw 1: strategy a has 1, 3 and a patient without the outcome, b has 2,
+// 6, 9; draw 2: a has 5, 7, none, b has 5, 9, none. Draw means of a are 2 and 6: mean
+// 4, MCSE √(8/2) = 2; variances within are 2 and 2, so SD √2; noise of a mean 2/2 = 1;
+// parameter SD √(8 − 1). Differences where both have it: 1, 3 | 0, 2: draw means 2
+// and 1, mean 1.5, MCSE √(0.5/2) = 0.5.
+func TestReductionByHand(t *testing.T) {
+	none := math.NaN()
+	g := given{{{1, 3, none}, {5, 7, none}}, {{2, 6, 9}, {5, 9, none}}}
+	r := mustRun(t, g, Size{Draws: 2, Patients: 3}, 2)
+	check := func(what string, got Num, want float64) {
+		if math.Abs(float64(got)-want) > 1e-12 {
+			t.Errorf("%s is %g, want %g", what, got, want)
+		}
+	}
+	e := r.Strategies[0].Estimates[0]
+	check("mean", e.Mean, 4)
+	check("MCSE", e.MCSE, 2)
+	check("SD", e.SD, math.Sqrt2)
+	check("parameter SD", e.ParameterSD, math.Sqrt(7))
+	check("noise share", e.NoiseShare, 1.0/8)
+	d := r.Differences[0].Estimates[0]
+	check("difference", d.Mean, 1.5)
+	check("its MCSE", d.MCSE, 0.5)
+	check("series", r.Strategies[0].Trajectories[0].Mean[0], 4)
+	check("series MCSE", r.Strategies[0].Trajectories[0].MCSE[0], 2)
+	if e.N != 4 || d.N != 4 || r.Strategies[1].Estimates[0].N != 5 {
+		t.Errorf("counts %d, %d, %d, want 4, 4, 5", e.N, d.N, r.Strategies[1].Estimates[0].N)
+	}
+	if !math.IsNaN(float64(e.Lower)) {
+		t.Error("there are percentiles of two draws")
+	}
+}
+
+// Three blocks merged give what one pass over all 600 patients gives.
+func TestBlocksMergeToTheWhole(t *testing.T) {
+	x := make([]float64, 600)
+	c := stream.New(1, "x").Cursor()
+	for i := range x {
+		x[i] = 1e6 + c.Float64()
+	}
+	all := tallyOf(x)
+	e := mustRun(t, given{{x}}, Size{Draws: 1, Patients: 600}, 2).Strategies[0].Estimates[0]
+	if math.Abs(float64(e.Mean)-all.mean) > 1e-9 || math.Abs(float64(e.SD)-math.Sqrt(all.variance())) > 1e-9 {
+		t.Errorf("mean %.12g SD %.12g, want %.12g and %.12g", e.Mean, e.SD, all.mean, math.Sqrt(all.variance()))
+	}
+	if want := math.Sqrt(all.variance() / 600); math.Abs(float64(e.MCSE)-want) > 1e-9 {
+		t.Errorf("MCSE %.12g, want %.12g", e.MCSE, want)
+	}
+}
+
 func TestWorkersDoNotChangeABit(t *testing.T) {
 	m := sickSicker{cycles: 12, duration: true, rate: []float64{0.004, 0.005, 0.006}}
 	var first []byte

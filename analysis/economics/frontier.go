@@ -25,9 +25,11 @@ func (d Draws) table() []Row {
 	frontier := efficient(rows, index)
 	for at, s := range frontier {
 		rows[s].Status = OnFrontier
-		if at > 0 {
-			rows[s].Comparison = d.compare(s, frontier[at-1])
+		if at == 0 {
+			rows[s].Reason = "the first of the frontier; there is nothing before it"
+			continue
 		}
+		rows[s].Comparison = d.compare(s, frontier[at-1])
 	}
 	out := make([]Row, 0, len(rows))
 	for _, s := range index {

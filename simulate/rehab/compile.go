@@ -91,7 +91,7 @@ type arm struct {
 
 	phases      []phase
 	dropoutOdds float64
-	boosters    map[int]bool // weeks after discharge
+	boosters    []bool // by weeks after discharge
 	boosterCost float64
 	taper       *design.Taper
 	accept      float64
@@ -144,7 +144,7 @@ func compile(set *settings, values map[string]float64, strategies []string, desi
 		share = float64(share * left)
 	}
 	for i, name := range strategies {
-		a, err := d.arm(name, designs[i])
+		a, err := d.arm(name, designs[i], set.weeks)
 		if err != nil {
 			return nil, fmt.Errorf("strategy %s: %w", name, err)
 		}
@@ -173,7 +173,7 @@ func (d *draw) correlate() {
 	d.innovation = [3]float64{p.SDPain * scale, p.SDInterference * scale, p.SDMood * scale}
 }
 
-func (d *draw) arm(name string, x *design.Design) (arm, error) {
+func (d *draw) arm(name string, x *design.Design, weeks int) (arm, error) {
 	p := d.p
 	switch {
 	case name == design.UsualCare:
@@ -199,7 +199,7 @@ func (d *draw) arm(name string, x *design.Design) (arm, error) {
 		effect:      [3]float64{p.EffectPain, p.EffectInterference, p.EffectMood},
 		retained:    [3]float64{p.RetainedPain, p.RetainedInterference, p.RetainedMood},
 		work:        p.WorkProgram,
-		boosters:    make(map[int]bool),
+		boosters:    make([]bool, weeks+1),
 		boosterCost: x.BoosterCost() * p.ProgramCost,
 		taper:       x.Taper,
 		accept:      p.AcceptOptional,
@@ -221,7 +221,9 @@ func (d *draw) arm(name string, x *design.Design) (arm, error) {
 	a.dropoutOdds = math.Min((1-stay)/stay, 1e200) // finite, so that a completion of 0 works too
 	if x.Boosters != nil {
 		for _, w := range x.Boosters.Weeks {
-			a.boosters[w] = true
+			if w <= weeks {
+				a.boosters[w] = true
+			}
 		}
 	}
 	return a, nil
