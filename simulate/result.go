@@ -19,6 +19,8 @@ type Result struct {
 	Points      int          `json:"points"` // points in time of every trajectory
 	Conventions []Convention `json:"conventions"`
 	Reference   string       `json:"reference"` // strategy that differences are taken against
+	Outcomes    []Outcome    `json:"outcomes"`  // what each outcome means, and for whom it is null
+	Series      []Series     `json:"series"`
 	Strategies  []Strategy   `json:"strategies"`
 	Differences []Strategy   `json:"differences"` // strategy minus reference, paired by patient
 	ByDraw      ByDraw       `json:"by_draw"`
@@ -121,7 +123,7 @@ type ByDraw struct {
 func (r *reduction) result() Result {
 	out := Result{
 		Seed: r.size.Seed, Draws: r.size.Draws, Patients: r.size.Patients, Points: r.spec.Points,
-		Reference: r.spec.Strategies[0], ByDraw: r.byDraw(), Conventions: []Convention{}, Warnings: []Warning{}, Differences: []Strategy{},
+		Outcomes: r.spec.Outcomes, Series: r.spec.Series, Reference: r.spec.Strategies[0], ByDraw: r.byDraw(), Conventions: []Convention{}, Warnings: []Warning{}, Differences: []Strategy{},
 	}
 	for s, name := range r.spec.Strategies {
 		out.Strategies = append(out.Strategies, Strategy{name, r.estimates(r.levels, s), r.trajectories(s)})

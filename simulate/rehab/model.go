@@ -189,10 +189,10 @@ func finalReadings(set *settings) []reading {
 		end("sustained_return", "share", "13 weeks of full or modified work running, at any time, of those off work or on disability at entry", func(s *state, i int) float64 {
 			return only(s.entryWork[i] >= workOff, s.sustained[i])
 		}),
-		end("program_dropout", "share", "left the program before its end; 0 without a program", func(s *state, i int) float64 { return s.dropped[i] }),
-		end("program_completed", "share", "0 without a program", func(s *state, i int) float64 { return s.completed[i] }),
-		end("complication", "share", "of surgery", func(s *state, i int) float64 { return s.complication[i] }),
-		end("reoperation", "share", "at least one", func(s *state, i int) float64 { return s.reoperated[i] }),
+		end("program_dropout", "share", "left the program before its end; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.dropped[i]) }),
+		end("program_completed", "share", "stayed to the end of the program; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.completed[i]) }),
+		end("complication", "share", "of surgery; null without surgery", func(s *state, i int) float64 { return only(s.operated, s.complication[i]) }),
+		end("reoperation", "share", "at least one; null without surgery", func(s *state, i int) float64 { return only(s.operated, s.reoperated[i]) }),
 		end("overdose", "events per patient", "non-fatal", func(s *state, i int) float64 { return s.overdoses[i] }),
 		end("death", "share", "any cause", func(s *state, i int) float64 { return 1 - s.alive[i] }),
 		end("cost_program", usd, "discounted", func(s *state, i int) float64 { return s.costProgram[i] }),

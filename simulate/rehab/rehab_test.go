@@ -298,12 +298,15 @@ func TestProgramWithoutEffectIsUsualCare(t *testing.T) {
 	s.Strategies = []string{design.UsualCare, program}
 	r := run(t, s, evidenceWith(t, noEffect), 2)
 	for _, e := range r.Differences[0].Estimates {
-		if programOnly(e.Outcome) {
+		if programOnly(e.Outcome) || e.N == 0 {
 			continue
 		}
 		if e.Mean != 0 || e.MCSE != 0 {
 			t.Errorf("%s differs by %g (%g)", e.Outcome, e.Mean, e.MCSE)
 		}
+	}
+	if e := estimate(t, r, design.UsualCare, "program_completed"); e.N != 0 || !math.IsNaN(float64(e.Mean)) {
+		t.Errorf("usual care completes a program: %g", e.Mean)
 	}
 	if d := estimate(t, r, program, "cost_program"); !(d.Mean > 1000) {
 		t.Errorf("the program costs %g", d.Mean)
@@ -317,7 +320,7 @@ func TestEveryoneDropsOut(t *testing.T) {
 	s.Strategies = []string{design.UsualCare, program}
 	r := run(t, s, evidenceWith(t, map[string]float64{"care.completion": 0, "mortality.female_at_45": 0, "mortality.male_at_45": 0}), 2)
 	for _, e := range r.Differences[0].Estimates {
-		if !programOnly(e.Outcome) && e.Mean != 0 {
+		if !programOnly(e.Outcome) && e.N > 0 && e.Mean != 0 {
 			t.Errorf("%s differs by %g", e.Outcome, e.Mean)
 		}
 	}

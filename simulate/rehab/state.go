@@ -21,7 +21,8 @@ const (
 // state is the patients of a block under one strategy, a struct of columns.
 // Flags are 0 or 1.
 type state struct {
-	n int
+	n                   int
+	inProgram, operated bool // whether the strategy is a program, or surgery
 
 	// Who they are.
 	hazard       column    // weekly mortality at entry, without opioids
@@ -50,7 +51,7 @@ type state struct {
 	hours                         column // effective hours so far
 	peak, fading                  column // effect reached; and the part that decays, as shares
 	since                         column // weeks since discharge, 0 before
-	accepted, tapering            column
+	tapering                      column
 
 	// Surgery.
 	recovery, jobBefore      column // weeks left; work state before, or −1

@@ -8,12 +8,13 @@ import (
 // begin applies what happens on the day of admission: patients of a program
 // start it, surgical patients are operated.
 func (s *state) begin(b *simulate.Block, d *draw, a *arm) {
+	s.inProgram, s.operated = a.program, a.surgery
 	if a.program {
 		s.uniforms(&s.u, b, entryAccept)
 		for i := range min(s.n, simulate.BlockSize) {
 			s.attending[i] = 1
 			if a.taper != nil && s.dose[i] > 0 && s.u[i] < a.accept {
-				s.accepted[i], s.tapering[i] = 1, 1
+				s.tapering[i] = 1
 			}
 		}
 	}
