@@ -112,7 +112,7 @@ func compile(set *settings, values map[string]float64, strategies []string, desi
 	d := &draw{p: p, decrement: p.decrements(), recovery: math.Max(1, math.Round(p.RecoveryWeeks))}
 	d.correlate()
 	d.fade = halving(p.EffectHalfLife)
-	d.flareOdds = p.FlareProbability / (1 - p.FlareProbability)
+	d.flareOdds = math.Min(p.FlareProbability/(1-p.FlareProbability), 1e200) // finite, so that 1 works too
 	d.resumption = -stream.Log(1-p.Resumption) / weeksPerYear
 	d.discontinue = 1 - stream.Exp(stream.Log(1-p.Discontinuation)/weeksPerYear)
 	// The published share is over two years, of which the recovery is free of risk.

@@ -457,6 +457,40 @@ func TestFusionByHand(t *testing.T) {
 	equal(t, "working in week 12", tr[3].Mean[12], 1)
 }
 
+// Shares at their ends do what they say: a flare every week adds its shock to
+// pain, everyone stops or resumes opioids, everyone is operated again.
+func TestSharesAtTheirEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		strategy, outcome string
+		value, want       float64
+	}{
+		"flare.probability":           {design.UsualCare, "pain_horizon", 1, 6.5 + 1.5},
+		"taper.usual_discontinuation": {design.UsualCare, "off_opioids_horizon", 1, 1},
+		"taper.resumption_12m":        {program, "off_opioids_horizon", 1, 0},
+		"fusion.reoperation_2y":       {design.LumbarFusion, "reoperation", 1, 1},
+		"fusion.mortality":            {design.LumbarFusion, "death", 1, 1},
+		"effect.half_dose_hours":      {program, "pain_horizon", 0, 6.5 - 1.1},
+	} {
+		s := scenario(t, 20)
+		s.Strategies, s.HorizonWeeks = []string{c.strategy}, 28
+		ev := still(t, &s)
+		for i, p := range ev.Parameters {
+			switch p.Name {
+			case name:
+				ev.Parameters[i].Value = c.value
+			case "taper.usual_discontinuation":
+				ev.Parameters[i].Value = 0
+			case "effect.pain_retained":
+				ev.Parameters[i].Value = 1
+			}
+		}
+		if name == "taper.resumption_12m" {
+			s.HorizonWeeks = 5
+		}
+		equal(t, name+" at its end: "+c.outcome, estimate(t, run(t, s, ev, 1), c.strategy, c.outcome).Mean, c.want)
+	}
+}
+
 // Deaths against the closed form 1 − e^(−h·T): 20,000 patients of 45 at 0.05 a
 // year for 2 years, within 4.5 standard errors (a false failure once in 150,000
 // seeds). With opioids at 60 MME the hazard is 1.88 times that.
