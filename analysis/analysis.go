@@ -51,8 +51,9 @@ var ErrCannot = errors.New("the cohort cannot answer this")
 
 // New returns an analysis. O is a struct of options whose exported fields are
 // strings, numbers, booleans or lists of them, with tags: opt (the name), doc,
-// and choices (separated by |). Defaults are the values used where a user sets
-// nothing.
+// choices (separated by |), and cohort (the key under definitions in a cohort file
+// by which its owner chooses the value). Defaults are the values used where nobody
+// chooses.
 func New[O any](a Analysis, defaults O, run func(ctx context.Context, in Input, q Question, o O) (Result, error)) *Analysis {
 	a.defaults = defaults
 	a.run = func(ctx context.Context, in Input, q Question, options any) (Result, error) {
@@ -87,18 +88,24 @@ func show(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// decode returns the defaults with the given settings put over them.
-func (a *Analysis) decode(set map[string]string) (any, error) {
+// decode returns the defaults, with what the cohort's owner has chosen put over
+// them, and the given settings over those.
+func (a *Analysis) decode(set, chosen map[string]string) (reflect.Value, error) {
 	v := reflect.New(reflect.TypeOf(a.defaults)).Elem()
 	v.Set(reflect.ValueOf(a.defaults))
 	known := map[string]int{}
 	var names []string
-	for i := range v.NumField() {
-		name := v.Type().Field(i).Tag.Get("opt")
-		known[name] = i
-		names = append(names, name)
-	}
 	var errs []error
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		known[f.Tag.Get("opt")] = i
+		names = append(names, f.Tag.Get("opt"))
+		if s, ok := chosen[f.Tag.Get("cohort")]; ok {
+			if err := assign(v.Field(i), s, f.Tag.Get("choices")); err != nil {
+				errs = append(errs, fmt.Errorf("%w: %s under definitions in the cohort file: %w", ErrOptions, f.Tag.Get("cohort"), err))
+			}
+		}
+	}
 	for _, key := range slices.Sorted(keys(set)) {
 		i, ok := known[key]
 		if !ok {
@@ -110,7 +117,7 @@ func (a *Analysis) decode(set map[string]string) (any, error) {
 			errs = append(errs, fmt.Errorf("%w: %s: %w", ErrOptions, key, err))
 		}
 	}
-	return v.Interface(), errors.Join(errs...)
+	return v, errors.Join(errs...)
 }
 
 func keys(m map[string]string) func(func(string) bool) {
@@ -178,9 +185,16 @@ func (a *Analysis) Run(ctx context.Context, in Input, q Question, set map[string
 	if err := q.check(); err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
-	options, err := a.decode(set)
+	var chosen map[string]string
+	if in.Cohort != nil {
+		chosen = in.Cohort.Dictionary().Definitions
+	}
+	options, err := a.decode(set, chosen)
 	if err != nil {
 		return Result{}, err
+	}
+	if q.Definition == "" {
+		q.Definition = a.chosen(chosen)
 	}
 	if q.Definition != "" && len(a.Definitions) > 0 {
 		if _, err := a.definition(q.Definition); err != nil {
@@ -195,12 +209,29 @@ func (a *Analysis) Run(ctx context.Context, in Input, q Question, set map[string
 			return Result{}, err
 		}
 	}
-	r, err := a.run(ctx, in, q, options)
+	r, err := a.run(ctx, in, q, options.Interface())
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", a.Name, err)
 	}
+	r.Definition, r.Settings = q.Definition, map[string]string{}
+	for i := range options.NumField() {
+		r.Settings[options.Type().Field(i).Tag.Get("opt")] = show(options.Field(i))
+	}
 	a.label(&r, in, q)
 	return r, nil
+}
+
+// chosen returns the definition of the analysis that a cohort's owner has chosen,
+// or "".
+func (a *Analysis) chosen(definitions map[string]string) string {
+	for _, d := range a.Definitions {
+		for _, name := range definitions {
+			if d.Name == name {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // definition finds a named definition of the analysis.

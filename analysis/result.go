@@ -211,9 +211,11 @@ type Point struct {
 
 // Result is what an analysis returns.
 type Result struct {
-	Estimates []Estimate           `json:"estimates"`
-	Tables    []Table              `json:"tables,omitempty"`
-	Series    []Series             `json:"series,omitempty"`
-	Excluded  []datasets.Exclusion `json:"excluded"`
-	Warnings  []Warning            `json:"warnings"`
+	Settings   map[string]string    `json:"settings,omitempty"`   // every setting used, defaults too
+	Definition string               `json:"definition,omitempty"` // the named definition asked for or chosen by the cohort's owner
+	Estimates  []Estimate           `json:"estimates"`
+	Tables     []Table              `json:"tables,omitempty"`
+	Series     []Series             `json:"series,omitempty"`
+	Excluded   []datasets.Exclusion `json:"excluded"`
+	Warnings   []Warning            `json:"warnings"`
 }

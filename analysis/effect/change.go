@@ -20,7 +20,7 @@ var MeanChange = analysis.New(analysis.Analysis{
 	Name:     "effect/mean-change",
 	Title:    "Mean change from baseline",
 	Estimand: "mean change from baseline to the visit, in the outcome's unit, in each group, and its difference between arm and reference",
-	Doc: `Terms in each group: mean_baseline and mean_visit with sd_baseline and sd_visit (available cases at that occasion), change and sd_change (patients seen at both), percent_of_means.
+	Doc: `Terms in each group: mean_baseline and mean_visit with sd_baseline and sd_visit (available cases at that occasion), the same with _paired (patients seen at both), change and sd_change (patients seen at both), percent_of_means.
 With a reference: difference_in_change.
 Intervals: Student's t for means and changes, Welch's t (or pooled) for differences, chi-square for standard deviations, and for percent_of_means the delta method on log(mean at visit / mean at baseline) of paired values.
 percent_of_means = 100 (mean at visit - mean at baseline) / mean at baseline, of patients seen at both: a percentage of means, not a mean of percentages.
@@ -53,8 +53,11 @@ func meanChange(_ context.Context, in analysis.Input, q analysis.Question, o Cha
 func changeTerms(g analysis.Group, p analysis.Paired, q analysis.Question) []analysis.Estimate {
 	occasion := func(suffix string, x []float64) []analysis.Estimate {
 		m := fit.Describe(present(x))
-		mean := meanOf("mean_"+suffix, analysis.ScaleMean, m, len(x)-m.N, g, p, q)
+		mean := meanOf("mean_"+suffix, analysis.ScaleMean, m, len(g.Patients)-m.N, g, p, q)
 		mean.Method = analysis.Method{Name: "mean of available cases", R: "t.test(x)"}
+		if len(x) < len(g.Patients) {
+			mean.Method.Name = "mean of patients seen at both occasions"
+		}
 		sd := start("sd_"+suffix, analysis.ScaleSD, g, nil, p)
 		sd.Unit, sd.N, sd.Value = p.Field.Unit, mean.N, analysis.Num(m.SD)
 		sd.CI = analysis.SDInterval(m.SD, m.N, q.Level)
@@ -67,6 +70,8 @@ func changeTerms(g analysis.Group, p analysis.Paired, q analysis.Question) []ana
 	out := occasion("baseline", g.Pick(p.Before))
 	out = append(out, occasion("visit", g.Pick(p.After))...)
 	b, a, missing := g.Complete(p.Before, p.After)
+	out = append(out, occasion("baseline_paired", b)...)
+	out = append(out, occasion("visit_paired", a)...)
 	c := fit.Describe(minus(a, b))
 	change := meanOf("change", analysis.ScaleDifference, c, missing, g, p, q)
 	if !(c.SD > 0) {
