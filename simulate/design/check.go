@@ -106,8 +106,13 @@ func (c *checks) population(p Population) {
 		name string
 		x    float64
 	}{
-		{"female", p.Female}, {"opioid_share", p.OpioidShare}, {"compensation", p.Compensation},
-		{"work.full", p.Work.Full}, {"work.modified", p.Work.Modified}, {"work.off", p.Work.Off}, {"work.disability", p.Work.Disability},
+		{"female", p.Female},
+		{"opioid_share", p.OpioidShare},
+		{"compensation", p.Compensation},
+		{"work.full", p.Work.Full},
+		{"work.modified", p.Work.Modified},
+		{"work.off", p.Work.Off},
+		{"work.disability", p.Work.Disability},
 	} {
 		c.within("population."+s.name, s.x, 0, 1)
 	}

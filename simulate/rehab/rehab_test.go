@@ -343,7 +343,7 @@ func still(t *testing.T, s *design.Scenario) evidence.Set {
 		"care.completion": 1, "care.attendance": 1, "effect.response_sd": 0,
 		"symptom.drift_sd_pain": 0, "symptom.drift_sd_interference": 0, "symptom.drift_sd_mood": 0,
 	}
-	for name := range (evidenceWith(t, nil)).Base() {
+	for name := range evidenceWith(t, nil).Base() {
 		if strings.HasPrefix(name, "work.") && strings.Count(name, "_") == 1 && !strings.HasPrefix(name, "work.reference") && name != "work.weeks_off" {
 			values[name] = 0
 		}
