@@ -44,7 +44,8 @@ type Draws struct {
 	Effect     [][]float64 // strategy x draw, usually QALYs
 	// Noise, if not nil, is the covariance of these means that comes from a finite
 	// number of patients in each draw: costs of the strategies, then effects. It is
-	// needed for a Monte Carlo error when there is a single draw.
+	// needed for a Monte Carlo error when there is a single draw. With a NaN in it
+	// (one patient a draw) it counts as not given.
 	Noise [][]float64
 }
 
@@ -156,6 +157,9 @@ var nan = Num(math.NaN())
 func Analyze(d Draws, o Options) (Result, error) {
 	if err := d.check(); err != nil {
 		return Result{}, err
+	}
+	if slices.ContainsFunc(d.Noise, func(row []float64) bool { return slices.ContainsFunc(row, math.IsNaN) }) {
+		d.Noise = nil
 	}
 	r := Result{Reference: d.Strategies[0], Draws: len(d.Cost[0]), Warnings: []Warning{}, Against: []Comparison{}, Values: []AtWillingness{}}
 	r.Table = d.table()

@@ -179,6 +179,19 @@ func TestSingleDrawUsesNoise(t *testing.T) {
 	}
 }
 
+// One patient a draw gives no noise covariance: the analysis goes on without.
+func TestNoiseThatIsNotKnown(t *testing.T) {
+	none := math.NaN()
+	d := Draws{Strategies: []string{"a"}, Cost: [][]float64{{1, 2, 4, 3, 5, 7}}, Effect: [][]float64{{1, 3, 2, 2, 1, 4}}, Noise: [][]float64{{none, none}, {none, none}}}
+	if r := analyze(t, d, 1); r.NoiseRemoved || math.IsNaN(float64(r.Values[0].EVPI)) {
+		t.Errorf("removed %v, EVPI %g", r.NoiseRemoved, r.Values[0].EVPI)
+	}
+	d.Cost, d.Effect = [][]float64{{1}}, [][]float64{{1}}
+	if r := analyze(t, d, 1); !math.IsNaN(float64(r.Table[0].CostMCSE)) {
+		t.Error("there is an error of one patient in one draw")
+	}
+}
+
 func TestBadInputIsRefused(t *testing.T) {
 	good := means([]string{"a", "b"}, []float64{0, 1}, []float64{0, 1})
 	for name, change := range map[string]func(*Draws){
