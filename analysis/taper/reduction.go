@@ -1,0 +1,598 @@
+package taper
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"recoup/analysis"
+	"recoup/datasets"
+	"recoup/datasets/opioid"
+)
+
+// ReductionOptions are the settings of Reduction.
+type ReductionOptions struct {
+	Table       string   `opt:"table" doc:"conversion table" choices:"CDC-2022|CMS-2018|ANZCA-2014|ANZCA-2021"`
+	Baseline    string   `opt:"baseline" doc:"days before treatment, counted from admission"`
+	Windows     []string `opt:"windows" doc:"days compared with the baseline: discharge (the 7 days to discharge) or FROM:TO"`
+	Gap         string   `opt:"gap" doc:"what a day without a record means: unknown, or zero where the source lists every supply" choices:"unknown|zero"`
+	Overlap     string   `opt:"overlap" doc:"supplies of one product that overlap: sum, or shift to follow each other" choices:"sum|shift"`
+	Unconverted string   `opt:"unconverted" doc:"a day under a record that has no factor: unknown, or ignored" choices:"unknown|ignored"`
+	MinDays     int      `opt:"min_days" doc:"known days that a mean needs"`
+}
+
+// rule is a named definition that gives a verdict on each patient.
+type rule struct {
+	analysis.Definition
+	term  string
+	days  int // that must lie after admission and end with the window; 0: the window itself
+	judge func(p patient, w Window, o ReductionOptions) Verdict
+}
+
+// applies reports whether the rule's days fit a window: a rule of its own length
+// is not asked at discharge, when the days before still belong to the program.
+func (rl rule) applies(s span) bool {
+	return rl.days == 0 || (!s.discharge && s.To-rl.days+1 >= 0)
+}
+
+// patient is one patient's doses, with the baseline that they are compared with.
+type patient struct {
+	Daily
+	baseline float64
+}
+
+const (
+	fenton  = "Fenton et al. 2019, PMC6902834; Agnoli et al. 2021"
+	seven   = 7 // days of the window that ends on discharge
+	horizon = 7*month - 1
+)
+
+var rules = []rule{
+	reducedBy("reduced-50", 0.5, "ePPOC; Rajappa et al. 2019, 10.1097/PR9.0000000000000780"),
+	reducedBy("reduced-30", 0.3, "threshold of the sensitivity analysis of "+fenton+", here on the mean of the window"),
+	define("off-window", "off_window", "no opioid on any day of the window", "programs that require weaning: Rome et al. 2004, Huffman et al. 2013 (off at discharge)",
+		func(p patient, w Window, _ ReductionOptions) Verdict { return p.Off(w) }),
+	offFor(28, "four weeks; convention, unverified"),
+	offFor(30, "gap of at least 30 days; Bao et al., PMC8311577"),
+	offFor(60, "at least 60 consecutive days; Neprash et al., PMC8175547"),
+}
+
+// courseRules judge the seven months from day 0, whatever the window.
+var courseRules = []rule{
+	taperedBy("tapered-15", 0.15, fenton),
+	taperedBy("tapered-30", 0.30, fenton+", sensitivity analysis"),
+	define("faster-than-10-a-month", "faster_than_10_a_month", "largest fall from one 30-day month to the next above 10 % of baseline, in seven months",
+		"safety flag: CDC 2022 names 10 % a month or slower for patients on opioids for a year or more; how long they were is not asked here",
+		func(p patient, _ Window, o ReductionOptions) Verdict {
+			switch v, whole := p.MaxMonthly(p.baseline, o.MinDays); {
+			case v > 10*(1+slack):
+				return Yes
+			case whole:
+				return No
+			}
+			return Unknown
+		}),
+}
+
+func define(name, term, text, source string, judge func(patient, Window, ReductionOptions) Verdict) rule {
+	return rule{analysis.Definition{Name: name, Rule: text, Source: source}, term, 0, judge}
+}
+
+func reducedBy(name string, share float64, source string) rule {
+	return define(name, fmt.Sprintf("reduced_%g", 100*share), fmt.Sprintf("mean daily MME of the window at least %g %% below that of the baseline", 100*share), source,
+		func(p patient, w Window, o ReductionOptions) Verdict {
+			now, _ := p.Mean(w, o.MinDays)
+			return Reduced(p.baseline, now, share)
+		})
+}
+
+func offFor(days int, source string) rule {
+	rl := define(fmt.Sprintf("off-%d", days), fmt.Sprintf("off_%d", days), fmt.Sprintf("no opioid on any of the %d days that end with the window", days), source,
+		func(p patient, w Window, _ ReductionOptions) Verdict { return p.Off(Window{w.To - days + 1, w.To}) })
+	rl.days = days
+	return rl
+}
+
+func taperedBy(name string, share float64, source string) rule {
+	return define(name, fmt.Sprintf("tapered_%g", 100*share),
+		fmt.Sprintf("mean daily MME at least %g %% below the baseline in any of six overlapping 60-day windows of the first seven months; the baseline is that of the options, not a year of stable dose", 100*share), source,
+		func(p patient, _ Window, o ReductionOptions) Verdict {
+			return p.Tapered(p.baseline, share, o.MinDays)
+		})
+}
+
+func named() []analysis.Definition {
+	var out []analysis.Definition
+	for _, r := range slices.Concat(rules, courseRules) {
+		out = append(out, r.Definition)
+	}
+	return out
+}
+
+var reductionDefaults = ReductionOptions{Table: defaultTable, Baseline: "-28:-1", Windows: []string{"discharge", "152:180"},
+	Gap: string(opioid.GapUnknown), Overlap: string(opioid.OverlapSum), Unconverted: string(opioid.UnconvertedUnknown), MinDays: 1}
+
+// Reduction compares the mean daily MME of windows after admission with that of
+// the days before it.
+var Reduction = analysis.New(analysis.Analysis{
+	Name:     "taper/reduction",
+	Title:    "Opioid dose reduction",
+	Estimand: "among patients on opioids in the days before admission, the change in mean daily MME to a window of days, and the shares reduced and off by named definitions",
+	Doc: `Each patient's daily MME is the sum over the records that cover a day, converted by a
+stamped table: strength × quantity / days supplied × factor, or the dose logged.
+A window's mean is over its known days; a day without a record is unknown, never
+zero, unless gap=zero. Patients count who have a known baseline mean above 0.
+Terms, for each window: mme_baseline_mean, mme_mean, mme_change_mean (window less
+baseline) and percent_change_mean (mean of the patients' own percentages), over
+patients known in both; for each definition a share _all (patients whose dose is
+unknown count as not reduced) and _known (they are left out). on_opioids_at_entry
+is the share of patients with a known baseline whose mean is above 0.
+Over seven months from day 0: tapered_15 and tapered_30, velocity_max_monthly
+(largest monthly fall, percent of baseline), velocity_slope_monthly (slope, percent
+of baseline a month, below 0 where the dose falls), faster_than_10_a_month.
+Medication for opioid use disorder is counted apart and never converted. A record
+that cannot be converted makes its days unknown.`,
+	Refs: []string{
+		"Fenton et al. 2019, PMC6902834", "Rajappa et al. 2019, 10.1097/PR9.0000000000000780",
+		"Neprash et al., PMC8175547", "Bao et al., PMC8311577", refWilson, refNewcombe, refWelch,
+	},
+	Definitions: named(),
+}, reductionDefaults, runReduction)
+
+// span is one window of a result: the same days for everyone, or days that end
+// with each patient's discharge.
+type span struct {
+	Window
+	discharge bool
+	visit     string
+}
+
+func runReduction(_ context.Context, in analysis.Input, q analysis.Question, o ReductionOptions) (analysis.Result, error) {
+	if in.Cohort == nil {
+		return analysis.Result{}, cannot("expected a cohort")
+	}
+	if o.MinDays < 1 {
+		return analysis.Result{}, fmt.Errorf("%w: expected min_days to be at least 1", analysis.ErrOptions)
+	}
+	groups, excluded, err := in.Groups(q)
+	if err != nil {
+		return analysis.Result{}, err
+	}
+	h, err := read(in.Cohort)
+	if err != nil {
+		return analysis.Result{}, err
+	}
+	if h.onlyOUD() {
+		return analysis.Result{}, errOUD
+	}
+	r := &reducer{h: h, q: q, o: o, result: analysis.Result{Excluded: append(excluded, h.exclusions()...)}}
+	if err := r.prepare(); err != nil {
+		return analysis.Result{}, err
+	}
+	r.result.Warnings = append(r.result.Warnings, r.entries(groups)...)
+	for _, s := range r.spans {
+		for i, g := range groups {
+			r.result.Estimates = append(r.result.Estimates, r.window(s, g)...)
+			if i == 1 && q.Reference != "" {
+				r.result.Estimates = append(r.result.Estimates, r.windowDifference(s, groups[0], g)...)
+			}
+		}
+	}
+	if q.Visit == "" || slices.ContainsFunc(courseRules, func(rl rule) bool { return rl.Name == q.Definition }) {
+		r.course(groups)
+	}
+	return r.result, nil
+}
+
+// reducer holds the patients' daily doses while the estimates are made.
+type reducer struct {
+	h          history
+	q          analysis.Question
+	o          ReductionOptions
+	result     analysis.Result
+	baseline   Window
+	spans      []span
+	discharged []float64 // day of discharge by patient, NaN where unknown
+	patients   []patient
+	wanted     string // the definition asked for, "" for all
+}
+
+// prepare reads the options and converts every patient's doses.
+func (r *reducer) prepare() error {
+	var err error
+	if r.baseline, err = parseWindow(r.o.Baseline); err != nil {
+		return fmt.Errorf("%w: baseline: %w", analysis.ErrOptions, err)
+	}
+	if r.wanted = r.q.Definition; r.wanted == "" {
+		r.wanted = r.h.c.Dictionary().Definitions["taper"]
+	}
+	if r.wanted != "" && !slices.ContainsFunc(named(), func(d analysis.Definition) bool { return d.Name == r.wanted }) {
+		return fmt.Errorf("%w: the cohort file chooses the definition taper: %s, which taper/reduction does not have", analysis.ErrOptions, r.wanted)
+	}
+	r.discharged = r.dischargeDays()
+	if err := r.placeWindows(); err != nil {
+		return err
+	}
+	table, ok := opioid.Find(r.o.Table)
+	if !ok {
+		return fmt.Errorf("%w: no conversion table %q", analysis.ErrOptions, r.o.Table)
+	}
+	from, to := min(r.baseline.From, 0), max(r.baseline.To, horizon)
+	for _, s := range r.spans {
+		if !s.discharge {
+			from, to = min(from, s.From), max(to, s.To)
+		}
+	}
+	records, already := r.h.records()
+	opt := opioid.Options{Gap: opioid.Gap(r.o.Gap), Overlap: opioid.Overlap(r.o.Overlap), Unconverted: opioid.Unconverted(r.o.Unconverted)}
+	var t tally
+	r.patients = make([]patient, len(records))
+	for p := range records {
+		last := to
+		if d := r.discharged[p]; d > float64(last) {
+			last = int(d)
+		}
+		days, s := table.Daily(records[p], from, last, opt)
+		t.add(s)
+		one := patient{Daily: Daily{from, days}}
+		one.baseline, _ = one.Mean(r.baseline, r.o.MinDays)
+		r.patients[p] = one
+	}
+	r.result.Excluded = append(r.result.Excluded, t.exclusions(r.h.table.Name(), table.Name)...)
+	r.result.Warnings = append(r.result.Warnings, conversionWarnings(already)...)
+	if table.Status != "sourced" {
+		r.result.Warnings = append(r.result.Warnings, analysis.Warning{Code: analysis.WarnUnverified, Message: "the conversion table " + table.Name + " was not read in its source", Cure: "choose another table"})
+	}
+	return nil
+}
+
+// dischargeDays returns the day of discharge on the clock of the doses, NaN where
+// it is not known or implausible.
+func (r *reducer) dischargeDays() []float64 {
+	out := make([]float64, r.h.c.Patients())
+	discharged, admitted := r.h.c.Days(datasets.RoleDischarged), r.h.c.Days(datasets.RoleAdmitted)
+	for p := range out {
+		out[p] = math.NaN()
+		if discharged == nil || admitted == nil {
+			continue
+		}
+		if d := discharged[p] - admitted[p]; d >= 0 && d <= maxDay {
+			out[p] = d
+		}
+	}
+	return out
+}
+
+// placeWindows settles which windows are asked for.
+func (r *reducer) placeWindows() error {
+	words := r.o.Windows
+	if r.q.Visit != "" {
+		w, err := r.atVisit()
+		if err != nil {
+			return err
+		}
+		words = []string{w}
+	}
+	can := slices.ContainsFunc(r.discharged, func(d float64) bool { return !math.IsNaN(d) })
+	for _, word := range words {
+		if word == "discharge" {
+			if !can {
+				r.result.Warnings = append(r.result.Warnings, analysis.Warning{Code: "window-not-available",
+					Message: "no dose at discharge: the cohort has no dates of admission and discharge", Cure: "add columns with roles admitted and discharged to a table of one row a patient"})
+				continue
+			}
+			r.spans = append(r.spans, span{discharge: true, visit: "discharge"})
+			continue
+		}
+		w, err := parseWindow(word)
+		if err != nil {
+			return fmt.Errorf("%w: windows: %w, or discharge", analysis.ErrOptions, err)
+		}
+		r.spans = append(r.spans, span{Window: w, visit: w.String()})
+	}
+	if len(r.spans) == 0 {
+		return cannot("no window of days can be placed: the cohort has no dates of admission and discharge")
+	}
+	return nil
+}
+
+// atVisit turns the visit asked about into a window: discharge, or the 29 days
+// that end with the visit's week.
+func (r *reducer) atVisit() (string, error) {
+	if r.q.Visit == "discharge" {
+		return "discharge", nil
+	}
+	v, err := r.h.c.Visit(r.q.Visit)
+	switch {
+	case err != nil:
+		return "", err
+	case v.Role == "discharge":
+		return "discharge", nil
+	case v.Week == nil:
+		return "", cannot("visit %s has no week, so its days are not known; add week: to it, or pass --set windows=FROM:TO", v.VisitName())
+	}
+	day := int(math.Round(7 * *v.Week))
+	return fmt.Sprintf("%d:%d", day-28, day), nil
+}
+
+// at returns a patient's own window.
+func (r *reducer) at(s span, p int) (Window, bool) {
+	if !s.discharge {
+		return s.Window, true
+	}
+	if math.IsNaN(r.discharged[p]) {
+		return Window{}, false
+	}
+	d := int(r.discharged[p])
+	return Window{d - seven + 1, d}, true
+}
+
+func (r *reducer) empty(term string, scale analysis.Scale, visit, arm, definition string) analysis.Estimate {
+	e := analysis.NewEstimate(term, scale)
+	e.Outcome, e.Visit, e.Arm = "mme", visit, arm
+	details := fmt.Sprintf("gap %s; %s; baseline %s", r.o.Gap, r.o.Table, r.baseline)
+	if definition != "" {
+		details = definition + "; " + details
+	}
+	e.Definition = details
+	e.Method.Name = fmt.Sprintf("daily MME by %s, days from %s, a day without a record is %s, overlapping supplies: %s, a day with an unconverted record is %s, means over at least %d known days",
+		r.o.Table, r.h.clock, r.o.Gap, r.o.Overlap, r.o.Unconverted, r.o.MinDays)
+	return e
+}
+
+// entries adds the share on opioids at entry, and warns of patients whose dose at
+// entry is not known.
+func (r *reducer) entries(groups []analysis.Group) []analysis.Warning {
+	var ws []analysis.Warning
+	var on, known []int
+	for i, g := range groups {
+		on, known = append(on, 0), append(known, 0)
+		for _, p := range g.Patients {
+			if b := r.patients[p].baseline; !math.IsNaN(b) {
+				known[i]++
+				if b > 0 {
+					on[i]++
+				}
+			}
+		}
+		unknown := len(g.Patients) - known[i]
+		e := r.empty("on_opioids_at_entry", analysis.ScaleProportion, r.baseline.String(), g.Name, "")
+		e.N.Missing = unknown
+		r.result.Estimates = append(r.result.Estimates, followUp(withShare(e, on[i], known[i], r.q.Level), len(g.Patients), unknown))
+		if unknown > 0 {
+			ws = append(ws, analysis.Warning{Code: analysis.WarnUnknownDose,
+				Message: fmt.Sprintf("%s: the dose at entry is unknown for %d of %d patients, who are in no denominator", g.Name, unknown, len(g.Patients)),
+				Cure:    "record doses of zero; or pass --set gap=zero if the source lists every supply of every patient"})
+		}
+	}
+	if r.q.Reference != "" {
+		e := r.empty("difference_on_opioids_at_entry", analysis.ScaleRiskDiff, r.baseline.String(), groups[0].Name, "")
+		e.Reference = groups[1].Name
+		r.result.Estimates = append(r.result.Estimates, withRiskDifference(e, on[0], known[0], on[1], known[1], r.q.Level))
+	}
+	return ws
+}
+
+// changes are the doses of a group's patients on opioids at entry in one window.
+type changes struct {
+	n                              int // on opioids at entry
+	before, now, change, percent   []float64
+	knownDays, windowDays, unknown int
+}
+
+func (r *reducer) changes(s span, g analysis.Group) changes {
+	var c changes
+	for _, i := range g.Patients {
+		p := r.patients[i]
+		if !(p.baseline > 0) {
+			continue
+		}
+		c.n++
+		w, ok := r.at(s, i)
+		if !ok {
+			c.unknown++
+			continue
+		}
+		now, known := p.Mean(w, r.o.MinDays)
+		if math.IsNaN(now) {
+			c.unknown++
+			continue
+		}
+		c.knownDays += known
+		c.windowDays += w.To - w.From + 1
+		c.before, c.now = append(c.before, p.baseline), append(c.now, now)
+		c.change, c.percent = append(c.change, now-p.baseline), append(c.percent, 100*(now-p.baseline)/p.baseline)
+	}
+	return c
+}
+
+// means lists the means over patients known at entry and in the window.
+func (c changes) means() []struct {
+	term  string
+	scale analysis.Scale
+	unit  string
+	x     []float64
+} {
+	return []struct {
+		term  string
+		scale analysis.Scale
+		unit  string
+		x     []float64
+	}{
+		{"mme_baseline_mean", analysis.ScaleMean, "MME/day", c.before},
+		{"mme_mean", analysis.ScaleMean, "MME/day", c.now},
+		{"mme_change_mean", analysis.ScaleDifference, "MME/day", c.change},
+		{"percent_change_mean", analysis.ScalePercent, "percent of baseline", c.percent},
+	}
+}
+
+// window returns what one window says of one group.
+func (r *reducer) window(s span, g analysis.Group) []analysis.Estimate {
+	c := r.changes(s, g)
+	var out []analysis.Estimate
+	for _, m := range c.means() {
+		e := r.empty(m.term, m.scale, s.visit, g.Name, "")
+		e.Unit, e.N.Missing = m.unit, c.unknown
+		e = followUp(withMean(e, m.x, r.q.Level), c.n, c.unknown)
+		if 2*c.knownDays < c.windowDays {
+			e = e.Warn(analysis.WarnUnknownDose, fmt.Sprintf("of the days of those patients in the window, %.0f %% have a known dose; the mean is over those days", 100*float64(c.knownDays)/float64(c.windowDays)),
+				"record doses on more days, zero doses too")
+		}
+		out = append(out, e)
+	}
+	for _, rl := range r.rules(rules) {
+		if rl.applies(s) {
+			out = append(out, r.shares(rl, s.visit, g, r.count(rl, s, g))...)
+		}
+	}
+	return out
+}
+
+// rules returns the rules of a list that are asked for.
+func (r *reducer) rules(list []rule) []rule {
+	if r.wanted == "" {
+		return list
+	}
+	var out []rule
+	for _, rl := range list {
+		if rl.Name == r.wanted {
+			out = append(out, rl)
+		}
+	}
+	return out
+}
+
+type tallied struct {
+	n, yes, unknown int
+}
+
+func (r *reducer) count(rl rule, s span, g analysis.Group) tallied {
+	var c tallied
+	for _, i := range g.Patients {
+		p := r.patients[i]
+		if !(p.baseline > 0) {
+			continue
+		}
+		c.n++
+		v := Unknown
+		if w, ok := r.at(s, i); ok {
+			v = rl.judge(p, w, r.o)
+		}
+		switch v {
+		case Yes:
+			c.yes++
+		case Unknown:
+			c.unknown++
+		}
+	}
+	return c
+}
+
+// ways returns the denominators asked for: unknown counted as not reduced, left
+// out, or both.
+func (r *reducer) ways() []bool {
+	switch r.q.Missing {
+	case analysis.MissingFailure:
+		return []bool{false}
+	case analysis.MissingAvailable:
+		return []bool{true}
+	}
+	return []bool{false, true}
+}
+
+func (c tallied) of(known bool) int {
+	if known {
+		return c.n - c.unknown
+	}
+	return c.n
+}
+
+func (r *reducer) share(rl rule, prefix, visit, arm string, scale analysis.Scale, known bool) analysis.Estimate {
+	suffix, who := "_all", "of all on opioids at entry, unknown counted as no"
+	if known {
+		suffix, who = "_known", "of those with a known answer"
+	}
+	e := r.empty(prefix+rl.term+suffix, scale, visit, arm, rl.Name)
+	e.Method.Name = rl.Rule + "; " + who + "; " + e.Method.Name
+	return e
+}
+
+func (r *reducer) shares(rl rule, visit string, g analysis.Group, c tallied) []analysis.Estimate {
+	var out []analysis.Estimate
+	for _, known := range r.ways() {
+		e := r.share(rl, "", visit, g.Name, analysis.ScaleProportion, known)
+		e.N.Missing = c.unknown
+		out = append(out, followUp(withShare(e, c.yes, c.of(known), r.q.Level), c.n, c.unknown))
+	}
+	return out
+}
+
+func (r *reducer) shareDifferences(rl rule, visit string, a, b analysis.Group, x, y tallied) []analysis.Estimate {
+	var out []analysis.Estimate
+	for _, known := range r.ways() {
+		e := r.share(rl, "difference_", visit, a.Name, analysis.ScaleRiskDiff, known)
+		e.Reference, e.N.Missing = b.Name, x.unknown+y.unknown
+		out = append(out, followUp(withRiskDifference(e, x.yes, x.of(known), y.yes, y.of(known), r.q.Level), x.n+y.n, x.unknown+y.unknown))
+	}
+	return out
+}
+
+// windowDifference returns the arm less the reference in one window.
+func (r *reducer) windowDifference(s span, a, b analysis.Group) []analysis.Estimate {
+	x, y := r.changes(s, a), r.changes(s, b)
+	var out []analysis.Estimate
+	other := y.means()
+	for i, m := range x.means() {
+		if i < 2 {
+			continue // levels are not compared, changes are
+		}
+		e := r.empty("difference_"+m.term, m.scale, s.visit, a.Name, "")
+		e.Unit, e.Reference, e.N.Missing = m.unit, b.Name, x.unknown+y.unknown
+		out = append(out, followUp(withDifference(e, m.x, other[i].x, r.q.Level), x.n+y.n, x.unknown+y.unknown))
+	}
+	for _, rl := range r.rules(rules) {
+		if rl.applies(s) {
+			out = append(out, r.shareDifferences(rl, s.visit, a, b, r.count(rl, s, a), r.count(rl, s, b))...)
+		}
+	}
+	return out
+}
+
+// course adds what is asked of the seven months from day 0.
+func (r *reducer) course(groups []analysis.Group) {
+	all := span{Window: Window{0, horizon}, visit: Window{0, horizon}.String()}
+	for _, g := range groups {
+		var steps, slopes []float64
+		c := tallied{}
+		for _, i := range g.Patients {
+			if p := r.patients[i]; p.baseline > 0 {
+				c.n++
+				if v, _ := p.MaxMonthly(p.baseline, r.o.MinDays); !math.IsNaN(v) {
+					steps = append(steps, v)
+				}
+				if v := p.Slope(p.baseline); !math.IsNaN(v) {
+					slopes = append(slopes, v)
+				}
+			}
+		}
+		for _, m := range []struct {
+			term string
+			x    []float64
+		}{{"velocity_max_monthly", steps}, {"velocity_slope_monthly", slopes}} {
+			e := r.empty(m.term, analysis.ScalePercent, all.visit, g.Name, "")
+			e.Unit, e.N.Missing = "percent of baseline a month", c.n-len(m.x)
+			r.result.Estimates = append(r.result.Estimates, followUp(withMean(e, m.x, r.q.Level), c.n, c.n-len(m.x)))
+		}
+		for _, rl := range r.rules(courseRules) {
+			r.result.Estimates = append(r.result.Estimates, r.shares(rl, all.visit, g, r.count(rl, all, g))...)
+		}
+	}
+	if r.q.Reference == "" {
+		return
+	}
+	for _, rl := range r.rules(courseRules) {
+		x, y := r.count(rl, all, groups[0]), r.count(rl, all, groups[1])
+		r.result.Estimates = append(r.result.Estimates, r.shareDifferences(rl, all.visit, groups[0], groups[1], x, y)...)
+	}
+}
