@@ -15,7 +15,7 @@ import (
 type ReductionOptions struct {
 	Table       string   `opt:"table" doc:"conversion table" choices:"CDC-2022|CMS-2018|ANZCA-2014|ANZCA-2021"`
 	Baseline    string   `opt:"baseline" doc:"days before treatment, counted from admission"`
-	Windows     []string `opt:"windows" doc:"days compared with the baseline: discharge (the 7 days to discharge) or FROM:TO"`
+	Windows     []string `opt:"windows" doc:"days compared with the baseline: discharge (the day of discharge and the 6 after) or FROM:TO"`
 	Gap         string   `opt:"gap" doc:"what a day without a record means: unknown, or zero where the source lists every supply" choices:"unknown|zero"`
 	Overlap     string   `opt:"overlap" doc:"supplies of one product that overlap: sum, or shift to follow each other" choices:"sum|shift"`
 	Unconverted string   `opt:"unconverted" doc:"a day under a record that has no factor: unknown, or ignored" choices:"unknown|ignored"`
@@ -26,13 +26,17 @@ type ReductionOptions struct {
 type rule struct {
 	analysis.Definition
 	term  string
-	days  int // that must lie after admission and end with the window; 0: the window itself
+	days  int  // that must lie after admission and end with the window; 0: the window itself
+	leave bool // asked at discharge alone
 	judge func(p patient, w Window, o ReductionOptions) Verdict
 }
 
 // applies reports whether the rule's days fit a window: a rule of its own length
 // is not asked at discharge, when the days before still belong to the program.
 func (rl rule) applies(s span) bool {
+	if rl.leave {
+		return s.discharge
+	}
 	return rl.days == 0 || (!s.discharge && s.To-rl.days+1 >= 0)
 }
 
@@ -44,15 +48,16 @@ type patient struct {
 
 const (
 	fenton  = "Fenton et al. 2019, PMC6902834; Agnoli et al. 2021"
-	seven   = 7 // days of the window that ends on discharge
+	seven   = 7 // days of the window that begins on discharge
 	horizon = 7*month - 1
 )
 
 var rules = []rule{
 	reducedBy("reduced-50", 0.5, "ePPOC; Rajappa et al. 2019, 10.1097/PR9.0000000000000780"),
 	reducedBy("reduced-30", 0.3, "threshold of the sensitivity analysis of "+fenton+", here on the mean of the window"),
-	define("off-window", "off_window", "no opioid on any day of the window", "programs that require weaning: Rome et al. 2004, Huffman et al. 2013 (off at discharge)",
+	define("off-window", "off_window", "no opioid on any day of the window", "the window of the options",
 		func(p patient, w Window, _ ReductionOptions) Verdict { return p.Off(w) }),
+	offAtDischarge(),
 	offFor(28, "four weeks; convention, unverified"),
 	offFor(30, "gap of at least 30 days; Bao et al., PMC8311577"),
 	offFor(60, "at least 60 consecutive days; Neprash et al., PMC8175547"),
@@ -76,7 +81,7 @@ var courseRules = []rule{
 }
 
 func define(name, term, text, source string, judge func(patient, Window, ReductionOptions) Verdict) rule {
-	return rule{analysis.Definition{Name: name, Rule: text, Source: source}, term, 0, judge}
+	return rule{Definition: analysis.Definition{Name: name, Rule: text, Source: source}, term: term, judge: judge}
 }
 
 func reducedBy(name string, share float64, source string) rule {
@@ -91,6 +96,13 @@ func offFor(days int, source string) rule {
 	rl := define(fmt.Sprintf("off-%d", days), fmt.Sprintf("off_%d", days), fmt.Sprintf("no opioid on any of the %d days that end with the window", days), source,
 		func(p patient, w Window, _ ReductionOptions) Verdict { return p.Off(Window{w.To - days + 1, w.To}) })
 	rl.days = days
+	return rl
+}
+
+func offAtDischarge() rule {
+	rl := define("off-at-discharge", "off_at_discharge", "no opioid on the day of discharge", "programs that require weaning: Rome et al. 2004, Huffman et al. 2013",
+		func(p patient, w Window, _ ReductionOptions) Verdict { return p.Off(Window{w.From, w.From}) })
+	rl.leave = true
 	return rl
 }
 
@@ -131,6 +143,9 @@ is the share of patients with a known baseline whose mean is above 0.
 Over seven months from day 0: tapered_15 and tapered_30, velocity_max_monthly
 (largest monthly fall, percent of baseline), velocity_slope_monthly (slope, percent
 of baseline a month, below 0 where the dose falls), faster_than_10_a_month.
+The window at discharge is the day of discharge and the 6 days after it; a log that
+ends with the program knows its first day alone, which off-at-discharge asks about.
+Patients who were never admitted and have no record are in no denominator.
 Medication for opioid use disorder is counted apart and never converted. A record
 that cannot be converted makes its days unknown.`,
 	Refs: []string{
@@ -140,7 +155,7 @@ that cannot be converted makes its days unknown.`,
 	Definitions: named(),
 }, reductionDefaults, runReduction)
 
-// span is one window of a result: the same days for everyone, or days that end
+// span is one window of a result: the same days for everyone, or days that begin
 // with each patient's discharge.
 type span struct {
 	Window
@@ -167,6 +182,8 @@ func runReduction(_ context.Context, in analysis.Input, q analysis.Question, o R
 		return analysis.Result{}, errOUD
 	}
 	r := &reducer{h: h, q: q, o: o, result: analysis.Result{Excluded: append(excluded, h.exclusions()...)}}
+	r.started = started(in.Cohort)
+	groups = r.only(groups)
 	if err := r.prepare(); err != nil {
 		return analysis.Result{}, err
 	}
@@ -195,6 +212,7 @@ type reducer struct {
 	spans      []span
 	discharged []float64 // day of discharge by patient, NaN where unknown
 	patients   []patient
+	started    []bool
 	wanted     string // the definition asked for, "" for all
 }
 
@@ -230,7 +248,7 @@ func (r *reducer) prepare() error {
 	r.patients = make([]patient, len(records))
 	for p := range records {
 		last := to
-		if d := r.discharged[p]; d > float64(last) {
+		if d := r.discharged[p] + seven - 1; d > float64(last) {
 			last = int(d)
 		}
 		days, s := table.Daily(records[p], from, last, opt)
@@ -325,7 +343,7 @@ func (r *reducer) at(s span, p int) (Window, bool) {
 		return Window{}, false
 	}
 	d := int(r.discharged[p])
-	return Window{d - seven + 1, d}, true
+	return Window{d, d + seven - 1}, true
 }
 
 func (r *reducer) empty(term string, scale analysis.Scale, visit, arm, definition string) analysis.Estimate {

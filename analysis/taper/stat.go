@@ -134,7 +134,7 @@ func withRiskDifference(e analysis.Estimate, x1, n1, x2, n2 int, level float64) 
 func followUp(e analysis.Estimate, n, unknown int) analysis.Estimate {
 	if float64(n-unknown) < 0.7*float64(n) {
 		return e.Warn(analysis.WarnLowFollowUp, fmt.Sprintf("the dose is known for %d of %d patients, under 70 %%", n-unknown, n),
-			"record the doses of more patients; read the shares of all and of those known side by side")
+			"record the doses of more patients, zero doses too: those who are seen may differ from those who are not")
 	}
 	return e
 }

@@ -107,6 +107,7 @@ const (
 	unknown state = iota - 1
 	no
 	yes
+	outside // of the work force, at entry alone
 )
 
 func states(n int) []state {

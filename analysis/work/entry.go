@@ -30,7 +30,11 @@ func (r *reader) entry() (entry, bool) {
 		k := readCoded(t, f)
 		if v, ok := r.baseline(); ok {
 			if is, text, err := k.match(r.o.Working, "working"); err == nil {
-				if e := (entry{k.atVisit(v.Value, is, n), text + " at " + v.VisitName()}); e.known() {
+				e := entry{k.atVisit(v.Value, is, n), text + " at " + v.VisitName()}
+				if out, err := r.outside(k); err == nil {
+					e.set(k.atVisit(v.Value, out, n))
+				}
+				if e.known() {
 					return e, true
 				}
 			}
@@ -42,6 +46,15 @@ func (r *reader) entry() (entry, bool) {
 			if working, known := AtOrigin(s, Gap(r.o.Gap)); known {
 				e.working[p] = truth(working)
 			}
+		}
+		if out, _, err := r.spells(r.o.Outside, "outside"); err == nil {
+			at := states(n)
+			for p, s := range out {
+				if is, known := AtOrigin(s, GapCensor); known {
+					at[p] = truth(is)
+				}
+			}
+			e.set(at)
 		}
 		if e.known() {
 			return e, true
@@ -66,13 +79,36 @@ func (r *reader) once(role datasets.Role, words []string, option string) (entry,
 		r.warn(analysis.WarnExcluded, "work status at entry was not read: "+err.Error(), "pass --set "+option+"=LEVEL,LEVEL")
 		return entry{}, false
 	}
+	out, err := r.outside(k)
+	if err != nil {
+		out = make([]bool, len(k.levels))
+	}
 	e := entry{states(r.c.Patients()), text}
 	for row, p := range t.Patient() {
-		if k.codes[row] >= 0 {
-			e.working[p] = truth(is[k.codes[row]])
+		switch code := k.codes[row]; {
+		case code < 0:
+		case out[code]:
+			e.working[p] = outside
+		default:
+			e.working[p] = truth(is[code])
 		}
 	}
 	return e, e.known()
+}
+
+// outside returns which levels are outside the work force.
+func (r *reader) outside(k coded) ([]bool, error) {
+	is, _, err := k.match(r.o.Outside, "outside")
+	return is, err
+}
+
+// set puts those who are outside the work force over what is known of them.
+func (e entry) set(at []state) {
+	for p, s := range at {
+		if s == yes {
+			e.working[p] = outside
+		}
+	}
 }
 
 func (e entry) known() bool {
@@ -102,15 +138,15 @@ func (r *reader) denominators() []denominator {
 		return out
 	}
 	unsure := 0
-	for _, w := range e.working {
-		if w == unknown {
+	for p, w := range e.working {
+		if w == unknown && r.started[p] {
 			unsure++
 		}
 	}
 	if unsure > 0 {
-		r.warn(analysis.WarnExcluded, fmt.Sprintf("work status at entry is not known for %d of %d patients, who count only among all", unsure, len(e.working)), "record it at entry")
+		r.warn(analysis.WarnExcluded, fmt.Sprintf("work status at entry is not known for %d of the patients, who count only among all", unsure), "record it at entry")
 	}
-	out = append(out, denominator{"off_work", "patients off work at entry (" + e.text + ")", e.are(no)})
+	out = append(out, denominator{"off_work", "patients off work at entry and in the work force (" + e.text + ")", e.are(no)})
 	before, ok := r.once(datasets.RoleWorkBefore, r.o.Before, "before")
 	if !ok {
 		before = e

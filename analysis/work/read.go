@@ -19,6 +19,7 @@ type reader struct {
 	o        ReturnOptions
 	excluded []datasets.Exclusion
 	warnings []analysis.Warning
+	started  []bool              // by patient
 	held     map[string]spellSet // spells read so far, by option
 }
 
@@ -119,7 +120,7 @@ var codes = []string{"0", "1", "yes", "no", "true", "false", "y", "n"}
 func isDefault(option string, words []string) bool {
 	d := returnDefaults
 	lists := map[string][]string{"working": d.Working, "full_duty": d.FullDuty, "full_time": d.FullTime,
-		"before": d.Before, "no_benefit": d.NoBenefit, "event": d.Event}
+		"before": d.Before, "outside": d.Outside, "no_benefit": d.NoBenefit, "event": d.Event}
 	return slices.Equal(lists[option], words)
 }
 
@@ -476,8 +477,8 @@ func (r *reader) origin(start, end datasets.Field) ([]float64, error) {
 		return make([]float64, r.c.Patients()), nil
 	}
 	days := r.c.Days(datasets.Role(r.o.Origin))
-	if days == nil {
-		return nil, cannot("spells on dates need a column with role %s in a table of one row a patient", r.o.Origin)
+	if days == nil || !dated(r.c, datasets.Role(r.o.Origin)) {
+		return nil, cannot("spells on dates need dates with role %s in a table of one row a patient", r.o.Origin)
 	}
 	return days, nil
 }

@@ -23,6 +23,7 @@ type ReturnOptions struct {
 	FullDuty  []string  `opt:"full_duty" doc:"levels that count as full duty"`
 	FullTime  []string  `opt:"full_time" doc:"levels that count as full time"`
 	Before    []string  `opt:"before" doc:"levels of work_before that count as working before"`
+	Outside   []string  `opt:"outside" doc:"levels outside the work force, who are not off work at entry"`
 	NoBenefit []string  `opt:"no_benefit" doc:"levels of sick leave that count as none"`
 	Event     []string  `opt:"event" doc:"levels of the event column that mean return; all others are censored"`
 	Horizon   float64   `opt:"horizon" doc:"day by which shares from times are taken"`
@@ -41,6 +42,7 @@ var returnDefaults = ReturnOptions{
 	FullDuty:  []string{"full duty"},
 	FullTime:  []string{"full time", "working full time"},
 	Before:    []string{"working", "at work", "employed", "self employed", "full time", "part time", "full duty", "modified duty", "1", "yes", "true"},
+	Outside:   []string{"not in the work force", "not in the labor force", "retired", "student", "homemaker"},
 	NoBenefit: []string{"none", "no sick leave", "no benefit", "0", "no", "false"},
 	Event:     []string{"returned", "return to work", "1", "yes", "true"},
 	Horizon:   year,
@@ -94,7 +96,17 @@ func runReturn(_ context.Context, in analysis.Input, q analysis.Question, o Retu
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	r := &reader{c: in.Cohort, q: q, o: o, excluded: excluded}
+	if q.Visit != "" {
+		v, err := in.Cohort.Visit(q.Visit)
+		if err != nil {
+			return analysis.Result{}, err
+		}
+		if v.Week != nil && *v.Week > 0 { // where there are only times, they are read on the visit's day
+			o.Horizon, o.At = 7**v.Week, []float64{7 * *v.Week}
+		}
+	}
+	r := &reader{c: in.Cohort, q: q, o: o, excluded: excluded, started: started(in.Cohort)}
+	groups = r.only(groups)
 	found, err := r.find()
 	if err != nil {
 		return analysis.Result{}, err
@@ -105,7 +117,7 @@ func runReturn(_ context.Context, in analysis.Input, q analysis.Question, o Retu
 		out.Estimates = append(out.Estimates, f.shares(groups, denominators, q)...)
 	}
 	for _, f := range found {
-		if f.clock != nil && q.Visit == "" {
+		if f.clock != nil {
 			r.times(&out, f, groups, denominators)
 		}
 	}
