@@ -105,7 +105,7 @@ func (s *ipcSource) Next(ctx context.Context) (*Chunk, error) {
 
 // WriteIPC writes the table as an Arrow IPC file.
 func (t *Table) WriteIPC(w io.Writer) error {
-	fw, err := ipc.NewFileWriter(writeSeeker{w}, ipc.WithSchema(t.Schema()))
+	fw, err := ipc.NewFileWriter(&position{w: w}, ipc.WithSchema(t.Schema()))
 	if err != nil {
 		return err
 	}
@@ -117,8 +117,24 @@ func (t *Table) WriteIPC(w io.Writer) error {
 	return fw.Close()
 }
 
-// writeSeeker satisfies the writer's wish for a seeker, which it does not use.
-type writeSeeker struct{ io.Writer }
+// position is a writer that knows how far it is, which the IPC writer asks by
+// seeking to where it stands; it seeks nowhere else.
+type position struct {
+	w io.Writer
+	n int64
+}
 
-// Seek is never called when a file is written from its start.
-func (writeSeeker) Seek(int64, int) (int64, error) { return 0, nil }
+// Write passes on and counts.
+func (p *position) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.n += int64(n)
+	return n, err
+}
+
+// Seek answers where the writer stands.
+func (p *position) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekCurrent {
+		return p.n, errors.New("this writer cannot move")
+	}
+	return p.n, nil
+}

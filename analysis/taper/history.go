@@ -101,13 +101,13 @@ func fold(s string) string {
 
 // texts reads a text column by its role, with labels where the cohort file gives
 // them; "" where missing or absent.
-func (h *history) texts(role datasets.Role) (at func(row int) string, levels []string) {
+func (h *history) texts(role datasets.Role) (at func(row int) string, used []string) {
 	f, ok := h.table.Field(role)
 	if !ok {
 		return func(int) string { return "" }, nil
 	}
 	codes, values := h.table.Codes(f.Name)
-	levels = slices.Clone(values)
+	levels := slices.Clone(values)
 	for i, v := range values {
 		for _, c := range f.Categories {
 			if c.Value == v && c.Label != "" {
@@ -115,16 +115,15 @@ func (h *history) texts(role datasets.Role) (at func(row int) string, levels []s
 			}
 		}
 	}
-	used := make([]bool, len(levels))
+	found := make([]bool, len(levels))
 	for _, c := range codes {
 		if c >= 0 {
-			used[c] = true
+			found[c] = true
 		}
 	}
-	var in []string
-	for i, u := range used {
-		if u {
-			in = append(in, levels[i])
+	for i, f := range found {
+		if f {
+			used = append(used, levels[i])
 		}
 	}
 	return func(row int) string {
@@ -132,7 +131,7 @@ func (h *history) texts(role datasets.Role) (at func(row int) string, levels []s
 			return ""
 		}
 		return levels[codes[row]]
-	}, in
+	}, used
 }
 
 // floats reads a numeric column by its role, NaN where missing or absent.
