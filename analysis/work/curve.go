@@ -35,8 +35,7 @@ type duration struct {
 //
 // At equal times events come before censorings: a patient censored at t is at
 // risk at t. Times that are missing, negative or infinite are left out and
-// counted. It panics on nothing: a shorter event slice counts as censored. It
-// takes O(n log n), one sort.
+// counted; a time without an event flag is censored. It takes one sort, O(n log n).
 //
 // R: survival::survfit(Surv(time, event) ~ 1). Kaplan and Meier 1958,
 // 10.1080/01621459.1958.10501452.

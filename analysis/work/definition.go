@@ -40,7 +40,7 @@ var definitions = []definition{
 		return r.status(r.o.FullDuty, "full_duty", 1)
 	}),
 	define("full-time", "work of full time, 30 hours a week or more in the trial's own grades",
-		"Ashar et al. 2022, 10.1001/jamapsychiatry.2021.2669, codebook", func(r *reader) (finding, error) {
+		"codebook of Ashar et al. 2022, JAMA Psychiatry 79:13-23", func(r *reader) (finding, error) {
 			return r.status(r.o.FullTime, "full_time", 1)
 		}),
 	sustained("sustained-28-days", 28),
@@ -50,7 +50,7 @@ var definitions = []definition{
 	define("within-3-months", "first return to work within 3 months (91 days) of the origin",
 		"QOD 2017, of surgery", func(r *reader) (finding, error) { return r.within(1, threeMonths) }),
 	define("within-2-years", "first return to work within 2 years (730 days) of the origin",
-		"Nguyen et al. 2011, 10.1097/BRS.0b013e3181ccc220; its cases count from surgery, its controls from injury",
+		"Nguyen et al. 2011, Spine 36:320; its cases count from surgery, its controls from injury",
 		func(r *reader) (finding, error) { return r.within(1, twoYears) }),
 	define("within-2-years-sustained-6-months", "return to work within 2 years (730 days) that lasts more than 6 months (at least 183 days in a row)",
 		"Anderson et al. 2016, Ohio workers' compensation", func(r *reader) (finding, error) { return r.within(sixMonths, twoYears) }),

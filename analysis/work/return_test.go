@@ -312,7 +312,9 @@ func TestWhoCounts(t *testing.T) {
 	if e := find(t, r, "any-work", "returned_off_work", "discharge", "x"); e.N != (analysis.N{Arm: 2, Events: 1}) {
 		t.Errorf("off work: %+v", e.N)
 	}
-	if !slices.ContainsFunc(r.Excluded, func(e datasets.Exclusion) bool { return e.Patients == 1 && strings.Contains(e.Reason, "never admitted") }) {
+	if !slices.ContainsFunc(r.Excluded, func(e datasets.Exclusion) bool {
+		return e.Patients == 1 && strings.Contains(e.Reason, "never admitted")
+	}) {
 		t.Errorf("excluded %+v", r.Excluded)
 	}
 }
