@@ -6,13 +6,21 @@ import (
 	"recoup/simulate/stream"
 )
 
-// dose is one dispensed prescription. Quantity -1 is a missing quantity.
+// dose is one dispensed prescription, or the register's word that nothing was
+// supplied. Quantity -1 is a missing quantity.
 type dose struct {
 	day        int
 	product    product
 	quantity   int
 	days       int
 	indication string
+	none       bool
+}
+
+// nothing says that no opioid was supplied for so many days. Without it a day that
+// no supply covers is unknown, not free of opioids.
+func nothing(day, days int) dose {
+	return dose{day: day, product: product{drug: "morphine", route: "oral", unit: "mg"}, days: days, indication: "pain", none: true}
 }
 
 // product is one medicine. Factor is what CDC 2022 multiplies its daily dose by;
@@ -67,6 +75,7 @@ func (m *model) opioids(p *person, c *stream.Cursor) {
 	pick, second, fate := c.Float64(), c.Float64() < 0.25, c.Float64()
 	again, when := c.Float64() < resume, c.Float64()
 	if !on {
+		p.doses = append(p.doses, nothing(firstDay, lastDay-firstDay+1))
 		return
 	}
 	to, resumed := p.fate(fate), lastDay+1
@@ -84,11 +93,17 @@ func (m *model) opioids(p *person, c *stream.Cursor) {
 	if second && r != breakthrough {
 		p.fills(breakthrough, 2, to, resumed)
 	}
+	if to == 0 {
+		p.doses = append(p.doses, nothing(programEnd, resumed-programEnd))
+	}
 	for v, at := range occasions {
 		p.onOpioids[v] = at.day == 0 || to > 0 || at.day >= resumed
 	}
 	for i := range p.doses {
 		d := &p.doses[i]
+		if d.none {
+			continue
+		}
 		for j, day := range []int{-1, year} {
 			if d.indication == "pain" && d.day <= day && day < d.day+d.days {
 				p.daily[j] += d.mme()

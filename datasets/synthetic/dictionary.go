@@ -16,7 +16,7 @@ func (m *model) dictionary() *datasets.Dictionary {
 		Resources:   []datasets.Resource{m.patientsTable(), visitsTable(), dosesTable(), workTable(), costsTable()},
 		Rules:       []datasets.Rule{{Table: "patients", Check: "discharged_day >= admitted_day or discharged_day is missing", Message: "discharge comes after admission"}},
 		Privacy:     privacy,
-		Definitions: map[string]string{"work": "any-work", "conversion": "CDC-2022", "dose-gap": "zero"},
+		Definitions: map[string]string{"work": "any-work"},
 		CaseMix:     &datasets.CaseMix{Payer: "mixed", WorkBefore: "mixed", Procedure: "interdisciplinary rehabilitation", Population: "chronic pain"},
 	}
 	if m.o.Comparison {
@@ -87,7 +87,7 @@ func visitsTable() datasets.Resource {
 }
 
 func dosesTable() datasets.Resource {
-	return table(doses, fmt.Sprintf("dispensing register, complete for every patient from day %d to day %d, whether or not they came to follow-up: a day without a supply is a day without opioids", firstDay, lastDay), []datasets.Field{
+	return table(doses, fmt.Sprintf("dispensing register, complete for every patient from day %d to day %d, whether or not they came to follow-up; a row with dose 0 says that nothing was supplied on those days", firstDay, lastDay), []datasets.Field{
 		{Name: "patient", Type: datasets.TypeString, Role: datasets.RolePatient},
 		{Name: "day", Description: "first day of the supply, from admission", Type: datasets.TypeInteger, Role: datasets.RoleDay, Unit: "days"},
 		{Name: "drug", Type: datasets.TypeString, Role: datasets.RoleDrug},
@@ -96,6 +96,7 @@ func dosesTable() datasets.Resource {
 		{Name: "unit", Type: datasets.TypeString, Role: datasets.RoleUnit},
 		{Name: "quantity", Type: datasets.TypeNumber, Role: datasets.RoleQuantity},
 		{Name: "days_supplied", Type: datasets.TypeInteger, Role: datasets.RoleDaysSupplied, Unit: "days"},
+		{Name: "dose", Description: "0 where nothing was supplied, else empty", Type: datasets.TypeNumber, Role: datasets.RoleDose, Unit: "mg"},
 		{Name: "indication", Type: datasets.TypeString, Role: datasets.RoleIndication},
 	})
 }

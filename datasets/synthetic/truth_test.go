@@ -196,11 +196,16 @@ func (x columns) opioids(t *testing.T) {
 	}
 	drug, route, unit, why := text("drug"), text("route"), text("unit"), text("indication")
 	day, strength, quantity, days := doses.Floats("day"), doses.Floats("strength"), doses.Floats("quantity"), doses.Floats("days_supplied")
+	none := doses.Floats("dose")
 	records := make([][]opioid.Record, x.c.Patients())
 	forOUD := make([]bool, x.c.Patients())
 	for r, p := range doses.Patient() {
-		records[p] = append(records[p], opioid.Record{Drug: drug(r), Route: route(r), Unit: unit(r), Indication: why(r),
-			StartDay: int(day[r]), Strength: strength[r], Quantity: quantity[r], DaysSupplied: days[r]})
+		x := opioid.Record{Drug: drug(r), Route: route(r), Unit: unit(r), Indication: why(r),
+			StartDay: int(day[r]), Strength: strength[r], Quantity: quantity[r], DaysSupplied: days[r]}
+		if none[r] == 0 {
+			x.Kind = opioid.Logged
+		}
+		records[p] = append(records[p], x)
 		forOUD[p] = forOUD[p] || why(r) != "pain"
 	}
 	var on, off, offYear, halved, oud, entry, later sample
@@ -209,8 +214,12 @@ func (x columns) opioids(t *testing.T) {
 		if !in {
 			continue
 		}
-		// With supply of unknown quantity the day's dose is unknown, yet not none.
-		daily, _ := table.Daily(records[p], -1, year, opioid.Options{Gap: opioid.GapZero})
+		// Under the safe rule, by which a day without a record is unknown: every day
+		// has one. With a supply of unknown quantity the dose is unknown, yet not none.
+		daily, s := table.Daily(records[p], -1, year, opioid.Options{})
+		if s.GapDays > 0 {
+			t.Errorf("%d days without a record", s.GapDays)
+		}
 		dose := func(day int) float64 { return daily[day+1] }
 		oud.add(indicator(forOUD[p]), 1)
 		on.add(indicator(dose(-1) != 0), 1)

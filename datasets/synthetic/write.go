@@ -69,12 +69,15 @@ func (w *writer) person(p *person) {
 		w.visit(id, "unscheduled", p, 0)
 	}
 	for _, d := range p.doses {
-		quantity := ""
-		if d.quantity >= 0 {
+		strength, quantity, none := number(d.product.strength), "", ""
+		switch {
+		case d.none:
+			strength, none = "", "0"
+		case d.quantity >= 0:
 			quantity = strconv.Itoa(d.quantity)
 		}
-		w.row(doses, id, strconv.Itoa(d.day), d.product.drug, d.product.route, number(d.product.strength), d.product.unit,
-			quantity, strconv.Itoa(d.days), d.indication)
+		w.row(doses, id, strconv.Itoa(d.day), d.product.drug, d.product.route, strength, d.product.unit,
+			quantity, strconv.Itoa(d.days), none, d.indication)
 	}
 	for _, s := range p.spells {
 		w.row(work, id, strconv.Itoa(s.start), strconv.Itoa(s.end), statuses[s.status])
