@@ -292,7 +292,8 @@ func Write(w io.Writer, t *datasets.Table) error {
 	if err != nil {
 		return err
 	}
-	pw := file.NewParquetWriter(w, sc, file.WithWriterProps(parquet.NewWriterProperties(
+	// The writer would close a file; what it was handed is the caller's to close.
+	pw := file.NewParquetWriter(struct{ io.Writer }{w}, sc, file.WithWriterProps(parquet.NewWriterProperties(
 		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCreatedBy("recoup"))))
 	for rec := range t.Records() {
 		g := pw.AppendRowGroup()
