@@ -62,8 +62,25 @@ const All = "all"
 
 // Groups returns the groups that a question asks about: the arm and, where
 // asked, the reference after it; else each arm; else all patients. Patients
-// without an arm where one is needed are counted as excluded.
+// without an arm where one is needed are counted as excluded, and so are those
+// who never began: who was referred and never came has no outcome to be missing.
 func (in Input) Groups(q Question) ([]Group, []datasets.Exclusion, error) {
+	groups, excluded, err := in.arms(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	began, never := in.Cohort.Began(), 0
+	for i, g := range groups {
+		groups[i].Patients = slices.DeleteFunc(g.Patients, func(p int) bool { return !began[p] })
+		never += len(g.Patients) - len(groups[i].Patients)
+	}
+	if never > 0 {
+		excluded = append(excluded, datasets.Exclusion{Code: datasets.CodeNeverBegan, Patients: never, Reason: "patients who were never admitted and have no visit or record"})
+	}
+	return groups, excluded, nil
+}
+
+func (in Input) arms(q Question) ([]Group, []datasets.Exclusion, error) {
 	c := in.Cohort
 	arms := c.Arms()
 	if len(arms) == 0 {

@@ -413,6 +413,26 @@ func (c *Cohort) Seen(visit string) []bool {
 	return out
 }
 
+// Began returns, by patient, whether they began: a time of admission, or a row in
+// a table of visits, doses, spells, events or costs. In a cohort that does not
+// record admission everyone did.
+func (c *Cohort) Began() []bool {
+	out := make([]bool, len(c.patients))
+	admitted := c.Days(RoleAdmitted)
+	for p := range out {
+		out[p] = admitted == nil || !math.IsNaN(admitted[p])
+	}
+	for _, t := range c.tables {
+		if t.perPatient() {
+			continue
+		}
+		for _, p := range t.patient {
+			out[p] = true
+		}
+	}
+	return out
+}
+
 // PatientField finds a column of the tables of one row a patient.
 func (c *Cohort) PatientField(column string) (*Table, Field, error) {
 	var names []string
@@ -500,6 +520,17 @@ func (c *Cohort) dated(role Role) bool {
 		f, ok := t.Field(role)
 		return ok && t.perPatient() && (f.Type == TypeDate || f.Type == TypeDatetime)
 	})
+}
+
+// Dated reports whether the patients' column with the role holds dates, from which
+// days can be counted across tables.
+func (c *Cohort) Dated(role Role) bool {
+	for _, t := range c.tables {
+		if f, ok := t.Field(role); ok && t.perPatient() {
+			return f.Type == TypeDate || f.Type == TypeDatetime
+		}
+	}
+	return false
 }
 
 func nans(n int) []float64 {

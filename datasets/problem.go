@@ -39,6 +39,7 @@ const (
 	CodeNoPatient       = "no-patient"         // a row without a patient
 	CodeVisitNotListed  = "visit-not-listed"   // a row of a visit that the cohort file does not list
 	CodeNoArm           = "no-arm"             // a row of a patient without an arm
+	CodeNeverBegan      = "never-began"        // a patient who was never admitted
 	CodeNearDuplicate   = "near-duplicate-id"  // two patient ids that differ in case or blanks only
 	CodeBlankLines      = "blank-lines"        // empty lines that were passed over
 	CodeHeaderTrimmed   = "header-trimmed"     // blanks or invisible marks taken off a column name

@@ -63,7 +63,7 @@ func (h *history) days() error {
 		h.clock = fmt.Sprintf("day 0 of %s", f.Name)
 		if f.Type == datasets.TypeDate || f.Type == datasets.TypeDatetime {
 			admitted := h.c.Days(datasets.RoleAdmitted)
-			if admitted == nil || !dated(h.c, datasets.RoleAdmitted) {
+			if !h.c.Dated(datasets.RoleAdmitted) {
 				return cannot("the doses have dates, and no table of one row a patient has dates with role admitted to count from")
 			}
 			h.clock = "admission"

@@ -182,8 +182,6 @@ func runReduction(_ context.Context, in analysis.Input, q analysis.Question, o R
 		return analysis.Result{}, errOUD
 	}
 	r := &reducer{h: h, q: q, o: o, result: analysis.Result{Excluded: append(excluded, h.exclusions()...)}}
-	r.started = started(in.Cohort)
-	groups = r.only(groups)
 	if err := r.prepare(); err != nil {
 		return analysis.Result{}, err
 	}
@@ -212,7 +210,6 @@ type reducer struct {
 	spans      []span
 	discharged []float64 // day of discharge by patient, NaN where unknown
 	patients   []patient
-	started    []bool
 	wanted     string // the definition asked for, "" for all
 }
 

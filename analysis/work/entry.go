@@ -139,7 +139,7 @@ func (r *reader) denominators() []denominator {
 	}
 	unsure := 0
 	for p, w := range e.working {
-		if w == unknown && r.started[p] {
+		if w == unknown && r.began[p] {
 			unsure++
 		}
 	}

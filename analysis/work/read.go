@@ -19,7 +19,7 @@ type reader struct {
 	o        ReturnOptions
 	excluded []datasets.Exclusion
 	warnings []analysis.Warning
-	started  []bool              // by patient
+	began    []bool              // by patient
 	held     map[string]spellSet // spells read so far, by option
 }
 
@@ -477,7 +477,7 @@ func (r *reader) origin(start, end datasets.Field) ([]float64, error) {
 		return make([]float64, r.c.Patients()), nil
 	}
 	days := r.c.Days(datasets.Role(r.o.Origin))
-	if days == nil || !dated(r.c, datasets.Role(r.o.Origin)) {
+	if !r.c.Dated(datasets.Role(r.o.Origin)) {
 		return nil, cannot("spells on dates need dates with role %s in a table of one row a patient", r.o.Origin)
 	}
 	return days, nil

@@ -105,8 +105,7 @@ func runReturn(_ context.Context, in analysis.Input, q analysis.Question, o Retu
 			o.Horizon, o.At = 7**v.Week, []float64{7 * *v.Week}
 		}
 	}
-	r := &reader{c: in.Cohort, q: q, o: o, excluded: excluded, started: started(in.Cohort)}
-	groups = r.only(groups)
+	r := &reader{c: in.Cohort, q: q, o: o, excluded: excluded, began: in.Cohort.Began()}
 	found, err := r.find()
 	if err != nil {
 		return analysis.Result{}, err
