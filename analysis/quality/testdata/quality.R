@@ -39,5 +39,5 @@ set.seed(1); k <- 200000
 m <- matrix(rnorm(20 * k), k); sg <- rowMeans(abs(m[, -1] - m[, -20])) / d2
 put("false_alarms", mean(abs(m - rowMeans(m)) > 3 * sg), sd(rowMeans(abs(m - rowMeans(m)) > 3 * sg)))
 
-num <- function(v) paste0("[", paste(ifelse(is.na(v), "null", formatC(v, digits = 17, format = "g")), collapse = ", "), "]")
+num <- function(v) paste0("[", paste(ifelse(is.na(v), "null", formatC(v, digits = 17, format = "g", width = 1)), collapse = ", "), "]")
 writeLines(c("{", paste0("  \"", names(out), "\": ", vapply(out, num, ""), ifelse(seq_along(out) < length(out), ",", "")), "}"), "quality.json")
