@@ -13,10 +13,11 @@ import (
 // group's.
 const oneLevel = 0.9
 
-// ourMix is our case mix: what the cohort file says, else what the patients'
+// CaseMix is our own case mix: what the cohort file says, else what the patients'
 // payer and work before entry say, with the mean age where a column holds it. A
-// nil list of patients means all.
-func ourMix(c *datasets.Cohort, patients []int, definition string, at published.Horizon) published.CaseMix {
+// nil list of patients means all. The definition and the horizon are those of our
+// figure.
+func CaseMix(c *datasets.Cohort, patients []int, definition string, at published.Horizon) published.CaseMix {
 	mix := published.CaseMix{Definition: definition, Horizon: at, Age: math.NaN()}
 	if c == nil {
 		return mix

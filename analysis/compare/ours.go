@@ -31,7 +31,7 @@ func (k kind) ours(in analysis.Input, q analysis.Question, o PublishedOptions) (
 			}
 			at = horizonOf(in.Cohort, v)
 		}
-		f.mix = ourMix(in.Cohort, nil, f.definition, at)
+		f.mix = CaseMix(in.Cohort, nil, f.definition, at)
 		f.at = at.String()
 		return []figure{f}, analysis.Result{}, nil
 	}
@@ -58,7 +58,7 @@ func (k kind) ours(in analysis.Input, q analysis.Question, o PublishedOptions) (
 		if o.Horizon == "" {
 			seen = horizonOf(in.Cohort, visit)
 		}
-		f.label, f.mix = g.Name, ourMix(in.Cohort, g.Patients, f.definition, seen)
+		f.label, f.mix = g.Name, CaseMix(in.Cohort, g.Patients, f.definition, seen)
 		all := f.n + f.missing
 		if k.measure == MeasureShare && q.Missing == analysis.MissingFailure {
 			all = f.n

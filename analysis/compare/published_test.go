@@ -321,13 +321,13 @@ func TestOurCaseMix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mix := ourMix(c, nil, "any-work", horizonOf(c, v))
+	mix := CaseMix(c, nil, "any-work", horizonOf(c, v))
 	want := published.CaseMix{Condition: "chronic low back pain", Payer: "workers-compensation", WorkBefore: "mixed", Procedure: "interdisciplinary rehabilitation",
 		Definition: "any-work", Horizon: published.Horizon{Value: 52, Unit: "weeks", After: "discharge"}, Age: 44.5}
 	if mix != want {
 		t.Errorf("%+v, want %+v", mix, want)
 	}
-	if mix := ourMix(c, []int{7, 8, 9}, "", published.Horizon{}); mix.Payer != "mixed" {
+	if mix := CaseMix(c, []int{7, 8, 9}, "", published.Horizon{}); mix.Payer != "mixed" {
 		t.Errorf("two of three of one payer give %q", mix.Payer)
 	}
 	r := run(t, c, analysis.Question{Visit: "a year on"}, map[string]string{"comparators": "anderson-2016"})

@@ -13,10 +13,10 @@ import (
 
 // ReductionOptions are the settings of Reduction.
 type ReductionOptions struct {
-	Table       string   `opt:"table" doc:"conversion table" choices:"CDC-2022|CMS-2018|ANZCA-2014|ANZCA-2021"`
+	Table       string   `opt:"table" cohort:"conversion" doc:"conversion table" choices:"CDC-2022|CMS-2018|ANZCA-2014|ANZCA-2021"`
 	Baseline    string   `opt:"baseline" doc:"days before treatment, counted from admission"`
 	Windows     []string `opt:"windows" doc:"days compared with the baseline: discharge (the day of discharge and the 6 after) or FROM:TO"`
-	Gap         string   `opt:"gap" doc:"what a day without a record means: unknown, or zero where the source lists every supply" choices:"unknown|zero"`
+	Gap         string   `opt:"gap" cohort:"dose-gap" doc:"what a day without a record means: unknown, or zero where the source lists every supply" choices:"unknown|zero"`
 	Overlap     string   `opt:"overlap" doc:"supplies of one product that overlap: sum, or shift to follow each other" choices:"sum|shift"`
 	Unconverted string   `opt:"unconverted" doc:"a day under a record that has no factor: unknown, or ignored" choices:"unknown|ignored"`
 	MinDays     int      `opt:"min_days" doc:"known days that a mean needs"`

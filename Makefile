@@ -1,0 +1,34 @@
+# Two commands do everything: `make demo` runs the main job, `make test` passes
+# the tests. Both need only Go, make and a network for modules.
+GO ?= go
+SHELL := /bin/bash
+REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -X recoup/cmd/recoup/internal/cli.revision=$(REVISION)
+TESTSUM := $(GO) run gotest.tools/gotestsum@v1.13.0
+LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: build demo test check bench deps clean
+
+build: # the recoup binary, in bin/
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/recoup ./cmd/recoup
+
+demo: build # synthetic cohort, quarterly report, simulation and cost comparison in recoup-demo/
+	bin/recoup demo -o recoup-demo
+
+test: # every test; those without their tool or data are listed as skipped, with the reason
+	$(TESTSUM) --format pkgname --hide-summary output -- ./...
+
+check: # formatting, vet, lint, tidiness of go.mod
+	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(LINT) run
+
+bench: # speed of the kernels; BENCH=pattern picks some
+	$(GO) test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
+
+deps: # what fuller tests use, from Debian's packages
+	apt-get update -qq && apt-get install -y -qq chromium
+
+clean:
+	rm -rf bin recoup-demo

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule says what a package may import: of this project, and of others by module.
+// A name that ends in /... allows everything below it.
+type rule struct{ ours, others []string }
+
+const (
+	arrow   = "github.com/apache/arrow/go/v17"
+	cobra   = "github.com/spf13/cobra"
+	goyaml  = "github.com/goccy/go-yaml"
+	gonum   = "gonum.org/v1/gonum"
+	plot    = "gonum.org/v1/plot"
+	pretty  = "github.com/jedib0t/go-pretty/v6"
+	xtext   = "golang.org/x/text"
+	xterm   = "golang.org/x/term"
+	estData = "datasets/..."
+)
+
+// estimator is what the analysis packages may import.
+var estimator = rule{[]string{"analysis", estData, "analysis/internal/fit", "analysis/resample"}, []string{gonum}}
+
+// packages is the house: which packages there are and who may import whom.
+var packages = map[string]rule{
+	"datasets":            {[]string{"datasets/instrument"}, []string{arrow, goyaml, xtext}},
+	"datasets/instrument": {nil, []string{goyaml}},
+	"datasets/opioid":     {nil, []string{goyaml}},
+	"datasets/open":       {[]string{"datasets", "datasets/parquet"}, nil},
+	"datasets/parquet":    {[]string{"datasets"}, []string{arrow}},
+	"datasets/published":  {nil, []string{goyaml}},
+	"datasets/synthetic":  {[]string{"datasets", "simulate/stream"}, nil},
+
+	"analysis":              {[]string{"datasets", "datasets/instrument"}, []string{gonum, goyaml}},
+	"analysis/internal/fit": {nil, []string{gonum}},
+	"analysis/analysistest": {[]string{"analysis", "datasets"}, nil},
+	"analysis/catalog":      {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/effect", "analysis/quality", "analysis/taper", "analysis/work"}, nil},
+	"analysis/compare":      estimator,
+	"analysis/describe":     estimator,
+	"analysis/economics":    estimator,
+	"analysis/effect":       estimator,
+	"analysis/quality":      estimator,
+	"analysis/taper":        estimator,
+	"analysis/work":         estimator,
+
+	"simulate":          {[]string{"simulate/stream"}, []string{gonum}},
+	"simulate/stream":   {nil, nil},
+	"simulate/design":   {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
+	"simulate/evidence": {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
+	"simulate/rehab":    {[]string{"simulate", "simulate/design", "simulate/evidence", "simulate/stream"}, []string{gonum}},
+
+	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, nil},
+	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
+	"reports/render":     {[]string{"reports"}, []string{gonum, plot, pretty}},
+
+	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
+	"cmd/recoup/internal/cli": {[]string{"analysis", "analysis/catalog", "analysis/economics", estData, "reports", "reports/...", "simulate", "simulate/..."},
+		[]string{cobra, pretty, xterm}},
+}
+
+func allows(list []string, path string) bool {
+	return slices.ContainsFunc(list, func(a string) bool {
+		if base, ok := strings.CutSuffix(a, "/..."); ok {
+			return path == base || strings.HasPrefix(path, base+"/")
+		}
+		return path == a
+	})
+}
+
+// TestImports holds the house: no package that is not listed, no import that is
+// not allowed.
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "recoup/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, "recoup/")
+		r, ok := packages[name]
+		if !ok {
+			t.Errorf("package %s is not in the table of packages", name)
+			continue
+		}
+		for _, i := range p.Imports {
+			if mine, ok := strings.CutPrefix(i, "recoup/"); ok {
+				if !allows(r.ours, mine) {
+					t.Errorf("%s may not import %s", name, mine)
+				}
+				continue
+			}
+			if !strings.Contains(strings.SplitN(i, "/", 2)[0], ".") {
+				continue // the standard library
+			}
+			if !slices.ContainsFunc(r.others, func(m string) bool { return i == m || strings.HasPrefix(i, m+"/") }) {
+				t.Errorf("%s may not import %s", name, i)
+			}
+		}
+	}
+}

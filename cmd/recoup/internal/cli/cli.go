@@ -1,0 +1,223 @@
+// Package cli turns flags into options, calls the library and writes what it
+// returns. One file a command group. Data goes to standard output, everything
+// else to standard error.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"recoup/analysis"
+	"recoup/analysis/catalog"
+	"recoup/datasets"
+	"recoup/simulate/design"
+)
+
+// Streams are what the commands read and write, and what is known of them.
+type Streams struct {
+	Out, Err    io.Writer
+	ErrTerminal bool // progress may be drawn
+}
+
+// System returns the process's own streams.
+func System() Streams {
+	return Streams{Out: os.Stdout, Err: os.Stderr, ErrTerminal: term.IsTerminal(int(os.Stderr.Fd()))}
+}
+
+// app is what all commands share.
+type app struct {
+	Streams
+	json       bool
+	quiet      bool
+	noProgress bool
+}
+
+// Exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInvalid     = 3
+	exitPrivacy     = 4
+	exitInterrupted = 130
+)
+
+const exitStatus = `Exit status:
+  0  done
+  1  failed: a file is missing, the disk is full, the cohort cannot answer
+  2  misuse of the command line
+  3  an input file is not valid
+  4  refused for privacy
+  130  interrupted`
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// Main runs the command line and returns the exit code.
+func Main(ctx context.Context, args []string, s Streams) int {
+	a := &app{Streams: s}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	code, kind := classify(err)
+	a.fail(err, code, kind)
+	return code
+}
+
+// classify returns the exit code of an error and its name.
+func classify(err error) (int, string) {
+	var usage usageError
+	var problems *design.Problems
+	switch {
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted, "interrupted"
+	case errors.Is(err, datasets.ErrPrivacy):
+		return exitPrivacy, "privacy"
+	case errors.Is(err, datasets.ErrInvalid), errors.As(err, &problems), errors.Is(err, errInvalidInput):
+		return exitInvalid, "invalid-input"
+	case errors.As(err, &usage), errors.Is(err, analysis.ErrOptions), errors.Is(err, datasets.ErrUnknownName), errors.Is(err, catalog.ErrUnknown):
+		return exitUsage, "usage"
+	}
+	return exitFailed, "failed"
+}
+
+// errInvalidInput marks an input file that is not valid, where its package has no
+// error of its own for that.
+var errInvalidInput = errors.New("input is not valid")
+
+func (a *app) fail(err error, code int, kind string) {
+	if a.json {
+		out := struct {
+			Schema   string            `json:"schema"`
+			Code     int               `json:"exit_code"`
+			Kind     string            `json:"kind"`
+			Message  string            `json:"message"`
+			Problems datasets.Problems `json:"problems,omitempty"`
+		}{Schema: "recoup.error/v1", Code: code, Kind: kind, Message: err.Error()}
+		errors.As(err, &out.Problems)
+		b, jerr := json.Marshal(out)
+		if jerr == nil {
+			fmt.Fprintln(a.Err, string(b))
+			return
+		}
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) == 1 {
+		fmt.Fprintln(a.Err, "recoup: "+lines[0])
+		return
+	}
+	fmt.Fprintf(a.Err, "recoup: %d problems\n", len(lines))
+	for _, l := range lines {
+		fmt.Fprintln(a.Err, "  "+l)
+	}
+}
+
+// root returns the whole command tree.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "recoup",
+		Short: "Outcomes and simulation for chronic pain rehabilitation programs",
+		Long: `recoup reads de-identified cohorts of interdisciplinary chronic pain
+rehabilitation programs, estimates their outcomes, simulates program designs and
+writes reports. Everything stays on this machine.
+
+Start with:
+  recoup demo
+  recoup data init FILE > cohort.yaml`,
+		Example: "  recoup demo -o demo-folder\n  recoup analyze list",
+	}
+	root.AddCommand(
+		a.demoCommand(), a.dataCommand(), a.analyzeCommand(), a.simulateCommand(), a.reportCommand(),
+		a.evidenceCommand(), a.designCommand(), a.instrumentCommand(), a.versionCommand(),
+	)
+	root.AddCommand(topics()...)
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON; an error is JSON too, on standard error")
+	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no notes and no progress on standard error")
+	root.PersistentFlags().BoolVar(&a.noProgress, "no-progress", false, "no progress on standard error")
+	root.InitDefaultCompletionCmd()
+	strict(root)
+	return root
+}
+
+// strict closes cobra's traps over the whole tree: a wrong word after a group is
+// a misuse, not a help page with success; a flag error is a misuse; errors are
+// printed once, by Main; and every help ends with the exit codes.
+func strict(c *cobra.Command) {
+	c.SilenceErrors, c.SilenceUsage = true, true
+	c.DisableFlagsInUseLine = true
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%w; see: %s --help", err, c.CommandPath())
+	})
+	group := c.HasSubCommands() && c.RunE == nil && c.Run == nil
+	switch {
+	case group && c.HasParent():
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("expected a command after %s: %s", c.CommandPath(), words(c))
+			}
+			return usagef("no command %q after %s; there are: %s", args[0], c.CommandPath(), words(c))
+		}
+	case group:
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return usagef("no command %q; there are: %s", args[0], words(c))
+		}
+	case c.Args != nil:
+		check := c.Args
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usagef("%w; usage: %s", err, c.UseLine())
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		strict(sub)
+	}
+	if !c.IsAdditionalHelpTopicCommand() {
+		c.SetHelpTemplate(helpTemplate)
+	}
+}
+
+const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}
+` + exitStatus + `
+{{end}}`
+
+// words lists the commands of a group.
+func words(c *cobra.Command) string {
+	var out []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			out = append(out, sub.Name())
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// note writes a remark to standard error.
+func (a *app) note(format string, args ...any) {
+	if !a.quiet && !a.json {
+		fmt.Fprintf(a.Err, format+"\n", args...)
+	}
+}

@@ -1,0 +1,589 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"recoup/datasets"
+	"recoup/datasets/open"
+	"recoup/datasets/parquet"
+	"recoup/datasets/published"
+)
+
+func (a *app) dataCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "data",
+		Short: "Cohort files: draft, check, describe, convert, synthesize",
+		Long:  "Cohort files and the data they describe. See: recoup help cohort-files",
+	}
+	c.AddCommand(a.dataInit(), a.dataCheck(), a.dataDescribe(), a.dataConvert(), a.dataSynthesize(), a.dataComparators())
+	return c
+}
+
+// loadFlags are the flags of every command that reads a cohort.
+type loadFlags struct {
+	setAside bool
+	where    string
+}
+
+func (f *loadFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.setAside, "set-aside", false, "make bad cells missing, counted, in place of refusing the cohort")
+	c.Flags().StringVar(&f.where, "where", "", "keep the patients or rows for which a condition holds: 'site = \"North\" and age >= 18'")
+}
+
+// load opens a cohort and tells its notes on standard error.
+func (a *app) load(ctx context.Context, path string, f loadFlags) (*datasets.Cohort, error) {
+	if f.where != "" {
+		if _, err := datasets.ParseCondition(f.where); err != nil {
+			return nil, usagef("--where: %w", err)
+		}
+	}
+	report, stop := a.progress("Reading " + filepath.Base(path))
+	defer stop()
+	opt := open.Options{SetAside: f.setAside, Where: f.where}
+	if report != nil {
+		opt.Progress = func(rows int) { report(rows, 0) }
+	}
+	c, err := open.Cohort(ctx, path, opt)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range c.Notes() {
+		if n.Severity == datasets.SeverityWarning {
+			a.note("warning: %s", n)
+		}
+	}
+	return c, nil
+}
+
+func (a *app) dataInit() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "init FILE...",
+		Short: "Draft a cohort file from data files",
+		Long: `Draft a cohort file from data files: types, levels, missing codes, likely roles
+and instruments. Every entry says on what it was guessed; a person must check
+them before anything is decided on the numbers.`,
+		Example: "  recoup data init visits.csv patients.csv -o drafted.yaml\n  recoup data init visits.csv",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := open.Draft(c.Context(), args)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.writeJSON(struct {
+					Schema string               `json:"schema"`
+					Cohort *datasets.Dictionary `json:"cohort"`
+				}{"recoup.cohort/v1", d})
+			}
+			if out != "" {
+				relative(d, filepath.Dir(out))
+			}
+			b, err := d.YAML()
+			if err != nil {
+				return err
+			}
+			head := "# Drafted from the data. Check every guess, then delete the guess keys.\n"
+			if out == "" {
+				_, err = io.WriteString(a.Out, head+string(b))
+				return err
+			}
+			a.note("%d tables drafted; check the guesses in %s", len(d.Resources), out)
+			return writeFile(out, func(w io.Writer) error { _, err := io.WriteString(w, head+string(b)); return err })
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "write to a file in place of standard output")
+	return c
+}
+
+// relative rewrites the paths of a draft as seen from the cohort file's folder.
+func relative(d *datasets.Dictionary, dir string) {
+	for i := range d.Resources {
+		for j, p := range d.Resources[i].Path {
+			if r, err := filepath.Rel(dir, p); err == nil {
+				d.Resources[i].Path[j] = filepath.ToSlash(r)
+			}
+		}
+	}
+}
+
+func (a *app) dataCheck() *cobra.Command {
+	var f loadFlags
+	c := &cobra.Command{
+		Use:   "check COHORT",
+		Short: "List every problem of a cohort at once",
+		Long: `Read a cohort file and its data and list every problem at once, with table, row,
+column and what was expected; a cell's value is never shown. Row 1 is the first
+below the header. Exit status 3 where there is a problem of severity error.`,
+		Example: "  recoup data check cohort.yaml\n  recoup data check cohort.yaml --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.runCheck(c.Context(), args[0], f)
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func (a *app) runCheck(ctx context.Context, path string, f loadFlags) error {
+	co, err := open.Cohort(ctx, path, open.Options{SetAside: f.setAside, Where: f.where})
+	var ps datasets.Problems
+	if err != nil && !errors.As(err, &ps) {
+		return err
+	}
+	var excluded []datasets.Exclusion
+	if err == nil {
+		ps, excluded = co.Notes(), co.Excluded()
+	}
+	errorsFound := 0
+	for _, p := range ps {
+		if p.Severity == datasets.SeverityError {
+			errorsFound++
+		}
+	}
+	if a.json {
+		out := struct {
+			Schema   string               `json:"schema"`
+			File     string               `json:"file"`
+			Valid    bool                 `json:"valid"`
+			Problems datasets.Problems    `json:"problems"`
+			Excluded []datasets.Exclusion `json:"excluded"`
+		}{"recoup.problems/v1", filepath.Base(path), err == nil, ps, excluded}
+		if out.Problems == nil {
+			out.Problems = datasets.Problems{}
+		}
+		if out.Excluded == nil {
+			out.Excluded = []datasets.Exclusion{}
+		}
+		if werr := a.writeJSON(out); werr != nil {
+			return werr
+		}
+	} else {
+		for _, p := range ps {
+			fmt.Fprintf(a.Out, "%s: %s\n", p.Severity, clean(p.String()))
+		}
+		for _, x := range excluded {
+			fmt.Fprintf(a.Out, "left out: %d rows of %s: %s [%s]\n", x.Rows, x.Table, x.Reason, x.Code)
+		}
+		if err == nil {
+			fmt.Fprintf(a.Out, "%s is valid: %d patients, %d rows in %d tables\n", filepath.Base(path), co.Patients(), co.Rows(), len(co.Tables()))
+		}
+	}
+	if err != nil {
+		return invalid{err, errorsFound}
+	}
+	return nil
+}
+
+// invalid is the error after a list of problems that has been shown: the code
+// stays, the list is not repeated.
+type invalid struct {
+	error
+	n int
+}
+
+func (e invalid) Error() string { return fmt.Sprintf("the cohort is not valid: %d problems", e.n) }
+func (e invalid) Unwrap() error { return e.error }
+
+// described is what data describe says of a cohort.
+type described struct {
+	Schema   string               `json:"schema"`
+	Origin   datasets.Origin      `json:"origin"`
+	Title    string               `json:"title"`
+	Tables   []describedTable     `json:"tables"`
+	Arms     []describedArm       `json:"arms"`
+	Visits   []describedVisit     `json:"visits"`
+	Outcomes []describedOutcome   `json:"outcomes"`
+	Quarters []describedArm       `json:"quarters"`
+	Excluded []datasets.Exclusion `json:"excluded"`
+	Notes    datasets.Problems    `json:"notes"`
+}
+
+type describedTable struct {
+	Name    string `json:"name"`
+	Rows    int    `json:"rows"`
+	Columns int    `json:"columns"`
+}
+
+type describedArm struct {
+	Name     string `json:"name"`
+	Patients int    `json:"patients"`
+}
+
+type describedVisit struct {
+	Name     string   `json:"name"`
+	Week     *float64 `json:"week"`
+	Patients int      `json:"patients"`
+}
+
+type describedOutcome struct {
+	Name       string `json:"name"`
+	Instrument string `json:"instrument"`
+	Seen       []int  `json:"seen"` // patients with a value, visit by visit
+}
+
+func (a *app) dataDescribe() *cobra.Command {
+	var f loadFlags
+	c := &cobra.Command{
+		Use:     "describe COHORT",
+		Short:   "Show patients, visits and completeness of a cohort",
+		Long:    "Show a cohort's tables, arms and visits, and how many patients have each outcome at each visit.\nThe digest is the same whichever format the cohort was read from. Counts are not suppressed: keep them inside.",
+		Example: "  recoup data describe cohort.yaml\n  recoup data describe cohort.yaml --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			co, err := a.load(c.Context(), args[0], f)
+			if err != nil {
+				return err
+			}
+			d, err := describe(c.Context(), co)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.writeJSON(d)
+			}
+			d.text(a.Out)
+			return nil
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func describe(ctx context.Context, co *datasets.Cohort) (described, error) {
+	origin, err := co.Origin(ctx)
+	d := described{Schema: "recoup.cohort/v1", Origin: origin, Title: co.Title(), Tables: []describedTable{}, Arms: []describedArm{}, Visits: []describedVisit{},
+		Outcomes: []describedOutcome{}, Quarters: []describedArm{}, Excluded: co.Excluded(), Notes: co.Notes()}
+	if err != nil {
+		return d, err
+	}
+	for _, t := range co.Tables() {
+		d.Tables = append(d.Tables, describedTable{t.Name(), t.Rows(), len(t.Fields())})
+	}
+	for i, arm := range co.Arms() {
+		n := 0
+		for _, of := range co.ArmOf() {
+			if int(of) == i {
+				n++
+			}
+		}
+		d.Arms = append(d.Arms, describedArm{arm.ArmName(), n})
+	}
+	visits := co.Visits()
+	for _, v := range visits {
+		n := 0
+		for _, s := range co.Seen(v.Value) {
+			if s {
+				n++
+			}
+		}
+		d.Visits = append(d.Visits, describedVisit{v.VisitName(), v.Week, n})
+	}
+	for _, f := range co.Outcomes() {
+		o := describedOutcome{Name: f.Name, Instrument: f.Instrument}
+		for _, v := range visits {
+			n := 0
+			for _, x := range co.Values(f.Name, v.Value) {
+				if !math.IsNaN(x) {
+					n++
+				}
+			}
+			o.Seen = append(o.Seen, n)
+		}
+		d.Outcomes = append(d.Outcomes, o)
+	}
+	if quarters, _ := co.Quarters(); quarters != nil {
+		d.Quarters = countQuarters(quarters)
+	}
+	return d, nil
+}
+
+func countQuarters(quarters []string) []describedArm {
+	count := map[string]int{}
+	for _, q := range quarters {
+		count[q]++
+	}
+	out := []describedArm{}
+	for _, q := range sortedKeys(count) {
+		name := q
+		if q == "" {
+			name = "unknown"
+		}
+		out = append(out, describedArm{name, count[q]})
+	}
+	return out
+}
+
+func (d described) text(w io.Writer) {
+	fmt.Fprintf(w, "%s\n%d patients, %d rows, digest %s\n", clean(d.Title), d.Origin.Patients, d.Origin.Rows, d.Origin.Digest[:16])
+	for _, t := range d.Tables {
+		fmt.Fprintf(w, "  table %s: %d rows, %d columns\n", clean(t.Name), t.Rows, t.Columns)
+	}
+	counts := func(title string, list []describedArm) {
+		if len(list) == 0 {
+			return
+		}
+		var parts []string
+		for _, x := range list {
+			parts = append(parts, fmt.Sprintf("%s %d", clean(x.Name), x.Patients))
+		}
+		fmt.Fprintf(w, "%s: %s\n", title, strings.Join(parts, ", "))
+	}
+	counts("Patients by arm", d.Arms)
+	counts("Patients by quarter", d.Quarters)
+	if len(d.Visits) > 0 {
+		g := grid{head: []string{"Patients with a value"}, right: []bool{false}}
+		total := []string{"any row"}
+		for _, v := range d.Visits {
+			g.head, g.right = append(g.head, v.Name), append(g.right, true)
+			total = append(total, fmt.Sprint(v.Patients))
+		}
+		g.rows = append(g.rows, total)
+		for _, o := range d.Outcomes {
+			row := []string{o.Name}
+			for _, n := range o.Seen {
+				row = append(row, fmt.Sprint(n))
+			}
+			g.rows = append(g.rows, row)
+		}
+		fmt.Fprintln(w)
+		g.text(w)
+	}
+	for _, x := range d.Excluded {
+		fmt.Fprintf(w, "left out: %d rows of %s: %s [%s]\n", x.Rows, clean(x.Table), x.Reason, x.Code)
+	}
+}
+
+func (a *app) dataConvert() *cobra.Command {
+	var f loadFlags
+	var to, out string
+	c := &cobra.Command{
+		Use:   "convert COHORT -o FOLDER",
+		Short: "Write a cohort as CSV, Arrow IPC or Parquet",
+		Long: `Write a cohort's tables and a cohort file that describes them into a new folder.
+What where, reshape and constants did is done in the new files. The digest of the
+new cohort is the same; it is checked before the folder appears. A manifest lists
+each file with its SHA-256.`,
+		Example: "  recoup data convert cohort.yaml --to parquet -o converted\n  recoup data convert cohort.yaml --to arrow -o converted-arrow",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if out == "" {
+				return usagef("expected a folder to write: -o FOLDER")
+			}
+			co, err := a.load(c.Context(), args[0], f)
+			if err != nil {
+				return err
+			}
+			files, err := convert(co, to)
+			if err != nil {
+				return err
+			}
+			before, err := co.Origin(c.Context())
+			if err != nil {
+				return err
+			}
+			err = writeFolder(out, files, func(dir string) error {
+				again, err := open.Cohort(c.Context(), filepath.Join(dir, "cohort.yaml"), open.Options{})
+				if err != nil {
+					return fmt.Errorf("the written cohort cannot be read back: %w", err)
+				}
+				after, err := again.Origin(c.Context())
+				if err == nil && after.Digest != before.Digest {
+					err = errors.New("the written cohort has another digest than the one read; nothing was kept")
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.writeJSON(struct {
+					Schema string          `json:"schema"`
+					Folder string          `json:"folder"`
+					Origin datasets.Origin `json:"origin"`
+				}{"recoup.cohort/v1", out, before})
+			}
+			fmt.Fprintf(a.Out, "%s: %d tables as %s, digest %s\n", filepath.Join(out, "cohort.yaml"), len(co.Tables()), to, before.Digest[:16])
+			return nil
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&to, "to", "parquet", "format: csv, arrow or parquet")
+	c.Flags().StringVarP(&out, "output", "o", "", "folder to write; it must not exist")
+	return c
+}
+
+// file is one file to write into a folder.
+type file struct {
+	name  string
+	write func(io.Writer) error
+}
+
+func content(s string) func(io.Writer) error {
+	return func(w io.Writer) error { _, err := io.WriteString(w, s); return err }
+}
+
+func convert(co *datasets.Cohort, to string) ([]file, error) {
+	ending := map[string]string{"csv": ".csv", "arrow": ".arrow", "parquet": ".parquet"}[to]
+	if ending == "" {
+		return nil, usagef("expected --to csv, arrow or parquet")
+	}
+	var files []file
+	for _, t := range co.Tables() {
+		write := t.WriteCSV
+		switch to {
+		case "arrow":
+			write = t.WriteIPC
+		case "parquet":
+			write = func(w io.Writer) error { return parquet.Write(w, t) }
+		}
+		files = append(files, file{fileName(t.Name()) + ending, write})
+	}
+	y, err := co.Described(func(table string) string { return fileName(table) + ending }, to == "csv").YAML()
+	if err != nil {
+		return nil, err
+	}
+	return append(files, file{"cohort.yaml", content(string(y))}), nil
+}
+
+// fileName makes a table's name fit for a file.
+func fileName(table string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return '-'
+	}, table)
+}
+
+// manifest is the name of the file that ends a folder: each file's SHA-256.
+const manifest = "MANIFEST.sha256"
+
+// writeFolder writes a folder whole: beside its target, its manifest last, then
+// under its name. It is checked before that, where check is given. A folder that
+// exists is refused, unless it holds a manifest of ours and nothing else.
+func writeFolder(path string, files []file, check func(dir string) error) (err error) {
+	ours, err := replaceable(path)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(path)), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("cannot write beside %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(tmp)
+		}
+	}()
+	if err = os.Chmod(tmp, 0o755); err != nil {
+		return err
+	}
+	var sums bytes.Buffer
+	for _, f := range files {
+		h := sha256.New()
+		if err = writeFile(filepath.Join(tmp, f.name), func(w io.Writer) error { return f.write(io.MultiWriter(w, h)) }); err != nil {
+			return err
+		}
+		fmt.Fprintf(&sums, "%s  %s\n", hex.EncodeToString(h.Sum(nil)), f.name)
+	}
+	if check != nil {
+		if err = check(tmp); err != nil {
+			return err
+		}
+	}
+	if err = writeFile(filepath.Join(tmp, manifest), content(sums.String())); err != nil {
+		return err
+	}
+	if ours {
+		old := tmp + "-old"
+		if err = os.Rename(path, old); err != nil {
+			return err
+		}
+		if err = os.Rename(tmp, path); err != nil {
+			_ = os.Rename(old, path)
+			return err
+		}
+		return os.RemoveAll(old)
+	}
+	return os.Rename(tmp, path)
+}
+
+// replaceable reports whether a folder that exists was written by us and holds
+// nothing else; it refuses any other that exists.
+func replaceable(path string) (bool, error) {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("%s exists and is not a folder; choose another with -o", path)
+	}
+	b, err := os.ReadFile(filepath.Join(path, manifest))
+	if err != nil {
+		return false, fmt.Errorf("the folder %s exists and was not written by recoup; choose another with -o", path)
+	}
+	listed := map[string]bool{manifest: true}
+	for _, line := range strings.Split(string(b), "\n") {
+		if _, name, ok := strings.Cut(line, "  "); ok {
+			listed[name] = true
+		}
+	}
+	for _, e := range entries {
+		if !listed[e.Name()] {
+			return false, fmt.Errorf("the folder %s holds files that recoup did not write; choose another with -o", path)
+		}
+	}
+	return true, nil
+}
+
+func (a *app) dataComparators() *cobra.Command {
+	var outcome, procedure, payer string
+	c := &cobra.Command{
+		Use:   "comparators [ID]",
+		Short: "List published comparators and benchmarks with their sources",
+		Long: `List the published comparators and benchmarks that come with recoup, or show one.
+Status sourced: read in a public copy of the source. Unverified: from memory, to
+be checked before use. Claim: a headline claim under test, never a default.`,
+		Example: "  recoup data comparators --outcome work\n  recoup data comparators nguyen-2011",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			entries := published.Select(published.Filter{Outcome: outcome, Procedure: procedure, Payer: payer})
+			if len(args) == 1 {
+				e, ok := published.Find(args[0])
+				if !ok {
+					return usagef("no comparator %q; see: recoup data comparators", args[0])
+				}
+				entries = []published.Entry{e}
+			}
+			rows := comparatorRows(entries)
+			if a.json {
+				return a.writeJSON(struct {
+					Schema      string          `json:"schema"`
+					Comparators []comparatorRow `json:"comparators"`
+				}{"recoup.comparators/v1", rows})
+			}
+			comparatorGrid(rows).text(a.Out)
+			if len(args) == 1 {
+				fmt.Fprintf(a.Out, "\n%s\n%s\n", entries[0].Citation, entries[0].Note)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&outcome, "outcome", "", "only this outcome: "+strings.Join(published.Vocabulary("outcome"), ", "))
+	c.Flags().StringVar(&procedure, "procedure", "", "only this procedure: "+strings.Join(published.Vocabulary("procedure"), ", "))
+	c.Flags().StringVar(&payer, "payer", "", "only this payer: "+strings.Join(published.Vocabulary("payer"), ", "))
+	return c
+}

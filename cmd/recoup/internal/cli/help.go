@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Long:    "Print the version of recoup and of what its numbers depend on.",
+		Example: "  recoup version",
+		RunE: func(*cobra.Command, []string) error {
+			b := thisBuild()
+			if a.json {
+				return a.writeJSON(struct {
+					Schema string `json:"schema"`
+					build
+				}{"recoup.version/v1", b})
+			}
+			fmt.Fprintf(a.Out, "recoup %s (revision %s), %s, gonum %s, %s/%s\n", b.Recoup, b.Revision, b.Go, b.Gonum, runtime.GOOS, runtime.GOARCH)
+			return nil
+		},
+	}
+}
+
+// topics are the help pages that are not about one command.
+func topics() []*cobra.Command {
+	page := func(name, short, long string) *cobra.Command {
+		return &cobra.Command{Use: name, Short: short, Long: long}
+	}
+	return []*cobra.Command{
+		page("exit-codes", "What the exit status means", exitStatus+`
+
+With --json an error is a recoup.error object on standard error.`),
+		page("json", "What --json writes", `Every command that makes data takes --json and writes one object with a schema
+name and version:
+
+  recoup.estimates/v1    analyze run: provenance, estimates, tables, series,
+                         excluded, warnings
+  recoup.simulation/v1   simulate run
+  recoup.comparison/v1   simulate compare
+  recoup.cohort/v1       data init, describe, convert
+  recoup.problems/v1     data check
+  recoup.report/v1       report quarterly --json
+  recoup.error/v1        any error, on standard error
+
+Estimates use broom's names: term, estimate, std_error, statistic, df, p_value,
+conf_low, conf_high. A number that is not there is null, with a warning that says
+why; an infinite bound is "+Inf" or "-Inf". Fields are added, never renamed,
+within a version.`),
+		page("reproducibility", "What makes a result the same again", `The same input gives the same bytes, for any number of workers: random numbers come
+from counter-based streams of the seed, sums are merged in a fixed order, and no
+clock enters a result. Every result names the recoup, Go and gonum versions, the
+digest of the cohort (the same from CSV, Arrow and Parquet), the question with all
+settings, and the scenario's and evidence's SHA-256.
+
+Byte identity is promised per platform; between processors the last digits of
+distribution functions may differ.`),
+		page("cohort-files", "How a cohort is described", `One YAML or JSON file describes a cohort, in the words of the Frictionless Data
+Package with recoup's own role, instrument, visits and arms:
+
+  name: my-cohort
+  resources:
+    - name: visits
+      path: visits.csv            # .csv .tsv .arrow .parquet, or a list of files
+      schema:
+        missingValues: ["", {value: "-99", label: refused}]
+        fields:
+          - {name: id, type: string, role: patient}
+          - {name: occasion, type: string, role: visit}
+          - {name: pain, type: number, role: outcome, instrument: nrs}
+  visits:
+    - {value: entry, week: 0, baseline: true}
+    - {value: discharge, week: 4, role: discharge}
+  arms: [{value: A, name: program}, {value: B, name: usual care}]
+
+Roles: patient visit day date period referred admitted completed discharged arm
+site payer procedure work_before outcome item covariate exposure work_status
+sick_leave dose drug route unit strength quantity days_supplied indication start
+end time event category cost price_year weight cluster ignore.
+
+Types: string integer number boolean date datetime duration. Dates take a format
+such as %d/%m/%Y; numbers may say decimalChar: "," and groupChar. A table may say
+encoding, dialect: {delimiter: ";"}, where, constants and reshape. A column that
+is not described is reported and not carried. A bad cell stops the run, listed
+with all others, unless --set-aside (or onProblem: set-aside) makes it missing,
+counted. Draft one with: recoup data init FILE`),
+		page("privacy", "What recoup does with patients' data", `Everything stays on this machine: no network, no telemetry. Errors and logs say
+file, row and column, never a cell's value. Reports hide small cells, and the
+cells that would reveal them, on the report's model before anything is drawn;
+analyze and data print unsuppressed numbers for those who hold the data.
+
+recoup is for program evaluation, not for decisions about a single patient.`),
+	}
+}

@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"recoup/datasets"
+	"recoup/reports"
+	"recoup/reports/disclosure"
+	"recoup/reports/render"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "report",
+		Short: "Reports: sections, quarterly",
+		Long:  "Reports for those who run programs. Small cells are hidden before anything is drawn.",
+	}
+	c.AddCommand(a.reportSections(), a.reportQuarterly())
+	return c
+}
+
+func (a *app) reportSections() *cobra.Command {
+	return &cobra.Command{
+		Use: "sections", Short: "List the sections of the quarterly report", Args: cobra.NoArgs,
+		Long:    "List the sections of the quarterly report and what each needs of a cohort.",
+		Example: "  recoup report sections",
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				type section struct {
+					ID    string `json:"id"`
+					Title string `json:"title"`
+					Doc   string `json:"shows"`
+				}
+				var out []section
+				for _, s := range reports.QuarterlySections {
+					out = append(out, section{s.ID, s.Title, s.Doc})
+				}
+				return a.writeJSON(struct {
+					Schema   string    `json:"schema"`
+					Sections []section `json:"sections"`
+				}{"recoup.report/v1", out})
+			}
+			g := grid{head: []string{"section", "title", "shows"}}
+			for _, s := range reports.QuarterlySections {
+				g.rows = append(g.rows, []string{s.ID, s.Title, s.Doc})
+			}
+			g.text(a.Out)
+			return nil
+		},
+	}
+}
+
+// reportFlags are the flags of report quarterly.
+type reportFlags struct {
+	load    loadFlags
+	options reports.QuarterlyOptions
+	policy  string
+	out     string
+}
+
+func (a *app) reportQuarterly() *cobra.Command {
+	var f reportFlags
+	var policies []string
+	for _, p := range disclosure.Policies() {
+		policies = append(policies, p.Name)
+	}
+	c := &cobra.Command{
+		Use:   "quarterly COHORT -o FILE",
+		Short: "Write the quarterly outcome report",
+		Long: `Write the quarterly outcome report of a cohort: one self-contained HTML file (or
+.md, .txt). What the data cannot show is said in its place. Small cells, and those
+that would reveal them, are hidden before anything is drawn; --policy names the
+rule. The audit of what was hidden goes to standard error and stays with you.
+
+Without --quarter the report covers all patients. The cohort needs a date of
+discharge or admission, or a period column, for a quarter.`,
+		Example: "  recoup report quarterly cohort.yaml --quarter 2026Q3 -o report.html\n  recoup report quarterly cohort.yaml -o report.md",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.runQuarterly(c.Context(), args[0], f)
+		},
+	}
+	f.load.add(c)
+	c.Flags().StringVar(&f.options.Quarter, "quarter", "", "such as 2026Q3; all patients where not given")
+	c.Flags().StringVar(&f.options.Arm, "arm", "", "the program's arm, where the cohort has arms; each arm where not given")
+	c.Flags().StringVar(&f.options.Reference, "reference", "", "an arm to show beside it")
+	c.Flags().Float64Var(&f.options.Level, "level", 0.95, "confidence level")
+	c.Flags().StringVar(&f.policy, "policy", "cms-11", "rule for small cells: "+strings.Join(policies, ", "))
+	c.Flags().StringVarP(&f.out, "output", "o", "", "file to write: .html, .md or .txt")
+	return c
+}
+
+func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) error {
+	policy, err := disclosure.Named(f.policy)
+	if err != nil {
+		return usageError{err}
+	}
+	if f.options.Level <= 0 || f.options.Level >= 1 {
+		return usagef("expected a confidence level between 0 and 1, such as 0.95")
+	}
+	if f.options.Quarter != "" {
+		if _, err := datasets.ParseQuarter(f.options.Quarter); err != nil {
+			return usagef("--quarter: %w", err)
+		}
+	}
+	if f.out == "" && !a.json {
+		return usagef("expected a file to write: -o report.html")
+	}
+	format, err := formatOf(f.out, a.json, ".html", ".md", ".txt")
+	if err != nil {
+		return err
+	}
+	co, err := a.load(ctx, path, f.load)
+	if err != nil {
+		return err
+	}
+	r, err := quarterly(ctx, co, f)
+	if errors.Is(err, reports.ErrQuarter) {
+		return usageError{err}
+	}
+	if err != nil {
+		return err
+	}
+	r, audit := disclosure.Apply(r, policy)
+	if format == ".json" {
+		return a.writeJSON(outlineOf(r, policy, audit))
+	}
+	write := map[string]func(io.Writer, reports.Report) error{".html": render.HTML, ".md": render.Markdown, ".txt": render.Text}[format]
+	if err := writeFile(f.out, func(w io.Writer) error { return write(w, r) }); err != nil {
+		return err
+	}
+	for _, x := range audit.Findings {
+		a.note("small cells (%s): %s in %s, %d", policy.Name, x.Code, x.Where, x.Count)
+	}
+	if a.json {
+		return a.writeJSON(outlineOf(r, policy, audit))
+	}
+	fmt.Fprintf(a.Out, "%s written\n", f.out)
+	return nil
+}
+
+// quarterly builds the report with the provenance of this program.
+func quarterly(ctx context.Context, co *datasets.Cohort, f reportFlags) (reports.Report, error) {
+	origin, err := co.Origin(ctx)
+	if err != nil {
+		return reports.Report{}, err
+	}
+	b := thisBuild()
+	fact := func(name, value string) reports.Fact { return reports.Fact{Name: name, Value: reports.Label(value)} }
+	o := f.options
+	o.Facts = []reports.Fact{
+		fact("recoup", b.Recoup+" (revision "+b.Revision+")"), fact("Go", b.Go), fact("gonum", b.Gonum), fact("Platform", b.Platform),
+		fact("Cohort", origin.Dictionary), fact("Digest of the cohort, SHA-256", origin.Digest),
+		{Name: "Patients in the cohort", Value: reports.Count(origin.Patients)},
+		{Name: "Rows in the cohort", Value: reports.Count(origin.Rows).WithoutPatients()},
+		fact("Rule for small cells", f.policy), fact("Confidence level", fmt.Sprint(o.Level)),
+	}
+	if f.load.where != "" {
+		o.Facts = append(o.Facts, fact("Where", f.load.where))
+	}
+	if f.load.setAside {
+		o.Facts = append(o.Facts, fact("Bad cells", "set aside as missing, counted under Data quality"))
+	}
+	return reports.Quarterly(ctx, co, o)
+}
+
+// outline is a report's contents for scripts: what it shows and what it cannot.
+type outline struct {
+	Schema   string           `json:"schema"`
+	Title    string           `json:"title"`
+	Period   string           `json:"period"`
+	Policy   string           `json:"policy"`
+	Warnings []outlineWarning `json:"warnings"`
+	Sections []outlineSection `json:"sections"`
+	Hidden   []outlineHidden  `json:"hidden"`
+}
+
+type outlineWarning struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+type outlineSection struct {
+	ID      string   `json:"id"`
+	Title   string   `json:"title"`
+	Tables  []string `json:"tables"`
+	Figures []string `json:"figures"`
+	Cannot  []string `json:"cannot_show"`
+}
+
+type outlineHidden struct {
+	Code  string `json:"code"`
+	Where string `json:"where"`
+	Count int    `json:"count"`
+}
+
+func outlineOf(r reports.Report, p disclosure.Policy, audit disclosure.Audit) outline {
+	o := outline{Schema: "recoup.report/v1", Title: r.Title, Period: r.Period, Policy: p.Name, Warnings: []outlineWarning{}, Sections: []outlineSection{}, Hidden: []outlineHidden{}}
+	for _, w := range r.Warnings {
+		o.Warnings = append(o.Warnings, outlineWarning{w.Code, w.Text})
+	}
+	for _, s := range r.Sections {
+		x := outlineSection{ID: s.ID, Title: s.Title, Tables: []string{}, Figures: []string{}, Cannot: []string{}}
+		for _, b := range s.Blocks {
+			switch b := b.(type) {
+			case reports.Table:
+				x.Tables = append(x.Tables, b.ID)
+			case reports.Figure:
+				if b.Plot != nil {
+					x.Figures = append(x.Figures, b.ID)
+				} else {
+					x.Cannot = append(x.Cannot, b.ID)
+				}
+			case reports.Notice:
+				if b.Level == reports.CannotShow {
+					x.Cannot = append(x.Cannot, b.Title)
+				}
+			}
+		}
+		x.Cannot = slices.Clip(x.Cannot)
+		o.Sections = append(o.Sections, x)
+	}
+	for _, h := range audit.Findings {
+		o.Hidden = append(o.Hidden, outlineHidden{h.Code, h.Where, h.Count})
+	}
+	return o
+}

@@ -1,0 +1,433 @@
+package cli
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"recoup/analysis/economics"
+	"recoup/simulate"
+	"recoup/simulate/design"
+	"recoup/simulate/evidence"
+	"recoup/simulate/rehab"
+)
+
+func (a *app) simulateCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "simulate",
+		Short: "Simulate program designs: init, check, run, compare",
+		Long: `Simulate what a program design would do to pain, opioids, work and costs, beside
+usual care and surgery, with the uncertainty of the parameters and the Monte Carlo
+error of every figure. The same scenario gives the same bytes for any number of
+workers.`,
+	}
+	c.AddCommand(a.simulateInit(), a.simulateCheck(), a.simulateRun(), a.simulateCompare())
+	return c
+}
+
+func (a *app) simulateInit() *cobra.Command {
+	return &cobra.Command{
+		Use:     "init",
+		Short:   "Print a scenario to start from",
+		Long:    "Print the scenario that comes with recoup, to start another from.",
+		Example: "  recoup simulate init",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				s, err := design.ParseScenario("default scenario", design.DefaultScenario())
+				if err != nil {
+					return err
+				}
+				return a.writeJSON(struct {
+					Schema   string          `json:"schema"`
+					Scenario design.Scenario `json:"scenario"`
+				}{"recoup.scenario/v1", s})
+			}
+			_, err := a.Out.Write(design.DefaultScenario())
+			return err
+		},
+	}
+}
+
+func (a *app) simulateCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:     "check SCENARIO",
+		Short:   "List every problem of a scenario at once",
+		Long:    "Check a scenario file and list every problem at once, with line and column.",
+		Example: "  recoup simulate check scenario.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, err := readScenario(args[0])
+			if err != nil {
+				return err
+			}
+			digest, err := s.Digest()
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.writeJSON(struct {
+					Schema   string          `json:"schema"`
+					Valid    bool            `json:"valid"`
+					Digest   string          `json:"sha256"`
+					Scenario design.Scenario `json:"scenario"`
+				}{"recoup.scenario/v1", true, digest, s})
+			}
+			fmt.Fprintf(a.Out, "%s is valid: %d strategies, %d weeks, %d draws of %d patients, digest %s\n", s.Name, len(s.Strategies), s.HorizonWeeks, s.Draws, s.Patients, digest[:16])
+			return nil
+		},
+	}
+}
+
+// maxScenario and maxEvidence bound files before they are decoded.
+const (
+	maxScenario = 64 << 10
+	maxEvidence = 256 << 10
+)
+
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("%w: expected %s to have at most %d bytes", errInvalidInput, path, most)
+	}
+	return b, err
+}
+
+func readScenario(path string) (design.Scenario, error) {
+	b, err := readBounded(path, maxScenario)
+	if err != nil {
+		return design.Scenario{}, err
+	}
+	return design.ParseScenario(path, b)
+}
+
+// simulateFlags are the flags of run and compare.
+type simulateFlags struct {
+	evidence string
+	workers  int
+	out      string
+	draws    int
+	patients int
+	seed     uint64
+}
+
+func (f *simulateFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.evidence, "evidence", "", "file of parameters put over those that come with recoup")
+	c.Flags().IntVar(&f.workers, "workers", 0, "goroutines; 0 for one a processor; the result does not depend on it")
+	c.Flags().IntVar(&f.draws, "draws", -1, "parameter sets, in place of the scenario's; 0 for the base case alone")
+	c.Flags().IntVar(&f.patients, "patients", 0, "patients in each draw, in place of the scenario's")
+	c.Flags().Uint64Var(&f.seed, "seed", 0, "in place of the scenario's")
+	c.Flags().StringVarP(&f.out, "output", "o", "", "write to a file; the ending picks the format")
+}
+
+func (a *app) simulateRun() *cobra.Command {
+	var f simulateFlags
+	c := &cobra.Command{
+		Use:   "run SCENARIO",
+		Short: "Simulate a scenario",
+		Long: `Simulate a scenario. Every mean carries its Monte Carlo standard error (MCSE): how
+far it may be from what endlessly many patients and draws of the same model would
+give. It says nothing of how right the model is; warnings say which parameters
+rest on assumption.
+
+-o picks the format by its ending: .json, .csv or .txt.`,
+		Example: "  recoup simulate run scenario.yaml --draws 2 --patients 500\n  recoup simulate run scenario.yaml --draws 0 --patients 500 --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			format, err := formatOf(f.out, a.json, ".json", ".csv", ".txt")
+			if err != nil {
+				return err
+			}
+			s, r, err := a.simulate(c.Context(), args[0], f, c.Flags().Changed("seed"))
+			if err != nil {
+				return err
+			}
+			return a.toFile(f.out, func(w io.Writer) error { return writeSimulation(w, format, s, r) })
+		},
+	}
+	f.add(c)
+	return c
+}
+
+// simulate reads and runs a scenario.
+func (a *app) simulate(ctx context.Context, path string, f simulateFlags, seeded bool) (design.Scenario, simulate.Result, error) {
+	var r simulate.Result
+	s, err := readScenario(path)
+	if err != nil {
+		return s, r, err
+	}
+	if f.workers < 0 || f.patients < 0 || f.draws < -1 {
+		return s, r, usagef("expected --workers, --draws and --patients of at least 0")
+	}
+	if f.draws >= 0 {
+		s.Draws = f.draws
+	}
+	if f.patients > 0 {
+		s.Patients = f.patients
+	}
+	if seeded {
+		s.Seed = f.seed
+	}
+	ev, err := evidence.Default()
+	if err != nil {
+		return s, r, err
+	}
+	if f.evidence != "" {
+		b, err := readBounded(f.evidence, maxEvidence)
+		if err != nil {
+			return s, r, err
+		}
+		over, err := evidence.Parse(f.evidence, b)
+		if err == nil {
+			ev, err = ev.Override(over)
+		}
+		if err != nil {
+			return s, r, fmt.Errorf("%w: %w", errInvalidInput, err)
+		}
+	}
+	report, stop := a.progress("Simulating")
+	r, err = rehab.Run(ctx, s, ev, simulate.Options{Workers: f.workers, Progress: report})
+	stop()
+	return s, r, err
+}
+
+// toFile writes to a file whole, or to standard output where the path is empty.
+func (a *app) toFile(path string, write func(io.Writer) error) error {
+	if path == "" {
+		return write(a.Out)
+	}
+	if err := writeFile(path, write); err != nil {
+		return err
+	}
+	a.note("written to %s", path)
+	return nil
+}
+
+// simulation is the envelope of a simulation's result.
+type simulation struct {
+	Schema     string `json:"schema"`
+	Provenance build  `json:"provenance"`
+	simulate.Result
+}
+
+func writeSimulation(w io.Writer, format string, s design.Scenario, r simulate.Result) error {
+	switch format {
+	case ".json":
+		b, err := encode(simulation{"recoup.simulation/v1", thisBuild(), r})
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return err
+	case ".csv":
+		return simulationCSV(w, r)
+	}
+	fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d\n\n", s.Title, s.HorizonWeeks, r.Draws, r.Patients, r.Seed)
+	g := grid{head: []string{"outcome", "unit"}, right: []bool{false, false}}
+	for _, st := range r.Strategies {
+		g.head, g.right = append(g.head, st.Name, "MCSE", "95 % of draws"), append(g.right, true, true, true)
+	}
+	if len(r.Strategies) > 0 {
+		for i, e := range r.Strategies[0].Estimates {
+			row := []string{e.Outcome, e.Unit}
+			for _, st := range r.Strategies {
+				x := st.Estimates[i]
+				row = append(row, number(float64(x.Mean)), number(float64(x.MCSE)), between(float64(x.Lower), float64(x.Upper)))
+			}
+			g.rows = append(g.rows, row)
+		}
+	}
+	g.text(w)
+	fmt.Fprintf(w, "\nDifferences from %s, paired by patient:\n", r.Reference)
+	d := grid{head: []string{"strategy", "outcome", "difference", "MCSE", "95 % of draws", "mostly from"}, right: []bool{false, false, true, true, true, false}}
+	for _, st := range r.Differences {
+		for _, e := range st.Estimates {
+			d.rows = append(d.rows, []string{st.Name, e.Outcome, number(float64(e.Mean)), number(float64(e.MCSE)), between(float64(e.Lower), float64(e.Upper)), e.Dominant})
+		}
+	}
+	d.text(w)
+	fmt.Fprintln(w)
+	for _, c := range r.Conventions {
+		fmt.Fprintf(w, "%s: %s\n", c.Name, c.Value)
+	}
+	for _, x := range r.Warnings {
+		fmt.Fprintf(w, "warning: %s [%s]\n", x.Message, x.Code)
+	}
+	fmt.Fprintf(w, "scenario %s, evidence %s; recoup %s, %s\n", short16(r.Scenario.Digest), short16(r.Evidence.Digest), version, runtime.Version())
+	return nil
+}
+
+func short16(s string) string { return s[:min(16, len(s))] }
+
+func simulationCSV(w io.Writer, r simulate.Result) error {
+	cw := csv.NewWriter(w)
+	rows := [][]string{{"kind", "strategy", "outcome", "unit", "n", "mean", "sd", "mcse", "parameter_sd", "lower", "upper", "dominant"}}
+	add := func(kind string, list []simulate.Strategy) {
+		for _, st := range list {
+			for _, e := range st.Estimates {
+				rows = append(rows, []string{kind, st.Name, e.Outcome, e.Unit, fmt.Sprint(e.N), full(e.Mean), full(e.SD), full(e.MCSE), full(e.ParameterSD), full(e.Lower), full(e.Upper), e.Dominant})
+			}
+		}
+	}
+	add("strategy", r.Strategies)
+	add("difference", r.Differences)
+	return cw.WriteAll(rows)
+}
+
+// full writes a number with all its digits, "" where there is none.
+func full(n simulate.Num) string {
+	if f := float64(n); f == f {
+		return fmt.Sprint(f)
+	}
+	return ""
+}
+
+// number writes a figure for a person.
+func number(v float64) string {
+	switch {
+	case v != v:
+		return ""
+	case v >= 1000 || v <= -1000:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10 || v <= -10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	s := fmt.Sprintf("%.3g", v)
+	if strings.Contains(s, "e") {
+		return fmt.Sprintf("%.4f", v)
+	}
+	return s
+}
+
+func between(low, high float64) string {
+	if low != low || high != high {
+		return ""
+	}
+	return number(low) + " to " + number(high)
+}
+
+func (a *app) simulateCompare() *cobra.Command {
+	var f simulateFlags
+	c := &cobra.Command{
+		Use:   "compare SCENARIO",
+		Short: "Compare strategies by cost and effect",
+		Long: `Simulate a scenario and compare its strategies: cost, QALYs, incremental
+cost-effectiveness ratio with dominance and extended dominance, and net monetary
+benefit at each willingness to pay, each with its Monte Carlo standard error
+(MCSE); with more than one draw also the probability of being the best and the
+expected value of perfect information.
+
+-o picks the format by its ending: .json or .txt.`,
+		Example: "  recoup simulate compare scenario.yaml --draws 3 --patients 500\n  recoup simulate compare scenario.yaml --draws 3 --patients 500 --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			format, err := formatOf(f.out, a.json, ".json", ".txt")
+			if err != nil {
+				return err
+			}
+			s, r, err := a.simulate(c.Context(), args[0], f, c.Flags().Changed("seed"))
+			if err != nil {
+				return err
+			}
+			e, err := compareDraws(s, r)
+			if err != nil {
+				return err
+			}
+			return a.toFile(f.out, func(w io.Writer) error { return writeComparison(w, format, s, r, e) })
+		},
+	}
+	f.add(c)
+	return c
+}
+
+// compareDraws hands a simulation's draws to the economic analysis.
+func compareDraws(s design.Scenario, r simulate.Result) (economics.Result, error) {
+	d := economics.Draws{}
+	for i, st := range r.Strategies {
+		d.Strategies = append(d.Strategies, st.Name)
+		d.Cost = append(d.Cost, simulate.Floats(r.ByDraw.Costs[i]))
+		d.Effect = append(d.Effect, simulate.Floats(r.ByDraw.Effects[i]))
+	}
+	for _, row := range r.ByDraw.Noise {
+		d.Noise = append(d.Noise, simulate.Floats(row))
+	}
+	return economics.Analyze(d, economics.Options{WillingnessToPay: s.WillingnessToPay})
+}
+
+// comparison is the envelope of a comparison of strategies.
+type comparison struct {
+	Schema      string                `json:"schema"`
+	Provenance  build                 `json:"provenance"`
+	Scenario    simulate.Source       `json:"scenario"`
+	Evidence    simulate.Source       `json:"evidence"`
+	Seed        uint64                `json:"seed"`
+	Patients    int                   `json:"patients_per_draw"`
+	Conventions []simulate.Convention `json:"conventions"`
+	economics.Result
+	Warnings []simulate.Warning `json:"warnings"`
+}
+
+func writeComparison(w io.Writer, format string, s design.Scenario, r simulate.Result, e economics.Result) error {
+	warnings := append([]simulate.Warning{}, r.Warnings...)
+	for _, x := range e.Warnings {
+		warnings = append(warnings, simulate.Warning{Code: x.Code, Message: x.Message})
+	}
+	if format == ".json" {
+		b, err := encode(comparison{"recoup.comparison/v1", thisBuild(), r.Scenario, r.Evidence, r.Seed, r.Patients, r.Conventions, e, warnings})
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return err
+	}
+	fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d\n\n", s.Title, s.HorizonWeeks, r.Draws, r.Patients, r.Seed)
+	t := grid{head: []string{"strategy", "cost", "MCSE", "QALYs", "MCSE", "more cost", "more QALYs", "ICER", "MCSE", ""}, right: []bool{false, true, true, true, true, true, true, true, true, false}}
+	n := newNotes()
+	for _, x := range e.Table {
+		mark := string(x.Status)
+		if x.Reason != "" {
+			mark += " " + n.mark(x.Reason)
+		}
+		t.rows = append(t.rows, []string{x.Strategy, number(float64(x.Cost)), number(float64(x.CostMCSE)), number(float64(x.Effect)), number(float64(x.EffectMCSE)),
+			number(float64(x.Comparison.Cost)), number(float64(x.Comparison.Effect)), number(float64(x.ICER)), number(float64(x.ICERMCSE)), mark})
+	}
+	t.text(w)
+	fmt.Fprintf(w, "\nAgainst %s, paired by patient:\n", e.Reference)
+	g := grid{head: []string{"strategy", "more cost", "MCSE", "more QALYs", "MCSE", "ICER", "MCSE", ""}, right: []bool{false, true, true, true, true, true, true, false}}
+	for _, x := range e.Against {
+		mark := ""
+		if x.Reason != "" {
+			mark = n.mark(x.Reason)
+		}
+		g.rows = append(g.rows, []string{x.Strategy, number(float64(x.Cost)), number(float64(x.CostMCSE)), number(float64(x.Effect)), number(float64(x.EffectMCSE)), number(float64(x.ICER)), number(float64(x.ICERMCSE)), mark})
+	}
+	g.text(w)
+	fmt.Fprintln(w, "\nNet monetary benefit, willingness × QALYs − cost:")
+	v := grid{head: []string{"willingness to pay", "strategy", "net benefit", "MCSE", "more than " + e.Reference, "MCSE", "best in share of draws"}, right: []bool{true, false, true, true, true, true, true}}
+	for _, x := range e.Values {
+		for _, d := range x.Strategies {
+			v.rows = append(v.rows, []string{number(float64(x.WillingnessToPay)), d.Strategy, number(float64(d.NetBenefit)), number(float64(d.NetBenefitMCSE)), number(float64(d.Increment)), number(float64(d.IncrementMCSE)), number(float64(d.Probability))})
+		}
+	}
+	v.text(w)
+	fmt.Fprintln(w)
+	for i, x := range n.list {
+		fmt.Fprintf(w, "[%d] %s\n", i+1, x)
+	}
+	for _, c := range r.Conventions {
+		fmt.Fprintf(w, "%s: %s\n", c.Name, c.Value)
+	}
+	for _, x := range warnings {
+		fmt.Fprintf(w, "warning: %s [%s]\n", x.Message, x.Code)
+	}
+	return nil
+}

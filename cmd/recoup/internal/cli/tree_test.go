@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"recoup/simulate/design"
+)
+
+// run runs a command line and returns what it wrote and its exit code.
+func run(t *testing.T, args ...string) (out, errs string, code int) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = Main(context.Background(), args, Streams{Out: &o, Err: &e})
+	return o.String(), e.String(), code
+}
+
+// walk visits every command of the tree with the words that call it.
+func walk(c *cobra.Command, words []string, f func(c *cobra.Command, words []string)) {
+	f(c, words)
+	for _, sub := range c.Commands() {
+		if sub.Name() == "help" || sub.Name() == "completion" {
+			continue
+		}
+		walk(sub, append(words[:len(words):len(words)], sub.Name()), f)
+	}
+}
+
+// Every command has a help with an example and the exit codes; a wrong word, a
+// wrong flag or too many arguments are a misuse, never a success.
+func TestTreeIsStrict(t *testing.T) {
+	root := (&app{}).root()
+	walk(root, nil, func(c *cobra.Command, words []string) {
+		name := strings.Join(append([]string{"recoup"}, words...), " ")
+		help, _, code := run(t, append(words, "--help")...)
+		if code != 0 {
+			t.Errorf("%s --help: exit %d", name, code)
+		}
+		if c.Short == "" || c.Long == "" {
+			t.Errorf("%s: no description", name)
+		}
+		if c.IsAdditionalHelpTopicCommand() {
+			return
+		}
+		if !strings.Contains(help, "Exit status:") {
+			t.Errorf("%s --help does not say the exit codes", name)
+		}
+		if _, _, code := run(t, append(words, "--no-such-flag")...); code != exitUsage {
+			t.Errorf("%s --no-such-flag: exit %d, want %d", name, code, exitUsage)
+		}
+		if _, _, code := run(t, append(words, "no-such-word", "b", "c", "d", "e")...); code != exitUsage && !strings.Contains(c.Use, "...") {
+			t.Errorf("%s with wrong words: exit %d, want %d", name, code, exitUsage)
+		}
+		if !c.HasSubCommands() && c.Example == "" {
+			t.Errorf("%s has no example", name)
+		}
+		if c.HasSubCommands() && c.HasParent() {
+			if _, _, code := run(t, words...); code != exitUsage {
+				t.Errorf("%s without a command: exit %d, want %d", name, code, exitUsage)
+			}
+		}
+	})
+}
+
+// With --json an error is one JSON object on standard error, and nothing is on
+// standard output.
+func TestErrorsAsJSON(t *testing.T) {
+	for _, args := range [][]string{{"--json", "no-such"}, {"analyze", "run", "absent.yaml", "effect/hedges-g", "--json"}, {"data", "check", "absent.yaml", "--json"}} {
+		out, errs, code := run(t, args...)
+		var e struct {
+			Schema string `json:"schema"`
+			Code   int    `json:"exit_code"`
+		}
+		if err := json.Unmarshal([]byte(errs), &e); err != nil || e.Schema != "recoup.error/v1" || e.Code != code || out != "" {
+			t.Errorf("%v: exit %d, stderr %q, stdout %q", args, code, errs, out)
+		}
+	}
+}
+
+// The examples of every help are run, in a folder with a synthetic cohort and a
+// scenario.
+func TestExamples(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if _, errs, code := run(t, "data", "synthesize", "--patients", "400", "-o", "made"); code != 0 {
+		t.Fatal(errs)
+	}
+	files, err := os.ReadDir("made")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if err := os.Rename(filepath.Join("made", f.Name()), f.Name()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove("made"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("scenario.yaml", design.DefaultScenario(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	walk((&app{}).root(), nil, func(c *cobra.Command, _ []string) {
+		for _, line := range strings.Split(c.Example, "\n") {
+			line = strings.TrimSpace(line)
+			if line == "" {
+				continue
+			}
+			words := strings.Fields(line)
+			if words[0] != "recoup" {
+				t.Errorf("%s: the example %q does not begin with recoup", c.CommandPath(), line)
+				continue
+			}
+			out, errs, code := run(t, words[1:]...)
+			if code != 0 {
+				t.Errorf("%s: exit %d: %s", line, code, errs)
+			}
+			if strings.Contains(line, "--json") && !json.Valid([]byte(out)) {
+				t.Errorf("%s: not JSON", line)
+			}
+			if strings.Contains(out, "NaN") {
+				t.Errorf("%s: prints NaN", line)
+			}
+			count++
+		}
+	})
+	if count < 20 {
+		t.Errorf("%d examples, expected at least 20", count)
+	}
+}

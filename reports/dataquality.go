@@ -1,0 +1,128 @@
+package reports
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"recoup/datasets"
+)
+
+func buildData(_ context.Context, q *quarter) (Section, error) {
+	s := Section{Lead: Say("What the numbers above rest on.")}
+	if t, ok := q.completeness(); ok {
+		s.Blocks = append(s.Blocks, t)
+	} else {
+		s.Blocks = append(s.Blocks, cannot("Completeness is not shown", "The cohort has no visits with outcomes."))
+	}
+	s.Blocks = append(s.Blocks, q.excludedBlock(), q.missingReasons())
+	if len(q.words) > 0 {
+		words := slices.Clone(q.words)
+		slices.SortStableFunc(words, func(a, b Definition) int {
+			switch {
+			case a.Term < b.Term:
+				return -1
+			case a.Term > b.Term:
+				return 1
+			}
+			return 0
+		})
+		s.Blocks = append(s.Blocks, Definitions{Title: "Definitions used", Items: words})
+	}
+	return s, nil
+}
+
+// completeness is how many patients have each outcome at each visit.
+func (q *quarter) completeness() (Table, bool) {
+	var visits []datasets.Visit
+	for _, v := range q.now.Visits() {
+		if slices.Contains(q.now.Seen(v.Value), true) {
+			visits = append(visits, v)
+		}
+	}
+	outcomes := q.now.Outcomes()
+	if len(visits) == 0 || len(outcomes) == 0 {
+		return Table{}, false
+	}
+	t := Table{ID: "completeness", Caption: "Patients with each measure at each visit", Columns: []Column{{Label: "Measure"}},
+		Footnotes: []Words{Say("Share of ").With(Count(q.now.Patients())).And(" patients.")}}
+	for _, v := range visits {
+		t.Columns = append(t.Columns, Column{Label: upper(v.VisitName()), Align: Right})
+	}
+	for _, f := range outcomes {
+		row := Row{Cells: []Cell{Label(f.Label())}}
+		for _, v := range visits {
+			n := 0
+			for _, x := range q.now.Values(f.Name, v.Value) {
+				if !math.IsNaN(x) {
+					n++
+				}
+			}
+			row.Cells = append(row.Cells, CountShare(n, q.now.Patients()))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t, true
+}
+
+// excludedBlock lists what was left out and why.
+func (q *quarter) excludedBlock() Block {
+	t := Table{ID: "excluded", Caption: "What was left out, and why", Columns: []Column{{Label: "Table"}, {Label: "Reason"}, {Label: "Code"}, {Label: "Rows", Align: Right}, {Label: "Patients", Align: Right}}}
+	for _, x := range append(q.now.Excluded(), q.withoutArm()...) {
+		patients := Label("")
+		if x.Patients > 0 {
+			patients = Count(x.Patients)
+		}
+		table := x.Table
+		if table == "" {
+			table = "all"
+		}
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(table), Label(upper(x.Reason)), Label(x.Code), Count(x.Rows), patients}})
+	}
+	if len(t.Rows) == 0 {
+		return Paragraph{Text: Say("Nothing was left out: every row of the cohort's files was used.")}
+	}
+	return t
+}
+
+// withoutArm counts the patients without an arm, where arms are reported on.
+func (q *quarter) withoutArm() []datasets.Exclusion {
+	if len(q.all.Arms()) == 0 {
+		return nil
+	}
+	var out []datasets.Exclusion
+	of := q.now.ArmOf()
+	for _, t := range q.now.Tables() {
+		rows, patients := 0, map[int32]bool{}
+		for _, p := range t.Patient() {
+			if of[p] < 0 {
+				rows++
+				patients[p] = true
+			}
+		}
+		if rows > 0 {
+			out = append(out, datasets.Exclusion{Code: datasets.CodeNoArm, Table: t.Name(), Rows: rows, Patients: len(patients), Reason: "rows of patients without an arm, in every figure by arm"})
+		}
+	}
+	return out
+}
+
+// missingReasons lists the codes by which cells are missing, where they say why.
+func (q *quarter) missingReasons() Block {
+	t := Table{ID: "missing", Caption: "Missing cells by reason, whole cohort", Columns: []Column{{Label: "Table"}, {Label: "Column"}, {Label: "Reason"}, {Label: "Cells", Align: Right}}}
+	for _, table := range q.all.Tables() {
+		for _, f := range table.Fields() {
+			for _, r := range table.MissingReasons(f.Name) {
+				if r.Cells > 0 && r.Label != "" {
+					t.Rows = append(t.Rows, Row{Cells: []Cell{Label(table.Name()), Label(f.Label()), Label(r.Label), Count(r.Cells)}})
+				}
+			}
+		}
+	}
+	if len(t.Rows) == 0 {
+		return Paragraph{Text: Say("No missing code of the cohort gives a reason.")}
+	}
+	t.Footnotes = []Words{Say(fmt.Sprintf("Counted when the cohort was read; %d reasons. Cells that are empty have no reason.", len(t.Rows)))}
+	return t
+}

@@ -1,0 +1,183 @@
+package reports
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"recoup/analysis"
+	"recoup/analysis/taper"
+	"recoup/datasets"
+	"recoup/datasets/opioid"
+)
+
+// opioidTile is the share of those on opioids at entry whose dose fell by half.
+func opioidTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string) (Tile, string, error) {
+	r, why, err := q.taper(ctx, c, group)
+	if err != nil || why != "" {
+		return Tile{}, why, err
+	}
+	last := lastVisit(r, "reduced_50_known")
+	known, ok := at(r, "reduced_50_known", group, last)
+	all, _ := at(r, "reduced_50_all", group, last)
+	if !ok || known.N.Arm == 0 {
+		return Tile{}, "No patient of this quarter has a known daily dose both before admission and later.", nil
+	}
+	q.define("Daily opioid dose", known.Definition, "recoup analyze show taper/reduction")
+	t := Tile{Label: "of those on opioids at entry cut their daily dose by half or more (" + last + ")", Value: shared(known),
+		Detail: Say("").With(shared(all)).And(" if those of unknown dose did not.")}
+	t.Benchmark, t.BenchmarkSource = benchmark("townsend-2008", "opioid off", "")
+	return t, "", nil
+}
+
+// taper asks for the reduction of dose, with the days without a record as the
+// cohort's owner has said.
+func (q *quarter) taper(ctx context.Context, c *datasets.Cohort, group string) (analysis.Result, string, error) {
+	if !c.Has(datasets.RoleDose) && !c.Has(datasets.RoleStrength) {
+		return analysis.Result{}, "The cohort has no dose records. A table with patient, day or date, and dose (or strength, quantity and days supplied) would cure this.", nil
+	}
+	return q.ask(ctx, taper.Reduction, c, analysis.Question{Arm: group}, nil)
+}
+
+// lastVisit returns the visit of the last estimate of a term.
+func lastVisit(r analysis.Result, term string) string {
+	visit := ""
+	for _, e := range r.Estimates {
+		if e.Term == term {
+			visit = e.Visit
+		}
+	}
+	return visit
+}
+
+func at(r analysis.Result, term, group, visit string) (analysis.Estimate, bool) {
+	for _, e := range r.Estimates {
+		if e.Term == term && e.Visit == visit && (group == "" || e.Arm == group) {
+			return e, true
+		}
+	}
+	return analysis.NewEstimate(term, ""), false
+}
+
+func buildOpioids(ctx context.Context, q *quarter) (Section, error) {
+	s := Section{}
+	for _, g := range q.groups {
+		r, why, err := q.taper(ctx, q.now, g)
+		if err != nil {
+			return s, err
+		}
+		if why != "" {
+			s.Blocks = append(s.Blocks, cannot("Opioid doses are not shown", upper(why)))
+			return s, nil
+		}
+		s.Lead = Say("Daily dose in morphine milligram equivalents (MME). " + opioid.Caution + " Medication for opioid use disorder is never converted and is not counted here.")
+		s.Blocks = append(s.Blocks, q.doseTable(g, r), q.taperTable(g, r))
+		f, err := q.doseFigure(ctx, g)
+		if err != nil {
+			return s, err
+		}
+		s.Blocks = append(s.Blocks, f)
+		for _, w := range r.Warnings {
+			if w.Code == analysis.WarnUnknownDose || w.Code == analysis.WarnNotConverted {
+				s.Blocks = append(s.Blocks, Notice{Level: Caution, Title: "Doses that are not known", Text: Say(upper(w.Message) + ".")})
+			}
+		}
+	}
+	return s, nil
+}
+
+// visitsOf returns the windows of a term, in order.
+func visitsOf(r analysis.Result, term string) []string {
+	var out []string
+	for _, e := range r.Estimates {
+		if e.Term == term {
+			out = append(out, e.Visit)
+		}
+	}
+	return out
+}
+
+func (q *quarter) doseTable(g string, r analysis.Result) Table {
+	t := Table{ID: "dose-" + slug(groupName(g)), Caption: "Mean daily opioid dose, patients on opioids at entry",
+		Columns: []Column{{Label: "Window"}, {Label: "n", Align: Right}, {Label: "Before", Unit: "MME", Align: Right}, {Label: "In the window", Unit: "MME", Align: Right},
+			{Label: fmt.Sprintf("Change (%g %% CI)", 100*q.opt.Level), Unit: "MME", Align: Right}, {Label: "Mean of percentages", Align: Right}},
+	}
+	if g != "" {
+		t.Caption += ", " + g
+	}
+	for _, v := range visitsOf(r, "mme_change_mean") {
+		change, _ := at(r, "mme_change_mean", g, v)
+		before, _ := at(r, "mme_baseline_mean", g, v)
+		now, _ := at(r, "mme_mean", g, v)
+		pct, _ := at(r, "percent_change_mean", g, v)
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(v)), Count(change.N.Arm), single(before, 1), single(now, 1), estimated(change, 1).WithSign(), estimated(pct, 0).WithSign().WithUnit("", "%")}})
+		t.Footnotes = []Words{Say("Definition: " + change.Definition + ". " + upper(change.Method.Name) + ".")}
+	}
+	return t
+}
+
+// single is an estimate as a number without interval.
+func single(e analysis.Estimate, decimals int) Cell {
+	if !e.Value.OK() {
+		return NotAvailable(reason(e))
+	}
+	return Number(float64(e.Value), decimals, e.N.Arm)
+}
+
+// taperShares are the shares shown, in order.
+var taperShares = []struct{ term, label string }{
+	{"reduced_30", "Dose down by 30 % or more"}, {"reduced_50", "Dose down by half or more"}, {"off_window", "No opioid in the window"},
+	{"off_28", "No opioid for 28 days"}, {"off_60", "No opioid for 60 days"}, {"tapered_15", "Tapered (15 % in any 60 days of seven months)"},
+	{"faster_than_10_a_month", "Safety flag: fell faster than 10 % a month"},
+}
+
+func (q *quarter) taperTable(g string, r analysis.Result) Table {
+	t := Table{ID: "taper-" + slug(groupName(g)), Caption: "Shares of the patients on opioids at entry",
+		Columns:   []Column{{Label: "Reached"}, {Label: "Window"}, {Label: "Those of known dose", Align: Right}, {Label: "Unknown = not reached", Align: Right}},
+		Footnotes: []Words{Say("Wilson intervals. An unknown dose is not a dose of zero. A fast fall is a flag to look at the patient's record, not a fault: how long a patient was on opioids is not asked here.")}}
+	if g != "" {
+		t.Caption += ", " + g
+	}
+	for _, x := range taperShares {
+		for _, v := range visitsOf(r, x.term+"_known") {
+			known, _ := at(r, x.term+"_known", g, v)
+			all, _ := at(r, x.term+"_all", g, v)
+			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(x.label), Label(v), shared(known), shared(all)}})
+		}
+	}
+	return t
+}
+
+// doseFigure shows the mean daily dose week by week.
+func (q *quarter) doseFigure(ctx context.Context, g string) (Figure, error) {
+	f := Figure{ID: "dose-by-week-" + slug(groupName(g)), Title: "Daily opioid dose by week", Subtitle: fmt.Sprintf("Mean over patients of their own weekly mean, MME a day, %g %% t intervals", 100*q.opt.Level),
+		Caption: Say("Patients with a known dose in the week, those recorded as taking none too; week 0 begins on the day of admission. The patients of one week are not all those of another."),
+		Absent:  Say("No week has known doses of enough patients.")}
+	r, why, err := q.ask(ctx, taper.DoseByWeek, q.now, analysis.Question{Arm: g}, map[string]string{"unit": "mme", "from": "-4", "to": "26"})
+	if err != nil {
+		return f, err
+	}
+	if why != "" {
+		f.Absent = Say(upper(why) + ".")
+		return f, nil
+	}
+	s := Series{Label: groupName(g)}
+	for _, e := range r.Estimates {
+		var week int
+		if n, _ := fmt.Sscanf(e.Visit, "week %d", &week); e.Term != "mean_dose_patients" || n != 1 || !e.Value.OK() {
+			continue
+		}
+		low, high := float64(e.CI.Low), float64(e.CI.High)
+		s.Points = append(s.Points, Point{X: float64(week), Y: float64(e.Value), Low: low, High: high, Basis: On(e.N.Arm)})
+	}
+	if len(s.Points) < 2 {
+		return f, nil
+	}
+	top := 0.0
+	for _, p := range s.Points {
+		top = math.Max(top, p.Y)
+	}
+	f.Plot = Lines{X: Axis{Label: "Weeks since admission"}, Y: Axis{Label: "MME a day"}, Series: []Series{s}, Ribbon: true}
+	f.Alt = Say(fmt.Sprintf("Mean daily dose over %d weeks.", len(s.Points)))
+	return f, nil
+}

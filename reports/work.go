@@ -1,0 +1,245 @@
+package reports
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"recoup/analysis"
+	"recoup/analysis/compare"
+	"recoup/analysis/work"
+	"recoup/datasets"
+	"recoup/datasets/published"
+)
+
+// noWork is why work is not shown.
+const noWork = "The cohort has no work status after entry and no time to return. A work_status column in the visits table, dated spells, or time and event would cure this."
+
+// workTile is the share working at the last visit, or back by a year.
+func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string) (Tile, string, error) {
+	r, why, err := q.work(ctx, c, group)
+	if err != nil || why != "" {
+		return Tile{}, why, err
+	}
+	term := "returned_off_work"
+	visit := lastVisit(r, term+"_seen")
+	seen, ok := at(r, term+"_seen", group, visit)
+	if !ok {
+		term = "returned_all"
+		visit = lastVisit(r, term+"_seen")
+		seen, ok = at(r, term+"_seen", group, visit)
+	}
+	if !ok {
+		return Tile{}, noWork, nil
+	}
+	all, _ := at(r, term, group, visit)
+	who := map[string]string{"returned_off_work": "of those off work at entry had returned to work", "returned_all": "were working"}[term]
+	q.define("Return to work", seen.Definition, "recoup analyze show work/return")
+	t := Tile{Label: who + " (" + seen.Definition + ", " + visit + "), of those seen", Value: shared(seen), Detail: Say("").With(shared(all)).And(" if those not seen had not.")}
+	t.Benchmark, t.BenchmarkSource = benchmark("rivano-fischer-2019", "work", "on full temporary sick leave before")
+	return t, "", nil
+}
+
+func (q *quarter) work(ctx context.Context, c *datasets.Cohort, group string) (analysis.Result, string, error) {
+	r, why, err := q.ask(ctx, work.Return, c, analysis.Question{Arm: group}, nil)
+	if why != "" {
+		why = noWork
+	}
+	return r, why, err
+}
+
+func buildWork(ctx context.Context, q *quarter) (Section, error) {
+	s := Section{Lead: Say("Return to work means nothing without its definition, its denominator and its time; each row names them.")}
+	definition, horizon := "", published.Horizon{Value: math.NaN()}
+	for _, g := range q.groups {
+		r, why, err := q.work(ctx, q.now, g)
+		if err != nil {
+			return s, err
+		}
+		if why != "" {
+			s.Lead = nil
+			s.Blocks = append(s.Blocks, cannot("Work is not shown", why))
+			return s, nil
+		}
+		s.Blocks = append(s.Blocks, q.workTable(g, r))
+		if last, ok := find(r, "returned_all", g); ok {
+			definition, horizon = last.Definition, q.horizonOf(lastVisit(r, "returned_all"))
+		}
+		for _, series := range r.Series {
+			if strings.HasPrefix(series.Name, "kaplan-meier/") {
+				s.Blocks = append(s.Blocks, q.returnFigure(g, series, r))
+				break
+			}
+		}
+		for _, w := range r.Warnings {
+			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Read with care", Text: Say(upper(w.Message) + ".")})
+		}
+	}
+	s.Blocks = append(s.Blocks, q.surgery(definition, horizon)...)
+	return s, nil
+}
+
+// horizonOf reads when a share was seen: "day 365", or a visit with a week.
+func (q *quarter) horizonOf(when string) published.Horizon {
+	h := published.Horizon{Value: math.NaN(), Unit: "days", After: "entry"}
+	var day float64
+	if n, _ := fmt.Sscanf(when, "day %g", &day); n == 1 {
+		h.Value = day
+	}
+	for _, v := range q.now.Visits() {
+		if v.VisitName() == when && v.Week != nil {
+			h.Value, h.Unit = *v.Week, "weeks"
+		}
+	}
+	return h
+}
+
+// workTerms are the shares shown, in order.
+var workTerms = []struct{ term, label string }{
+	{"returned_all", "all patients"}, {"returned_off_work", "off work at entry"}, {"returned_working_before", "working before entry"},
+}
+
+func (q *quarter) workTable(g string, r analysis.Result) Table {
+	t := Table{ID: "work-" + slug(groupName(g)), Caption: "Share at work, by definition, denominator and time",
+		Columns:   []Column{{Label: "When"}, {Label: "Definition"}, {Label: "Of whom"}, {Label: "Those seen", Align: Right}, {Label: "Not seen = not at work", Align: Right}},
+		Footnotes: []Words{Say("Wilson intervals. Not working is not unemployed: it holds those who retired, study or keep house. Those lost to follow-up are unknown, not out of work.")}}
+	if g != "" {
+		t.Caption += ", " + g
+	}
+	for _, e := range r.Estimates {
+		for _, x := range workTerms {
+			if e.Term != x.term {
+				continue
+			}
+			seen, _ := find(analysis.Result{Estimates: same(r, x.term+"_seen", e)}, x.term+"_seen", "")
+			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(e.Visit)), Label(e.Definition), Label(x.label), shared(seen), shared(e)}})
+		}
+	}
+	return t
+}
+
+// same returns the estimates of a term that agree with another in visit, arm and
+// definition.
+func same(r analysis.Result, term string, like analysis.Estimate) []analysis.Estimate {
+	var out []analysis.Estimate
+	for _, e := range r.Estimates {
+		if e.Term == term && e.Visit == like.Visit && e.Arm == like.Arm && e.Definition == like.Definition {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// returnFigure draws a Kaplan-Meier curve of the share returned.
+func (q *quarter) returnFigure(g string, s analysis.Series, r analysis.Result) Figure {
+	definition := strings.TrimPrefix(s.Name, "kaplan-meier/")
+	f := Figure{ID: "return-" + slug(groupName(g)), Title: "Time to return to work", Subtitle: fmt.Sprintf("Cumulative share returned (1 − Kaplan-Meier), definition %s, %g %% bands", definition, 100*q.opt.Level),
+		Absent: Say("No patient has a usable time to return to work.")}
+	if len(s.Points) < 2 || s.Points[0].N == 0 {
+		return f
+	}
+	c := Curve{Label: groupName(g), N: s.Points[0].N, Start: 0}
+	last := 0.0
+	for _, p := range s.Points {
+		last = float64(p.X)
+		if p.Events == 0 && p.Censored == 0 {
+			continue
+		}
+		c.Steps = append(c.Steps, Step{Time: float64(p.X), Value: float64(p.Y), Low: float64(p.Low), High: float64(p.High), AtRisk: p.N, Events: p.Events, Censored: p.Censored})
+	}
+	c.End = last
+	plot := Survival{X: Axis{Label: "Days since admission"}, Y: Axis{Label: "Returned", Format: Format{Kind: Percent}, Range: []float64{0, 1}}, RiskTitle: "Number not yet returned and still followed"}
+	step := 91.0
+	for t := 0.0; t <= last; t += step {
+		plot.RiskTimes = append(plot.RiskTimes, t)
+		c.AtRisk = append(c.AtRisk, Count(atRisk(s, t)))
+	}
+	plot.Curves = []Curve{c}
+	f.Plot = plot
+	f.Caption = Say("Patients off work at entry where that is known. Those lost to follow-up are censored, which assumes that they return as those who are followed.")
+	if m, ok := find(r, "median_time", g); ok && m.Value.OK() {
+		f.Caption = f.Caption.And(" Median ").With(estimated(m, 0)).And(" days.")
+	} else {
+		f.Caption = f.Caption.And(" Fewer than half had returned by the end, so there is no median.")
+	}
+	f.Alt = Say("The cumulative share returned to work over time, with the number still followed below.")
+	return f
+}
+
+// atRisk returns how many were not yet returned and still followed just before a
+// time.
+func atRisk(s analysis.Series, t float64) int {
+	n := 0
+	for _, p := range s.Points {
+		if float64(p.X) >= t {
+			return p.N
+		}
+		n = p.N - p.Events - p.Censored
+	}
+	return max(n, 0)
+}
+
+// comparators are the published figures that a reader will hold beside ours.
+var comparators = []string{"nguyen-2011", "juratli-2006", "anderson-2016", "brox-2010", "sport-idh-2008", "qod-2017", "norspine-2025", "rivano-fischer-2019"}
+
+// surgery is the table of published work figures, with why each may not be like
+// ours.
+func (q *quarter) surgery(definition string, horizon published.Horizon) []Block {
+	t := Table{ID: "surgery", Caption: "Published shares at work after surgery and rehabilitation",
+		Columns:   []Column{{Label: "Source"}, {Label: "Who"}, {Label: "When"}, {Label: "Definition"}, {Label: "At work", Align: Right}, {Label: "Not like our patients in"}},
+		Footnotes: []Words{Say("Unadjusted. Before surgery, who was at work and who paid decide more than the operation: 99 % against 40 % returned by length of sick leave alone (norspine-2025). Fields that this cohort does not record count as differences.")}}
+	ours := compare.CaseMix(q.now, nil, definition, horizon)
+	for _, id := range comparators {
+		e, ok := published.Find(id)
+		if !ok {
+			continue
+		}
+		for _, r := range e.Results {
+			if r.Outcome != "work" || r.Measure != published.Proportion || r.Share() != r.Share() || r.At.String() == "entry" || strings.HasPrefix(r.Group, "men") || strings.HasPrefix(r.Group, "women") {
+				continue
+			}
+			who := e.Population
+			if r.Arm != "" {
+				who += "; " + strings.ReplaceAll(r.Arm, "-", " ")
+			}
+			if r.Group != "" {
+				who += "; " + r.Group
+			}
+			source := e.ID
+			if r.Status != published.Sourced {
+				source += " (" + string(r.Status) + ")"
+			}
+			if r.Complement {
+				source += " (complement of the share disabled, not a measured return)"
+			}
+			value := Cell{Value: r.Share(), Format: Format{Kind: Percent}, Basis: NoPatients(), Low: math.NaN(), High: math.NaN()}
+			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(source), Label(who), Label(r.At.String()), Label(r.Definition), value, Label(mismatches(ours, e.CaseMix(r)))}})
+		}
+	}
+	return []Block{
+		Notice{Level: Caution, Title: "These are not comparable patients", Text: Say("The published figures below are of other patients, under other definitions and clocks. They are shown because readers know them, not as an effect of this program. See recoup analyze run COHORT compare/published.")},
+		t,
+	}
+}
+
+// mismatches lists in words the fields in which case mixes differ.
+func mismatches(ours, theirs published.CaseMix) string {
+	var differs, unknown []string
+	for _, m := range published.Compare(ours, theirs) {
+		field := strings.ReplaceAll(m.Field, "_", " ")
+		if m.Ours == "not recorded" || m.Theirs == "not reported" {
+			unknown = append(unknown, field)
+		} else {
+			differs = append(differs, field)
+		}
+	}
+	var out []string
+	if len(differs) > 0 {
+		out = append(out, strings.Join(differs, ", "))
+	}
+	if len(unknown) > 0 {
+		out = append(out, "not known: "+strings.Join(unknown, ", "))
+	}
+	return strings.Join(out, "; ")
+}
