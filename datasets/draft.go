@@ -358,7 +358,12 @@ func (s *sample) field(taken map[Role]bool) Field {
 		if f.Instrument != "" {
 			f.Role = RoleOutcome
 			why = append(why, "instrument from the name")
+			why = append(why, s.sentinels(&f)...)
 		}
+	}
+	if f.Role == RolePeriod {
+		f.Role = RoleIgnore
+		why = []string{"it may hold quarters, which identify more than a year: to carry it give it role: period and record an allowance under privacy"}
 	}
 	taken[f.Role] = true
 	f.Guess = strings.Join(why, "; ")
@@ -366,6 +371,30 @@ func (s *sample) field(taken map[Role]bool) Field {
 		f.Guess = fmt.Sprintf("type from %d cells", s.cells)
 	}
 	return f
+}
+
+// usualCodes are numbers that files use for missing.
+var usualCodes = []string{"-7", "-8", "-9", "-66", "-77", "-88", "-95", "-96", "-97", "-98", "-99", "-777", "-888", "-999", "-9999", "66", "77", "88", "96", "97", "98", "99", "666", "777", "888", "998", "999", "9999"}
+
+// sentinels declares the usual missing codes that are outside the instrument's
+// range.
+func (s *sample) sentinels(f *Field) []string {
+	i, _ := instrument.Find(f.Instrument)
+	var found []string
+	for _, level := range s.levels {
+		v, err := parseNumber(level, f.DecimalChar, "")
+		if err == nil && !i.InRange(v) && slices.Contains(usualCodes, level) {
+			found = append(found, level)
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	slices.Sort(found)
+	for _, code := range append(slices.Clone(s.missing), found...) {
+		f.MissingValues = append(f.MissingValues, MissingValue{Value: code})
+	}
+	return []string{"missing codes from numbers outside the instrument's range"}
 }
 
 func instrumentOf(name string) string {

@@ -42,9 +42,6 @@ func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) 
 		}
 	}
 	l.checkPeriod()
-	if l.problems.failed() {
-		return nil, l.problems.sorted(SeverityError)
-	}
 	c.excluded = l.excluded
 	c.join(l.problems)
 	l.duplicates(c)

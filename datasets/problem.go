@@ -126,16 +126,15 @@ func (ps Problems) Error() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// Unwrap makes errors.Is(ps, ErrInvalid) true, and ErrPrivacy where the problem
-// is one of privacy.
+// Unwrap makes errors.Is(ps, ErrInvalid) true, or ErrPrivacy where nothing but
+// privacy stands in the way.
 func (ps Problems) Unwrap() []error {
-	es := []error{ErrInvalid}
 	for _, p := range ps {
-		if p.Code == CodePeriodAllowance {
-			es = []error{ErrPrivacy}
+		if p.Code != CodePeriodAllowance {
+			return []error{ErrInvalid}
 		}
 	}
-	return es
+	return []error{ErrPrivacy}
 }
 
 // collector gathers problems: it tells each of the first few of a kind (table,

@@ -363,6 +363,10 @@ func (q *quarter) against(ctx context.Context, v datasets.Visit) (Block, error) 
 		share := NotAvailable("No sourced important difference is known for this measure.")
 		if d, ok := find(r, "risk_difference_all", arm); ok && none == "" && d.Value.OK() {
 			share = Estimate(100*float64(d.Value), 100*float64(d.CI.Low), 100*float64(d.CI.High), 0, min(d.N.Arm, d.N.Reference)).WithSign()
+			share.Basis = smallest(r, arm, reference)
+		}
+		if a.N.Arm+a.N.Reference == 0 {
+			continue
 		}
 		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(f.Label()), Count(a.N.Arm), Count(a.N.Reference), estimated(a, 1).WithSign(), estimated(h, 2).WithSign(), share}})
 	}
@@ -370,4 +374,16 @@ func (q *quarter) against(ctx context.Context, v datasets.Visit) (Block, error) 
 		return cannot("The arms are not compared", "No outcome has enough patients in both arms at "+v.VisitName()+"."), nil
 	}
 	return t, nil
+}
+
+// smallest returns the basis of the arm with the smaller count of patients, or of
+// their complement: with the other arm's share beside it, a difference tells both.
+func smallest(r analysis.Result, arm, reference string) Basis {
+	a, _ := find(r, "responders_all", arm)
+	b, _ := find(r, "responders_all", reference)
+	small := func(e analysis.Estimate) int { return min(e.N.Events, e.N.Arm-e.N.Events) }
+	if small(b) < small(a) {
+		a = b
+	}
+	return ShareOf(a.N.Events, a.N.Arm)
 }

@@ -8,15 +8,27 @@ import (
 	"strings"
 
 	"recoup/analysis"
+	"recoup/analysis/compare"
+	"recoup/analysis/describe"
 	"recoup/analysis/effect"
+	"recoup/analysis/taper"
+	"recoup/analysis/work"
 )
 
 // All lists every analysis, by package and then as a reader would meet them.
 var All = []*analysis.Analysis{
+	describe.FlowAnalysis,
+	describe.TableOneAnalysis,
+	describe.CompletenessAnalysis,
+	describe.CostsAnalysis,
 	effect.MeanChange,
 	effect.HedgesG,
 	effect.Responders,
 	effect.Ancova,
+	taper.DoseByWeek,
+	taper.Reduction,
+	work.Return,
+	compare.Published,
 }
 
 // ErrUnknown is what errors.Is finds in the error for a name that is not listed.

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -35,6 +38,23 @@ func TestScripts(t *testing.T) {
 			e.Setenv("SHARED", shared)
 			return nil
 		},
+		Cmds:      map[string]func(ts *testscript.TestScript, neg bool, args []string){"codes": codes},
 		Condition: func(string) (bool, error) { return missing == nil, nil }, // [shared] is the only one of ours
 	})
+}
+
+// codes runs a command and checks its exit code: codes 3 recoup data check x.yaml
+func codes(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
 }

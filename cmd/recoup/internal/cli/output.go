@@ -174,8 +174,8 @@ func (g grid) csv(w io.Writer) error {
 // parquet writes the grid as Parquet: numbers as numbers, the rest as text.
 func (g grid) parquet(ctx context.Context, w io.Writer) error {
 	r := datasets.Resource{Name: "table", Path: datasets.Paths{"table"}}
-	r.Schema.Fields = append(r.Schema.Fields, datasets.Field{Name: "row", Type: datasets.TypeString, Role: datasets.RolePatient})
-	plain := grid{head: append([]string{"row"}, g.head...)}
+	r.Schema.MissingValues = []datasets.MissingValue{{Value: ""}, {Value: "+Inf"}, {Value: "-Inf"}}
+	r.Schema.Fields = []datasets.Field{{Name: "row", Type: datasets.TypeString, Role: datasets.RolePatient}}
 	for i, h := range g.head {
 		f := datasets.Field{Name: h, Type: datasets.TypeString}
 		if i < len(g.right) && g.right[i] {
@@ -183,11 +183,13 @@ func (g grid) parquet(ctx context.Context, w io.Writer) error {
 		}
 		r.Schema.Fields = append(r.Schema.Fields, f)
 	}
-	for i, row := range g.rows {
-		plain.rows = append(plain.rows, append([]string{fmt.Sprint(i + 1)}, row...))
-	}
 	var buf bytes.Buffer
-	if err := plain.csv(&buf); err != nil {
+	cw := csv.NewWriter(&buf)
+	rows := [][]string{append([]string{"row"}, g.head...)}
+	for i, row := range g.rows {
+		rows = append(rows, append([]string{fmt.Sprint(i + 1)}, row...))
+	}
+	if err := cw.WriteAll(rows); err != nil {
 		return err
 	}
 	c, err := datasets.Load(ctx, &datasets.Dictionary{Name: "table", Resources: []datasets.Resource{r}},
