@@ -56,6 +56,9 @@ func runCosts(_ context.Context, in analysis.Input, q analysis.Question, o CostO
 	ratio, of := c.PerSuccess(success, q.Level)
 	e := analysis.NewEstimate("cost_per_success", analysis.ScaleMean)
 	e.Outcome, e.Visit, e.Arm, e.Unit = q.Outcome, q.Visit, g.Name, c.Unit
+	if v, err := in.Cohort.Visit(q.Visit); err == nil {
+		e.Visit = v.VisitName()
+	}
 	e.Value, e.SE, e.CI = ratio.Value, ratio.SE, ratio.CI
 	e.N = analysis.N{Arm: ratio.N, Events: ratio.Successes}
 	for _, p := range c.patients {

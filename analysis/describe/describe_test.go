@@ -302,6 +302,13 @@ func TestTableOneByHand(t *testing.T) {
 	if e := analysistest.Find(t, everyone, "mean", "all"); e.N.Arm != 4 || e.N.Missing != 1 {
 		t.Errorf("f has no arm, so no group: %+v", e)
 	}
+	// Without arms, of the six: five have an age; of those admitted, four.
+	armless := program(t, ", role: arm}", "}", "arms: [{value: program}, {value: usual}]", "")
+	for patients, n := range map[string]int{"all": 5, "admitted": 4} {
+		if e := analysistest.Find(t, run(t, describe.TableOneAnalysis, armless, analysis.Question{}, map[string]string{"patients": patients}), "mean", "all"); e.N.Arm != n {
+			t.Errorf("patients=%s: %d ages, want %d", patients, e.N.Arm, n)
+		}
+	}
 	if _, err := describe.TableOneAnalysis.Run(t.Context(), analysis.Input{Cohort: c}, analysis.Question{}, map[string]string{"columns": "weight"}); !errors.Is(err, datasets.ErrUnknownName) {
 		t.Errorf("an unknown column: %v", err)
 	}

@@ -87,11 +87,37 @@ func one(in analysis.Input, q analysis.Question) (analysis.Group, []datasets.Exc
 	if q.Arm == "" {
 		return everyone(in.Cohort), nil, nil
 	}
-	groups, excluded, err := in.Groups(q)
+	groups, excluded, err := whole(in, q)
 	if err != nil {
 		return analysis.Group{}, nil, err
 	}
 	return groups[0], excluded, nil
+}
+
+// whole returns the groups that a question asks about with those who never began
+// among them: a description says itself whom it counts.
+func whole(in analysis.Input, q analysis.Question) ([]analysis.Group, []datasets.Exclusion, error) {
+	groups, excluded, err := in.Groups(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	excluded = slices.DeleteFunc(excluded, func(e datasets.Exclusion) bool { return e.Code == datasets.CodeNeverBegan })
+	if len(in.Cohort.Arms()) == 0 {
+		return []analysis.Group{everyone(in.Cohort)}, excluded, nil
+	}
+	for i, g := range groups {
+		arm, err := in.Cohort.Arm(g.Name)
+		if err != nil {
+			return nil, nil, err
+		}
+		groups[i].Patients = nil
+		for p, a := range in.Cohort.ArmOf() {
+			if int(a) == arm {
+				groups[i].Patients = append(groups[i].Patients, p)
+			}
+		}
+	}
+	return groups, excluded, nil
 }
 
 func everyone(c *datasets.Cohort) analysis.Group {

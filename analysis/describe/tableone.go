@@ -383,7 +383,7 @@ R: tableone::CreateTableOne(strata = "arm"), ExtractSmd.`,
 }, TableOneOptions{Patients: PatientsAdmitted}, runTableOne)
 
 func runTableOne(_ context.Context, in analysis.Input, q analysis.Question, o TableOneOptions) (analysis.Result, error) {
-	groups, excluded, err := in.Groups(q)
+	groups, excluded, err := whole(in, q)
 	if err != nil {
 		return analysis.Result{}, err
 	}
