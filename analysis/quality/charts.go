@@ -255,7 +255,11 @@ func (c *Chart) tables(r *analysis.Result, words string) {
 	chart := analysis.Table{Name: "chart", Title: "Control chart (" + c.Kind + ")", Columns: []string{"quarter", "n", "events", "value", "center", "low", "high", "moving_range", "meaning", "rules"}, Notes: []string{words, c.Method}}
 	series := analysis.Series{Name: "control-chart", Group: analysis.All, XUnit: "quarter from the first"}
 	for i, p := range c.Points {
-		chart.Rows = append(chart.Rows, []analysis.Value{analysis.Text(p.Label), analysis.Number(float64(p.N)), analysis.Number(float64(p.Events)), num(p.Value), num(c.Center), num(p.Low), num(p.High), num(p.Range), analysis.Text(string(p.Meaning)), analysis.Text(strings.Join(p.Rules, ", "))})
+		events := analysis.Number(float64(p.Events))
+		if c.Kind == "XmR" {
+			events = analysis.Number(math.NaN()) // means have none
+		}
+		chart.Rows = append(chart.Rows, []analysis.Value{analysis.Text(p.Label), analysis.Number(float64(p.N)), events, num(p.Value), num(c.Center), num(p.Low), num(p.High), num(p.Range), analysis.Text(string(p.Meaning)), analysis.Text(strings.Join(p.Rules, ", "))})
 		series.Points = append(series.Points, analysis.Point{X: analysis.Num(i), Y: p.Value, Low: p.Low, High: p.High, N: p.N, Events: p.Events})
 	}
 	r.Tables, r.Series = append(r.Tables, chart), append(r.Series, series)
