@@ -240,7 +240,7 @@ func mnScore(x1, n1, x2, n2 int, delta float64) float64 {
 	c2 := (m+2*n)*delta - t - (a + b)
 	c1 := (n*delta-t-2*b)*delta + a + b
 	c0 := b * delta * (1 - delta)
-	q := math.Pow(c2/(3*c3), 3) - c1*c2/(6*c3*c3) + c0/(2*c3)
+	q := c2*c2*c2/(27*c3*c3*c3) - c1*c2/(6*c3*c3) + c0/(2*c3)
 	p := math.Copysign(math.Sqrt(math.Max(0, c2*c2/(9*c3*c3)-c1/(3*c3))), q)
 	p2 := b / n
 	if p != 0 {

@@ -140,8 +140,10 @@ func noArm(c *datasets.Cohort) []datasets.Exclusion {
 			}
 		}
 		if rows > 0 {
-			out = append(out, datasets.Exclusion{Code: datasets.CodeNoArm, Table: t.Name(), Rows: rows, Patients: len(patients),
-				Reason: "rows of patients without an arm, where an arm is needed"})
+			out = append(out, datasets.Exclusion{
+				Code: datasets.CodeNoArm, Table: t.Name(), Rows: rows, Patients: len(patients),
+				Reason: "rows of patients without an arm, where an arm is needed",
+			})
 		}
 	}
 	return out

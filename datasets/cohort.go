@@ -127,8 +127,10 @@ func (c *Cohort) join(ps *collector) {
 	}
 	codes, levels, conflicts := c.byRole(RoleArm)
 	if conflicts > 0 {
-		ps.add(Problem{Code: CodeConflict, Column: "arm", Rows: conflicts,
-			Expected: "expected each patient to be in one arm; some rows or tables put a patient in two", Mend: "correct the arm column"})
+		ps.add(Problem{
+			Code: CodeConflict, Column: "arm", Rows: conflicts,
+			Expected: "expected each patient to be in one arm; some rows or tables put a patient in two", Mend: "correct the arm column",
+		})
 	}
 	c.setArms(codes, levels)
 }
@@ -413,17 +415,23 @@ func (c *Cohort) Seen(visit string) []bool {
 	return out
 }
 
-// Began returns, by patient, whether they began: a time of admission, or a row in
-// a table of visits, doses, spells, events or costs. In a cohort that does not
-// record admission everyone did.
+// Began returns, by patient, whether they began: a date, day or yes of admission,
+// or a row in a table of visits, doses, spells or events. Costs alone do not tell:
+// they are often recorded from before. In a cohort that does not record admission
+// everyone began.
 func (c *Cohort) Began() []bool {
 	out := make([]bool, len(c.patients))
-	admitted := c.Days(RoleAdmitted)
+	admitted, flag := c.Days(RoleAdmitted), false
+	for _, t := range c.tables {
+		if f, ok := t.Field(RoleAdmitted); ok && f.Type == TypeBoolean {
+			flag = true
+		}
+	}
 	for p := range out {
-		out[p] = admitted == nil || !math.IsNaN(admitted[p])
+		out[p] = admitted == nil || !math.IsNaN(admitted[p]) && !(flag && admitted[p] == 0)
 	}
 	for _, t := range c.tables {
-		if t.perPatient() {
+		if _, costs := t.Field(RoleCost); costs || t.perPatient() {
 			continue
 		}
 		for _, p := range t.patient {

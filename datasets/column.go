@@ -164,7 +164,7 @@ func (b *columnBuilder) label(s string) *badCell {
 			s = clean
 		}
 		if b.listed > 0 {
-			if code, known = b.codes[s]; !known {
+			if _, known = b.codes[s]; !known {
 				ib.AppendNull()
 				return &badCell{CodeLevel, "expected one of the levels that the cohort file lists for this column"}
 			}

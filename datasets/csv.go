@@ -143,8 +143,10 @@ func sniffDelimiter(head []byte, fields []Field) byte {
 }
 
 func (s *csvSource) problem(code string, row, line int, column, expected, mend string) {
-	s.problems.add(Problem{Severity: SeverityError, Code: code, Table: s.table, File: s.file, Row: row, Line: line,
-		Column: column, Expected: expected, Mend: mend})
+	s.problems.add(Problem{
+		Severity: SeverityError, Code: code, Table: s.table, File: s.file, Row: row, Line: line,
+		Column: column, Expected: expected, Mend: mend,
+	})
 	if code == CodeEncoding || code == CodeHeader || code == CodeQuote || code == CodeEmpty || code == CodeTooLarge {
 		s.done = true
 	}
@@ -193,8 +195,10 @@ func (s *csvSource) header(res Resource) {
 		s.columns = append(s.columns, name)
 	}
 	if trimmed > 0 {
-		s.problems.add(Problem{Severity: SeverityNote, Code: CodeHeaderTrimmed, Table: s.table, File: s.file, Line: s.at,
-			Expected: fmt.Sprintf("blanks or invisible marks were taken off %d column names", trimmed)})
+		s.problems.add(Problem{
+			Severity: SeverityNote, Code: CodeHeaderTrimmed, Table: s.table, File: s.file, Line: s.at,
+			Expected: fmt.Sprintf("blanks or invisible marks were taken off %d column names", trimmed),
+		})
 	}
 	if headerIsData(s.columns) {
 		s.problem(CodeHeader, 0, s.at, "", "expected column names in the first row, found numbers or nothing", "add a header row to the file, or remove the lines above it")
@@ -407,8 +411,10 @@ func resize(ends []int, n int) []int {
 func (s *csvSource) end() error {
 	if s.blank > 0 && !s.notedBlank {
 		s.notedBlank = true
-		s.problems.add(Problem{Severity: SeverityNote, Code: CodeBlankLines, Table: s.table, File: s.file,
-			Expected: fmt.Sprintf("%d empty lines were passed over", s.blank)})
+		s.problems.add(Problem{
+			Severity: SeverityNote, Code: CodeBlankLines, Table: s.table, File: s.file,
+			Expected: fmt.Sprintf("%d empty lines were passed over", s.blank),
+		})
 	}
 	return io.EOF
 }

@@ -329,8 +329,10 @@ func cmpOr(a, b string) string {
 // Problems.
 func ParseDictionary(name string, b []byte) (*Dictionary, error) {
 	if len(b) > maxDictionary {
-		return nil, Problems{{Severity: SeverityError, Code: CodeDictionary, File: name,
-			Expected: fmt.Sprintf("expected a cohort file of at most %d bytes", maxDictionary)}}
+		return nil, Problems{{
+			Severity: SeverityError, Code: CodeDictionary, File: name,
+			Expected: fmt.Sprintf("expected a cohort file of at most %d bytes", maxDictionary),
+		}}
 	}
 	var d Dictionary
 	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&d); err != nil {
@@ -363,8 +365,10 @@ func yamlProblem(name string, err error) Problem {
 func (d *Dictionary) check(file string) Problems {
 	var ps Problems
 	bad := func(table, column, expected string, args ...any) {
-		ps = append(ps, Problem{Severity: SeverityError, Code: CodeDictionary, File: file, Table: table,
-			Column: column, Expected: fmt.Sprintf(expected, args...)})
+		ps = append(ps, Problem{
+			Severity: SeverityError, Code: CodeDictionary, File: file, Table: table,
+			Column: column, Expected: fmt.Sprintf(expected, args...),
+		})
 	}
 	if d.Name == "" {
 		bad("", "", "expected a name for the cohort: name: my-cohort")

@@ -87,7 +87,7 @@ func Draft(ctx context.Context, paths []string, open func(context.Context, strin
 			d.Name = slug(base)
 		}
 		r, visits, arms, err := draftTable(ctx, path, slug(base), open)
-		if found := (Problems)(nil); errors.As(err, &found) {
+		if found := Problems(nil); errors.As(err, &found) {
 			ps = append(ps, found...)
 			continue
 		}
@@ -204,9 +204,11 @@ func draftTable(ctx context.Context, path, name string, open func(context.Contex
 		r.Schema.MissingValues = append(r.Schema.MissingValues, MissingValue{Value: m})
 	}
 	if !taken[RolePatient] {
-		return r, nil, nil, Problems{{Severity: SeverityError, Code: CodeDraft, Table: name, File: path,
+		return r, nil, nil, Problems{{
+			Severity: SeverityError, Code: CodeDraft, Table: name, File: path,
 			Expected: "no column looks like the patient's pseudonym",
-			Mend:     "name it patient_id in the file, or write a cohort file and give the column role: patient"}}
+			Mend:     "name it patient_id in the file, or write a cohort file and give the column role: patient",
+		}}
 	}
 	visits, arms := r.draftLists(samples)
 	r.Name = r.draftName(name, taken)

@@ -57,9 +57,11 @@ func NewIPC(path string, res Resource) (Source, error) {
 
 // FileProblem is the error for a file that is not of its format.
 func FileProblem(table, path, expected string) error {
-	return Problems{{Severity: SeverityError, Code: CodeFile, Table: table, File: path,
+	return Problems{{
+		Severity: SeverityError, Code: CodeFile, Table: table, File: path,
 		Expected: "expected " + expected + "; the file is damaged or of another format",
-		Mend:     "write it again from its source"}}
+		Mend:     "write it again from its source",
+	}}
 }
 
 // Columns returns the column names.

@@ -102,7 +102,7 @@ func (l *loader) table(ctx context.Context, r Resource) (*Table, error) {
 	for _, path := range r.Path {
 		src, err := l.opt.Open(ctx, path, r)
 		if err != nil {
-			if ps := (Problems)(nil); errors.As(err, &ps) {
+			if ps := Problems(nil); errors.As(err, &ps) {
 				for _, p := range ps {
 					l.problems.add(p)
 				}
@@ -125,8 +125,10 @@ func (l *loader) table(ctx context.Context, r Resource) (*Table, error) {
 		t.columns = append(t.columns, b.finish(batches[i]))
 		t.reasons = append(t.reasons, b.reasons)
 		if b.invisible > 0 {
-			l.problems.add(Problem{Severity: SeverityNote, Code: CodeInvisible, Table: r.Name, Column: b.field.Name,
-				Expected: "invisible marks were taken off, or letters put into their common form", Rows: b.invisible})
+			l.problems.add(Problem{
+				Severity: SeverityNote, Code: CodeInvisible, Table: r.Name, Column: b.field.Name,
+				Expected: "invisible marks were taken off, or letters put into their common form", Rows: b.invisible,
+			})
 		}
 	}
 	t.addConstants(r)
@@ -195,8 +197,10 @@ func (l *loader) match(src Source, r Resource, path string, builders []*columnBu
 	for i, b := range builders {
 		at[i] = slices.Index(columns, b.field.Name)
 		if at[i] < 0 && usable {
-			l.problems.add(Problem{Code: CodeColumnMissing, Table: r.Name, File: path, Column: b.field.Name,
-				Expected: "expected this column in the file", Mend: "correct the name, or take the field out of the cohort file"})
+			l.problems.add(Problem{
+				Code: CodeColumnMissing, Table: r.Name, File: path, Column: b.field.Name,
+				Expected: "expected this column in the file", Mend: "correct the name, or take the field out of the cohort file",
+			})
 		}
 	}
 	unknown := 0
@@ -207,8 +211,10 @@ func (l *loader) match(src Source, r Resource, path string, builders []*columnBu
 			if name == "" {
 				name = "(no name)"
 			}
-			l.problems.add(Problem{Severity: SeverityWarning, Code: CodeColumnUnknown, Table: r.Name, File: path, Column: name,
-				Expected: "the column is not described, so it is not carried", Mend: "describe it under fields, or give it role: ignore"})
+			l.problems.add(Problem{
+				Severity: SeverityWarning, Code: CodeColumnUnknown, Table: r.Name, File: path, Column: name,
+				Expected: "the column is not described, so it is not carried", Mend: "describe it under fields, or give it role: ignore",
+			})
 		}
 	}
 	return at
@@ -230,8 +236,10 @@ func (l *loader) column(chunk *Chunk, at int, b *columnBuilder, r Resource, path
 			continue
 		}
 		if l.setAside && bad.code != CodeRequired && bad.code != CodeUnique {
-			l.excluded = exclude(l.excluded, Exclusion{Code: "set-aside-" + bad.code, Table: r.Name, Rows: 1,
-				Reason: fmt.Sprintf("cells of column %q made missing: %s", b.field.Name, bad.expected)})
+			l.excluded = exclude(l.excluded, Exclusion{
+				Code: "set-aside-" + bad.code, Table: r.Name, Rows: 1,
+				Reason: fmt.Sprintf("cells of column %q made missing: %s", b.field.Name, bad.expected),
+			})
 			continue
 		}
 		p := Problem{Code: bad.code, Table: r.Name, File: path, Row: chunk.First + i, Column: b.field.Name, Expected: bad.expected, Mend: mendOf(bad.code)}
@@ -262,9 +270,11 @@ func (l *loader) checkPeriod() {
 		}
 		allowed := l.dict.Privacy != nil && slices.ContainsFunc(l.dict.Privacy.Allowances, func(a Allowance) bool { return a.Column == f.Name })
 		if !allowed {
-			l.problems.add(Problem{Code: CodePeriodAllowance, Table: r.Name, Column: f.Name,
+			l.problems.add(Problem{
+				Code: CodePeriodAllowance, Table: r.Name, Column: f.Name,
 				Expected: "expected a recorded allowance for a column that holds quarters: a quarter is finer than the year that de-identified data may carry",
-				Mend:     "add privacy: allowances: [{column: " + f.Name + ", by: who decided, reason: why}] to the cohort file, or drop the column"})
+				Mend:     "add privacy: allowances: [{column: " + f.Name + ", by: who decided, reason: why}] to the cohort file, or drop the column",
+			})
 		}
 	}
 }
@@ -280,9 +290,11 @@ func (l *loader) guesses() {
 			if role == "" {
 				role = "none"
 			}
-			l.problems.add(Problem{Severity: SeverityWarning, Code: CodeDraft, Table: r.Name, Column: f.Name,
+			l.problems.add(Problem{
+				Severity: SeverityWarning, Code: CodeDraft, Table: r.Name, Column: f.Name,
 				Expected: fmt.Sprintf("guessed type %s, role %s (%s)", f.Type, role, f.Guess),
-				Mend:     "write a cohort file with recoup data init and correct it"})
+				Mend:     "write a cohort file with recoup data init and correct it",
+			})
 		}
 	}
 }
@@ -492,8 +504,10 @@ func (l *loader) duplicates(c *Cohort) {
 		for r, p := range t.patient {
 			k := [2]int32{p, visits[r]}
 			if seen[k] {
-				l.problems.add(Problem{Code: CodeDuplicate, Table: t.name, Row: int(t.lines[r]), Expected: what,
-					Mend: "remove or correct the second row"})
+				l.problems.add(Problem{
+					Code: CodeDuplicate, Table: t.name, Row: int(t.lines[r]), Expected: what,
+					Mend: "remove or correct the second row",
+				})
 			}
 			seen[k] = true
 		}
@@ -503,8 +517,10 @@ func (l *loader) duplicates(c *Cohort) {
 		fold[strings.ToLower(strings.TrimSpace(id))]++
 	}
 	if n := len(c.patients) - len(fold); n > 0 {
-		l.problems.add(Problem{Severity: SeverityWarning, Code: CodeNearDuplicate, Rows: n,
+		l.problems.add(Problem{
+			Severity: SeverityWarning, Code: CodeNearDuplicate, Rows: n,
 			Expected: "some patient ids differ from another in case or blanks only; they are taken as different patients",
-			Mend:     "write each patient's id in one way"})
+			Mend:     "write each patient's id in one way",
+		})
 	}
 }

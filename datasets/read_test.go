@@ -150,10 +150,10 @@ func TestAllAtOnce(t *testing.T) {
 	}
 	counted, ranges := 0, 0
 	for _, p := range ps {
-		switch {
-		case p.Code == CodeRange:
+		switch p.Code {
+		case CodeRange:
 			ranges++
-		case p.Code == CodeType:
+		case CodeType:
 			counted += max(1, p.Rows)
 		}
 	}
@@ -202,9 +202,19 @@ func TestDecimalCommaAndThousands(t *testing.T) {
 		want                 float64
 		ok                   bool
 	}{
-		{"1,5", ",", "", 1.5, true}, {"1.5", ",", "", 0, false}, {"1.234,5", ",", ".", 1234.5, true}, {"1,234.5", "", ",", 1234.5, true},
-		{"12,34", "", ",", 0, false}, {"1,2345", "", ",", 0, false}, {"1234,567", "", ",", 0, false}, {"\u22123", "", "", -3, true}, {"-0", "", "", 0, true},
-		{"", "", "", 0, false}, {"e5", "", "", 0, false}, {"1e400", "", "", 0, false}, {"NaN", "", "", 0, false},
+		{"1,5", ",", "", 1.5, true},
+		{"1.5", ",", "", 0, false},
+		{"1.234,5", ",", ".", 1234.5, true},
+		{"1,234.5", "", ",", 1234.5, true},
+		{"12,34", "", ",", 0, false},
+		{"1,2345", "", ",", 0, false},
+		{"1234,567", "", ",", 0, false},
+		{"\u22123", "", "", -3, true},
+		{"-0", "", "", 0, true},
+		{"", "", "", 0, false},
+		{"e5", "", "", 0, false},
+		{"1e400", "", "", 0, false},
+		{"NaN", "", "", 0, false},
 	} {
 		v, err := parseNumber(c.text, c.decimal, c.group)
 		if (err == nil) != c.ok || err == nil && (v != c.want || math.Signbit(v) != math.Signbit(c.want)) {

@@ -114,8 +114,10 @@ func CountShare(numerator, denominator int) Cell {
 // Share is the percentage that numerator is of denominator patients, without
 // decimals. The share of none is not available.
 func Share(numerator, denominator int) Cell {
-	c := Cell{Value: math.NaN(), Low: math.NaN(), High: math.NaN(),
-		Format: Format{Kind: Percent}, Basis: ShareOf(numerator, denominator)}
+	c := Cell{
+		Value: math.NaN(), Low: math.NaN(), High: math.NaN(),
+		Format: Format{Kind: Percent}, Basis: ShareOf(numerator, denominator),
+	}
 	if denominator > 0 {
 		c.Value = float64(numerator) / float64(denominator)
 	} else {
@@ -126,14 +128,18 @@ func Share(numerator, denominator int) Cell {
 
 // Fraction is a share written as its two counts: 88/210.
 func Fraction(numerator, denominator int) Cell {
-	return Cell{Text: strconv.Itoa(numerator) + "/" + strconv.Itoa(denominator),
-		Format: Format{Kind: Text}, Basis: ShareOf(numerator, denominator)}
+	return Cell{
+		Text:   strconv.Itoa(numerator) + "/" + strconv.Itoa(denominator),
+		Format: Format{Kind: Text}, Basis: ShareOf(numerator, denominator),
+	}
 }
 
 // Number is a value that rests on n patients.
 func Number(value float64, decimals, n int) Cell {
-	return Cell{Value: value, Low: math.NaN(), High: math.NaN(),
-		Format: Format{Kind: NumberOf, Decimals: decimals}, Basis: On(n)}
+	return Cell{
+		Value: value, Low: math.NaN(), High: math.NaN(),
+		Format: Format{Kind: NumberOf, Decimals: decimals}, Basis: On(n),
+	}
 }
 
 // Mean is a mean with its standard deviation over n patients.
@@ -159,8 +165,10 @@ func P(p float64, n int) Cell {
 
 // NotAvailable is a value that could not be computed; why becomes a footnote.
 func NotAvailable(why string) Cell {
-	return Cell{Value: math.NaN(), Low: math.NaN(), High: math.NaN(),
-		Format: Format{Kind: NumberOf}, Basis: NoPatients(), Why: why}
+	return Cell{
+		Value: math.NaN(), Low: math.NaN(), High: math.NaN(),
+		Format: Format{Kind: NumberOf}, Basis: NoPatients(), Why: why,
+	}
 }
 
 // Named returns the cell with its quantity named; see Basis.Quantity.

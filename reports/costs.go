@@ -62,9 +62,11 @@ func orUnknown(s string) string {
 }
 
 func (q *quarter) costTable(g string, r describe.CostsResult) Table {
-	t := Table{ID: "costs-" + slug(groupName(g)), Caption: fmt.Sprintf("Cost per patient by kind of care, %d days before and after admission", r.Window),
+	t := Table{
+		ID: "costs-" + slug(groupName(g)), Caption: fmt.Sprintf("Cost per patient by kind of care, %d days before and after admission", r.Window),
 		Columns:   []Column{{Label: "Kind of care"}, {Label: "n", Align: Right}, {Label: "Before, mean", Align: Right}, {Label: "After, mean", Align: Right}, {Label: fmt.Sprintf("Change (%g %% CI)", 100*q.opt.Level), Align: Right}, {Label: "Change, median", Align: Right}},
-		Footnotes: []Words{Say("Student's t intervals, rough for rare large bills. " + upper(r.Who) + ". Patients without a record cost nothing here. Use of care often peaks just before entry, so part of a fall would come without a program.")}}
+		Footnotes: []Words{Say("Student's t intervals, rough for rare large bills. " + upper(r.Who) + ". Patients without a record cost nothing here. Use of care often peaks just before entry, so part of a fall would come without a program.")},
+	}
 	if !r.Periods {
 		t.Caption = "Cost per patient by kind of care"
 		t.Columns = []Column{{Label: "Kind of care"}, {Label: "n", Align: Right}, {Label: fmt.Sprintf("Mean (%g %% CI)", 100*q.opt.Level), Align: Right}, {Label: "Median", Align: Right}}

@@ -45,8 +45,10 @@ func (q *quarter) completeness() (Table, bool) {
 	if len(visits) == 0 || len(outcomes) == 0 {
 		return Table{}, false
 	}
-	t := Table{ID: "completeness", Caption: "Patients with each measure at each visit", Columns: []Column{{Label: "Measure"}},
-		Footnotes: []Words{Say("Share of ").With(Count(q.now.Patients())).And(" patients.")}}
+	t := Table{
+		ID: "completeness", Caption: "Patients with each measure at each visit", Columns: []Column{{Label: "Measure"}},
+		Footnotes: []Words{Say("Share of ").With(Count(q.now.Patients())).And(" patients.")},
+	}
 	for _, v := range visits {
 		t.Columns = append(t.Columns, Column{Label: upper(v.VisitName()), Align: Right})
 	}

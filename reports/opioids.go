@@ -24,8 +24,10 @@ func opioidTile(ctx context.Context, q *quarter, c *datasets.Cohort, group strin
 		return Tile{}, "No patient of this quarter has a known daily dose both before admission and later.", nil
 	}
 	q.define("Daily opioid dose", known.Definition, "recoup analyze show taper/reduction")
-	t := Tile{Label: "of those on opioids at entry cut their daily dose by half or more (" + last + ")", Value: shared(known),
-		Detail: Say("").With(shared(all)).And(" if those of unknown dose did not.")}
+	t := Tile{
+		Label: "of those on opioids at entry cut their daily dose by half or more (" + last + ")", Value: shared(known),
+		Detail: Say("").With(shared(all)).And(" if those of unknown dose did not."),
+	}
 	t.Benchmark, t.BenchmarkSource = benchmark("townsend-2008", "opioid off", "")
 	return t, "", nil
 }
@@ -98,9 +100,16 @@ func visitsOf(r analysis.Result, term string) []string {
 }
 
 func (q *quarter) doseTable(g string, r analysis.Result) Table {
-	t := Table{ID: "dose-" + slug(groupName(g)), Caption: "Mean daily opioid dose, patients on opioids at entry",
-		Columns: []Column{{Label: "Window"}, {Label: "n", Align: Right}, {Label: "Before", Unit: "MME", Align: Right}, {Label: "In the window", Unit: "MME", Align: Right},
-			{Label: fmt.Sprintf("Change (%g %% CI)", 100*q.opt.Level), Unit: "MME", Align: Right}, {Label: "Mean of percentages", Align: Right}},
+	t := Table{
+		ID: "dose-" + slug(groupName(g)), Caption: "Mean daily opioid dose, patients on opioids at entry",
+		Columns: []Column{
+			{Label: "Window"},
+			{Label: "n", Align: Right},
+			{Label: "Before", Unit: "MME", Align: Right},
+			{Label: "In the window", Unit: "MME", Align: Right},
+			{Label: fmt.Sprintf("Change (%g %% CI)", 100*q.opt.Level), Unit: "MME", Align: Right},
+			{Label: "Mean of percentages", Align: Right},
+		},
 	}
 	if g != "" {
 		t.Caption += ", " + g
@@ -126,15 +135,21 @@ func single(e analysis.Estimate, decimals int) Cell {
 
 // taperShares are the shares shown, in order.
 var taperShares = []struct{ term, label string }{
-	{"reduced_30", "Dose down by 30 % or more"}, {"reduced_50", "Dose down by half or more"}, {"off_window", "No opioid in the window"},
-	{"off_28", "No opioid for 28 days"}, {"off_60", "No opioid for 60 days"}, {"tapered_15", "Tapered (15 % in any 60 days of seven months)"},
+	{"reduced_30", "Dose down by 30 % or more"},
+	{"reduced_50", "Dose down by half or more"},
+	{"off_window", "No opioid in the window"},
+	{"off_28", "No opioid for 28 days"},
+	{"off_60", "No opioid for 60 days"},
+	{"tapered_15", "Tapered (15 % in any 60 days of seven months)"},
 	{"faster_than_10_a_month", "Safety flag: fell faster than 10 % a month"},
 }
 
 func (q *quarter) taperTable(g string, r analysis.Result) Table {
-	t := Table{ID: "taper-" + slug(groupName(g)), Caption: "Shares of the patients on opioids at entry",
+	t := Table{
+		ID: "taper-" + slug(groupName(g)), Caption: "Shares of the patients on opioids at entry",
 		Columns:   []Column{{Label: "Reached"}, {Label: "Window"}, {Label: "Those of known dose", Align: Right}, {Label: "Unknown = not reached", Align: Right}},
-		Footnotes: []Words{Say("Wilson intervals. An unknown dose is not a dose of zero. A fast fall is a flag to look at the patient's record, not a fault: how long a patient was on opioids is not asked here.")}}
+		Footnotes: []Words{Say("Wilson intervals. An unknown dose is not a dose of zero. A fast fall is a flag to look at the patient's record, not a fault: how long a patient was on opioids is not asked here.")},
+	}
 	if g != "" {
 		t.Caption += ", " + g
 	}
@@ -150,9 +165,11 @@ func (q *quarter) taperTable(g string, r analysis.Result) Table {
 
 // doseFigure shows the mean daily dose week by week.
 func (q *quarter) doseFigure(ctx context.Context, g string) (Figure, error) {
-	f := Figure{ID: "dose-by-week-" + slug(groupName(g)), Title: "Daily opioid dose by week", Subtitle: fmt.Sprintf("Mean over patients of their own weekly mean, MME a day, %g %% t intervals", 100*q.opt.Level),
+	f := Figure{
+		ID: "dose-by-week-" + slug(groupName(g)), Title: "Daily opioid dose by week", Subtitle: fmt.Sprintf("Mean over patients of their own weekly mean, MME a day, %g %% t intervals", 100*q.opt.Level),
 		Caption: Say("Patients with a known dose in the week, those recorded as taking none too; week 0 begins on the day of admission. The patients of one week are not all those of another."),
-		Absent:  Say("No week has known doses of enough patients.")}
+		Absent:  Say("No week has known doses of enough patients."),
+	}
 	r, why, err := q.ask(ctx, taper.DoseByWeek, q.now, analysis.Question{Arm: g}, map[string]string{"unit": "mme", "from": "-4", "to": "26"})
 	if err != nil {
 		return f, err

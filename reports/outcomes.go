@@ -14,9 +14,18 @@ import (
 
 // domains are the headings of outcomes, in the order of the report.
 var domains = []struct{ name, title string }{
-	{"pain", "Pain"}, {"interference", "Interference"}, {"function", "Function"}, {"performance", "Performance"}, {"mood", "Mood"},
-	{"sleep", "Sleep"}, {"fatigue", "Fatigue"}, {"beliefs", "Beliefs and coping"}, {"quality of life", "Quality of life"},
-	{"opioid use", "Opioid use"}, {"overall change", "Overall change"}, {"", "Other measures"},
+	{"pain", "Pain"},
+	{"interference", "Interference"},
+	{"function", "Function"},
+	{"performance", "Performance"},
+	{"mood", "Mood"},
+	{"sleep", "Sleep"},
+	{"fatigue", "Fatigue"},
+	{"beliefs", "Beliefs and coping"},
+	{"quality of life", "Quality of life"},
+	{"opioid use", "Opioid use"},
+	{"overall change", "Overall change"},
+	{"", "Other measures"},
 }
 
 // measured is one outcome in one group at one visit.
@@ -133,9 +142,13 @@ func (q *quarter) measureOne(ctx context.Context, f datasets.Field, i instrument
 func (q *quarter) outcomeTable(v datasets.Visit, rows []measured) Table {
 	right := func(label string) Column { return Column{Label: label, Align: Right} }
 	pct := fmt.Sprintf("%g %% CI", 100*q.opt.Level)
-	t := Table{ID: "outcomes-" + slug(v.Value), Caption: "From entry to " + v.VisitName(),
-		Columns: []Column{{Label: "Measure"}, right("n"), right("Entry, mean (SD)"), right("Now, mean (SD)"), right("Change (" + pct + ")"),
-			right("Effect size"), right("Important improvement, those seen"), right("Missing = not improved")},
+	t := Table{
+		ID: "outcomes-" + slug(v.Value), Caption: "From entry to " + v.VisitName(),
+		Columns: []Column{
+			{Label: "Measure"},
+			right("n"), right("Entry, mean (SD)"), right("Now, mean (SD)"), right("Change (" + pct + ")"),
+			right("Effect size"), right("Important improvement, those seen"), right("Missing = not improved"),
+		},
 		Footnotes: []Words{Say("n: patients with the measure at both occasions. Change: mean of individual changes with Student's t interval. Effect size: mean change / SD of change, Hedges' J (d_z). Important improvement: by each instrument's sourced rule, listed under Data quality; Wilson intervals are in the figure.")},
 	}
 	domain := ""
@@ -158,7 +171,8 @@ func (q *quarter) outcomeTable(v datasets.Visit, rows []measured) Table {
 		}
 		t.Rows = append(t.Rows, Row{Indent: 1, Cells: append([]Cell{
 			Label(name), Count(m.n), meanSD(m.before, m.beforeSD, dec), meanSD(m.after, m.afterSD, dec),
-			estimated(m.change, dec).WithSign(), plain(m.standardised, 2)}, important...)})
+			estimated(m.change, dec).WithSign(), plain(m.standardised, 2),
+		}, important...)})
 	}
 	return t
 }
@@ -217,7 +231,8 @@ func better(e analysis.Estimate, i instrument.Instrument) (value, low, high floa
 // effectForest shows the effect sizes side by side, all turned so that right is
 // better.
 func (q *quarter) effectForest(v datasets.Visit, rows []measured) Figure {
-	f := Figure{ID: "effects", Title: "How much each measure changed, in standard deviations",
+	f := Figure{
+		ID: "effects", Title: "How much each measure changed, in standard deviations",
 		Subtitle: fmt.Sprintf("Mean change from entry to %s over the SD of change (d_z), turned so that right is better, %g %% intervals", v.VisitName(), 100*q.opt.Level),
 		Caption:  Say("Hedges' J; exact intervals by the non-central t. Patients seen at both occasions. Squares sized by n. Measures without an instrument are left out: which way is better is not known."),
 		Absent:   Say("No measure has an instrument and enough patients for an effect size."),
@@ -250,13 +265,16 @@ func (q *quarter) effectForest(v datasets.Visit, rows []measured) Figure {
 // responderDots shows the share with an important improvement under both rules
 // for those not seen.
 func (q *quarter) responderDots(v datasets.Visit, rows []measured) Figure {
-	f := Figure{ID: "responders", Title: "Who improved by an important amount, and what those not seen could change",
+	f := Figure{
+		ID: "responders", Title: "Who improved by an important amount, and what those not seen could change",
 		Subtitle: fmt.Sprintf("Share with the instrument's important improvement at %s, Wilson %g %% intervals", v.VisitName(), 100*q.opt.Level),
 		Caption:  Say("Two denominators: the patients seen at both occasions, and all patients with those not seen counted as not improved."),
 		Absent:   Say("No measure has a sourced important difference."),
 	}
-	plot := Dots{X: Axis{Label: "Share of patients", Format: Format{Kind: Percent}, Range: []float64{0, 1}},
-		Series: []DotSeries{{Label: "Those seen"}, {Label: "Missing counts as not improved", Comparator: true}}}
+	plot := Dots{
+		X:      Axis{Label: "Share of patients", Format: Format{Kind: Percent}, Range: []float64{0, 1}},
+		Series: []DotSeries{{Label: "Those seen"}, {Label: "Missing counts as not improved", Comparator: true}},
+	}
 	for _, m := range rows {
 		if m.important != "" || !m.seen.Value.OK() {
 			continue
@@ -313,9 +331,11 @@ func (q *quarter) trajectory(ctx context.Context) (Figure, bool, error) {
 	if len(plot.Series) == 0 {
 		return Figure{}, false, nil
 	}
-	return Figure{ID: "trajectory", Title: f.Label() + " over time", Subtitle: fmt.Sprintf("Mean at each visit with %g %% t intervals, available cases", 100*q.opt.Level),
+	return Figure{
+		ID: "trajectory", Title: f.Label() + " over time", Subtitle: fmt.Sprintf("Mean at each visit with %g %% t intervals, available cases", 100*q.opt.Level),
 		Caption: Say("Those seen at a later visit are not all who were seen at the first: see the follow-up shares."),
-		Alt:     Say(fmt.Sprintf("Mean %s at each visit for %d groups.", lower(f.Label()), len(plot.Series))), Plot: plot}, true, nil
+		Alt:     Say(fmt.Sprintf("Mean %s at each visit for %d groups.", lower(f.Label()), len(plot.Series))), Plot: plot,
+	}, true, nil
 }
 
 // meanAt returns the mean of an outcome at any visit, the baseline too.
@@ -337,9 +357,11 @@ func (q *quarter) against(ctx context.Context, v datasets.Visit) (Block, error) 
 	arm, reference := q.groups[0], q.groups[1]
 	pct := fmt.Sprintf("%g %% CI", 100*q.opt.Level)
 	right := func(label string) Column { return Column{Label: label, Align: Right} }
-	t := Table{ID: "against-" + slug(v.Value), Caption: arm + " against " + reference + ", " + v.VisitName(),
+	t := Table{
+		ID: "against-" + slug(v.Value), Caption: arm + " against " + reference + ", " + v.VisitName(),
 		Columns:   []Column{{Label: "Measure"}, right("n, " + arm), right("n, " + reference), right("Difference, adjusted for entry (" + pct + ")"), right("Hedges' g of change (" + pct + ")"), right("Difference in important improvement, missing = not improved (" + pct + ")")},
-		Footnotes: []Words{Say("Difference: " + arm + " minus " + reference + ", analysis of covariance with the measure at entry, patients seen at both occasions. Hedges' g: difference in mean change over the pooled SD of change, exact interval. Shares: Newcombe interval, in percentage points.")}}
+		Footnotes: []Words{Say("Difference: " + arm + " minus " + reference + ", analysis of covariance with the measure at entry, patients seen at both occasions. Hedges' g: difference in mean change over the pooled SD of change, exact interval. Shares: Newcombe interval, in percentage points.")},
+	}
 	question := analysis.Question{Arm: arm, Reference: reference, Visit: v.Value}
 	for _, f := range q.all.Outcomes() {
 		question.Outcome = f.Name

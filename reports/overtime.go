@@ -153,9 +153,11 @@ func (q *quarter) funnel(ctx context.Context, f datasets.Field) (Block, error) {
 	options := quality.DefaultFunnel
 	options.Better = quality.BetterHigher
 	r := quality.Funnel(counts, options)
-	fig := Figure{ID: "sites", Title: "Important improvement in " + lower(f.Label()) + " by site", Subtitle: "Share of those seen at " + q.discharge.VisitName() + ", with the 95 % and 99.8 % limits about the share of all sites",
+	fig := Figure{
+		ID: "sites", Title: "Important improvement in " + lower(f.Label()) + " by site", Subtitle: "Share of those seen at " + q.discharge.VisitName() + ", with the 95 % and 99.8 % limits about the share of all sites",
 		Caption: Say(upper(r.Method) + ". Not adjusted for who the patients are: a site outside the limits is one to look at, not a verdict."),
-		Alt:     Say(fmt.Sprintf("%d sites by number of patients seen.", len(counts))), Absent: Say("Too few sites have patients for a comparison.")}
+		Alt:     Say(fmt.Sprintf("%d sites by number of patients seen.", len(counts))), Absent: Say("Too few sites have patients for a comparison."),
+	}
 	plot := Funnel{X: Axis{Label: "Patients seen"}, Y: Axis{Format: Format{Kind: Percent}}, Center: float64(r.Target), Target: math.NaN()}
 	for _, s := range r.Sites {
 		if s.Share.OK() {

@@ -251,13 +251,14 @@ func find(r analysis.Result, term, group string) (analysis.Estimate, bool) {
 
 // reason returns why an estimate has no number.
 func reason(e analysis.Estimate) string {
-	for _, w := range e.Warnings {
-		if w.Cure != "" {
-			return upper(w.Message) + "; " + w.Cure + "."
-		}
-		return upper(w.Message) + "."
+	if len(e.Warnings) == 0 {
+		return "There are no patients with the values needed."
 	}
-	return "There are no patients with the values needed."
+	w := e.Warnings[0]
+	if w.Cure != "" {
+		return upper(w.Message) + "; " + w.Cure + "."
+	}
+	return upper(w.Message) + "."
 }
 
 func upper(s string) string {
@@ -331,8 +332,10 @@ func (q *quarter) warnings() []Warning {
 				}
 			}
 			if whole > 0 && float64(n) < 0.7*float64(whole) {
-				out = append(out, Warning{Code: analysis.WarnLowFollowUp,
-					Text: fmt.Sprintf("Under 70 %% of the patients seen at %s were seen at %s: its outcomes are those of the people who came back.", q.baseline.VisitName(), v.VisitName())})
+				out = append(out, Warning{
+					Code: analysis.WarnLowFollowUp,
+					Text: fmt.Sprintf("Under 70 %% of the patients seen at %s were seen at %s: its outcomes are those of the people who came back.", q.baseline.VisitName(), v.VisitName()),
+				})
 			}
 		}
 	}

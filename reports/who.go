@@ -45,14 +45,18 @@ func (q *quarter) flowFigure(flow describe.FlowResult) (Figure, bool) {
 	if len(steps) < 2 {
 		return Figure{}, false
 	}
-	return Figure{ID: "flow", Title: "From referral to the end of the program", Subtitle: "Patients of the period and how far they came",
-		Caption: Say("Follow-up is in the table below: who was seen later need not have completed the program."), Alt: Say("The number of patients at each step, in the order of the steps."), Plot: Flow{Steps: steps}}, true
+	return Figure{
+		ID: "flow", Title: "From referral to the end of the program", Subtitle: "Patients of the period and how far they came",
+		Caption: Say("Follow-up is in the table below: who was seen later need not have completed the program."), Alt: Say("The number of patients at each step, in the order of the steps."), Plot: Flow{Steps: steps},
+	}, true
 }
 
 // followTable is who was seen at each visit after treatment.
 func (q *quarter) followTable(flow describe.FlowResult) Block {
-	t := Table{ID: "followed", Caption: "Reached and seen, of whom", Columns: []Column{{Label: "Step"}, {Label: "Reached", Align: Right}, {Label: "Of", Align: Right}, {Label: "Of whom"}, {Label: "Share", Align: Right}},
-		Footnotes: []Words{Say("Wilson intervals. Seen means any value at the visit. Patients whose visit is not yet due count as not seen: the cohort does not say when its data were drawn.")}}
+	t := Table{
+		ID: "followed", Caption: "Reached and seen, of whom", Columns: []Column{{Label: "Step"}, {Label: "Reached", Align: Right}, {Label: "Of", Align: Right}, {Label: "Of whom"}, {Label: "Share", Align: Right}},
+		Footnotes: []Words{Say("Wilson intervals. Seen means any value at the visit. Patients whose visit is not yet due count as not seen: the cohort does not say when its data were drawn.")},
+	}
 	for _, s := range flow.Stages {
 		if !s.Known || s.Parent == "" {
 			continue
@@ -160,8 +164,10 @@ func careTile(_ context.Context, q *quarter, c *datasets.Cohort, group string) (
 	}
 	change := costs.Care.Change
 	cell := Estimate(float64(change.Mean), float64(change.CI.Low), float64(change.CI.High), 0, change.N).WithUnit(currency(costs.Unit), "").WithSign()
-	return Tile{Label: fmt.Sprintf("change in the cost of other care per patient, %d days after admission against before", costs.Window), Value: cell,
-		Detail: Say("Costs are skewed: see the medians under Costs. Costs were high before entry for many, and fall for some without a program.")}, "", nil
+	return Tile{
+		Label: fmt.Sprintf("change in the cost of other care per patient, %d days after admission against before", costs.Window), Value: cell,
+		Detail: Say("Costs are skewed: see the medians under Costs. Costs were high before entry for many, and fall for some without a program."),
+	}, "", nil
 }
 
 func currency(unit string) string {

@@ -101,9 +101,11 @@ var workTerms = []struct{ term, label string }{
 }
 
 func (q *quarter) workTable(g string, r analysis.Result) Table {
-	t := Table{ID: "work-" + slug(groupName(g)), Caption: "Share at work, by definition, denominator and time",
+	t := Table{
+		ID: "work-" + slug(groupName(g)), Caption: "Share at work, by definition, denominator and time",
 		Columns:   []Column{{Label: "When"}, {Label: "Definition"}, {Label: "Of whom"}, {Label: "Those seen", Align: Right}, {Label: "Not seen = not at work", Align: Right}},
-		Footnotes: []Words{Say("Wilson intervals. Not working is not unemployed: it holds those who retired, study or keep house. Those lost to follow-up are unknown, not out of work.")}}
+		Footnotes: []Words{Say("Wilson intervals. Not working is not unemployed: it holds those who retired, study or keep house. Those lost to follow-up are unknown, not out of work.")},
+	}
 	if g != "" {
 		t.Caption += ", " + g
 	}
@@ -134,8 +136,10 @@ func same(r analysis.Result, term string, like analysis.Estimate) []analysis.Est
 // returnFigure draws a Kaplan-Meier curve of the share returned.
 func (q *quarter) returnFigure(g string, s analysis.Series, r analysis.Result) Figure {
 	definition := strings.TrimPrefix(s.Name, "kaplan-meier/")
-	f := Figure{ID: "return-" + slug(groupName(g)), Title: "Time to return to work", Subtitle: fmt.Sprintf("Cumulative share returned (1 − Kaplan-Meier), definition %s, %g %% bands", definition, 100*q.opt.Level),
-		Absent: Say("No patient has a usable time to return to work.")}
+	f := Figure{
+		ID: "return-" + slug(groupName(g)), Title: "Time to return to work", Subtitle: fmt.Sprintf("Cumulative share returned (1 − Kaplan-Meier), definition %s, %g %% bands", definition, 100*q.opt.Level),
+		Absent: Say("No patient has a usable time to return to work."),
+	}
 	if len(s.Points) < 2 || s.Points[0].N == 0 {
 		return f
 	}
@@ -186,9 +190,11 @@ var comparators = []string{"nguyen-2011", "juratli-2006", "anderson-2016", "brox
 // surgery is the table of published work figures, with why each may not be like
 // ours.
 func (q *quarter) surgery(definition string, horizon published.Horizon) []Block {
-	t := Table{ID: "surgery", Caption: "Published shares at work after surgery and rehabilitation",
+	t := Table{
+		ID: "surgery", Caption: "Published shares at work after surgery and rehabilitation",
 		Columns:   []Column{{Label: "Source"}, {Label: "Who"}, {Label: "When"}, {Label: "Definition"}, {Label: "At work", Align: Right}, {Label: "Not like our patients in"}},
-		Footnotes: []Words{Say("Unadjusted. Before surgery, who was at work and who paid decide more than the operation: 99 % against 40 % returned by length of sick leave alone (norspine-2025). Fields that this cohort does not record count as differences.")}}
+		Footnotes: []Words{Say("Unadjusted. Before surgery, who was at work and who paid decide more than the operation: 99 % against 40 % returned by length of sick leave alone (norspine-2025). Fields that this cohort does not record count as differences.")},
+	}
 	ours := compare.CaseMix(q.now, nil, definition, horizon)
 	for _, id := range comparators {
 		e, ok := published.Find(id)

@@ -11,6 +11,7 @@ import (
 	"recoup/analysis/compare"
 	"recoup/analysis/describe"
 	"recoup/analysis/effect"
+	"recoup/analysis/quality"
 	"recoup/analysis/taper"
 	"recoup/analysis/work"
 )
@@ -29,6 +30,9 @@ var All = []*analysis.Analysis{
 	taper.Reduction,
 	work.Return,
 	compare.Published,
+	quality.PChartAnalysis,
+	quality.XmRAnalysis,
+	quality.FunnelAnalysis,
 }
 
 // ErrUnknown is what errors.Is finds in the error for a name that is not listed.

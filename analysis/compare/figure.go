@@ -117,16 +117,20 @@ func difference(a figure, their comparator, level float64, test bool) (analysis.
 		e.Scale = analysis.ScaleRiskDiff
 		e.CI = analysis.Newcombe(a.events, a.n, b.events, b.n, level)
 		e.Value = analysis.Num(float64(a.events)/float64(a.n) - float64(b.events)/float64(b.n))
-		e.Method = analysis.Method{Name: "unadjusted difference of shares, ours minus published, Newcombe hybrid score interval", R: `DescTools::BinomDiffCI(method = "score")`,
-			Ref: "Newcombe 1998, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I"}
+		e.Method = analysis.Method{
+			Name: "unadjusted difference of shares, ours minus published, Newcombe hybrid score interval", R: `DescTools::BinomDiffCI(method = "score")`,
+			Ref: "Newcombe 1998, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I",
+		}
 		if test {
 			e.Statistic, e.P = shareTest(a, b)
 		}
 	case a.measured() && b.measured():
 		se, df := welch(a.sd, a.n, b.sd, b.n)
 		e.SE, e.DF, e.CI = analysis.Num(se), analysis.Num(df), analysis.TInterval(a.value-b.value, se, df, level)
-		e.Method = analysis.Method{Name: "unadjusted difference of means, ours minus published, Welch's t from means, SDs and n", R: "BSDA::tsum.test(m1, s1, n1, m2, s2, n2)",
-			Ref: "Welch 1947, 10.1093/biomet/34.1-2.28"}
+		e.Method = analysis.Method{
+			Name: "unadjusted difference of means, ours minus published, Welch's t from means, SDs and n", R: "BSDA::tsum.test(m1, s1, n1, m2, s2, n2)",
+			Ref: "Welch 1947, 10.1093/biomet/34.1-2.28",
+		}
 		if test {
 			e.Statistic = e.Value / analysis.Num(se)
 			e.P = analysis.Num(analysis.TP(float64(e.Statistic), df))

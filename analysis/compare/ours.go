@@ -44,9 +44,11 @@ func (k kind) ours(in analysis.Input, q analysis.Question, o PublishedOptions) (
 	}
 	r := analysis.Result{Excluded: excluded}
 	if k.outcome == "opioid off" && len(o.Among) == 0 {
-		r.Warnings = append(r.Warnings, analysis.Warning{Code: analysis.WarnAssumption,
+		r.Warnings = append(r.Warnings, analysis.Warning{
+			Code:    analysis.WarnAssumption,
 			Message: "patients who took no opioids at entry may be in the denominator; published shares off opioids are of those who took them",
-			Cure:    "pass --set among=LEVEL, the level at baseline that means taking opioids"})
+			Cure:    "pass --set among=LEVEL, the level at baseline that means taking opioids",
+		})
 	}
 	var out []figure
 	for _, g := range groups {
@@ -64,9 +66,11 @@ func (k kind) ours(in analysis.Input, q analysis.Question, o PublishedOptions) (
 			all = f.n
 		}
 		if float64(f.missing) > 0.3*float64(all) {
-			r.Warnings = append(r.Warnings, analysis.Warning{Code: analysis.WarnLowFollowUp,
+			r.Warnings = append(r.Warnings, analysis.Warning{
+				Code:    analysis.WarnLowFollowUp,
 				Message: fmt.Sprintf("%s: %d of %d patients have no value at %s, so those seen may differ from all", g.Name, f.missing, all, f.at),
-				Cure:    "of a share, give both: of those seen, and with missing=failure"})
+				Cure:    "of a share, give both: of those seen, and with missing=failure",
+			})
 		}
 		out = append(out, f)
 	}

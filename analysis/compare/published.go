@@ -61,8 +61,10 @@ type PublishedOptions struct {
 
 var publishedDefaults = PublishedOptions{
 	Measure: MeasureAuto, Source: "cohort",
-	Working: []string{"full duty", "modified duty", "light duty", "restricted duty", "full time", "part time", "working", "working full time",
-		"working part time", "at work", "employed", "self employed", "yes", "true"},
+	Working: []string{
+		"full duty", "modified duty", "light duty", "restricted duty", "full time", "part time", "working", "working full time",
+		"working part time", "at work", "employed", "self employed", "yes", "true",
+	},
 }
 
 // Published is compare/published: our figure beside published ones, each with the
@@ -104,9 +106,11 @@ func runPublished(_ context.Context, in analysis.Input, q analysis.Question, o P
 	}
 	theirs, warnings := k.theirs(o, atEntry(ours[0].mix.Horizon))
 	r.Warnings = append(r.Warnings, warnings...)
-	mixes := analysis.Table{Name: "case-mix", Title: "How the published patients differ from ours",
+	mixes := analysis.Table{
+		Name: "case-mix", Title: "How the published patients differ from ours",
 		Columns: []string{"group", "comparator", "field", "ours", "theirs", "why"},
-		Notes:   []string{"A field that is not listed agrees on both sides; \"not recorded\" and \"not reported\" may hide a difference."}}
+		Notes:   []string{"A field that is not listed agrees on both sides; \"not recorded\" and \"not reported\" may hide a difference."},
+	}
 	for _, our := range ours {
 		r.Estimates = append(r.Estimates, our.own(q.Level))
 		for _, their := range theirs {
@@ -116,8 +120,10 @@ func runPublished(_ context.Context, in analysis.Input, q analysis.Question, o P
 				r.Estimates = append(r.Estimates, their.warn(d, differ))
 			}
 			for _, m := range differ {
-				mixes.Rows = append(mixes.Rows, []analysis.Value{analysis.Text(our.label), analysis.Text(their.label),
-					analysis.Text(m.Field), analysis.Text(m.Ours), analysis.Text(m.Theirs), analysis.Text(m.Why)})
+				mixes.Rows = append(mixes.Rows, []analysis.Value{
+					analysis.Text(our.label), analysis.Text(their.label),
+					analysis.Text(m.Field), analysis.Text(m.Ours), analysis.Text(m.Theirs), analysis.Text(m.Why),
+				})
 			}
 		}
 	}

@@ -322,8 +322,10 @@ func TestOurCaseMix(t *testing.T) {
 		t.Fatal(err)
 	}
 	mix := CaseMix(c, nil, "any-work", horizonOf(c, v))
-	want := published.CaseMix{Condition: "chronic low back pain", Payer: "workers-compensation", WorkBefore: "mixed", Procedure: "interdisciplinary rehabilitation",
-		Definition: "any-work", Horizon: published.Horizon{Value: 52, Unit: "weeks", After: "discharge"}, Age: 44.5}
+	want := published.CaseMix{
+		Condition: "chronic low back pain", Payer: "workers-compensation", WorkBefore: "mixed", Procedure: "interdisciplinary rehabilitation",
+		Definition: "any-work", Horizon: published.Horizon{Value: 52, Unit: "weeks", After: "discharge"}, Age: 44.5,
+	}
 	if mix != want {
 		t.Errorf("%+v, want %+v", mix, want)
 	}

@@ -41,8 +41,10 @@ func (k kind) theirs(o PublishedOptions, entry bool) ([]comparator, []analysis.W
 	var warnings []analysis.Warning
 	for _, id := range o.Comparators {
 		if !found[id] {
-			warnings = append(warnings, analysis.Warning{Code: WarnNoFigure, Message: fmt.Sprintf("%s has no figure of this kind: %s", id, k.words(entry)),
-				Cure: "see what it has: recoup data comparators"})
+			warnings = append(warnings, analysis.Warning{
+				Code: WarnNoFigure, Message: fmt.Sprintf("%s has no figure of this kind: %s", id, k.words(entry)),
+				Cure: "see what it has: recoup data comparators",
+			})
 		}
 	}
 	if len(out) == 0 && len(o.Comparators) == 0 {
@@ -228,9 +230,11 @@ func (c comparator) warn(e analysis.Estimate, differ []published.Mismatch) analy
 
 // sources lists where the published figures are from.
 func sources(theirs []comparator) analysis.Table {
-	t := analysis.Table{Name: "comparators", Title: "Published figures and their sources",
+	t := analysis.Table{
+		Name: "comparators", Title: "Published figures and their sources",
 		Columns: []string{"comparator", "population", "treatment", "outcome", "definition", "time", "n", "value", "low", "high", "unit", "status", "citation", "source", "note"},
-		Notes:   []string{"Value, low and high are as printed; low and high are 95 percent limits or the ends of a range."}}
+		Notes:   []string{"Value, low and high are as printed; low and high are 95 percent limits or the ends of a range."},
+	}
 	for _, c := range theirs {
 		r, e := c.result, c.entry
 		n := math.NaN()
@@ -241,7 +245,8 @@ func sources(theirs []comparator) analysis.Table {
 		t.Rows = append(t.Rows, []analysis.Value{
 			analysis.Text(c.label), analysis.Text(e.Population), analysis.Text(c.mix.Procedure), analysis.Text(r.Outcome), analysis.Text(r.Definition),
 			analysis.Text(r.At.String()), analysis.Number(n), analysis.Number(r.Value), analysis.Number(r.Low), analysis.Number(r.High), analysis.Text(r.Unit),
-			analysis.Text(string(r.Status)), analysis.Text(e.Citation), analysis.Text(r.Source), analysis.Text(note)})
+			analysis.Text(string(r.Status)), analysis.Text(e.Citation), analysis.Text(r.Source), analysis.Text(note),
+		})
 	}
 	return t
 }

@@ -147,9 +147,11 @@ func runCompleteness(_ context.Context, in analysis.Input, q analysis.Question, 
 	c := Completeness(only(in.Cohort, g), o.Patients, outcomes, visits, q.Level)
 	r := analysis.Result{Excluded: excluded, Tables: c.tables()}
 	if low := c.low(); low > 0 {
-		r.Warnings = append(r.Warnings, analysis.Warning{Code: analysis.WarnLowFollowUp,
+		r.Warnings = append(r.Warnings, analysis.Warning{
+			Code:    analysis.WarnLowFollowUp,
 			Message: fmt.Sprintf("%d of %d outcomes and visits have a value for under 70 %% of patients; those without may differ", low, len(c.Filled)),
-			Cure:    "follow up more patients, and show results under other assumptions about those not seen"})
+			Cure:    "follow up more patients, and show results under other assumptions about those not seen",
+		})
 	}
 	for _, f := range c.Filled {
 		e := analysis.NewEstimate("complete", analysis.ScaleProportion)

@@ -43,8 +43,10 @@ type CostOptions struct {
 
 // DefaultCosts counts patients admitted, those without a record as zero, days from
 // admission, a year before and after, and improvement by 30 % as success.
-var DefaultCosts = CostOptions{Patients: PatientsAdmitted, NoRecord: NoRecordZero, Program: []string{"program"}, Day: DayAdmission, Window: 365,
-	Rule: "percent", Threshold: 30, Direction: "instrument"}
+var DefaultCosts = CostOptions{
+	Patients: PatientsAdmitted, NoRecord: NoRecordZero, Program: []string{"program"}, Day: DayAdmission, Window: 365,
+	Rule: "percent", Threshold: 30, Direction: "instrument",
+}
 
 // CostSummary is a cost per patient.
 type CostSummary struct {

@@ -134,8 +134,10 @@ func Responders(in analysis.Input, q analysis.Question, rule string, threshold f
 	case direction == "lower" || direction == "higher":
 		lower = direction == "lower"
 	case !p.DirectionKnown:
-		warnings = append(warnings, analysis.Warning{Code: analysis.WarnNoDirection,
-			Message: "the outcome has no instrument, so lower was taken as better", Cure: "name its instrument in the cohort file, or set direction=lower or direction=higher"})
+		warnings = append(warnings, analysis.Warning{
+			Code:    analysis.WarnNoDirection,
+			Message: "the outcome has no instrument, so lower was taken as better", Cure: "name its instrument in the cohort file, or set direction=lower or direction=higher",
+		})
 	}
 	switch {
 	case rule != fit.RuleAtMost && threshold <= 0:

@@ -42,8 +42,10 @@ func Summarise(x []float64) Summary {
 		}
 	}
 	m := fit.Describe(have)
-	s := Summary{N: m.N, Mean: analysis.Num(m.Mean), SD: analysis.Num(m.SD), Min: analysis.None, Max: analysis.None,
-		Median: analysis.Num(fit.Quantile(have, 0.5)), Q1: analysis.Num(fit.Quantile(have, 0.25)), Q3: analysis.Num(fit.Quantile(have, 0.75))}
+	s := Summary{
+		N: m.N, Mean: analysis.Num(m.Mean), SD: analysis.Num(m.SD), Min: analysis.None, Max: analysis.None,
+		Median: analysis.Num(fit.Quantile(have, 0.5)), Q1: analysis.Num(fit.Quantile(have, 0.25)), Q3: analysis.Num(fit.Quantile(have, 0.75)),
+	}
 	if m.N > 0 {
 		s.Min, s.Max = analysis.Num(slices.Min(have)), analysis.Num(slices.Max(have))
 	}
@@ -407,8 +409,10 @@ func runTableOne(_ context.Context, in analysis.Input, q analysis.Question, o Ta
 
 // table returns Table 1 as one line a column or level and group.
 func (r TableOneResult) table(words string) analysis.Table {
-	t := analysis.Table{Name: "table-one", Title: "Table 1", Columns: []string{"column", "label", "level", "group", "n", "missing", "share", "mean", "sd", "median", "q1", "q3", "smd"},
-		Notes: []string{"counts " + words, "SMD of numbers: " + FormulaNumber, "SMD of coded columns: " + FormulaLevels}}
+	t := analysis.Table{
+		Name: "table-one", Title: "Table 1", Columns: []string{"column", "label", "level", "group", "n", "missing", "share", "mean", "sd", "median", "q1", "q3", "smd"},
+		Notes: []string{"counts " + words, "SMD of numbers: " + FormulaNumber, "SMD of coded columns: " + FormulaLevels},
+	}
 	none := analysis.Number(math.NaN())
 	num := func(v analysis.Num) analysis.Value { return analysis.Number(float64(v)) }
 	for _, v := range r.Variables {

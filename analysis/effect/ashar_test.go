@@ -140,10 +140,15 @@ func TestReferenceCaseTwoGroups(t *testing.T) {
 		what      string
 		got, want float64
 	}{
-		{"d", s.D, numbers("cohen_d")[0]}, {"J", s.J, numbers("J_exact")[0]}, {"J approximate", ap.J, numbers("J_approx_4df1")[0]},
-		{"g", s.G, numbers("hedges_g_exact")[0]}, {"g approximate", ap.G, numbers("hedges_g_approx")[0]},
-		{"low", float64(s.CI.Low), numbers("nct_ci_g_exact")[0]}, {"high", float64(s.CI.High), numbers("nct_ci_g_exact")[1]},
-		{"variance", s.SE * s.SE, numbers("metafor_SMD_LS")[1]}, {"t", s.Statistic, numbers("t_student")[0]},
+		{"d", s.D, numbers("cohen_d")[0]},
+		{"J", s.J, numbers("J_exact")[0]},
+		{"J approximate", ap.J, numbers("J_approx_4df1")[0]},
+		{"g", s.G, numbers("hedges_g_exact")[0]},
+		{"g approximate", ap.G, numbers("hedges_g_approx")[0]},
+		{"low", float64(s.CI.Low), numbers("nct_ci_g_exact")[0]},
+		{"high", float64(s.CI.High), numbers("nct_ci_g_exact")[1]},
+		{"variance", s.SE * s.SE, numbers("metafor_SMD_LS")[1]},
+		{"t", s.Statistic, numbers("t_student")[0]},
 	} {
 		if math.Abs(c.got-c.want) > 1e-8*math.Abs(c.want) {
 			t.Errorf("%s: %.12g, want %.12g", c.what, c.got, c.want)

@@ -123,8 +123,10 @@ func tooFew(e analysis.Estimate, need int) analysis.Estimate {
 func percentOfMeans(b, a []float64, missing int, g analysis.Group, p analysis.Paired, q analysis.Question) analysis.Estimate {
 	e := start("percent_of_means", analysis.ScalePercent, g, nil, p)
 	e.Unit, e.N = "%", analysis.N{Arm: len(b), Missing: missing}
-	e.Method = analysis.Method{Name: "100 (mean at visit - mean at baseline) / mean at baseline, patients seen at both; interval by the delta method on the log ratio of paired means",
-		R: `metafor::escalc("ROMC")`, Ref: "Hedges, Gurevitch and Curtis 1999, 10.1890/0012-9658(1999)080[1150:TMAORR]2.0.CO;2"}
+	e.Method = analysis.Method{
+		Name: "100 (mean at visit - mean at baseline) / mean at baseline, patients seen at both; interval by the delta method on the log ratio of paired means",
+		R:    `metafor::escalc("ROMC")`, Ref: "Hedges, Gurevitch and Curtis 1999, 10.1890/0012-9658(1999)080[1150:TMAORR]2.0.CO;2",
+	}
 	mb, ma := fit.Describe(b), fit.Describe(a)
 	if mb.N == 0 {
 		return tooFew(e, 1)

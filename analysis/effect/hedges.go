@@ -137,9 +137,11 @@ func followUp(groups []analysis.Group, p analysis.Paired) []analysis.Warning {
 	for _, g := range groups {
 		b, _, missing := g.Complete(p.Before, p.After)
 		if n := len(b) + missing; n > 0 && float64(len(b)) < 0.7*float64(n) {
-			out = append(out, analysis.Warning{Code: analysis.WarnLowFollowUp,
+			out = append(out, analysis.Warning{
+				Code:    analysis.WarnLowFollowUp,
 				Message: fmt.Sprintf("%s: %s seen both at %s and at %s in %d of %d patients (%.0f %%); those not seen may differ", g.Name, p.Field.Name, p.Baseline.VisitName(), p.Now.VisitName(), len(b), n, 100*float64(len(b))/float64(n)),
-				Cure:    "follow up more patients, and show the result under other assumptions about those not seen"})
+				Cure:    "follow up more patients, and show the result under other assumptions about those not seen",
+			})
 		}
 	}
 	return out

@@ -129,9 +129,11 @@ func responders(_ context.Context, in analysis.Input, q analysis.Question, o Res
 			tallies[i] = rule.tally(g, p)
 			r.Estimates = append(r.Estimates, shares(rule, tallies[i], g, p, q)...)
 			if tallies[i].zero > 0 {
-				r.Warnings = append(r.Warnings, analysis.Warning{Code: analysis.WarnPercentZero,
+				r.Warnings = append(r.Warnings, analysis.Warning{
+					Code:    analysis.WarnPercentZero,
 					Message: fmt.Sprintf("%s: %d patients have a baseline of zero, of which no percentage can be taken: they cannot respond where all count, and are not judged where those seen count", g.Name, tallies[i].zero),
-					Cure:    "use rule=points or rule=at-most"})
+					Cure:    "use rule=points or rule=at-most",
+				})
 			}
 		}
 		if q.Reference != "" {
@@ -148,8 +150,10 @@ func rulesOf(o RespondersOptions, p analysis.Paired) ([]rule, []analysis.Warning
 	case o.Direction != "instrument":
 		lower = o.Direction == "lower"
 	case !p.DirectionKnown:
-		warnings = append(warnings, analysis.Warning{Code: analysis.WarnNoDirection,
-			Message: "the outcome has no instrument, so lower was taken as better", Cure: "name its instrument in the cohort file, or set direction=lower or direction=higher"})
+		warnings = append(warnings, analysis.Warning{
+			Code:    analysis.WarnNoDirection,
+			Message: "the outcome has no instrument, so lower was taken as better", Cure: "name its instrument in the cohort file, or set direction=lower or direction=higher",
+		})
 	}
 	if o.Rule == RuleImportant {
 		r, w, err := importantRule(p, lower)

@@ -152,7 +152,8 @@ func WithinGroup(before, after []float64, denominator, correction string, level 
 	}
 	c, b, a := fit.Describe(change), fit.Describe(before), fit.Describe(after)
 	s := SMD{DF: n - 1, D: math.NaN(), G: math.NaN(), J: math.NaN(), SE: math.NaN(), SD: map[string]float64{
-		DenominatorChange: c.SD, DenominatorBaseline: b.SD, DenominatorPost: a.SD}[denominator], Statistic: math.NaN(), CI: analysis.NoInterval}
+		DenominatorChange: c.SD, DenominatorBaseline: b.SD, DenominatorPost: a.SD,
+	}[denominator], Statistic: math.NaN(), CI: analysis.NoInterval}
 	if s.DF < 2 || !(s.SD > 0) {
 		return s
 	}

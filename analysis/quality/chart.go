@@ -143,8 +143,10 @@ func XmR(values []Measurement, o ChartOptions) Chart {
 	}
 	ranges := movingRanges(x)
 	for i, m := range values {
-		c.Points = append(c.Points, Point{Label: m.Label, Value: analysis.Num(m.Value), N: m.N,
-			Low: analysis.None, High: analysis.None, Sigma: analysis.None, Range: analysis.Num(ranges[i])})
+		c.Points = append(c.Points, Point{
+			Label: m.Label, Value: analysis.Num(m.Value), N: m.N,
+			Low: analysis.None, High: analysis.None, Sigma: analysis.None, Range: analysis.Num(ranges[i]),
+		})
 	}
 	c.Method = "individuals chart: mean ± 3 × mean moving range / d2; " + o.rangeWords() + "; " + o.ruleWords()
 	if !c.enough(len(present), len(values)) {

@@ -30,8 +30,10 @@ func (o PChartOptions) events() EventOptions {
 	return EventOptions{Measure: o.Measure, Rule: o.Rule, Threshold: o.Threshold, Direction: o.Direction, Denominator: o.Denominator}
 }
 
-var pChartDefaults = PChartOptions{Measure: DefaultEvents.Measure, Rule: DefaultEvents.Rule, Threshold: DefaultEvents.Threshold,
-	Direction: DefaultEvents.Direction, Denominator: DefaultEvents.Denominator, Dispersion: DefaultChart.Dispersion, D2: DefaultChart.D2, Run: DefaultChart.Run}
+var pChartDefaults = PChartOptions{
+	Measure: DefaultEvents.Measure, Rule: DefaultEvents.Rule, Threshold: DefaultEvents.Threshold,
+	Direction: DefaultEvents.Direction, Denominator: DefaultEvents.Denominator, Dispersion: DefaultChart.Dispersion, D2: DefaultChart.D2, Run: DefaultChart.Run,
+}
 
 // PChartAnalysis is quality/p-chart: a share by quarter, with limits and rules.
 var PChartAnalysis = analysis.New(analysis.Analysis{

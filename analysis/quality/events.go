@@ -199,8 +199,10 @@ func direction(p analysis.Paired, option string) (Better, []analysis.Warning) {
 	case option == "lower" || option == "higher":
 		lower = option == "lower"
 	case !p.DirectionKnown:
-		warnings = append(warnings, analysis.Warning{Code: analysis.WarnNoDirection,
-			Message: "the outcome has no instrument, so lower was taken as better", Cure: "name its instrument in the cohort file, or set direction=lower or direction=higher"})
+		warnings = append(warnings, analysis.Warning{
+			Code:    analysis.WarnNoDirection,
+			Message: "the outcome has no instrument, so lower was taken as better", Cure: "name its instrument in the cohort file, or set direction=lower or direction=higher",
+		})
 	}
 	if lower {
 		return BetterLower, warnings

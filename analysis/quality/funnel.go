@@ -104,8 +104,10 @@ func Funnel(sites []Count, o FunnelOptions) FunnelResult {
 	r := FunnelResult{Target: analysis.None, Applied: OverdispersionNone, Method: funnelMethod(o)}
 	events, n, filled, largest := 0, 0, 0, 0
 	for _, s := range sites {
-		site := Site{Label: s.Label, Events: s.Events, N: s.N, Share: analysis.None, Z: analysis.None, Adjusted: analysis.None,
-			Limits: Limits{math.NaN(), math.NaN(), math.NaN(), math.NaN()}}
+		site := Site{
+			Label: s.Label, Events: s.Events, N: s.N, Share: analysis.None, Z: analysis.None, Adjusted: analysis.None,
+			Limits: Limits{math.NaN(), math.NaN(), math.NaN(), math.NaN()},
+		}
 		if s.N > 0 {
 			site.Share = analysis.Num(float64(s.Events) / float64(s.N))
 			events, n, filled, largest = events+s.Events, n+s.N, filled+1, max(largest, s.N)

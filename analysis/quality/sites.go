@@ -34,8 +34,10 @@ Not adjusted for who the patients are: a site outside is one to look at, not a v
 R: FunnelPlotR; testdata of the package has the formulas in base R.`,
 	Refs:  []string{"Spiegelhalter 2005, 10.1002/sim.1970"},
 	Needs: []datasets.Role{datasets.RoleSite},
-}, FunnelSettings{Measure: DefaultEvents.Measure, Rule: DefaultEvents.Rule, Threshold: DefaultEvents.Threshold, Direction: DefaultEvents.Direction,
-	Denominator: DefaultEvents.Denominator, Limits: DefaultFunnel.Limits, Overdispersion: DefaultFunnel.Overdispersion, Winsor: DefaultFunnel.Winsor, Target: "overall"}, runFunnel)
+}, FunnelSettings{
+	Measure: DefaultEvents.Measure, Rule: DefaultEvents.Rule, Threshold: DefaultEvents.Threshold, Direction: DefaultEvents.Direction,
+	Denominator: DefaultEvents.Denominator, Limits: DefaultFunnel.Limits, Overdispersion: DefaultFunnel.Overdispersion, Winsor: DefaultFunnel.Winsor, Target: "overall",
+}, runFunnel)
 
 func runFunnel(_ context.Context, in analysis.Input, q analysis.Question, o FunnelSettings) (analysis.Result, error) {
 	fo := FunnelOptions{Better: BetterHigher, Limits: o.Limits, Overdispersion: o.Overdispersion, Winsor: o.Winsor, Target: math.NaN()}
@@ -88,21 +90,23 @@ func runFunnel(_ context.Context, in analysis.Input, q analysis.Question, o Funn
 }
 
 // tables adds the sites as a table and the limit lines as series.
-func (f FunnelResult) tables(r *analysis.Result, words string) {
+func (r FunnelResult) tables(out *analysis.Result, words string) {
 	num := func(v analysis.Num) analysis.Value { return analysis.Number(float64(v)) }
-	t := analysis.Table{Name: "funnel", Title: "Sites", Columns: []string{"site", "n", "events", "share", "z", "z_adjusted", "low_95", "high_95", "low_998", "high_998", "position", "meaning"}, Notes: []string{words, f.Method}}
-	for _, s := range f.Sites {
-		t.Rows = append(t.Rows, []analysis.Value{analysis.Text(s.Label), analysis.Number(float64(s.N)), analysis.Number(float64(s.Events)), num(s.Share), num(s.Z), num(s.Adjusted),
-			analysis.Number(s.Limits.Low95), analysis.Number(s.Limits.High95), analysis.Number(s.Limits.Low998), analysis.Number(s.Limits.High998), analysis.Text(s.Position), analysis.Text(string(s.Meaning))})
+	t := analysis.Table{Name: "funnel", Title: "Sites", Columns: []string{"site", "n", "events", "share", "z", "z_adjusted", "low_95", "high_95", "low_998", "high_998", "position", "meaning"}, Notes: []string{words, r.Method}}
+	for _, s := range r.Sites {
+		t.Rows = append(t.Rows, []analysis.Value{
+			analysis.Text(s.Label), analysis.Number(float64(s.N)), analysis.Number(float64(s.Events)), num(s.Share), num(s.Z), num(s.Adjusted),
+			analysis.Number(s.Limits.Low95), analysis.Number(s.Limits.High95), analysis.Number(s.Limits.Low998), analysis.Number(s.Limits.High998), analysis.Text(s.Position), analysis.Text(string(s.Meaning)),
+		})
 	}
-	r.Tables = append(r.Tables, t)
+	out.Tables = append(out.Tables, t)
 	inner := analysis.Series{Name: "funnel-95", Group: analysis.All, XUnit: "patients"}
 	outer := analysis.Series{Name: "funnel-998", Group: analysis.All, XUnit: "patients"}
-	for _, l := range f.Curve {
-		inner.Points = append(inner.Points, analysis.Point{X: analysis.Num(l.N), Y: f.Target, Low: analysis.Num(l.Low95), High: analysis.Num(l.High95)})
-		outer.Points = append(outer.Points, analysis.Point{X: analysis.Num(l.N), Y: f.Target, Low: analysis.Num(l.Low998), High: analysis.Num(l.High998)})
+	for _, l := range r.Curve {
+		inner.Points = append(inner.Points, analysis.Point{X: analysis.Num(l.N), Y: r.Target, Low: analysis.Num(l.Low95), High: analysis.Num(l.High95)})
+		outer.Points = append(outer.Points, analysis.Point{X: analysis.Num(l.N), Y: r.Target, Low: analysis.Num(l.Low998), High: analysis.Num(l.High998)})
 	}
-	if len(f.Curve) > 0 {
-		r.Series = append(r.Series, inner, outer)
+	if len(r.Curve) > 0 {
+		out.Series = append(out.Series, inner, outer)
 	}
 }

@@ -182,8 +182,10 @@ func (h *history) records() (byPatient [][]opioid.Record, converted int) {
 		if math.IsNaN(h.day[row]) {
 			continue
 		}
-		r := opioid.Record{Drug: drug(row), Route: route(row), Unit: unit(row), Indication: indication(row),
-			StartDay: int(h.day[row]), Strength: strength(row), Quantity: quantity(row), DaysSupplied: supplied(row), DosePerDay: dose(row)}
+		r := opioid.Record{
+			Drug: drug(row), Route: route(row), Unit: unit(row), Indication: indication(row),
+			StartDay: int(h.day[row]), Strength: strength(row), Quantity: quantity(row), DaysSupplied: supplied(row), DosePerDay: dose(row),
+		}
 		if math.IsNaN(r.DaysSupplied) {
 			r.DaysSupplied = last(row)
 		}
@@ -267,8 +269,10 @@ func (t *tally) add(s opioid.Summary) {
 func (t *tally) exclusions(table, conversion string) []datasets.Exclusion {
 	var out []datasets.Exclusion
 	for _, code := range slices.Sorted(slices.Values(t.order)) {
-		out = append(out, datasets.Exclusion{Code: analysis.WarnNotConverted, Table: table, Rows: t.rows[code],
-			Reason: "dose records not converted by " + conversion + ": " + reasons[code]})
+		out = append(out, datasets.Exclusion{
+			Code: analysis.WarnNotConverted, Table: table, Rows: t.rows[code],
+			Reason: "dose records not converted by " + conversion + ": " + reasons[code],
+		})
 	}
 	return out
 }

@@ -122,8 +122,10 @@ func named() []analysis.Definition {
 	return out
 }
 
-var reductionDefaults = ReductionOptions{Table: defaultTable, Baseline: "-28:-1", Windows: []string{"discharge", "152:180"},
-	Gap: string(opioid.GapUnknown), Overlap: string(opioid.OverlapSum), Unconverted: string(opioid.UnconvertedUnknown), MinDays: 1}
+var reductionDefaults = ReductionOptions{
+	Table: defaultTable, Baseline: "-28:-1", Windows: []string{"discharge", "152:180"},
+	Gap: string(opioid.GapUnknown), Overlap: string(opioid.OverlapSum), Unconverted: string(opioid.UnconvertedUnknown), MinDays: 1,
+}
 
 // Reduction compares the mean daily MME of windows after admission with that of
 // the days before it.
@@ -293,8 +295,10 @@ func (r *reducer) placeWindows() error {
 	for _, word := range words {
 		if word == "discharge" {
 			if !can {
-				r.result.Warnings = append(r.result.Warnings, analysis.Warning{Code: "window-not-available",
-					Message: "no dose at discharge: the cohort has no dates of admission and discharge", Cure: "add columns with roles admitted and discharged to a table of one row a patient"})
+				r.result.Warnings = append(r.result.Warnings, analysis.Warning{
+					Code:    "window-not-available",
+					Message: "no dose at discharge: the cohort has no dates of admission and discharge", Cure: "add columns with roles admitted and discharged to a table of one row a patient",
+				})
 				continue
 			}
 			r.spans = append(r.spans, span{discharge: true, visit: "discharge"})
@@ -376,9 +380,11 @@ func (r *reducer) entries(groups []analysis.Group) []analysis.Warning {
 		e.N.Missing = unknown
 		r.result.Estimates = append(r.result.Estimates, followUp(withShare(e, on[i], known[i], r.q.Level), len(g.Patients), unknown))
 		if unknown > 0 {
-			ws = append(ws, analysis.Warning{Code: analysis.WarnUnknownDose,
+			ws = append(ws, analysis.Warning{
+				Code:    analysis.WarnUnknownDose,
 				Message: fmt.Sprintf("%s: the dose at entry is unknown for %d of %d patients, who are in no denominator", g.Name, unknown, len(g.Patients)),
-				Cure:    "record doses of zero; or pass --set gap=zero if the source lists every supply of every patient"})
+				Cure:    "record doses of zero; or pass --set gap=zero if the source lists every supply of every patient",
+			})
 		}
 	}
 	if r.q.Reference != "" {

@@ -134,10 +134,14 @@ func TestReductionByHand(t *testing.T) {
 		term, arm     string
 		x, n, missing int
 	}{
-		{"reduced_50_all", "a", 2, 4, 1}, {"reduced_50_known", "a", 2, 3, 1},
+		{"reduced_50_all", "a", 2, 4, 1},
+		{"reduced_50_known", "a", 2, 3, 1},
 		{"reduced_30_all", "a", 2, 4, 1},
-		{"off_window_all", "a", 1, 4, 1}, {"off_28_known", "a", 1, 3, 1}, {"off_60_all", "a", 1, 4, 1},
-		{"reduced_50_all", "b", 0, 2, 1}, {"reduced_50_known", "b", 0, 1, 1},
+		{"off_window_all", "a", 1, 4, 1},
+		{"off_28_known", "a", 1, 3, 1},
+		{"off_60_all", "a", 1, 4, 1},
+		{"reduced_50_all", "b", 0, 2, 1},
+		{"reduced_50_known", "b", 0, 1, 1},
 	} {
 		e := find(t, r, c.term, after, c.arm)
 		near(t, c.term+" "+c.arm, e.Value, float64(c.x)/float64(c.n), 1e-15)
@@ -201,7 +205,8 @@ func TestReductionOrderAndTable(t *testing.T) {
 // Dates count from admission; the discharge window is the week from discharge,
 // of which this log knows the first day.
 func TestReductionAtDischarge(t *testing.T) {
-	in := cohort(t, map[string]string{"cohort.yaml": `name: d
+	in := cohort(t, map[string]string{
+		"cohort.yaml": `name: d
 resources:
   - name: patients
     path: patients.csv
@@ -225,7 +230,8 @@ resources:
 		// 1: 40 mg = 60 MME, then 20 mg = 30 MME to day 20, none on the last 7 days.
 		// 2: no discharge. 3: 20 mg = 30 MME throughout.
 		"doses.csv": "id,from,to,mg\n1,2026-01-01,2026-01-31,40\n1,2026-02-01,2026-02-21,20\n1,2026-02-22,2026-02-28,0\n" +
-			"2,2026-01-01,2026-01-31,40\n3,2026-01-01,2026-02-28,20\n"})
+			"2,2026-01-01,2026-01-31,40\n3,2026-01-01,2026-02-28,20\n",
+	})
 	r := run(t, taper.Reduction, in, analysis.Question{Visit: "discharge"}, nil)
 	near(t, "baseline", find(t, r, "mme_baseline_mean", "discharge", "all").Value, 45, 1e-12)
 	near(t, "at discharge", find(t, r, "mme_mean", "discharge", "all").Value, 15, 1e-12)

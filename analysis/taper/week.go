@@ -161,9 +161,11 @@ func runWeeks(_ context.Context, in analysis.Input, q analysis.Question, o WeekO
 		weeks, n := rs.of(g, in.Cohort.Patients(), o)
 		all, dosed = append(all, weeks), append(dosed, n)
 		if n < len(g.Patients) {
-			out.Warnings = append(out.Warnings, analysis.Warning{Code: analysis.WarnExcluded,
+			out.Warnings = append(out.Warnings, analysis.Warning{
+				Code:    analysis.WarnExcluded,
 				Message: fmt.Sprintf("%s: %d of %d patients have no dose record at all", g.Name, len(g.Patients)-n, len(g.Patients)),
-				Cure:    "where these patients took nothing, record a dose of zero"})
+				Cure:    "where these patients took nothing, record a dose of zero",
+			})
 		}
 		for _, k := range weeks {
 			out.Estimates = append(out.Estimates, w.estimates(g, k, n)...)
@@ -229,9 +231,11 @@ func (h *history) converted(o WeekOptions, out *analysis.Result) (rows, error) {
 func conversionWarnings(already int) []analysis.Warning {
 	ws := []analysis.Warning{{Code: analysis.WarnAssumption, Message: opioid.Caution}}
 	if already > 0 {
-		ws = append(ws, analysis.Warning{Code: analysis.WarnAssumption,
+		ws = append(ws, analysis.Warning{
+			Code:    analysis.WarnAssumption,
 			Message: fmt.Sprintf("%d doses were recorded in MME; by which table they were converted is not known", already),
-			Cure:    "give drug, route, strength, quantity and days supplied"})
+			Cure:    "give drug, route, strength, quantity and days supplied",
+		})
 	}
 	return ws
 }
@@ -291,8 +295,10 @@ func (w weekly) estimates(g analysis.Group, k Week, dosed int) []analysis.Estima
 	n := len(k.PatientMeans)
 	records := w.empty("mean_dose_records", analysis.ScaleMean, g.Name, k, dosed-n)
 	records.Value, records.SE = analysis.Num(k.MeanRecords), analysis.Num(k.SERecords)
-	records.Method = analysis.Method{Name: fmt.Sprintf("mean over the %d records of the week (%s); error with the patient as cluster", k.Records, w.method),
-		R: `sandwich::vcovCL(lm(dose ~ 1), patient, type = "HC0")`, Ref: "Liang and Zeger 1986, 10.1093/biomet/73.1.13"}
+	records.Method = analysis.Method{
+		Name: fmt.Sprintf("mean over the %d records of the week (%s); error with the patient as cluster", k.Records, w.method),
+		R:    `sandwich::vcovCL(lm(dose ~ 1), patient, type = "HC0")`, Ref: "Liang and Zeger 1986, 10.1093/biomet/73.1.13",
+	}
 	if n > 1 && k.SERecords > 0 {
 		records.DF = analysis.Num(n - 1)
 		records.CI = analysis.TInterval(k.MeanRecords, k.SERecords, float64(n-1), w.q.Level)
@@ -330,8 +336,10 @@ func (w weekly) series(g analysis.Group, weeks []Week) []analysis.Series {
 	for _, k := range weeks {
 		es := w.estimates(g, k, len(k.PatientMeans))
 		for i, s := range []*analysis.Series{&byRecord, &byPatient} {
-			s.Points = append(s.Points, analysis.Point{X: analysis.Num(k.Week), Y: es[i].Value, Low: es[i].CI.Low, High: es[i].CI.High,
-				N: len(k.PatientMeans), Records: k.Records})
+			s.Points = append(s.Points, analysis.Point{
+				X: analysis.Num(k.Week), Y: es[i].Value, Low: es[i].CI.Low, High: es[i].CI.High,
+				N: len(k.PatientMeans), Records: k.Records,
+			})
 		}
 	}
 	return []analysis.Series{byRecord, byPatient}

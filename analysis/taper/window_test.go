@@ -54,8 +54,14 @@ func TestReducedByHand(t *testing.T) {
 		baseline, now, share float64
 		want                 Verdict
 	}{
-		{100, 50, 0.5, Yes}, {100, 50.1, 0.5, No}, {0.3, 0.1 + 0.05, 0.5, Yes}, {100, 120, 0.5, No},
-		{0, 0, 0.5, Unknown}, {100, nan, 0.5, Unknown}, {nan, 0, 0.5, Unknown}, {90, 63, 0.3, Yes},
+		{100, 50, 0.5, Yes},
+		{100, 50.1, 0.5, No},
+		{0.3, 0.1 + 0.05, 0.5, Yes},
+		{100, 120, 0.5, No},
+		{0, 0, 0.5, Unknown},
+		{100, nan, 0.5, Unknown},
+		{nan, 0, 0.5, Unknown},
+		{90, 63, 0.3, Yes},
 	} {
 		if got := Reduced(c.baseline, c.now, c.share); got != c.want {
 			t.Errorf("%v to %v: %d, want %d", c.baseline, c.now, got, c.want)

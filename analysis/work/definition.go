@@ -135,8 +135,10 @@ type clock struct {
 // by turns the times into whether each patient had returned by a day. A patient
 // whose follow-up ended before it without a return is unknown.
 func (k clock) by(day float64) answer {
-	a := answer{visit: fmt.Sprintf("day %g", day), state: states(len(k.time)), timed: true,
-		method: k.method + fmt.Sprintf("; returned by day %g", day)}
+	a := answer{
+		visit: fmt.Sprintf("day %g", day), state: states(len(k.time)), timed: true,
+		method: k.method + fmt.Sprintf("; returned by day %g", day),
+	}
 	for p, t := range k.time {
 		switch {
 		case math.IsNaN(t):

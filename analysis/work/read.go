@@ -119,8 +119,10 @@ var codes = []string{"0", "1", "yes", "no", "true", "false", "y", "n"}
 // isDefault reports whether the words of an option are those nobody chose.
 func isDefault(option string, words []string) bool {
 	d := returnDefaults
-	lists := map[string][]string{"working": d.Working, "full_duty": d.FullDuty, "full_time": d.FullTime,
-		"before": d.Before, "outside": d.Outside, "no_benefit": d.NoBenefit, "event": d.Event}
+	lists := map[string][]string{
+		"working": d.Working, "full_duty": d.FullDuty, "full_time": d.FullTime,
+		"before": d.Before, "outside": d.Outside, "no_benefit": d.NoBenefit, "event": d.Event,
+	}
 	return slices.Equal(lists[option], words)
 }
 
@@ -303,8 +305,10 @@ func (r *reader) retention() (finding, error) {
 	if !slices.ContainsFunc(earlier, func(s state) bool { return s != unknown }) {
 		return finding{}, cannot("work status was recorded at no visit between the baseline and one year")
 	}
-	a := answer{visit: last.VisitName(), state: k.atVisit(last.Value, is, r.c.Patients()),
-		method: text + "; and at an earlier visit since entry"}
+	a := answer{
+		visit: last.VisitName(), state: k.atVisit(last.Value, is, r.c.Patients()),
+		method: text + "; and at an earlier visit since entry",
+	}
 	for p, s := range a.state {
 		if s == yes {
 			a.state[p] = earlier[p]
@@ -346,8 +350,10 @@ func (r *reader) recorded() (clock, error) {
 	if err != nil {
 		return clock{}, err
 	}
-	out := clock{time: nans(r.c.Patients()), event: make([]bool, r.c.Patients()),
-		method: fmt.Sprintf("time %s, event %s", tf.Name, text)}
+	out := clock{
+		time: nans(r.c.Patients()), event: make([]bool, r.c.Patients()),
+		method: fmt.Sprintf("time %s, event %s", tf.Name, text),
+	}
 	seen := make([]bool, r.c.Patients())
 	times := t.Floats(tf.Name)
 	for row, p := range t.Patient() {
@@ -387,8 +393,10 @@ func (r *reader) spellClock(words []string, option string, days float64) (clock,
 	if err != nil {
 		return clock{}, err
 	}
-	k := clock{time: nans(len(spells)), event: make([]bool, len(spells)),
-		method: fmt.Sprintf("spells with %s; days without a spell: %s", text, r.o.Gap)}
+	k := clock{
+		time: nans(len(spells)), event: make([]bool, len(spells)),
+		method: fmt.Sprintf("spells with %s; days without a spell: %s", text, r.o.Gap),
+	}
 	for p, s := range spells {
 		if t, returned, ok := FirstReturn(s, days, Gap(r.o.Gap)); ok {
 			k.time[p], k.event[p] = t, returned

@@ -37,8 +37,10 @@ type ReturnOptions struct {
 }
 
 var returnDefaults = ReturnOptions{
-	Working: []string{"full duty", "modified duty", "light duty", "restricted duty", "full time", "part time", "working", "working full time",
-		"working part time", "at work", "employed", "self employed", "1", "yes", "true"},
+	Working: []string{
+		"full duty", "modified duty", "light duty", "restricted duty", "full time", "part time", "working", "working full time",
+		"working part time", "at work", "employed", "self employed", "1", "yes", "true",
+	},
 	FullDuty:  []string{"full duty"},
 	FullTime:  []string{"full time", "working full time"},
 	Before:    []string{"working", "at work", "employed", "self employed", "full time", "part time", "full duty", "modified duty", "1", "yes", "true"},
@@ -121,9 +123,11 @@ func runReturn(_ context.Context, in analysis.Input, q analysis.Question, o Retu
 		}
 	}
 	out.Excluded = r.excluded
-	out.Warnings = append(r.warnings, analysis.Warning{Code: analysis.WarnAssumption,
+	out.Warnings = append(r.warnings, analysis.Warning{
+		Code:    analysis.WarnAssumption,
 		Message: "not working is not unemployed: it holds everyone whose status is not among the levels that count as work, such as those who retired or study",
-		Cure:    "choose the levels with --set working=LEVEL,LEVEL, and the patients with --subgroup"})
+		Cure:    "choose the levels with --set working=LEVEL,LEVEL, and the patients with --subgroup",
+	})
 	return out, nil
 }
 

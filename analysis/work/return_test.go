@@ -274,11 +274,13 @@ resources:
 	// 3: off to day 20, then an open spell of work: only its first day is known,
 	//    unless until is given.
 	// 4: works on the day of admission: not at risk of returning.
-	files := map[string]string{"cohort.yaml": yaml,
+	files := map[string]string{
+		"cohort.yaml":  yaml,
 		"patients.csv": "id,admitted\n1,2026-01-01\n2,2026-01-01\n3,2026-01-01\n4,2026-01-01\n",
 		"spells.csv": "id,from,to,status\n1,2026-01-01,2026-01-10,off work\n1,2026-01-11,2026-04-20,working\n" +
 			"2,2026-01-01,2026-01-10,off work\n2,2026-01-11,2026-01-15,working\n2,2026-01-16,2026-03-02,off work\n" +
-			"3,2026-01-01,2026-01-20,off work\n3,2026-01-21,,working\n4,2025-12-01,2026-06-01,working\n"}
+			"3,2026-01-01,2026-01-20,off work\n3,2026-01-21,,working\n4,2025-12-01,2026-06-01,working\n",
+	}
 	in := cohort(t, files)
 	r := run(t, in, analysis.Question{}, map[string]string{"at": "15,30", "horizon": "30"})
 	near(t, "any work by day 15", find(t, r, "any-work", "km_returned", "day 15", "all").Value, 2./3)
@@ -301,10 +303,12 @@ resources:
 // Those outside the work force at entry are not off work, and those who were never
 // admitted and have no visit are in no denominator.
 func TestWhoCounts(t *testing.T) {
-	in := cohort(t, map[string]string{"cohort.yaml": strings.Replace(strings.ReplaceAll(visitsYAML, "[{value: \"1\", label: not working}", "[{value: \"0\", label: retired}, {value: \"1\", label: not working}"),
-		"visits:\n", "  - name: patients\n    path: patients.csv\n    schema:\n      missingValues: [\"\"]\n      fields:\n        - {name: id, type: string, role: patient}\n        - {name: arm, type: string, role: arm}\n        - {name: in, type: integer, role: admitted}\nvisits:\n", 1),
+	in := cohort(t, map[string]string{
+		"cohort.yaml": strings.Replace(strings.ReplaceAll(visitsYAML, "[{value: \"1\", label: not working}", "[{value: \"0\", label: retired}, {value: \"1\", label: not working}"),
+			"visits:\n", "  - name: patients\n    path: patients.csv\n    schema:\n      missingValues: [\"\"]\n      fields:\n        - {name: id, type: string, role: patient}\n        - {name: arm, type: string, role: arm}\n        - {name: in, type: integer, role: admitted}\nvisits:\n", 1),
 		"visits.csv":   "id,visit,arm,job\np1,a,x,1\np1,b,x,2\np2,a,x,0\np2,b,x,0\np3,a,x,1\np3,b,x,1\n",
-		"patients.csv": "id,arm,in\np1,x,5\np2,x,9\np3,x,\np4,x,\n"})
+		"patients.csv": "id,arm,in\np1,x,5\np2,x,9\np3,x,\np4,x,\n",
+	})
 	r := run(t, in, analysis.Question{Arm: "x", Definition: "any-work", Visit: "discharge"}, nil)
 	if e := find(t, r, "any-work", "returned_all", "discharge", "x"); e.N != (analysis.N{Arm: 3, Events: 1}) {
 		t.Errorf("all: %+v", e.N)

@@ -50,8 +50,10 @@ func (r *reader) times(out *analysis.Result, f read, groups []analysis.Group, ds
 		out.Estimates = append(out.Estimates, c.estimates(t)...)
 		out.Series = append(out.Series, c.series(t))
 		if t.working > 0 {
-			out.Excluded = append(out.Excluded, datasets.Exclusion{Code: analysis.WarnExcluded, Patients: t.working,
-				Reason: fmt.Sprintf("%s, %s: not off work at entry, or not known to be, so not at risk of returning", f.definition.Name, t.group.Name)})
+			out.Excluded = append(out.Excluded, datasets.Exclusion{
+				Code: analysis.WarnExcluded, Patients: t.working,
+				Reason: fmt.Sprintf("%s, %s: not off work at entry, or not known to be, so not at risk of returning", f.definition.Name, t.group.Name),
+			})
 		}
 	}
 	out.Tables = append(out.Tables, c.risk(ts))
@@ -194,9 +196,11 @@ func (c *clockReport) series(t timed) analysis.Series {
 	}
 	for i, day := range t.curve.Time {
 		low, high := t.curve.Bounds(day, kindOf(c.o.Interval), c.q.Level)
-		s.Points = append(s.Points, analysis.Point{X: analysis.Num(day), Y: analysis.Num(1 - t.curve.Survival[i]),
+		s.Points = append(s.Points, analysis.Point{
+			X: analysis.Num(day), Y: analysis.Num(1 - t.curve.Survival[i]),
 			Low: analysis.Num(1 - high), High: analysis.Num(1 - low),
-			N: t.curve.AtRisk[i], Events: t.curve.Events[i], Censored: t.curve.Censored[i]})
+			N: t.curve.AtRisk[i], Events: t.curve.Events[i], Censored: t.curve.Censored[i],
+		})
 	}
 	return s
 }

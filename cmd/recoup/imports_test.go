@@ -62,8 +62,10 @@ var packages = map[string]rule{
 	"reports/render":     {[]string{"reports"}, []string{gonum, plot, pretty}},
 
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
-	"cmd/recoup/internal/cli": {[]string{"analysis", "analysis/catalog", "analysis/economics", estData, "reports", "reports/...", "simulate", "simulate/..."},
-		[]string{cobra, pretty, xterm}},
+	"cmd/recoup/internal/cli": {
+		[]string{"analysis", "analysis/catalog", "analysis/economics", estData, "reports", "reports/...", "simulate", "simulate/..."},
+		[]string{cobra, pretty, xterm},
+	},
 }
 
 func allows(list []string, path string) bool {

@@ -102,13 +102,14 @@ const (
 // Meaning is what reaching a difference is said to show.
 type Meaning string
 
+// The meanings of a difference.
 const (
 	// Detectable differences exceed measurement error; they say nothing of importance.
 	Detectable Meaning = "detectable"
-	// Minimal, Moderate and Substantial are grades of importance to the patient.
-	Minimal     Meaning = "minimal"
-	Moderate    Meaning = "moderate"
-	Substantial Meaning = "substantial"
+
+	Minimal     Meaning = "minimal"     // the least that matters to patients
+	Moderate    Meaning = "moderate"    // clearly matters
+	Substantial Meaning = "substantial" // matters much
 )
 
 // Method is how a difference was found.

@@ -28,6 +28,7 @@ const (
 // never compared with each other.
 type Measure string
 
+// The kinds of numbers.
 const (
 	Proportion    Measure = "proportion"     // Value in percent, Events of N where counted
 	Mean          Measure = "mean"           // Value, with SD where given

@@ -127,7 +127,7 @@ func TestDeterministic(t *testing.T) {
 		}
 		return g.Digest
 	}
-	if digest(o) != digest(o) || digest(o) == digest(other) {
+	if first, again := digest(o), digest(o); first != again || first == digest(other) {
 		t.Error("digests do not follow the seed")
 	}
 	few, many := o, o
@@ -185,8 +185,10 @@ func TestFactors(t *testing.T) {
 }
 
 func record(d dose) opioid.Record {
-	return opioid.Record{Drug: d.product.drug, Route: d.product.route, Unit: d.product.unit, Indication: d.indication,
-		StartDay: d.day, Strength: d.product.strength, Quantity: float64(d.quantity), DaysSupplied: float64(d.days)}
+	return opioid.Record{
+		Drug: d.product.drug, Route: d.product.route, Unit: d.product.unit, Indication: d.indication,
+		StartDay: d.day, Strength: d.product.strength, Quantity: float64(d.quantity), DaysSupplied: float64(d.days),
+	}
 }
 
 // By hand, 40 MME of tramadol 50 mg at 0.2: one tablet is 10, so four a day; a

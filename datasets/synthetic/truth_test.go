@@ -200,8 +200,10 @@ func (x columns) opioids(t *testing.T) {
 	records := make([][]opioid.Record, x.c.Patients())
 	forOUD := make([]bool, x.c.Patients())
 	for r, p := range doses.Patient() {
-		x := opioid.Record{Drug: drug(r), Route: route(r), Unit: unit(r), Indication: why(r),
-			StartDay: int(day[r]), Strength: strength[r], Quantity: quantity[r], DaysSupplied: days[r]}
+		x := opioid.Record{
+			Drug: drug(r), Route: route(r), Unit: unit(r), Indication: why(r),
+			StartDay: int(day[r]), Strength: strength[r], Quantity: quantity[r], DaysSupplied: days[r],
+		}
 		if none[r] == 0 {
 			x.Kind = opioid.Logged
 		}

@@ -56,7 +56,8 @@ func Apply(r reports.Report, p Policy) (reports.Report, Audit) {
 	g.secondary()
 	g.sweep()
 	out.Provenance.Facts = append(out.Provenance.Facts, reports.Fact{
-		Name: "Disclosure rule", Value: reports.Label(p.Name + ": " + p.Title)})
+		Name: "Disclosure rule", Value: reports.Label(p.Name + ": " + p.Title),
+	})
 	return out, g.audit()
 }
 
@@ -229,8 +230,10 @@ func (g *gate) audit() Audit {
 // wipe takes the value out of a cell.
 func wipe(c *reports.Cell, why reports.Suppression) {
 	nan := math.NaN()
-	*c = reports.Cell{Value: nan, SD: nan, Low: nan, High: nan, Format: c.Format,
-		Basis: reports.NoPatients(), Hidden: why}
+	*c = reports.Cell{
+		Value: nan, SD: nan, Low: nan, High: nan, Format: c.Format,
+		Basis: reports.NoPatients(), Hidden: why,
+	}
 }
 
 // cell registers one cell and returns its quantity, or -1.
@@ -363,7 +366,7 @@ func (g *gate) table(t *reports.Table, section string) {
 		g.words(t.Footnotes[i], where)
 	}
 	for _, s := range t.Sums {
-		g.tableSum(t, s, at)
+		g.tableSum(s, at)
 	}
 }
 
@@ -410,7 +413,7 @@ func (g *gate) tie(c *carrier, at []int, cells []reports.Cell) {
 // tableSum adds an equation where all its places hold counts that add up. A sum
 // that does not hold is a fault of the section that stated it: nothing can be
 // found from it, and nothing is.
-func (g *gate) tableSum(t *reports.Table, s reports.Sum, at [][]int) {
+func (g *gate) tableSum(s reports.Sum, at [][]int) {
 	place := func(a reports.At) int {
 		if a.Row < 0 || a.Row >= len(at) || a.Column < 0 || a.Column >= len(at[a.Row]) {
 			return -1

@@ -296,13 +296,17 @@ func TestPointsAreDropped(t *testing.T) {
 	pt := func(b reports.Basis) reports.Point { return reports.Point{X: 1, Y: 7.25, Low: 6, High: 8, Basis: b} }
 	r := with(
 		reports.Figure{ID: "lines", Plot: reports.Lines{Series: []reports.Series{{Points: []reports.Point{
-			pt(reports.On(4)), pt(reports.On(40)), pt(reports.NoPatients()), pt(reports.Basis{})}}}}},
+			pt(reports.On(4)), pt(reports.On(40)), pt(reports.NoPatients()), pt(reports.Basis{}),
+		}}}}},
 		reports.Figure{ID: "control", Plot: reports.Control{Points: []reports.ControlPoint{
-			{Label: "Q1", Y: .5, Lower: .1, Upper: .9, Center: nan, Basis: reports.ShareOf(4, 8)}, {Label: "Q2", Y: .5, Basis: reports.ShareOf(20, 40)}}}},
+			{Label: "Q1", Y: .5, Lower: .1, Upper: .9, Center: nan, Basis: reports.ShareOf(4, 8)}, {Label: "Q2", Y: .5, Basis: reports.ShareOf(20, 40)},
+		}}},
 		reports.Figure{ID: "funnel", Plot: reports.Funnel{Points: []reports.FunnelPoint{
-			{Label: "D", N: 4, Y: .25, Basis: reports.ShareOf(1, 4)}, {Label: "E", N: 60, Y: .5, Basis: reports.ShareOf(30, 60)}}}},
+			{Label: "D", N: 4, Y: .25, Basis: reports.ShareOf(1, 4)}, {Label: "E", N: 60, Y: .5, Basis: reports.ShareOf(30, 60)},
+		}}},
 		reports.Figure{ID: "forest", Plot: reports.Forest{Rows: []reports.ForestRow{
-			{Label: "few", Weight: 5, Estimate: reports.Estimate(1, .5, 2, 1, 5)}, {Label: "many", Weight: 50, Estimate: reports.Estimate(1, .5, 2, 1, 50)}}}},
+			{Label: "few", Weight: 5, Estimate: reports.Estimate(1, .5, 2, 1, 5)}, {Label: "many", Weight: 50, Estimate: reports.Estimate(1, .5, 2, 1, 50)},
+		}}},
 	)
 	out, audit := Apply(r, named(t, "cms-11"))
 	blocks := out.Sections[0].Blocks

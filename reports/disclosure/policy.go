@@ -37,15 +37,21 @@ func (p Policy) small(n int) bool {
 // Policies lists the policies, the default first.
 func Policies() []Policy {
 	return []Policy{
-		{Name: "cms-11", Title: "counts of 1 to 10 hidden, and what would reveal them",
+		{
+			Name: "cms-11", Title: "counts of 1 to 10 hidden, and what would reveal them",
 			Source: "CMS cell size suppression policy, 2024-01-26 (resdac.org/node/1506)",
-			Max:    10, Complements: true},
-		{Name: "nhs-5", Title: "counts of 1 to 5 hidden, and what would reveal them; the rounding of the 2018 rule is not done",
+			Max:    10, Complements: true,
+		},
+		{
+			Name: "nhs-5", Title: "counts of 1 to 5 hidden, and what would reveal them; the rounding of the 2018 rule is not done",
 			Source: "NHS Digital, suppression of 1 to 5 as before its rounding rule of 2018",
-			Max:    5, Complements: true},
-		{Name: "acro-10", Title: "counts under 10 hidden, none included, and what would reveal them",
+			Max:    5, Complements: true,
+		},
+		{
+			Name: "acro-10", Title: "counts under 10 hidden, none included, and what would reveal them",
 			Source: "SACRO project, acro default threshold (github.com/AI-SDC/ACRO)",
-			Max:    9, Zeros: true, Complements: true},
+			Max:    9, Zeros: true, Complements: true,
+		},
 		{Name: "none", Title: "nothing hidden: for use inside the program only"},
 	}
 }

@@ -46,21 +46,25 @@ func glance() reports.Section {
 			With(reports.CountShare(224, 387)).And(" reached the important difference in pain interference."),
 		Blocks: []reports.Block{
 			reports.Tiles{Tiles: []reports.Tile{
-				{Label: "reached ≥ 30% better pain interference", Value: reports.Share(224, 387).Within(0.53, 0.63),
+				{
+					Label: "reached ≥ 30% better pain interference", Value: reports.Share(224, 387).Within(0.53, 0.63),
 					Detail: reports.Say("55% in 2025Q3"), Status: reports.Better,
-					Benchmark: reports.Cell{Value: 0.49, Low: nan, High: nan, Format: reports.Format{Kind: reports.Percent}, Basis: reports.NoPatients()}, BenchmarkSource: "made-up registry, 12 clinics"},
+					Benchmark: reports.Cell{Value: 0.49, Low: nan, High: nan, Format: reports.Format{Kind: reports.Percent}, Basis: reports.NoPatients()}, BenchmarkSource: "made-up registry, 12 clinics",
+				},
 				{Label: "completed ≥ 80% of sessions", Value: reports.Share(279, 387).Within(0.67, 0.76), Status: reports.Same},
 				{Label: "median change in daily opioid dose", Value: reports.Estimate(-31, -37.2, -24.6, 0, 164).WithUnit("", " MME"), Status: reports.Better},
 				{Label: "cost per QALY against usual care", Value: reports.Number(15970, 0, 387).WithUnit("$", ""), Status: reports.Unclear, StatusText: "Interval includes no gain"},
 			}},
-			reports.Figure{ID: "flow", Title: "Three in four of those admitted complete the program", Subtitle: "Referrals of the quarter and what became of them",
+			reports.Figure{
+				ID: "flow", Title: "Three in four of those admitted complete the program", Subtitle: "Referrals of the quarter and what became of them",
 				Caption: reports.Say("Percentages are of the step before."), Alt: reports.Say("Flow from 612 referred to 240 followed up."),
 				Plot: reports.Flow{Steps: []reports.FlowStep{
 					{Label: "Referred", Count: reports.Count(612), Lost: []reports.FlowLoss{{Label: "not suited", Count: reports.Count(61)}, {Label: "declined", Count: reports.Count(38)}}},
 					{Label: "Admitted", Count: reports.Count(513), Lost: []reports.FlowLoss{{Label: "left early", Count: reports.Count(126)}}},
 					{Label: "Completed", Count: reports.Count(387), Lost: []reports.FlowLoss{{Label: "not reached at 12 months", Count: reports.Count(147)}}},
 					{Label: "Followed up", Count: reports.Count(240)},
-				}}},
+				}},
+			},
 			reports.Notice{Level: reports.CannotShow, Title: "Costs are not shown", Text: reports.Say("The cohort has no cost table. Adding one with a payer and a date for each amount would cure this.")},
 		},
 	}
@@ -69,13 +73,16 @@ func glance() reports.Section {
 func outcomes() reports.Section {
 	col := func(label string) reports.Column { return reports.Column{Label: label, Align: reports.Right} }
 	row := func(name string, n int, a, asd, b, bsd, d, lo, hi float64, reached int) reports.Row {
-		return reports.Row{Indent: 1, Cells: []reports.Cell{reports.Label(name), reports.Count(n), reports.Mean(a, asd, 1, n), reports.Mean(b, bsd, 1, n),
-			reports.Estimate(d, lo, hi, 1, n).WithSign(), reports.Share(reached, n)}}
+		return reports.Row{Indent: 1, Cells: []reports.Cell{
+			reports.Label(name), reports.Count(n), reports.Mean(a, asd, 1, n), reports.Mean(b, bsd, 1, n),
+			reports.Estimate(d, lo, hi, 1, n).WithSign(), reports.Share(reached, n),
+		}}
 	}
 	return reports.Section{
 		ID: "outcomes", Title: "Outcomes by domain",
 		Blocks: []reports.Block{
-			reports.Table{ID: "change", Caption: "Patient-reported outcomes, completers with both assessments",
+			reports.Table{
+				ID: "change", Caption: "Patient-reported outcomes, completers with both assessments",
 				Columns: []reports.Column{{Label: "Measure"}, col("n"), col("Entry, mean (SD)"), col("12 months, mean (SD)"), col("Change (95% CI)"), col("Reached MCID")},
 				Rows: []reports.Row{
 					{Heading: true, Cells: []reports.Cell{reports.Label("Pain")}},
@@ -85,11 +92,13 @@ func outcomes() reports.Section {
 					row("Self-efficacy (PSEQ, 0–60)", 379, 21.7, 11.0, 33.0, 13.1, 11.3, 10.0, 12.6, 235),
 					{Indent: 1, Cells: []reports.Cell{reports.Label("Sleep (ISI)"), reports.Count(0), reports.NotAvailable("Not asked before 2026."), reports.NotAvailable("Not asked before 2026."), reports.NotAvailable("Needs both assessments."), reports.Share(0, 0)}},
 				},
-				Footnotes: []reports.Words{reports.Say("Change is the mean of paired differences with its t interval.")}},
+				Footnotes: []reports.Words{reports.Say("Change is the mean of paired differences with its t interval.")},
+			},
 			forest(), responders(), balance(),
 			reports.Definitions{Title: "Words used here", Items: []reports.Definition{
 				{Term: "MCID", Meaning: "the least difference that patients find important", Source: "made-up source, 2020"},
-				{Term: "Hedges g", Meaning: "the difference of means over the pooled SD, corrected for small samples"}}},
+				{Term: "Hedges g", Meaning: "the difference of means over the pooled SD, corrected for small samples"},
+			}},
 		},
 	}
 }
@@ -102,27 +111,37 @@ func forest() reports.Figure {
 	all := row("All participants", 158, 387, 120, 382, 1.30, 1.08, 1.57)
 	all.Role = reports.Pooled
 	bench := reports.ForestRow{Label: "Published trials", Estimate: reports.Estimate(1.22, 1.02, 1.46, 2, 0).WithoutPatients(), Role: reports.Benchmark}
-	return reports.Figure{ID: "forest", Title: "Clinically important improvement in pain interference at 12 months",
+	return reports.Figure{
+		ID: "forest", Title: "Clinically important improvement in pain interference at 12 months",
 		Subtitle: "Risk ratio for ≥ 30% reduction in BPI interference, interdisciplinary program vs usual care",
 		Caption:  reports.Say("Squares sized by n; bars are 95% confidence intervals. Arrow: the interval runs past the axis. Synthetic cohort, n = ").With(reports.Count(769)).And("."),
 		Alt:      reports.Say("Risk ratios by subgroup lie between 1.13 and 1.47; all together 1.30."),
-		Plot: reports.Forest{LabelHead: "Subgroup", Columns: []string{"Program", "Usual care"}, Result: "RR (95% CI)", Log: true, Reference: 1,
+		Plot: reports.Forest{
+			LabelHead: "Subgroup", Columns: []string{"Program", "Usual care"}, Result: "RR (95% CI)", Log: true, Reference: 1,
 			Favors: [2]string{"Favors usual care", "Favors program"}, X: reports.Axis{Range: []float64{0.5, 2.5}},
-			Rows: []reports.ForestRow{head("Pain site"), row("Low back", 88, 210, 61, 204, 1.40, 1.08, 1.83), row("Neck / shoulder", 41, 96, 34, 99, 1.24, 0.87, 1.77),
+			Rows: []reports.ForestRow{
+				head("Pain site"), row("Low back", 88, 210, 61, 204, 1.40, 1.08, 1.83), row("Neck / shoulder", 41, 96, 34, 99, 1.24, 0.87, 1.77),
 				row("Widespread", 29, 81, 25, 79, 1.13, 0.73, 1.75), head("Opioid at entry"), row("None", 97, 222, 73, 219, 1.31, 1.03, 1.66),
-				row("< 50 MME a day", 44, 108, 35, 104, 1.21, 0.85, 1.72), row("≥ 50 MME a day", 17, 57, 12, 59, 1.47, 0.77, 2.79), all, bench}}}
+				row("< 50 MME a day", 44, 108, 35, 104, 1.21, 0.85, 1.72), row("≥ 50 MME a day", 17, 57, 12, 59, 1.47, 0.77, 2.79), all, bench,
+			},
+		},
+	}
 }
 
 func responders() reports.Figure {
 	share := func(a, n int, lo, hi float64) reports.Cell { return reports.Share(a, n).Within(lo, hi) }
-	return reports.Figure{ID: "responders", Title: "The rule for missing follow-up changes the answer", Subtitle: "Share reaching the important difference at 12 months, with Wilson 95% intervals",
+	return reports.Figure{
+		ID: "responders", Title: "The rule for missing follow-up changes the answer", Subtitle: "Share reaching the important difference at 12 months, with Wilson 95% intervals",
 		Caption: reports.Say("n = ").With(reports.Count(387)).And(" began; those seen differ by measure."), Alt: reports.Say("Shares under two rules."),
-		Plot: reports.Dots{X: reports.Axis{Label: "Share of patients", Format: reports.Format{Kind: reports.Percent}, Range: []float64{0, 1}},
+		Plot: reports.Dots{
+			X:    reports.Axis{Label: "Share of patients", Format: reports.Format{Kind: reports.Percent}, Range: []float64{0, 1}},
 			Rows: []string{"Pain interference (BPI), 30% reduction", "Depression (PHQ-9), 5 points", "Self-efficacy (PSEQ), 7 points"},
 			Series: []reports.DotSeries{
 				{Label: "Those seen", Values: []reports.Cell{share(224, 387, .53, .63), share(156, 381, .36, .46), share(235, 379, .57, .67)}},
 				{Label: "Missing counts as no improvement", Comparator: true, Values: []reports.Cell{share(224, 513, .39, .48), share(156, 513, .27, .35), share(235, 513, .42, .50)}},
-			}}}
+			},
+		},
+	}
 }
 
 func balance() reports.Figure {
@@ -134,11 +153,15 @@ func balance() reports.Figure {
 		}
 		return out
 	}
-	return reports.Figure{ID: "balance", Title: "Weighting balances the groups on all but opioid dose", Subtitle: "Absolute standardized mean difference, program vs comparison, before and after weighting",
+	return reports.Figure{
+		ID: "balance", Title: "Weighting balances the groups on all but opioid dose", Subtitle: "Absolute standardized mean difference, program vs comparison, before and after weighting",
 		Caption: reports.Say("Effective sample size 612 of 769."), Alt: reports.Say("All but one difference fall under 0.1 after weighting."),
-		Plot: reports.Dots{X: reports.Axis{Label: "Absolute standardized mean difference"}, Rows: names, Join: true,
+		Plot: reports.Dots{
+			X: reports.Axis{Label: "Absolute standardized mean difference"}, Rows: names, Join: true,
 			Lines:  []reports.ReferenceLine{{Value: 0.1, Label: "Balance threshold 0.10"}},
-			Series: []reports.DotSeries{{Label: "Weighted (overlap weights)", Values: cells(after)}, {Label: "Unadjusted", Values: cells(before), Comparator: true}}}}
+			Series: []reports.DotSeries{{Label: "Weighted (overlap weights)", Values: cells(after)}, {Label: "Unadjusted", Values: cells(before), Comparator: true}},
+		},
+	}
 }
 
 func overTime() reports.Section {
@@ -161,11 +184,15 @@ func overTime() reports.Section {
 	}
 	pct := reports.Axis{Format: reports.Format{Kind: reports.Percent}}
 	return reports.Section{ID: "time", Title: "Over time and between sites", Blocks: []reports.Block{
-		reports.Figure{ID: "xmr", Title: "Participants completing the program", Subtitle: "Share of starters finishing ≥ 80% of sessions, by month of entry. XmR chart, limits from first 15 months",
+		reports.Figure{
+			ID: "xmr", Title: "Participants completing the program", Subtitle: "Share of starters finishing ≥ 80% of sessions, by month of entry. XmR chart, limits from first 15 months",
 			Alt: reports.Say("Completion rises above the center from April 2025."), Caption: reports.Say("Limits: center ± 2.66 × average moving range."),
-			Plot: reports.Control{Y: pct, Points: pts, Center: .594, Target: .65}},
-		reports.Figure{ID: "p-chart", Title: "Follow-up at 12 months by month of entry", Subtitle: "Share followed up; p chart with limits for each month's n",
-			Alt: reports.Say("p chart."), Plot: reports.Control{Y: pct, Points: pchart, Center: .6, Target: nan, Limits: "center ± 3 √(p(1−p)/n)"}},
+			Plot: reports.Control{Y: pct, Points: pts, Center: .594, Target: .65},
+		},
+		reports.Figure{
+			ID: "p-chart", Title: "Follow-up at 12 months by month of entry", Subtitle: "Share followed up; p chart with limits for each month's n",
+			Alt: reports.Say("p chart."), Plot: reports.Control{Y: pct, Points: pchart, Center: .6, Target: nan, Limits: "center ± 3 √(p(1−p)/n)"},
+		},
 		funnelFigure(),
 	}}
 }
@@ -179,12 +206,18 @@ func funnelFigure() reports.Figure {
 	site := func(name string, n, a int, own bool) reports.FunnelPoint {
 		return reports.FunnelPoint{Label: name, N: float64(n), Y: float64(a) / float64(n), Own: own, Basis: reports.ShareOf(a, n)}
 	}
-	return reports.Figure{ID: "funnel", Title: "One site of nine lies above the limits", Subtitle: "Share reaching the important difference, by number of patients", Alt: reports.Say("Funnel plot of nine sites."),
+	return reports.Figure{
+		ID: "funnel", Title: "One site of nine lies above the limits", Subtitle: "Share reaching the important difference, by number of patients", Alt: reports.Say("Funnel plot of nine sites."),
 		Caption: reports.Say("Each point is a program."),
-		Plot: reports.Funnel{X: reports.Axis{Label: "Patients"}, Y: reports.Axis{Format: reports.Format{Kind: reports.Percent}}, Center: .56, Target: nan, Limits: limits,
+		Plot: reports.Funnel{
+			X: reports.Axis{Label: "Patients"}, Y: reports.Axis{Format: reports.Format{Kind: reports.Percent}}, Center: .56, Target: nan, Limits: limits,
 			Dispersion: "Over-dispersion φ = 1.3: limits not inflated.",
-			Points: []reports.FunnelPoint{site("Alder", 32, 20, false), site("Birch", 48, 24, false), site("Cedar", 75, 47, false), site("Elm", 77, 40, false), site("Meridian", 120, 86, true),
-				site("Hazel", 142, 80, false), site("Larch", 180, 98, false), site("Oak", 215, 118, false), site("Pine", 240, 137, false)}}}
+			Points: []reports.FunnelPoint{
+				site("Alder", 32, 20, false), site("Birch", 48, 24, false), site("Cedar", 75, 47, false), site("Elm", 77, 40, false), site("Meridian", 120, 86, true),
+				site("Hazel", 142, 80, false), site("Larch", 180, 98, false), site("Oak", 215, 118, false), site("Pine", 240, 137, false),
+			},
+		},
+	}
 }
 
 func economics() reports.Section {
@@ -228,13 +261,19 @@ func economics() reports.Section {
 	}
 	money := reports.Format{Kind: reports.NumberOf, Prefix: "$"}
 	return reports.Section{ID: "economics", Title: "Costs", Blocks: []reports.Block{
-		reports.Figure{ID: "plane", Title: "The interdisciplinary program costs more and gains health", Subtitle: "2,000 probabilistic simulations, per participant over 5 years, versus usual care",
+		reports.Figure{
+			ID: "plane", Title: "The interdisciplinary program costs more and gains health", Subtitle: "2,000 probabilistic simulations, per participant over 5 years, versus usual care",
 			Alt: reports.Say("Most simulations lie in the upper right."), Caption: reports.Say("88% of simulations lie below the $20,000 line. Discounted at 3%."),
-			Plot: reports.Plane{X: reports.Axis{Label: "Incremental QALYs"}, Y: reports.Axis{Label: "Incremental cost", Format: money}, Points: pts, MeanX: .072, MeanY: 1150,
-				Ellipses: []reports.Ellipse{ell(.5), ell(.95)}, Threshold: 20000, ThresholdText: "$20,000 per QALY"}},
-		reports.Figure{ID: "ceac", Title: "Which program is most likely to be cost-effective?", Subtitle: "Cost-effectiveness acceptability curves, 4,000 simulations", Alt: reports.Say("Acceptability curves of three strategies."),
+			Plot: reports.Plane{
+				X: reports.Axis{Label: "Incremental QALYs"}, Y: reports.Axis{Label: "Incremental cost", Format: money}, Points: pts, MeanX: .072, MeanY: 1150,
+				Ellipses: []reports.Ellipse{ell(.5), ell(.95)}, Threshold: 20000, ThresholdText: "$20,000 per QALY",
+			},
+		},
+		reports.Figure{
+			ID: "ceac", Title: "Which program is most likely to be cost-effective?", Subtitle: "Cost-effectiveness acceptability curves, 4,000 simulations", Alt: reports.Say("Acceptability curves of three strategies."),
 			Caption: reports.Say("Shaded: decision range $20,000 to $30,000 per QALY."),
-			Plot:    reports.Acceptability{X: reports.Axis{Label: "Willingness to pay per QALY", Format: money}, Series: []reports.Series{inter, digital, usual}, Frontier: frontier, Shaded: []float64{20000, 30000}}},
+			Plot:    reports.Acceptability{X: reports.Axis{Label: "Willingness to pay per QALY", Format: money}, Series: []reports.Series{inter, digital, usual}, Frontier: frontier, Shaded: []float64{20000, 30000}},
+		},
 	}}
 }
 
@@ -257,10 +296,14 @@ func work() reports.Section {
 		return c
 	}
 	return reports.Section{ID: "work", Title: "Work", Blocks: []reports.Block{
-		reports.Figure{ID: "rtw", Title: "Return to work after program entry", Subtitle: "Cumulative proportion back at work (1 − Kaplan–Meier), with 95% pointwise confidence bands",
+		reports.Figure{
+			ID: "rtw", Title: "Return to work after program entry", Subtitle: "Cumulative proportion back at work (1 − Kaplan–Meier), with 95% pointwise confidence bands",
 			Caption: reports.Say("Log-rank p ").With(reports.P(0.0002, 421)).And(". Synthetic cohort."), Alt: reports.Say("Return to work is faster in the program."),
-			Plot: reports.Survival{X: reports.Axis{Label: "Months since program entry"}, RiskTimes: []float64{0, 4, 8, 12, 16, 20, 24}, RiskTitle: "Number still off work and under observation",
-				Curves: []reports.Curve{curve("Interdisciplinary", 214, .08, false, 214, 163, 104, 67, 35, 24, 18), curve("Usual care", 207, .036, true, 207, 172, 143, 108, 81, 69, 48)}}},
+			Plot: reports.Survival{
+				X: reports.Axis{Label: "Months since program entry"}, RiskTimes: []float64{0, 4, 8, 12, 16, 20, 24}, RiskTitle: "Number still off work and under observation",
+				Curves: []reports.Curve{curve("Interdisciplinary", 214, .08, false, 214, 163, 104, 67, 35, 24, 18), curve("Usual care", 207, .036, true, 207, 172, 143, 108, 81, 69, 48)},
+			},
+		},
 	}}
 }
 
@@ -276,16 +319,25 @@ func opioids() reports.Section {
 	}
 	ticks := []reports.Tick{{At: 0, Label: "Entry"}, {At: 1, Label: "Discharge"}, {At: 2, Label: "6 months"}, {At: 3, Label: "12 months"}}
 	return reports.Section{ID: "opioids", Title: "Opioids", Blocks: []reports.Block{
-		reports.Figure{ID: "dose", Title: "Dose falls by two thirds in half a year", Subtitle: "Mean daily dose (MME) by week, with 95% interval; those with a dose at entry", Alt: reports.Say("Dose falls from 82 to 22 MME."),
-			Plot: reports.Lines{X: reports.Axis{Label: "Weeks since entry"}, Y: reports.Axis{}, Series: []reports.Series{weekly}, Step: true, Ribbon: true,
-				Reference: []reports.ReferenceLine{{Value: 50, Label: "50 MME a day"}}}},
-		reports.Figure{ID: "trajectory", Title: "Pain interference over the visits", Subtitle: "Mean (95% interval), mixed model, by arm", Alt: reports.Say("Both arms improve, the program more."),
+		reports.Figure{
+			ID: "dose", Title: "Dose falls by two thirds in half a year", Subtitle: "Mean daily dose (MME) by week, with 95% interval; those with a dose at entry", Alt: reports.Say("Dose falls from 82 to 22 MME."),
+			Plot: reports.Lines{
+				X: reports.Axis{Label: "Weeks since entry"}, Y: reports.Axis{}, Series: []reports.Series{weekly}, Step: true, Ribbon: true,
+				Reference: []reports.ReferenceLine{{Value: 50, Label: "50 MME a day"}},
+			},
+		},
+		reports.Figure{
+			ID: "trajectory", Title: "Pain interference over the visits", Subtitle: "Mean (95% interval), mixed model, by arm", Alt: reports.Say("Both arms improve, the program more."),
 			Caption: reports.Say("Scale 0 to 10, lower is better."),
 			Plot: reports.Lines{X: reports.Axis{Ticks: ticks, Range: []float64{-0.15, 3.15}}, Y: reports.Axis{Range: []float64{0, 10}}, Markers: true, Series: []reports.Series{
 				{Label: "Interdisciplinary", Points: []reports.Point{visit(0, 6.4, .2), visit(1, 4.4, .25), visit(2, 4.2, .3), visit(3, 4.1, .33)}},
 				{Label: "Waiting list", Points: []reports.Point{visit(0, 6.3, .2), visit(1, 6.1, .25), {X: 2, Y: nan}, visit(3, 5.5, .35)}},
-				{Label: "Usual care", Comparator: true, Points: []reports.Point{visit(0, 6.3, .2), visit(1, 5.9, .25), visit(2, 5.6, .3), visit(3, 5.4, .35)}}}}},
-		reports.Figure{ID: "nothing", Title: "Tapering speed", Subtitle: "Percent of entry dose a week", Plot: reports.Lines{},
-			Absent: reports.Say("No dose was recorded between entry and discharge; a weekly dose record would cure this.")},
+				{Label: "Usual care", Comparator: true, Points: []reports.Point{visit(0, 6.3, .2), visit(1, 5.9, .25), visit(2, 5.6, .3), visit(3, 5.4, .35)}},
+			}},
+		},
+		reports.Figure{
+			ID: "nothing", Title: "Tapering speed", Subtitle: "Percent of entry dose a week", Plot: reports.Lines{},
+			Absent: reports.Say("No dose was recorded between entry and discharge; a weekly dose record would cure this."),
+		},
 	}}
 }

@@ -217,8 +217,11 @@ func (l layout) draw(s *sketch) {
 // in vermilion and dashed, whatever their place, the others in blue and on.
 func seriesStyles(comparator []bool) []pen {
 	own := []pen{
-		{blue, 2.4, nil}, {green, 2.4, []float64{12, 3}}, {slate, 2.4, dotted},
-		{navy, 2.4, []float64{9, 3, 2, 3}}, {gray, 2.4, nil},
+		{blue, 2.4, nil},
+		{green, 2.4, []float64{12, 3}},
+		{slate, 2.4, dotted},
+		{navy, 2.4, []float64{9, 3, 2, 3}},
+		{gray, 2.4, nil},
 	}
 	others := []pen{{vermilion, 2.4, dashed}, {amber, 2.4, []float64{4, 2.5}}}
 	out := make([]pen, len(comparator))

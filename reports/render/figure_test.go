@@ -198,8 +198,10 @@ func TestTicks(t *testing.T) {
 // Text colors stand out from white and from the row bands by 4.5 to 1 (WCAG
 // 2.2, success criterion 1.4.3).
 func TestContrast(t *testing.T) {
-	for name, c := range map[string]color.NRGBA{"blue": blue, "vermilion": vermilion, "green": green, "ink": ink, "slate": slate, "navy": navy,
-		"amber as text": readable(amber), "gray as text": readable(gray)} {
+	for name, c := range map[string]color.NRGBA{
+		"blue": blue, "vermilion": vermilion, "green": green, "ink": ink, "slate": slate, "navy": navy,
+		"amber as text": readable(amber), "gray as text": readable(gray),
+	} {
 		if r := contrast(c, white); r < 4.5 {
 			t.Errorf("%s on white: %.2f to 1", name, r)
 		}

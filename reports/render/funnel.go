@@ -68,8 +68,10 @@ func (d *funnelDrawing) draw(s *sketch, area rect) {
 	}
 	xs, xt := layAxis(d.X, d.xs, 7, false)
 	center := "Mean " + Value(d.Center, d.Y.Format)
-	plot := rect{area.left + tickStyle.widest(tickLabels(yt)) + 10, area.top + 6,
-		area.right - clamp(noteStyle.width(center)+14, 24, area.width()*0.3), area.bottom - xAxisHeight(d.X.Label)}
+	plot := rect{
+		area.left + tickStyle.widest(tickLabels(yt)) + 10, area.top + 6,
+		area.right - clamp(noteStyle.width(center)+14, 24, area.width()*0.3), area.bottom - xAxisHeight(d.X.Label),
+	}
 	sc := s.scale(plot, xs.min, xs.max, ys.min, ys.max, false)
 	s.yAxis(sc, within(yt, ys))
 	s.xAxis(sc, xt, d.X.Label)
@@ -164,8 +166,10 @@ func (d *funnelDrawing) lineBoxes(sc scales) []rect {
 // freePlace finds room for a name beside, above or below a point.
 func freePlace(x, y, w float64, taken []rect, area rect) (rect, bool) {
 	for _, r := range []rect{
-		{x + 8, y - 8, x + 8 + w, y + 8}, {x - 8 - w, y - 8, x - 8, y + 8},
-		{x - w/2, y - 24, x + w/2, y - 8}, {x - w/2, y + 8, x + w/2, y + 24},
+		{x + 8, y - 8, x + 8 + w, y + 8},
+		{x - 8 - w, y - 8, x - 8, y + 8},
+		{x - w/2, y - 24, x + w/2, y - 8},
+		{x - w/2, y + 8, x + w/2, y + 24},
 	} {
 		free := r.left >= area.left && r.right <= area.right && r.top >= area.top && r.bottom <= area.bottom
 		for _, o := range taken {

@@ -92,9 +92,11 @@ type pageTile struct {
 	Benchmark                      *pageBenchmark
 }
 
-type pageStatus struct{ Class, Text string }
-type pageBenchmark struct{ Value, Source string }
-type pageNotice struct{ Class, Title, Text string }
+type (
+	pageStatus    struct{ Class, Text string }
+	pageBenchmark struct{ Value, Source string }
+	pageNotice    struct{ Class, Title, Text string }
+)
 
 type pageFigure struct {
 	ID, Caption string

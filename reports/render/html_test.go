@@ -145,11 +145,20 @@ func TestFigureWithoutDataBecomesNotice(t *testing.T) {
 	if !strings.Contains(p, "Figure 12.") || strings.Contains(p, "Figure 13.") {
 		t.Error("the figure without data took a number")
 	}
-	for _, plot := range []reports.Plot{reports.Lines{}, reports.Survival{}, reports.Forest{}, reports.Dots{}, reports.Control{},
-		reports.Funnel{}, reports.Plane{}, reports.Acceptability{}, reports.Flow{},
+	for _, plot := range []reports.Plot{
+		reports.Lines{},
+		reports.Survival{},
+		reports.Forest{},
+		reports.Dots{},
+		reports.Control{},
+		reports.Funnel{},
+		reports.Plane{},
+		reports.Acceptability{},
+		reports.Flow{},
 		reports.Lines{Series: []reports.Series{{Points: []reports.Point{{X: 1, Y: nan}}}}},
 		reports.Forest{Rows: []reports.ForestRow{{Heading: true}, {Estimate: reports.NotAvailable("why")}}},
-		reports.Funnel{Points: []reports.FunnelPoint{{N: nan, Y: nan}}}} {
+		reports.Funnel{Points: []reports.FunnelPoint{{N: nan, Y: nan}}},
+	} {
 		if err := SVG(io.Discard, reports.Figure{ID: "x", Plot: plot}, Size{}); !errors.Is(err, ErrNoData) {
 			t.Errorf("%T without data: error %v, want ErrNoData", plot, err)
 		}
@@ -167,8 +176,13 @@ func TestEmptyReport(t *testing.T) {
 		}
 	}
 	p = pageOf(t, reports.Report{Sections: []reports.Section{{Blocks: []reports.Block{
-		reports.Table{}, reports.Tiles{}, reports.Paragraph{}, reports.Notice{}, reports.Definitions{},
-		reports.Table{Rows: []reports.Row{{Heading: true}, {}}}}}}})
+		reports.Table{},
+		reports.Tiles{},
+		reports.Paragraph{},
+		reports.Notice{},
+		reports.Definitions{},
+		reports.Table{Rows: []reports.Row{{Heading: true}, {}}},
+	}}}})
 	if !strings.Contains(p, "</html>") {
 		t.Error("empty blocks break the page")
 	}
@@ -198,8 +212,10 @@ var evil = []string{
 func hostile() reports.Report {
 	i := 0
 	next := func() string { i++; return evil[i%len(evil)] }
-	r := reports.Report{Title: next(), Subtitle: next(), Audience: next(), Period: next(), Lang: `en"><script>`,
-		Warnings: []reports.Warning{{Code: next(), Text: next()}}}
+	r := reports.Report{
+		Title: next(), Subtitle: next(), Audience: next(), Period: next(), Lang: `en"><script>`,
+		Warnings: []reports.Warning{{Code: next(), Text: next()}},
+	}
 	for _, s := range example().Sections {
 		s.ID, s.Title, s.Lead = next(), next(), reports.Say(next())
 		s.Blocks = append([]reports.Block(nil), s.Blocks...)
@@ -222,8 +238,10 @@ func hostile() reports.Report {
 			case reports.Notice:
 				s.Blocks[j] = reports.Notice{Title: next(), Text: reports.Say(next())}
 			case reports.Tiles:
-				s.Blocks[j] = reports.Tiles{Tiles: []reports.Tile{{Label: next(), Value: reports.Label(next()), Status: reports.Better, StatusText: next(),
-					Benchmark: reports.Label(next()), BenchmarkSource: next()}}}
+				s.Blocks[j] = reports.Tiles{Tiles: []reports.Tile{{
+					Label: next(), Value: reports.Label(next()), Status: reports.Better, StatusText: next(),
+					Benchmark: reports.Label(next()), BenchmarkSource: next(),
+				}}}
 			}
 		}
 		r.Sections = append(r.Sections, s)
@@ -327,8 +345,10 @@ func checkSVG(f reports.Figure) error {
 		return err
 	}
 	elements := map[string]bool{"svg": true, "title": true, "desc": true, "g": true, "path": true, "text": true}
-	attributes := map[string]bool{"xmlns": true, "role": true, "aria-labelledby": true, "viewBox": true, "width": true, "height": true,
-		"font-family": true, "id": true, "transform": true, "d": true, "style": true, "x": true, "y": true}
+	attributes := map[string]bool{
+		"xmlns": true, "role": true, "aria-labelledby": true, "viewBox": true, "width": true, "height": true,
+		"font-family": true, "id": true, "transform": true, "d": true, "style": true, "x": true, "y": true,
+	}
 	dec := xml.NewDecoder(&b)
 	count := map[string]int{}
 	title := ""

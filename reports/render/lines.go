@@ -26,8 +26,10 @@ type lineDrawing struct {
 }
 
 func newLines(p reports.Lines) drawing {
-	d := &lineDrawing{x: p.X, y: p.Y, series: p.Series, step: p.Step, markers: p.Markers,
-		ribbon: p.Ribbon, reference: p.Reference}
+	d := &lineDrawing{
+		x: p.X, y: p.Y, series: p.Series, step: p.Step, markers: p.Markers,
+		ribbon: p.Ribbon, reference: p.Reference,
+	}
 	return d.measured()
 }
 

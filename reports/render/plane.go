@@ -55,8 +55,10 @@ func newPlane(p reports.Plane) drawing {
 func ellipseRadius(level float64) float64 { return math.Sqrt(-2 * math.Log(1-level)) }
 
 func (d *planeDrawing) key() []keyItem {
-	out := []keyItem{{"Simulation", func(s *sketch, x, y float64) { s.circle(faint(blue, 0x73), x, y, 5) }},
-		{"Mean", func(s *sketch, x, y float64) { s.circle(navy, x, y, 5.5) }}}
+	out := []keyItem{
+		{"Simulation", func(s *sketch, x, y float64) { s.circle(faint(blue, 0x73), x, y, 5) }},
+		{"Mean", func(s *sketch, x, y float64) { s.circle(navy, x, y, 5.5) }},
+	}
 	if len(d.Ellipses) > 0 {
 		label := ""
 		for i, e := range d.Ellipses {

@@ -33,8 +33,10 @@ func anyAxis(t *rapid.T) reports.Axis {
 func anyCell(t *rapid.T) reports.Cell {
 	f := func(s string) float64 { return anyNumber.Draw(t, s) }
 	return rapid.SampledFrom([]reports.Cell{
-		{}, reports.Label("x"), reports.Count(7), reports.Estimate(f("v"), f("l"), f("h"), 2, 5), reports.Share(3, 4).Within(f("l"), f("h")),
-		reports.Mean(f("v"), f("sd"), 1, 4), reports.NotAvailable("why"), {Hidden: reports.Protected, Format: reports.Format{Kind: reports.Interval}},
+		{},
+		reports.Label("x"), reports.Count(7), reports.Estimate(f("v"), f("l"), f("h"), 2, 5), reports.Share(3, 4).Within(f("l"), f("h")),
+		reports.Mean(f("v"), f("sd"), 1, 4), reports.NotAvailable("why"),
+		{Hidden: reports.Protected, Format: reports.Format{Kind: reports.Interval}},
 	}).Draw(t, "cell")
 }
 
@@ -56,24 +58,34 @@ func anyPlot(t *rapid.T) reports.Plot {
 	on := rapid.Bool().Draw(t, "flag")
 	switch rapid.IntRange(0, 8).Draw(t, "plot") {
 	case 0:
-		return reports.Lines{X: anyAxis(t), Y: anyAxis(t), Series: anySeries(t), Step: on, Ribbon: on, Markers: !on,
-			Reference: []reports.ReferenceLine{{Value: f("ref"), Label: anyLabel.Draw(t, "ref")}}}
+		return reports.Lines{
+			X: anyAxis(t), Y: anyAxis(t), Series: anySeries(t), Step: on, Ribbon: on, Markers: !on,
+			Reference: []reports.ReferenceLine{{Value: f("ref"), Label: anyLabel.Draw(t, "ref")}},
+		}
 	case 1:
-		return reports.Acceptability{X: anyAxis(t), Y: anyAxis(t), Series: anySeries(t), Shaded: []float64{f("a"), f("b")},
-			Frontier: []reports.Point{{X: f("x"), Y: f("y")}, {X: f("x"), Y: f("y")}}}
+		return reports.Acceptability{
+			X: anyAxis(t), Y: anyAxis(t), Series: anySeries(t), Shaded: []float64{f("a"), f("b")},
+			Frontier: []reports.Point{{X: f("x"), Y: f("y")}, {X: f("x"), Y: f("y")}},
+		}
 	case 2:
 		p := reports.Survival{X: anyAxis(t), RiskTimes: []float64{0, f("t"), 10}, RiskTitle: anyLabel.Draw(t, "title")}
 		for range n {
-			p.Curves = append(p.Curves, reports.Curve{Label: anyLabel.Draw(t, "label"), N: 5, End: f("end"), AtRisk: []reports.Cell{anyCell(t), reports.Count(5)},
-				Steps: []reports.Step{{Time: f("t"), Value: f("v"), Low: f("l"), High: f("h"), Censored: 1}, {Time: f("t"), Value: f("v"), Low: f("l"), High: f("h")}}})
+			p.Curves = append(p.Curves, reports.Curve{
+				Label: anyLabel.Draw(t, "label"), N: 5, End: f("end"), AtRisk: []reports.Cell{anyCell(t), reports.Count(5)},
+				Steps: []reports.Step{{Time: f("t"), Value: f("v"), Low: f("l"), High: f("h"), Censored: 1}, {Time: f("t"), Value: f("v"), Low: f("l"), High: f("h")}},
+			})
 		}
 		return p
 	case 3:
-		p := reports.Forest{X: anyAxis(t), Log: on, Reference: f("ref"), Columns: []string{anyLabel.Draw(t, "c")}, LabelHead: anyLabel.Draw(t, "h"), Result: anyLabel.Draw(t, "r"),
-			Favors: [2]string{anyLabel.Draw(t, "f"), anyLabel.Draw(t, "f")}}
+		p := reports.Forest{
+			X: anyAxis(t), Log: on, Reference: f("ref"), Columns: []string{anyLabel.Draw(t, "c")}, LabelHead: anyLabel.Draw(t, "h"), Result: anyLabel.Draw(t, "r"),
+			Favors: [2]string{anyLabel.Draw(t, "f"), anyLabel.Draw(t, "f")},
+		}
 		for range n {
-			p.Rows = append(p.Rows, reports.ForestRow{Label: anyLabel.Draw(t, "label"), Heading: rapid.Bool().Draw(t, "heading"), Columns: []reports.Cell{anyCell(t)},
-				Estimate: anyCell(t), Weight: f("w"), Role: rapid.SampledFrom([]reports.ForestRole{reports.Single, reports.Pooled, reports.Benchmark}).Draw(t, "role")})
+			p.Rows = append(p.Rows, reports.ForestRow{
+				Label: anyLabel.Draw(t, "label"), Heading: rapid.Bool().Draw(t, "heading"), Columns: []reports.Cell{anyCell(t)},
+				Estimate: anyCell(t), Weight: f("w"), Role: rapid.SampledFrom([]reports.ForestRole{reports.Single, reports.Pooled, reports.Benchmark}).Draw(t, "role"),
+			})
 		}
 		return p
 	case 4:
@@ -86,8 +98,10 @@ func anyPlot(t *rapid.T) reports.Plot {
 	case 5:
 		p := reports.Control{Y: anyAxis(t), Center: f("c"), Target: f("t")}
 		for range n {
-			p.Points = append(p.Points, reports.ControlPoint{Label: anyLabel.Draw(t, "l"), Y: f("y"), Lower: f("l"), Upper: f("u"), Center: f("c"),
-				Signal: rapid.SampledFrom([]reports.Signal{reports.CommonCause, reports.Concern, reports.Improvement}).Draw(t, "signal")})
+			p.Points = append(p.Points, reports.ControlPoint{
+				Label: anyLabel.Draw(t, "l"), Y: f("y"), Lower: f("l"), Upper: f("u"), Center: f("c"),
+				Signal: rapid.SampledFrom([]reports.Signal{reports.CommonCause, reports.Concern, reports.Improvement}).Draw(t, "signal"),
+			})
 		}
 		return p
 	case 6:
@@ -98,8 +112,10 @@ func anyPlot(t *rapid.T) reports.Plot {
 		}
 		return p
 	case 7:
-		p := reports.Plane{X: anyAxis(t), Y: anyAxis(t), MeanX: f("mx"), MeanY: f("my"), Threshold: f("k"), ThresholdText: anyLabel.Draw(t, "k"),
-			Ellipses: []reports.Ellipse{{Level: f("level"), MeanX: f("x"), MeanY: f("y"), VarX: f("vx"), VarY: f("vy"), Covariance: f("c")}}}
+		p := reports.Plane{
+			X: anyAxis(t), Y: anyAxis(t), MeanX: f("mx"), MeanY: f("my"), Threshold: f("k"), ThresholdText: anyLabel.Draw(t, "k"),
+			Ellipses: []reports.Ellipse{{Level: f("level"), MeanX: f("x"), MeanY: f("y"), VarX: f("vx"), VarY: f("vy"), Covariance: f("c")}},
+		}
 		for range n {
 			p.Points = append(p.Points, [2]float64{f("x"), f("y")})
 		}

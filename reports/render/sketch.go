@@ -164,7 +164,6 @@ func (t style) fit(s string, limit float64) string {
 
 func (t style) in(c color.NRGBA) style { t.color = c; return t }
 func (t style) heavy() style           { t.bold = true; return t }
-func (t style) lineHeight() float64    { return math.Round(t.size * 1.32) }
 func (t style) widest(ss []string) (w float64) {
 	for _, s := range ss {
 		w = math.Max(w, t.width(s))
@@ -240,8 +239,10 @@ func (s *sketch) vertical(x, y float64, t style, str string) {
 	w := t.width(str)
 	s.canvas.SetColor(t.color)
 	handler := text.Plain{Fonts: fontCache()}
-	sty := text.Style{Color: t.color, Font: t.font(), Rotation: math.Pi / 2,
-		XAlign: text.XCenter, YAlign: text.YTop, Handler: handler}
+	sty := text.Style{
+		Color: t.color, Font: t.font(), Rotation: math.Pi / 2,
+		XAlign: text.XCenter, YAlign: text.YTop, Handler: handler,
+	}
 	handler.Draw(s.canvas, str, sty, s.at(x-t.size*0.9, y))
 	s.labels = append(s.labels, label{str, rect{x - t.size*0.8, y - w/2, x + t.size*0.2, y + w/2}})
 }

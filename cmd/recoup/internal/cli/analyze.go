@@ -121,7 +121,6 @@ func showAnalysis(w io.Writer, x *analysis.Analysis) {
 type runFlags struct {
 	load     loadFlags
 	question analysis.Question
-	missing  string
 	set      []string
 	out      string
 }
@@ -203,8 +202,10 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 	if err != nil {
 		return err
 	}
-	out := estimates{Schema: "recoup.estimates/v1", Result: r, Provenance: provenance{build: thisBuild(), Origin: &origin, Analysis: x.Name,
-		Question: &q, Where: f.load.where, SetAside: f.load.setAside}}
+	out := estimates{Schema: "recoup.estimates/v1", Result: r, Provenance: provenance{
+		build: thisBuild(), Origin: &origin, Analysis: x.Name,
+		Question: &q, Where: f.load.where, SetAside: f.load.setAside,
+	}}
 	return a.emit(ctx, f.out, format, out)
 }
 
@@ -273,8 +274,10 @@ func (a *app) emit(ctx context.Context, path, format string, e estimates) error 
 // wide is every field of every estimate, under broom's names.
 func wide(r analysis.Result) grid {
 	g := grid{head: strings.Fields("analysis outcome visit arm reference subgroup term estimate std_error statistic df p_value conf_low conf_high conf_level conf_method scale unit n_arm n_reference n_missing n_events method definition warnings")}
-	numeric := map[string]bool{"estimate": true, "std_error": true, "statistic": true, "df": true, "p_value": true, "conf_low": true, "conf_high": true,
-		"conf_level": true, "n_arm": true, "n_reference": true, "n_missing": true, "n_events": true}
+	numeric := map[string]bool{
+		"estimate": true, "std_error": true, "statistic": true, "df": true, "p_value": true, "conf_low": true, "conf_high": true,
+		"conf_level": true, "n_arm": true, "n_reference": true, "n_missing": true, "n_events": true,
+	}
 	for _, h := range g.head {
 		g.right = append(g.right, numeric[h])
 	}
@@ -284,9 +287,11 @@ func wide(r analysis.Result) grid {
 		for _, w := range x.Warnings {
 			warn = append(warn, w.Code+": "+w.Message)
 		}
-		g.rows = append(g.rows, []string{x.Analysis, x.Outcome, x.Visit, x.Arm, x.Reference, x.Subgroup, x.Term, x.Estimate.Text(), x.StdError.Text(),
+		g.rows = append(g.rows, []string{
+			x.Analysis, x.Outcome, x.Visit, x.Arm, x.Reference, x.Subgroup, x.Term, x.Estimate.Text(), x.StdError.Text(),
 			x.Statistic.Text(), x.DF.Text(), x.PValue.Text(), x.ConfLow.Text(), x.ConfHigh.Text(), x.ConfLevel.Text(), x.ConfMethod, string(x.Scale), x.Unit,
-			fmt.Sprint(x.NArm), fmt.Sprint(x.NReference), fmt.Sprint(x.NMissing), fmt.Sprint(x.NEvents), x.Method, x.Definition, strings.Join(warn, "; ")})
+			fmt.Sprint(x.NArm), fmt.Sprint(x.NReference), fmt.Sprint(x.NMissing), fmt.Sprint(x.NEvents), x.Method, x.Definition, strings.Join(warn, "; "),
+		})
 	}
 	return g
 }

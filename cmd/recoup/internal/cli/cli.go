@@ -65,18 +65,40 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // Main runs the command line and returns the exit code.
 func Main(ctx context.Context, args []string, s Streams) int {
+	out := &checked{w: s.Out}
+	s.Out = out
 	a := &app{Streams: s}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("the output could not be written: %w", out.err)
+	}
 	if err == nil {
 		return exitDone
 	}
 	code, kind := classify(err)
 	a.fail(err, code, kind)
 	return code
+}
+
+// checked remembers the first error of writing, so that output on a full disk or
+// into a closed pipe does not end as a success.
+type checked struct {
+	w   io.Writer
+	err error
+}
+
+// Write passes on until a write has failed.
+func (c *checked) Write(b []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.w.Write(b)
+	c.err = err
+	return n, err
 }
 
 // classify returns the exit code of an error and its name.

@@ -55,8 +55,10 @@ func comparatorRows(entries []published.Entry) []comparatorRow {
 }
 
 func comparatorGrid(rows []comparatorRow) grid {
-	g := grid{head: []string{"id", "outcome", "arm", "measure", "value", "n", "horizon", "payer", "status"},
-		right: []bool{false, false, false, false, true, true, false, false, false}}
+	g := grid{
+		head:  []string{"id", "outcome", "arm", "measure", "value", "n", "horizon", "payer", "status"},
+		right: []bool{false, false, false, false, true, true, false, false, false},
+	}
 	for _, r := range rows {
 		value := r.Value.Text() + " " + r.Unit
 		switch {

@@ -264,8 +264,10 @@ func (a *app) dataDescribe() *cobra.Command {
 
 func describe(ctx context.Context, co *datasets.Cohort) (described, error) {
 	origin, err := co.Origin(ctx)
-	d := described{Schema: "recoup.cohort/v1", Origin: origin, Title: co.Title(), Tables: []describedTable{}, Arms: []describedArm{}, Visits: []describedVisit{},
-		Outcomes: []describedOutcome{}, Quarters: []describedArm{}, Excluded: co.Excluded(), Notes: co.Notes()}
+	d := described{
+		Schema: "recoup.cohort/v1", Origin: origin, Title: co.Title(), Tables: []describedTable{}, Arms: []describedArm{}, Visits: []describedVisit{},
+		Outcomes: []describedOutcome{}, Quarters: []describedArm{}, Excluded: co.Excluded(), Notes: co.Notes(),
+	}
 	if err != nil {
 		return d, err
 	}

@@ -397,8 +397,10 @@ func writeComparison(w io.Writer, format string, s design.Scenario, r simulate.R
 		if x.Reason != "" {
 			mark += " " + n.mark(x.Reason)
 		}
-		t.rows = append(t.rows, []string{x.Strategy, number(float64(x.Cost)), number(float64(x.CostMCSE)), number(float64(x.Effect)), number(float64(x.EffectMCSE)),
-			number(float64(x.Comparison.Cost)), number(float64(x.Comparison.Effect)), number(float64(x.ICER)), number(float64(x.ICERMCSE)), mark})
+		t.rows = append(t.rows, []string{
+			x.Strategy, number(float64(x.Cost)), number(float64(x.CostMCSE)), number(float64(x.Effect)), number(float64(x.EffectMCSE)),
+			number(float64(x.Comparison.Cost)), number(float64(x.Comparison.Effect)), number(float64(x.ICER)), number(float64(x.ICERMCSE)), mark,
+		})
 	}
 	t.text(w)
 	fmt.Fprintf(w, "\nAgainst %s, paired by patient:\n", e.Reference)
