@@ -78,6 +78,27 @@ type Exclusion struct {
 	Reason   string `json:"reason"`
 }
 
+// String returns the exclusion as one line: "3 rows of visits: why [code]".
+func (e Exclusion) String() string {
+	count := func(n int, word string) string {
+		if n == 1 {
+			return "1 " + word
+		}
+		return fmt.Sprintf("%d %ss", n, word)
+	}
+	what := count(e.Rows, "row")
+	if e.Table != "" {
+		what += " of " + e.Table
+	}
+	switch {
+	case e.Patients > 0 && e.Rows > 0:
+		what += " (" + count(e.Patients, "patient") + ")"
+	case e.Patients > 0:
+		what = count(e.Patients, "patient")
+	}
+	return what + ": " + e.Reason + " [" + e.Code + "]"
+}
+
 // exclude adds rows to the count for one code, table and reason.
 func exclude(list []Exclusion, e Exclusion) []Exclusion {
 	for i := range list {

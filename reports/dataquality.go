@@ -76,11 +76,14 @@ func (q *quarter) excludedBlock() Block {
 		if x.Patients > 0 {
 			patients = Count(x.Patients)
 		}
-		table := x.Table
+		rows, table := Label(""), x.Table
+		if x.Rows > 0 {
+			rows = Count(x.Rows)
+		}
 		if table == "" {
 			table = "all"
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(table), Label(upper(x.Reason)), Label(x.Code), Count(x.Rows), patients}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(table), Label(upper(x.Reason)), Label(x.Code), rows, patients}})
 	}
 	if len(t.Rows) == 0 {
 		return Paragraph{Text: Say("Nothing was left out: every row of the cohort's files was used.")}

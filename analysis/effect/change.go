@@ -3,6 +3,7 @@ package effect
 import (
 	"context"
 	"math"
+	"strings"
 
 	"recoup/analysis"
 	"recoup/analysis/internal/fit"
@@ -52,13 +53,19 @@ func meanChange(_ context.Context, in analysis.Input, q analysis.Question, o Cha
 // changeTerms returns the terms of one group.
 func changeTerms(g analysis.Group, p analysis.Paired, q analysis.Question) []analysis.Estimate {
 	occasion := func(suffix string, x []float64) []analysis.Estimate {
+		visit := p.Now.VisitName()
+		if strings.HasPrefix(suffix, "baseline") {
+			visit = p.Baseline.VisitName()
+		}
 		m := fit.Describe(present(x))
 		mean := meanOf("mean_"+suffix, analysis.ScaleMean, m, len(g.Patients)-m.N, g, p, q)
 		mean.Method = analysis.Method{Name: "mean of available cases", R: "t.test(x)"}
 		if len(x) < len(g.Patients) {
 			mean.Method.Name = "mean of patients seen at both occasions"
 		}
+		mean.Visit = visit
 		sd := start("sd_"+suffix, analysis.ScaleSD, g, nil, p)
+		sd.Visit = visit
 		sd.Unit, sd.N, sd.Value = p.Field.Unit, mean.N, analysis.Num(m.SD)
 		sd.CI = analysis.SDInterval(m.SD, m.N, q.Level)
 		sd.Method = analysis.Method{Name: "standard deviation, divisor n-1, of available cases", R: "sd(x)"}

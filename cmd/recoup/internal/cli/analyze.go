@@ -339,7 +339,7 @@ func short(w io.Writer, e estimates) {
 		fmt.Fprintf(w, "warning: %s\n", clean(join(x.Message, x.Cure)))
 	}
 	for _, x := range e.Excluded {
-		fmt.Fprintf(w, "left out: %d rows of %s: %s [%s]\n", x.Rows, clean(x.Table), clean(x.Reason), x.Code)
+		fmt.Fprintf(w, "left out: %s\n", clean(x.String()))
 	}
 	o := e.Provenance.Origin
 	fmt.Fprintf(w, "%s on %s: %d patients, digest %s; recoup %s, %s\n", e.Provenance.Analysis, clean(o.Dictionary), o.Patients, o.Digest[:16], version, runtime.Version())

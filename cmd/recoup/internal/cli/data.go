@@ -175,7 +175,7 @@ func (a *app) runCheck(ctx context.Context, path string, f loadFlags) error {
 			fmt.Fprintf(a.Out, "%s: %s\n", p.Severity, clean(p.String()))
 		}
 		for _, x := range excluded {
-			fmt.Fprintf(a.Out, "left out: %d rows of %s: %s [%s]\n", x.Rows, x.Table, x.Reason, x.Code)
+			fmt.Fprintf(a.Out, "left out: %s\n", clean(x.String()))
 		}
 		if err == nil {
 			fmt.Fprintf(a.Out, "%s is valid: %d patients, %d rows in %d tables\n", filepath.Base(path), co.Patients(), co.Rows(), len(co.Tables()))
@@ -364,7 +364,7 @@ func (d described) text(w io.Writer) {
 		g.text(w)
 	}
 	for _, x := range d.Excluded {
-		fmt.Fprintf(w, "left out: %d rows of %s: %s [%s]\n", x.Rows, clean(x.Table), x.Reason, x.Code)
+		fmt.Fprintf(w, "left out: %s\n", clean(x.String()))
 	}
 }
 
