@@ -1,0 +1,165 @@
+package catalog_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"recoup/analysis"
+	"recoup/analysis/analysistest"
+	"recoup/analysis/catalog"
+	"recoup/analysis/effect"
+	"recoup/analysis/taper"
+	"recoup/datasets"
+	"recoup/datasets/synthetic"
+)
+
+// made returns a synthetic cohort, its rows in file order or reversed.
+func made(t *testing.T, patients int, comparison, reversed bool) *datasets.Cohort {
+	t.Helper()
+	o := synthetic.Default
+	o.Patients, o.Comparison = patients, comparison
+	f, err := synthetic.Make(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reversed {
+		for i, x := range f.Tables {
+			lines := strings.Split(strings.TrimSuffix(string(x.Data), "\n"), "\n")
+			slices.Reverse(lines[1:])
+			f.Tables[i].Data = []byte(strings.Join(lines, "\n") + "\n")
+		}
+	}
+	c, err := f.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// questions are what each analysis is asked here.
+func questions(a *analysis.Analysis, arms bool) []analysis.Question {
+	q := analysis.Question{}
+	if !strings.HasPrefix(a.Name, "taper/") && !strings.HasPrefix(a.Name, "describe/") && a.Name != "work/return" {
+		q.Outcome, q.Visit = "pain", "discharge"
+	}
+	if a.Name == "compare/published" {
+		q.Outcome, q.Visit = "", "month12"
+	}
+	if !arms {
+		return []analysis.Question{q}
+	}
+	two := q
+	two.Arm, two.Reference = "program", "usual care"
+	return []analysis.Question{q, two}
+}
+
+// What holds for every analysis: its entry is complete, its result conforms, the
+// same input gives the same bytes, and the order of rows changes nothing.
+func TestEveryAnalysis(t *testing.T) {
+	type cohort struct {
+		name            string
+		c, back         *datasets.Cohort
+		arms, mayRefuse bool
+	}
+	cohorts := []cohort{
+		{"a program", made(t, 400, false, false), made(t, 400, false, true), false, false},
+		{"two arms", made(t, 400, true, false), made(t, 400, true, true), true, false},
+		{"five people", made(t, 5, false, false), made(t, 5, false, true), false, true},
+		{"one person", made(t, 1, false, false), made(t, 1, false, true), false, true},
+	}
+	name := regexp.MustCompile(`^[a-z]+/[a-z-]+$`)
+	seen := map[string]bool{}
+	for _, a := range catalog.All {
+		if !name.MatchString(a.Name) || seen[a.Name] || a.Title == "" || a.Estimand == "" || a.Doc == "" || len(a.Refs) == 0 {
+			t.Errorf("%s: the entry must have a name of its own, title, estimand, doc and references", a.Name)
+		}
+		seen[a.Name] = true
+		if found, err := catalog.Find(a.Name); err != nil || found != a {
+			t.Errorf("%s is not found by its name", a.Name)
+		}
+		for _, o := range a.Options() {
+			if o.Name == "" || o.Doc == "" {
+				t.Errorf("%s: every setting needs a name and a doc", a.Name)
+			}
+		}
+		var set map[string]string
+		if a == taper.DoseByWeek {
+			set = map[string]string{"unit": "mme"} // several drugs do not add as recorded
+		}
+		answered := 0
+		for _, k := range cohorts {
+			for _, q := range questions(a, k.arms) {
+				r, err := a.Run(t.Context(), analysis.Input{Cohort: k.c}, q, set)
+				if err != nil {
+					// Some describe one group, and ANCOVA compares two: both refuse the other.
+					one := q.Reference != "" && errors.Is(err, analysis.ErrOptions)
+					two := a == effect.Ancova && q.Reference == "" && (errors.Is(err, analysis.ErrOptions) || errors.Is(err, analysis.ErrCannot))
+					small := k.mayRefuse && (errors.Is(err, analysis.ErrCannot) || errors.Is(err, datasets.ErrUnknownName))
+					if !one && !two && !small {
+						t.Errorf("%s on %s: %v", a.Name, k.name, err)
+					}
+					continue
+				}
+				answered++
+				analysistest.Conforms(t, a, r)
+				again, err := a.Run(t.Context(), analysis.Input{Cohort: k.c}, q, set)
+				if err != nil || !slices.Equal(encoded(t, r), encoded(t, again)) {
+					t.Errorf("%s on %s: two runs differ", a.Name, k.name)
+				}
+				back, err := a.Run(t.Context(), analysis.Input{Cohort: k.back}, q, set)
+				if err != nil {
+					t.Errorf("%s on %s reversed: %v", a.Name, k.name, err)
+					continue
+				}
+				sameNumbers(t, a.Name+" on "+k.name, r, back)
+			}
+		}
+		if answered == 0 {
+			t.Errorf("%s answered nothing", a.Name)
+		}
+	}
+}
+
+func encoded(t *testing.T, r analysis.Result) []byte {
+	t.Helper()
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// sameNumbers compares two results whose rows came in another order: levels of
+// texts may be listed in another order, so estimates are found by what they are.
+func sameNumbers(t *testing.T, what string, a, b analysis.Result) {
+	t.Helper()
+	type key struct{ term, arm, reference, visit, subgroup, definition, outcome string }
+	of := func(e analysis.Estimate) key {
+		return key{e.Term, e.Arm, e.Reference, e.Visit, e.Subgroup, e.Definition, e.Outcome}
+	}
+	if len(a.Estimates) != len(b.Estimates) {
+		t.Errorf("%s: %d estimates in one order, %d in the other", what, len(a.Estimates), len(b.Estimates))
+		return
+	}
+	other := map[key]analysis.Estimate{}
+	for _, e := range b.Estimates {
+		other[of(e)] = e
+	}
+	near := func(x, y analysis.Num) bool {
+		if !x.OK() || !y.OK() {
+			return x.OK() == y.OK()
+		}
+		return x == y || math.Abs(float64(x-y)) <= 1e-9*math.Max(1, math.Abs(float64(x)))
+	}
+	for _, e := range a.Estimates {
+		f, ok := other[of(e)]
+		if !ok || !near(e.Value, f.Value) || !near(e.SE, f.SE) || !near(e.CI.Low, f.CI.Low) || !near(e.CI.High, f.CI.High) || e.N != f.N {
+			t.Errorf("%s: %s %s %s: %v (%v) in one order, %v (%v) in the other", what, e.Term, e.Visit, e.Definition, e.Value, e.N, f.Value, f.N)
+		}
+	}
+}
