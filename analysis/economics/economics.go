@@ -5,36 +5,13 @@
 package economics
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
+
+	"recoup/analysis"
 )
-
-// Num is a number of a result; NaN and the infinities are null in JSON.
-type Num float64
-
-// MarshalJSON writes the shortest decimal that reads back the same, or null.
-func (n Num) MarshalJSON() ([]byte, error) {
-	f := float64(n)
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return []byte("null"), nil
-	}
-	return strconv.AppendFloat(nil, f, 'g', -1, 64), nil
-}
-
-// UnmarshalJSON reads a number, and null as NaN.
-func (n *Num) UnmarshalJSON(b []byte) error {
-	if bytes.Equal(b, []byte("null")) {
-		*n = Num(math.NaN())
-		return nil
-	}
-	f, err := strconv.ParseFloat(string(b), 64)
-	*n = Num(f)
-	return err
-}
 
 // Draws is the mean cost and effect of every strategy in every draw. The first
 // strategy is the reference.
@@ -66,17 +43,11 @@ type Result struct {
 	Draws     int    `json:"draws"`
 	// NoiseRemoved says whether probabilities, expected losses and values of
 	// information were freed of the noise of a finite number of patients.
-	NoiseRemoved bool            `json:"noise_removed"`
-	Table        []Row           `json:"table"`   // by rising cost
-	Against      []Comparison    `json:"against"` // every strategy against the reference
-	Values       []AtWillingness `json:"by_willingness_to_pay"`
-	Warnings     []Warning       `json:"warnings"`
-}
-
-// Warning is something the reader must know, and what cures it.
-type Warning struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	NoiseRemoved bool               `json:"noise_removed"`
+	Table        []Row              `json:"table"`   // by rising cost
+	Against      []Comparison       `json:"against"` // every strategy against the reference
+	Values       []AtWillingness    `json:"by_willingness_to_pay"`
+	Warnings     []analysis.Warning `json:"warnings"`
 }
 
 // Status is the place of a strategy in the incremental table.
@@ -92,12 +63,12 @@ const (
 // Row is one strategy of the incremental table. Increments are against the
 // strategy before it on the frontier; NaN for the first and for those dominated.
 type Row struct {
-	Strategy   string `json:"strategy"`
-	Cost       Num    `json:"cost"`
-	CostMCSE   Num    `json:"cost_mcse"`
-	Effect     Num    `json:"effect"`
-	EffectMCSE Num    `json:"effect_mcse"`
-	Status     Status `json:"status"`
+	Strategy   string       `json:"strategy"`
+	Cost       analysis.Num `json:"cost"`
+	CostMCSE   analysis.Num `json:"cost_mcse"`
+	Effect     analysis.Num `json:"effect"`
+	EffectMCSE analysis.Num `json:"effect_mcse"`
+	Status     Status       `json:"status"`
 	Comparison `json:"increment"`
 }
 
@@ -106,51 +77,51 @@ type Row struct {
 //	ICER = ΔC / ΔE
 //	MCSE(ICER) = √(V(ΔC) + ICER²·V(ΔE) − 2·ICER·Cov(ΔC, ΔE)) / |ΔE|   (delta method)
 type Comparison struct {
-	Strategy   string `json:"strategy"`
-	Versus     string `json:"versus"`
-	Cost       Num    `json:"cost"`
-	CostMCSE   Num    `json:"cost_mcse"`
-	Effect     Num    `json:"effect"`
-	EffectMCSE Num    `json:"effect_mcse"`
-	ICER       Num    `json:"icer"`
-	ICERMCSE   Num    `json:"icer_mcse"`
+	Strategy   string       `json:"strategy"`
+	Versus     string       `json:"versus"`
+	Cost       analysis.Num `json:"cost"`
+	CostMCSE   analysis.Num `json:"cost_mcse"`
+	Effect     analysis.Num `json:"effect"`
+	EffectMCSE analysis.Num `json:"effect_mcse"`
+	ICER       analysis.Num `json:"icer"`
+	ICERMCSE   analysis.Num `json:"icer_mcse"`
 	// Reason says why there is no ICER, or how to read it.
 	Reason string `json:"reason,omitempty"`
 }
 
 // AtWillingness is the decision at one value of a unit of effect.
 type AtWillingness struct {
-	WillingnessToPay Num        `json:"willingness_to_pay"`
-	Strategies       []Decision `json:"strategies"`
+	WillingnessToPay analysis.Num `json:"willingness_to_pay"`
+	Strategies       []Decision   `json:"strategies"`
 	// Best has the highest mean net benefit; Probability is that it is the best in
 	// a draw (the acceptability frontier).
-	Best        string `json:"best"`
-	Probability Num    `json:"probability"`
+	Best        string       `json:"best"`
+	Probability analysis.Num `json:"probability"`
 	// EVPI is the expected value of perfect information per patient,
 	//	E[max NMB] − max E[NMB]
 	// NaN with a single draw.
-	EVPI     Num `json:"evpi"`
-	EVPIMCSE Num `json:"evpi_mcse"`
+	EVPI     analysis.Num `json:"evpi"`
+	EVPIMCSE analysis.Num `json:"evpi_mcse"`
 }
 
 // Decision is one strategy at one willingness to pay.
 type Decision struct {
 	Strategy string `json:"strategy"`
 	// NetBenefit is willingness·effect − cost, the mean over the draws.
-	NetBenefit     Num `json:"net_benefit"`
-	NetBenefitMCSE Num `json:"net_benefit_mcse"`
+	NetBenefit     analysis.Num `json:"net_benefit"`
+	NetBenefitMCSE analysis.Num `json:"net_benefit_mcse"`
 	// Increment is the net benefit less that of the reference.
-	Increment     Num `json:"increment"`
-	IncrementMCSE Num `json:"increment_mcse"`
+	Increment     analysis.Num `json:"increment"`
+	IncrementMCSE analysis.Num `json:"increment_mcse"`
 	// Probability is the share of draws in which the strategy is best (the
 	// acceptability curve); ties are shared. NaN with a single draw.
-	Probability     Num `json:"probability"`
-	ProbabilityMCSE Num `json:"probability_mcse"`
+	Probability     analysis.Num `json:"probability"`
+	ProbabilityMCSE analysis.Num `json:"probability_mcse"`
 	// ExpectedLoss is the net benefit forgone by choosing it, E[max NMB − NMB].
-	ExpectedLoss Num `json:"expected_loss"`
+	ExpectedLoss analysis.Num `json:"expected_loss"`
 }
 
-var nan = Num(math.NaN())
+var nan = analysis.Num(math.NaN())
 
 // Analyze compares the strategies.
 // R: dampack::calculate_icers, BCEA::bcea.
@@ -161,7 +132,7 @@ func Analyze(d Draws, o Options) (Result, error) {
 	if slices.ContainsFunc(d.Noise, func(row []float64) bool { return slices.ContainsFunc(row, math.IsNaN) }) {
 		d.Noise = nil
 	}
-	r := Result{Reference: d.Strategies[0], Draws: len(d.Cost[0]), Warnings: []Warning{}, Against: []Comparison{}, Values: []AtWillingness{}}
+	r := Result{Reference: d.Strategies[0], Draws: len(d.Cost[0]), Warnings: []analysis.Warning{}, Against: []Comparison{}, Values: []AtWillingness{}}
 	r.Table = d.table()
 	for s := 1; s < len(d.Strategies); s++ {
 		r.Against = append(r.Against, d.compare(s, 0))
@@ -261,7 +232,7 @@ func (d Draws) compare(s, ref int) Comparison {
 	de, seE := d.linear(nil, plus)
 	c := Comparison{
 		Strategy: d.Strategies[s], Versus: d.Strategies[ref],
-		Cost: Num(dc), CostMCSE: Num(seC), Effect: Num(de), EffectMCSE: Num(seE), ICER: nan, ICERMCSE: nan,
+		Cost: analysis.Num(dc), CostMCSE: analysis.Num(seC), Effect: analysis.Num(de), EffectMCSE: analysis.Num(seE), ICER: nan, ICERMCSE: nan,
 	}
 	switch {
 	case de == 0:
@@ -273,14 +244,14 @@ func (d Draws) compare(s, ref int) Comparison {
 	case dc >= 0 && de < 0:
 		c.Reason = "dominated: costs no less and gains less"
 	default:
-		c.ICER = Num(dc / de)
+		c.ICER = analysis.Num(dc / de)
 		if de < 0 {
 			c.Reason = "costs less and gains less: the ratio is what is saved for each unit of effect given up"
 		}
 		// The delta method: the error of ΔC − ICER·ΔE, divided by ΔE.
 		k := dc / de
 		_, se := d.linear(plus, map[int]float64{s: -k, ref: k})
-		c.ICERMCSE = Num(se / math.Abs(de))
+		c.ICERMCSE = analysis.Num(se / math.Abs(de))
 	}
 	return c
 }
@@ -289,7 +260,7 @@ func (d Draws) compare(s, ref int) Comparison {
 // as they are, probabilities and values of information from those freed of noise.
 func (d Draws) decide(wtp float64, free Draws) AtWillingness {
 	n, draws := len(d.Strategies), len(d.Cost[0])
-	out := AtWillingness{WillingnessToPay: Num(wtp), EVPI: nan, EVPIMCSE: nan, Probability: nan}
+	out := AtWillingness{WillingnessToPay: analysis.Num(wtp), EVPI: nan, EVPIMCSE: nan, Probability: nan}
 	nmb := make([][]float64, n)
 	best, bestMean := 0, math.Inf(-1)
 	for s := range n {
@@ -300,8 +271,8 @@ func (d Draws) decide(wtp float64, free Draws) AtWillingness {
 			inc, seInc = d.linear(map[int]float64{s: -1, 0: 1}, map[int]float64{s: wtp, 0: -wtp})
 		}
 		out.Strategies = append(out.Strategies, Decision{
-			Strategy: d.Strategies[s], NetBenefit: Num(mean), NetBenefitMCSE: Num(se),
-			Increment: Num(inc), IncrementMCSE: Num(seInc), Probability: nan, ProbabilityMCSE: nan, ExpectedLoss: nan,
+			Strategy: d.Strategies[s], NetBenefit: analysis.Num(mean), NetBenefitMCSE: analysis.Num(se),
+			Increment: analysis.Num(inc), IncrementMCSE: analysis.Num(seInc), Probability: nan, ProbabilityMCSE: nan, ExpectedLoss: nan,
 		})
 		if mean > bestMean {
 			best, bestMean = s, mean
@@ -314,13 +285,13 @@ func (d Draws) decide(wtp float64, free Draws) AtWillingness {
 	wins, top := winners(nmb)
 	for s := range n {
 		p := wins[s] / float64(draws)
-		out.Strategies[s].Probability = Num(p)
-		out.Strategies[s].ProbabilityMCSE = Num(math.Sqrt(p * (1 - p) / float64(draws)))
+		out.Strategies[s].Probability = analysis.Num(p)
+		out.Strategies[s].ProbabilityMCSE = analysis.Num(math.Sqrt(p * (1 - p) / float64(draws)))
 		loss := 0.0
 		for i := range top {
 			loss += top[i] - nmb[s][i]
 		}
-		out.Strategies[s].ExpectedLoss = Num(loss / float64(draws))
+		out.Strategies[s].ExpectedLoss = analysis.Num(loss / float64(draws))
 	}
 	out.Probability = out.Strategies[best].Probability
 	gain := make([]float64, draws)
@@ -328,7 +299,7 @@ func (d Draws) decide(wtp float64, free Draws) AtWillingness {
 		gain[i] = top[i] - nmb[best][i]
 	}
 	mean, v := meanVariance(gain)
-	out.EVPI, out.EVPIMCSE = Num(mean), Num(math.Sqrt(v/float64(draws)))
+	out.EVPI, out.EVPIMCSE = analysis.Num(mean), analysis.Num(math.Sqrt(v/float64(draws)))
 	return out
 }
 
@@ -359,17 +330,17 @@ func winners(nmb [][]float64) (wins, top []float64) {
 // fewDraws is the number under which probabilities and EVPI are too coarse.
 const fewDraws = 100
 
-func (d Draws) warnings(r Result) []Warning {
-	w := []Warning{}
+func (d Draws) warnings(r Result) []analysis.Warning {
+	w := []analysis.Warning{}
 	switch {
 	case r.Draws == 1:
-		w = append(w, Warning{"single-draw", "with one set of parameters there is no acceptability curve and no value of information; simulate 100 or more draws"})
+		w = append(w, analysis.Warning{Code: "single-draw", Message: "with one set of parameters there is no acceptability curve and no value of information; simulate 100 or more draws"})
 	case r.Draws < fewDraws:
-		w = append(w, Warning{"few-draws", fmt.Sprintf("probabilities and the value of information rest on %d draws; %d or more are advised", r.Draws, fewDraws)})
+		w = append(w, analysis.Warning{Code: "few-draws", Message: fmt.Sprintf("probabilities and the value of information rest on %d draws; %d or more are advised", r.Draws, fewDraws)})
 	}
 	for _, c := range r.Against {
 		if math.Abs(float64(c.Effect)) < 2*float64(c.EffectMCSE) {
-			w = append(w, Warning{"effect-within-noise", fmt.Sprintf("the effect of %s against %s is within 2 Monte Carlo standard errors of 0, so no ratio is given; use net benefit, or more draws and patients", c.Strategy, c.Versus)})
+			w = append(w, analysis.Warning{Code: "effect-within-noise", Message: fmt.Sprintf("the effect of %s against %s is within 2 Monte Carlo standard errors of 0, so no ratio is given; use net benefit, or more draws and patients", c.Strategy, c.Versus)})
 		}
 	}
 	return append(w, d.noiseWarnings(r)...)
@@ -377,12 +348,12 @@ func (d Draws) warnings(r Result) []Warning {
 
 // noiseWarnings tells where patient noise makes up much of the spread of the
 // draws: it pulls the acceptability curve to the middle and raises EVPI.
-func (d Draws) noiseWarnings(r Result) []Warning {
+func (d Draws) noiseWarnings(r Result) []analysis.Warning {
 	if d.Noise == nil || r.NoiseRemoved || r.Draws < 2 || len(r.Values) == 0 {
 		return nil
 	}
 	n := len(d.Strategies)
-	var w []Warning
+	var w []analysis.Warning
 	for s := 1; s < n; s++ {
 		worst := 0.0
 		for _, v := range r.Values {
@@ -396,7 +367,7 @@ func (d Draws) noiseWarnings(r Result) []Warning {
 			}
 		}
 		if worst > 0.1 {
-			w = append(w, Warning{"patient-noise", fmt.Sprintf("up to %.0f %% of the spread of net benefit between draws (%s against %s) is noise of a finite number of patients; it draws probabilities towards the middle and raises the value of information; simulate more patients in each draw", 100*math.Min(1, worst), d.Strategies[s], d.Strategies[0])})
+			w = append(w, analysis.Warning{Code: "patient-noise", Message: fmt.Sprintf("up to %.0f %% of the spread of net benefit between draws (%s against %s) is noise of a finite number of patients; it draws probabilities towards the middle and raises the value of information; simulate more patients in each draw", 100*math.Min(1, worst), d.Strategies[s], d.Strategies[0])})
 		}
 	}
 	return w

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"recoup/analysis"
 )
 
 func analyze(t *testing.T, d Draws, wtp ...float64) Result {
@@ -31,7 +33,7 @@ func means(names []string, cost, effect []float64) Draws {
 	return d
 }
 
-func near(t *testing.T, what string, got Num, want float64) {
+func near(t *testing.T, what string, got analysis.Num, want float64) {
 	t.Helper()
 	if !(math.Abs(float64(got)-want) <= 1e-9*math.Max(1, math.Abs(want))) {
 		t.Errorf("%s is %.12g, want %.12g", what, got, want)
@@ -363,7 +365,7 @@ func TestNoiseIsTakenOut(t *testing.T) {
 	free, _ := d.withoutNoise()
 	_, v := meanVariance(d.Effect[1])
 	_, w := meanVariance(free.Effect[1])
-	near(t, "variance", Num(w), v-1500*1500)
+	near(t, "variance", analysis.Num(w), v-1500*1500)
 }
 
 // INB ~ N(500, 1500) has EVPI = s·(φ(z) − z·(1 − Φ(z))) with z = 1/3: 381.354; 19,999

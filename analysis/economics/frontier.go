@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"recoup/analysis"
 )
 
 // table sorts the strategies by mean cost and finds the efficient frontier.
@@ -14,7 +16,7 @@ func (d Draws) table() []Row {
 		c, seC := d.linear(map[int]float64{s: 1}, nil)
 		e, seE := d.linear(nil, map[int]float64{s: 1})
 		rows[s] = Row{
-			Strategy: name, Cost: Num(c), CostMCSE: Num(seC), Effect: Num(e), EffectMCSE: Num(seE),
+			Strategy: name, Cost: analysis.Num(c), CostMCSE: analysis.Num(seC), Effect: analysis.Num(e), EffectMCSE: analysis.Num(seE),
 			Comparison: Comparison{Strategy: name, Cost: nan, CostMCSE: nan, Effect: nan, EffectMCSE: nan, ICER: nan, ICERMCSE: nan},
 		}
 		index[s] = s

@@ -6,17 +6,14 @@ import (
 	"math"
 
 	"recoup/analysis"
+	"recoup/analysis/internal/fit"
 	"recoup/datasets"
 	"recoup/datasets/instrument"
 )
 
-// Rules that say who has responded.
-const (
-	RulePercent   = "percent"   // improved by at least the threshold, in percent of baseline
-	RulePoints    = "points"    // improved by at least the threshold, in points
-	RuleAtMost    = "at-most"   // at the visit at the threshold or better
-	RuleImportant = "important" // improved by the instrument's important difference
-)
+// RuleImportant says that who improved by the instrument's important difference
+// has responded; the other rules are percent, points and at-most.
+const RuleImportant = "important"
 
 // RespondersOptions are the settings of effect/responders.
 type RespondersOptions struct {
@@ -43,52 +40,12 @@ Shares: Wilson. Risk ratio: normal on the log scale (Katz); odds ratio: Woolf. B
 R: prop.test(x, n, correct = FALSE); DescTools::BinomDiffCI(method = "score").`,
 	Refs:  []string{"Newcombe 1998, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I", "Dworkin 2008, 10.1016/j.jpain.2007.09.005 (thresholds of 30 and 50 percent)", "Altman 1998, 10.1136/bmj.317.7168.1309 (NNT)"},
 	Needs: []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
-}, RespondersOptions{Rule: RulePercent, Threshold: []float64{30, 50}, Direction: "instrument", Interval: "newcombe"}, responders)
+}, RespondersOptions{Rule: fit.RulePercent, Threshold: []float64{30, 50}, Direction: "instrument", Interval: "newcombe"}, responders)
 
-// Tolerance by which a threshold counts as reached from below.
-const Tolerance = 1e-9
-
-// rule is a rule with one threshold, ready to judge.
+// rule is a rule with one threshold, ready to judge, and its words.
 type rule struct {
-	kind      string
-	threshold float64
-	lower     bool
-	words     string
-}
-
-// judge returns 1 for a responder, 0 for none, NaN where it cannot be judged, and
-// whether that is for a zero baseline.
-func (r rule) judge(before, after float64) (float64, bool) {
-	if r.kind == RuleAtMost {
-		if math.IsNaN(after) {
-			return math.NaN(), false
-		}
-		if r.lower {
-			return yes(after <= r.threshold+Tolerance), false
-		}
-		return yes(after >= r.threshold-Tolerance), false
-	}
-	gain := after - before
-	if r.lower {
-		gain = -gain
-	}
-	if math.IsNaN(gain) {
-		return math.NaN(), false
-	}
-	if r.kind == RulePercent {
-		if before == 0 {
-			return math.NaN(), true
-		}
-		gain = 100 * gain / math.Abs(before)
-	}
-	return yes(gain >= r.threshold-Tolerance), false
-}
-
-func yes(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
+	fit.Rule
+	words string
 }
 
 // tally counts a group's responders under one rule.
@@ -97,8 +54,8 @@ type tally struct{ responders, seen, all, zero int }
 func (r rule) tally(g analysis.Group, p analysis.Paired) tally {
 	t := tally{all: len(g.Patients)}
 	for _, i := range g.Patients {
-		v, zero := r.judge(p.Before[i], p.After[i])
-		if zero {
+		v := r.Judge(p.Before[i], p.After[i])
+		if r.Kind == fit.RulePercent && p.Before[i] == 0 && p.After[i] == p.After[i] {
 			t.zero++
 		}
 		if !math.IsNaN(v) {
@@ -164,15 +121,15 @@ func rulesOf(o RespondersOptions, p analysis.Paired) ([]rule, []analysis.Warning
 	}
 	var out []rule
 	for _, t := range o.Threshold {
-		if o.Rule != RuleAtMost && t <= 0 {
+		if o.Rule != fit.RuleAtMost && t <= 0 {
 			return nil, nil, fmt.Errorf("%w: expected thresholds above zero", analysis.ErrOptions)
 		}
 		words := map[string]string{
-			RulePercent: fmt.Sprintf("improved by at least %g %% of baseline", t),
-			RulePoints:  fmt.Sprintf("improved by at least %g points", t),
-			RuleAtMost:  fmt.Sprintf("at the visit %s %g", map[bool]string{true: "at most", false: "at least"}[lower], t),
+			fit.RulePercent: fmt.Sprintf("improved by at least %g %% of baseline", t),
+			fit.RulePoints:  fmt.Sprintf("improved by at least %g points", t),
+			fit.RuleAtMost:  fmt.Sprintf("at the visit %s %g", map[bool]string{true: "at most", false: "at least"}[lower], t),
 		}[o.Rule]
-		out = append(out, rule{o.Rule, t, lower, words})
+		out = append(out, rule{fit.Rule{Kind: o.Rule, Threshold: t, Lower: lower}, words})
 	}
 	return out, warnings, nil
 }
@@ -188,10 +145,10 @@ func importantRule(p analysis.Paired, lower bool) (rule, []analysis.Warning, err
 	if !ok {
 		return rule{}, nil, fmt.Errorf("%w: the instrument %s has no sourced important difference; use rule=percent or rule=points", analysis.ErrOptions, i.Name)
 	}
-	r := rule{kind: RulePoints, threshold: d.Value, lower: lower}
+	r := rule{Rule: fit.Rule{Kind: fit.RulePoints, Threshold: d.Value, Lower: lower}}
 	unit := "points"
 	if d.Kind == instrument.Relative {
-		r.kind, unit = RulePercent, "% of baseline"
+		r.Kind, unit = fit.RulePercent, "% of baseline"
 	}
 	r.words = fmt.Sprintf("improved by the important difference of %s: %g %s (%s; %s; %s)", i.Title, d.Value, unit, d.Method, d.Population, d.Source)
 	var ws []analysis.Warning

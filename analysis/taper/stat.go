@@ -35,20 +35,6 @@ func moments(x []float64) (mean, variance float64) {
 	return mean, ss / float64(len(x)-1)
 }
 
-// quantile returns the sample quantile by linear interpolation, NaN without
-// values. R: quantile(x, p, type = 7).
-func quantile(sorted []float64, p float64) float64 {
-	if len(sorted) == 0 {
-		return math.NaN()
-	}
-	h := p * float64(len(sorted)-1)
-	i := int(math.Floor(h))
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	return sorted[i] + (h-float64(i))*(sorted[i+1]-sorted[i])
-}
-
 func ascending(x []float64) []float64 {
 	out := slices.Clone(x)
 	slices.Sort(out)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"recoup/analysis"
+	"recoup/analysis/internal/fit"
 	"recoup/datasets"
 	"recoup/datasets/opioid"
 )
@@ -316,7 +317,7 @@ func (w weekly) estimates(g analysis.Group, k Week, dosed int) []analysis.Estima
 		p    float64
 	}{{"median_dose_patients", 0.5}, {"q25_dose_patients", 0.25}, {"q75_dose_patients", 0.75}} {
 		e := w.empty(at.term, analysis.ScaleMean, g.Name, k, dosed-n)
-		e.Value = analysis.Num(quantile(sorted, at.p))
+		e.Value = analysis.Num(fit.Quantile(sorted, at.p))
 		e.Method = analysis.Method{Name: "quantile of the patients' own weekly means (" + w.method + ")", R: fmt.Sprintf("quantile(x, %g)", at.p)}
 		out = append(out, e)
 	}

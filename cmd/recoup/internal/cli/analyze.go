@@ -342,6 +342,9 @@ func short(w io.Writer, e estimates) {
 		fmt.Fprintf(w, "left out: %s\n", clean(x.String()))
 	}
 	o := e.Provenance.Origin
+	if o.Drafted {
+		fmt.Fprintln(w, "warning: what the columns mean was guessed from the data; write a cohort file with recoup data init and check it")
+	}
 	fmt.Fprintf(w, "%s on %s: %d patients, digest %s; recoup %s, %s\n", e.Provenance.Analysis, clean(o.Dictionary), o.Patients, o.Digest[:16], version, runtime.Version())
 }
 

@@ -138,6 +138,10 @@ func (a *app) fail(err error, code int, kind string) {
 			return
 		}
 	}
+	if code == exitInterrupted {
+		fmt.Fprintln(a.Err, "recoup: interrupted; nothing was written")
+		return
+	}
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) == 1 {
 		fmt.Fprintln(a.Err, "recoup: "+lines[0])
@@ -172,8 +176,29 @@ Start with:
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no notes and no progress on standard error")
 	root.PersistentFlags().BoolVar(&a.noProgress, "no-progress", false, "no progress on standard error")
 	root.InitDefaultCompletionCmd()
+	root.SetHelpCommand(helpCommand(root))
+	// A group runs only to refuse a wrong word: its usage is that of its commands.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}\n  {{.UseLine}}{{end}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}\n  {{.UseLine}}{{end}}", 1))
 	strict(root)
 	return root
+}
+
+// helpCommand is help that refuses a word it does not know.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND or TOPIC]",
+		Short:   "Help about a command or a topic",
+		Long:    "Help about a command or a topic. Topics: exit-codes, json, reproducibility, cohort-files, privacy.",
+		Example: "  recoup help data check\n  recoup help exit-codes",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("no help about %q; there is help about: %s, and exit-codes, json, reproducibility, cohort-files, privacy", strings.Join(args, " "), words(root))
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
 }
 
 // strict closes cobra's traps over the whole tree: a wrong word after a group is

@@ -26,7 +26,7 @@ func run(t *testing.T, args ...string) (out, errs string, code int) {
 func walk(c *cobra.Command, words []string, f func(c *cobra.Command, words []string)) {
 	f(c, words)
 	for _, sub := range c.Commands() {
-		if sub.Name() == "help" || sub.Name() == "completion" {
+		if sub.Name() == "completion" {
 			continue
 		}
 		walk(sub, append(words[:len(words):len(words)], sub.Name()), f)
@@ -67,6 +67,49 @@ func TestTreeIsStrict(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A wrong word after help is a misuse too.
+func TestHelpIsStrict(t *testing.T) {
+	for _, args := range [][]string{{"help", "nonsense"}, {"help", "data", "nonsense"}} {
+		if out, _, code := run(t, args...); code != exitUsage || out != "" {
+			t.Errorf("%v: exit %d", args, code)
+		}
+	}
+	if out, _, code := run(t, "help", "data", "check"); code != 0 || !strings.Contains(out, "recoup data check COHORT") {
+		t.Errorf("help data check: exit %d: %s", code, out)
+	}
+}
+
+// An interrupted run exits with 130 and leaves no file.
+func TestInterrupted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("scenario.yaml", design.DefaultScenario(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var o, e bytes.Buffer
+	code := Main(ctx, []string{"simulate", "run", "scenario.yaml", "-o", "out.json"}, Streams{Out: &o, Err: &e})
+	left, err := os.ReadDir(".")
+	if err != nil || code != exitInterrupted || len(left) != 1 {
+		t.Errorf("exit %d, %d files left, %v: %s", code, len(left), err, e.String())
+	}
+}
+
+// Output that cannot be written is a failure, not a success.
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("SKIPPED: this system has no /dev/full, which is not installed here")
+	}
+	defer func() { _ = full.Close() }()
+	var e bytes.Buffer
+	for _, args := range [][]string{{"analyze", "list"}, {"evidence", "list", "--json"}, {"help", "json"}} {
+		if code := Main(context.Background(), args, Streams{Out: full, Err: &e}); code != exitFailed {
+			t.Errorf("%v on a full disk: exit %d", args, code)
+		}
+	}
 }
 
 // With --json an error is one JSON object on standard error, and nothing is on
