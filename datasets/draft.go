@@ -143,6 +143,10 @@ type sample struct {
 // maxLevels is how many different texts a coded column may have in a draft.
 const maxLevels = 25
 
+// minCells is how many cells a level must have on average before a draft writes
+// the levels down: texts that hardly repeat may tell of a person.
+const minCells = 5
+
 // maxKept bounds what is remembered of a column.
 const maxKept = 2000
 
@@ -345,7 +349,7 @@ func (s *sample) field(taken map[Role]bool) Field {
 		if len(s.dates) > 1 {
 			why = append(why, "the cells fit "+strings.Join(s.dates, " and ")+": check which it is")
 		}
-	case !s.many && len(s.levels) <= maxLevels:
+	case !s.many && len(s.levels) <= maxLevels && s.cells >= minCells*len(s.levels):
 		for _, l := range s.levels {
 			f.Categories = append(f.Categories, Category{Value: l})
 		}
