@@ -191,11 +191,18 @@ func draftTable(ctx context.Context, path, name string, open func(context.Contex
 	}
 	taken := map[Role]bool{}
 	var missing []string
-	for _, s := range samples {
+	var described []Field
+	if d, ok := src.(Describer); ok {
+		described = d.Describe()
+	}
+	for i, s := range samples {
 		if s.name == "" {
 			continue
 		}
 		f := s.field(taken)
+		if described != nil {
+			f = f.said(described[i])
+		}
 		r.Schema.Fields = append(r.Schema.Fields, f)
 		for _, m := range s.missing {
 			if !slices.Contains(missing, m) {
@@ -217,6 +224,32 @@ func draftTable(ctx context.Context, path, name string, open func(context.Contex
 	visits, arms := r.draftLists(samples)
 	r.Name = r.draftName(name, taken)
 	return r, visits, arms, nil
+}
+
+// said puts what the file itself says of a column over what was guessed.
+func (f Field) said(d Field) Field {
+	if d.Title != "" {
+		f.Title = d.Title
+	}
+	if d.Type != "" && f.Role != RolePatient {
+		f.Type, f.Format, f.DecimalChar = d.Type, d.Format, ""
+		f.Guess = "type from the file"
+	}
+	if len(d.Categories) > 0 {
+		f.Categories = d.Categories
+		f.Guess += "; levels from the file"
+	}
+	if d.MissingValues != nil {
+		f.MissingValues = d.MissingValues
+		f.Guess += "; missing codes from the file"
+	}
+	if d.Constraints.Minimum != nil || d.Constraints.Maximum != nil {
+		f.Constraints = d.Constraints
+	}
+	if d.Role != "" {
+		f.Role = d.Role
+	}
+	return f
 }
 
 // draftName gives a table the usual name for what it holds.
@@ -253,14 +286,15 @@ func (r *Resource) draftLists(samples []*sample) (visits []Visit, arms []Arm) {
 
 func (s *sample) look(chunk *Chunk, j int) {
 	var a arrow.Array
-	if chunk.Text == nil {
+	cells := chunk.text(j)
+	if cells == nil {
 		a = chunk.Arrays[j]
 	}
 	for i := range chunk.Rows {
 		var t string
 		switch {
 		case a == nil:
-			t = chunk.Text[j][i]
+			t = cells[i]
 		case a.IsNull(i):
 			continue
 		default:

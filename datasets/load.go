@@ -243,13 +243,17 @@ func (l *loader) match(src Source, r Resource, path string, builders []*columnBu
 
 // column appends one column of a chunk to its builder.
 func (l *loader) column(chunk *Chunk, at int, b *columnBuilder, r Resource, path string) {
+	var cells []string
+	if at >= 0 {
+		cells = chunk.text(at)
+	}
 	for i := range chunk.Rows {
 		var bad *badCell
 		switch {
 		case at < 0:
 			b.builder.AppendNull()
-		case chunk.Text != nil:
-			bad = b.text(chunk.Text[at][i])
+		case cells != nil:
+			bad = b.text(cells[i])
 		default:
 			bad = b.cell(chunk.Arrays[at], i)
 		}

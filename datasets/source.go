@@ -25,8 +25,27 @@ type Chunk struct {
 	First  int           // data row number of the first row; the first of the file is 1
 	Rows   int           // number of rows
 	Lines  []int         // line of each row in a text file, else nil
-	Text   [][]string    // cells as text, one slice a column; nil for typed formats
-	Arrays []arrow.Array // cells as typed, one array a column; nil for text formats
+	Text   [][]string    // cells as text, one slice a column; nil where none is text
+	Arrays []arrow.Array // cells as typed, one array a column; nil where none is typed
+}
+
+// text returns a column's cells as text, nil where they are typed. A format may
+// give some columns as text and some as arrays: numbers with several missing
+// codes, say, as text.
+func (c *Chunk) text(column int) []string {
+	if c.Text == nil {
+		return nil
+	}
+	return c.Text[column]
+}
+
+// Describer is a Source whose file says what its columns mean: their titles,
+// types, levels with labels and missing codes. A draft takes these in place of
+// guesses.
+type Describer interface {
+	// Describe returns a field for each column, in order. Only what the file says
+	// is set; Name is the column's.
+	Describe() []Field
 }
 
 // batchRows is how many rows a record batch holds: also the block of the digest.
