@@ -293,9 +293,11 @@ type Visit struct {
 
 // Rule is a check between cells of one row.
 type Rule struct {
-	Table   string `yaml:"table" json:"table"`
-	Check   string `yaml:"check" json:"check"` // what must hold: a condition as in where
-	Message string `yaml:"message,omitempty" json:"message,omitempty"`
+	Table string `yaml:"table" json:"table"`
+	// Check is what must hold: a condition as in where. A comparison with a missing
+	// cell does not hold; add "or x is missing" where it may be.
+	Check   string `yaml:"check" json:"check"`
+	Message string `yaml:"message,omitempty" json:"message,omitempty"` // what it means, told with every row that breaks it
 }
 
 // Privacy is what the owner says about identification.
@@ -402,6 +404,11 @@ func (d *Dictionary) check(file string) Problems {
 	}
 	if baselines > 1 {
 		bad("", "", "expected at most one visit with baseline: true, found %d", baselines)
+	}
+	for i, r := range d.Rules {
+		if _, err := ParseCondition(r.Check); err != nil || !seen[r.Table] {
+			bad(r.Table, "", "expected rule %d to name a table and say under check what must hold, such as: discharged >= admitted", i+1)
+		}
 	}
 	if d.Privacy != nil {
 		for i, a := range d.Privacy.Allowances {

@@ -44,7 +44,13 @@ func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) 
 	l.checkPeriod()
 	c.excluded = l.excluded
 	c.join(l.problems)
+	if len(c.patients) == 0 && !l.problems.failed() {
+		l.problems.add(Problem{Code: CodeEmpty, File: d.Name, Expected: "expected at least one patient; the files have no rows that can be used"})
+	}
 	l.duplicates(c)
+	if err := l.rules(c); err != nil {
+		return nil, err
+	}
 	if l.problems.failed() {
 		return nil, l.problems.sorted(SeverityError)
 	}
@@ -304,6 +310,33 @@ func (l *loader) checkPeriod() {
 	}
 }
 
+// rules tells of every row that breaks a rule of the cohort file.
+func (l *loader) rules(c *Cohort) error {
+	for _, r := range l.dict.Rules {
+		cond, err := ParseCondition(r.Check)
+		if err != nil {
+			return fmt.Errorf("rule: %w", err)
+		}
+		t := c.Table(r.Table)
+		for _, name := range cond.Columns() {
+			if !t.Has(name) {
+				l.problems.add(Problem{Code: CodeColumnMissing, Table: r.Table, Column: name, Expected: "expected the column named in a rule to be described under fields"})
+				return nil
+			}
+		}
+		for row, holds := range t.matching(cond) {
+			if !holds {
+				l.problems.add(Problem{Code: CodeRule, Table: r.Table, Row: int(t.lines[row]), Expected: "expected " + cmpOr(r.Message, "a row for which holds: "+r.Check),
+					Mend: "correct the row, or the rule in the cohort file"})
+			}
+		}
+	}
+	return nil
+}
+
+// totals are words that stand in an id column where a file ends with sums.
+var totals = []string{"total", "totals", "sum", "subtotal", "mean", "average", "all", "grand total", "n"}
+
 // guesses tells of every guess in a drafted dictionary.
 func (l *loader) guesses() {
 	if !l.dict.Drafted {
@@ -539,6 +572,9 @@ func (l *loader) duplicates(c *Cohort) {
 	}
 	fold := map[string]int{}
 	for _, id := range c.patients {
+		if slices.Contains(totals, strings.ToLower(strings.TrimSpace(id))) {
+			l.problems.add(Problem{Severity: SeverityWarning, Code: CodeTotals, Expected: "a patient's id is a word for a sum: a row of totals may have been taken for a patient", Mend: "remove the row from the file"})
+		}
 		fold[strings.ToLower(strings.TrimSpace(id))]++
 	}
 	if n := len(c.patients) - len(fold); n > 0 {

@@ -46,6 +46,8 @@ const (
 	CodeInvisible       = "invisible-marks"    // invisible characters taken off a cell
 	CodeEmpty           = "empty"              // a file without a header, or without rows
 	CodePeriodAllowance = "period-allowance"   // a quarter column without a recorded allowance
+	CodeRule            = "rule"               // a row that breaks a rule of the cohort file
+	CodeTotals          = "totals-row"         // a patient whose id is a word for a sum
 	CodeFiltered        = "filtered"           // rows left out by a where condition
 	CodeDraft           = "draft"              // a guess made by drafting a dictionary from the data
 )
