@@ -44,9 +44,6 @@ func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) 
 	l.checkPeriod()
 	c.excluded = l.excluded
 	c.join(l.problems)
-	if len(c.patients) == 0 && !l.problems.failed() {
-		l.problems.add(Problem{Code: CodeEmpty, File: d.Name, Expected: "expected at least one patient; the files have no rows that can be used"})
-	}
 	l.duplicates(c)
 	if err := l.rules(c); err != nil {
 		return nil, err

@@ -52,9 +52,23 @@ func Cohort(ctx context.Context, path string, opt Options) (*datasets.Cohort, er
 	if err != nil {
 		return nil, err
 	}
-	return datasets.Load(ctx, d, datasets.LoadOptions{
+	c, err := datasets.Load(ctx, d, datasets.LoadOptions{
 		Open: opener(filepath.Dir(path)), SetAside: opt.SetAside, Where: opt.Where, Progress: opt.Progress,
 	})
+	if err == nil && c.Patients() == 0 {
+		return nil, datasets.Problems{{Severity: datasets.SeverityError, Code: datasets.CodeEmpty, File: path,
+			Expected: "expected at least one patient; the files have no rows that can be used" + left(c)}}
+	}
+	return c, err
+}
+
+// left says what was left out of a cohort, for one that has nobody left.
+func left(c *datasets.Cohort) string {
+	out := ""
+	for _, x := range c.Excluded() {
+		out += "; left out: " + x.String()
+	}
+	return out
 }
 
 // Dictionary reads a cohort file, or drafts one for a bare data file.
