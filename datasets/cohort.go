@@ -102,13 +102,16 @@ func (t *Table) perPatient() bool {
 
 // join numbers the patients over all tables and settles their arms.
 func (c *Cohort) join(ps *collector) {
-	index := map[string]int32{}
+	var index map[string]int32
 	for _, t := range c.tables {
 		f, _ := t.Field(RolePatient)
 		codes, levels := t.Codes(f.Name)
 		of := make([]int32, len(levels))
 		for i := range of {
 			of[i] = -1
+		}
+		if index == nil {
+			index = make(map[string]int32, len(levels))
 		}
 		t.patient = make([]int32, t.rows)
 		for r, code := range codes {

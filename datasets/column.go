@@ -151,29 +151,13 @@ func (b *columnBuilder) text(s string) *badCell {
 // label appends a text cell.
 func (b *columnBuilder) label(s string) *badCell {
 	ib := b.builder.(*array.Int32Builder)
-	code, known := b.codes[s]
-	if !known {
-		clean := norm.NFC.String(strings.Map(func(r rune) rune {
-			if invisible(r) {
-				return -1
-			}
-			return r
-		}, s))
-		if clean != s {
-			b.invisible++
-			s = clean
-		}
-		if b.listed > 0 {
-			if _, known = b.codes[s]; !known {
-				ib.AppendNull()
-				return &badCell{CodeLevel, "expected one of the levels that the cohort file lists for this column"}
-			}
-		}
-		if b.pattern != nil && !b.pattern.MatchString(s) {
-			ib.AppendNull()
-			return &badCell{CodePattern, "expected text of the declared pattern"}
-		}
-		code = b.level(s)
+	code, marked, bad := b.code(s)
+	if marked {
+		b.invisible++
+	}
+	if bad != nil {
+		ib.AppendNull()
+		return bad
 	}
 	ib.Append(code)
 	if b.unique != nil {
@@ -185,30 +169,43 @@ func (b *columnBuilder) label(s string) *badCell {
 	return nil
 }
 
+// code returns the code of a text, a new one where it is new, and whether marks
+// had to be taken off it.
+func (b *columnBuilder) code(s string) (code int32, marked bool, bad *badCell) {
+	if code, known := b.codes[s]; known {
+		return code, false, nil
+	}
+	clean := norm.NFC.String(strings.Map(func(r rune) rune {
+		if invisible(r) {
+			return -1
+		}
+		return r
+	}, s))
+	marked = clean != s
+	if b.listed > 0 {
+		if code, known := b.codes[clean]; known {
+			return code, marked, nil
+		}
+		return 0, marked, &badCell{CodeLevel, "expected one of the levels that the cohort file lists for this column"}
+	}
+	if b.pattern != nil && !b.pattern.MatchString(clean) {
+		return 0, marked, &badCell{CodePattern, "expected text of the declared pattern"}
+	}
+	return b.level(clean), marked, nil
+}
+
 // value appends a cell that is not text, if it is of the type and in range.
 func (b *columnBuilder) value(s string) *badCell {
 	switch bb := b.builder.(type) {
 	case *array.Float64Builder:
-		var v float64
-		var err error
-		if b.field.Type == TypeDuration {
-			v, err = parseDuration(s)
-		} else {
-			v, err = parseNumber(s, b.field.DecimalChar, b.field.GroupChar)
-		}
-		if err != nil {
-			return &badCell{CodeType, err.Error() + b.writtenAs()}
-		}
-		if bad := b.outside(v); bad != nil {
+		v, bad := b.number(s)
+		if bad != nil {
 			return bad
 		}
 		bb.Append(v)
 	case *array.Int64Builder:
-		v, err := parseInteger(s, b.field.DecimalChar, b.field.GroupChar)
-		if err != nil {
-			return &badCell{CodeType, err.Error()}
-		}
-		if bad := b.outside(float64(v)); bad != nil {
+		v, bad := b.integer(s)
+		if bad != nil {
 			return bad
 		}
 		bb.Append(v)
@@ -219,11 +216,11 @@ func (b *columnBuilder) value(s string) *badCell {
 		}
 		bb.Append(v)
 	case *array.Date32Builder:
-		t, err := parseDate(s, b.layout)
-		if err != nil {
-			return &badCell{CodeType, fmt.Sprintf("expected a date written as %s", cmpOr(b.field.Format, "%Y-%m-%d"))}
+		v, bad := b.date(s)
+		if bad != nil {
+			return bad
 		}
-		bb.Append(arrow.Date32FromTime(t))
+		bb.Append(v)
 	case *array.TimestampBuilder:
 		t, err := parseDate(s, b.layout)
 		if err != nil {
@@ -232,6 +229,38 @@ func (b *columnBuilder) value(s string) *badCell {
 		bb.Append(arrow.Timestamp(t.UnixMicro()))
 	}
 	return nil
+}
+
+// number returns a cell as a number or a duration in days.
+func (b *columnBuilder) number(s string) (v float64, bad *badCell) {
+	var err error
+	if b.field.Type == TypeDuration {
+		v, err = parseDuration(s)
+	} else {
+		v, err = parseNumber(s, b.field.DecimalChar, b.field.GroupChar)
+	}
+	if err != nil {
+		return 0, &badCell{CodeType, err.Error() + b.writtenAs()}
+	}
+	return v, b.outside(v)
+}
+
+// integer returns a cell as a whole number.
+func (b *columnBuilder) integer(s string) (int64, *badCell) {
+	v, err := parseInteger(s, b.field.DecimalChar, b.field.GroupChar)
+	if err != nil {
+		return 0, &badCell{CodeType, err.Error()}
+	}
+	return v, b.outside(float64(v))
+}
+
+// date returns a cell as a day.
+func (b *columnBuilder) date(s string) (arrow.Date32, *badCell) {
+	t, err := parseDate(s, b.layout)
+	if err != nil {
+		return 0, &badCell{CodeType, fmt.Sprintf("expected a date written as %s", cmpOr(b.field.Format, "%Y-%m-%d"))}
+	}
+	return arrow.Date32FromTime(t), nil
 }
 
 func (b *columnBuilder) writtenAs() string {

@@ -68,6 +68,28 @@ func decoded(r io.Reader, declared string) (io.Reader, error) {
 	return enc.NewDecoder().Reader(br), nil
 }
 
+// plain returns the file behind a decoder that changes nothing, and how many bytes
+// of it the mark at its begin takes; nil where bytes are not the text or cannot be
+// read again.
+func plain(file io.Reader, in io.Reader) (io.ReadSeeker, int64) {
+	seeker, ok := file.(io.ReadSeeker)
+	if _, undecoded := in.(*bufio.Reader); !ok || !undecoded {
+		return nil, 0
+	}
+	var head [3]byte
+	if _, err := seeker.Seek(0, io.SeekCurrent); err != nil {
+		return nil, 0
+	}
+	at, ok := file.(io.ReaderAt)
+	if !ok {
+		return nil, 0
+	}
+	if n, _ := at.ReadAt(head[:], 0); n == 3 && head == [3]byte{0xEF, 0xBB, 0xBF} {
+		return seeker, 3
+	}
+	return seeker, 0
+}
+
 // csvSource reads delimited text: RFC 4180 with LF, CR or CRLF, quoted line
 // breaks, any of four separators, and positions for every problem.
 type csvSource struct {
@@ -86,6 +108,9 @@ type csvSource struct {
 	ends []int
 	at   int // line where the current record begins
 
+	seeker io.ReadSeeker // the file, where its bytes are the text; nil where they are decoded
+	read   int64         // bytes of the file read into records so far
+
 	blank      int
 	notedBlank bool
 }
@@ -99,6 +124,7 @@ func NewCSV(file string, r io.ReadCloser, res Resource) (Source, error) {
 		return nil, err
 	}
 	s := &csvSource{table: res.Name, file: file, in: bufio.NewReaderSize(in, 1<<18), closer: r, line: 1, problems: newCollector()}
+	s.seeker, s.read = plain(r, in)
 	head, _ := s.in.Peek(1 << 16)
 	if bytes.IndexByte(head, 0) >= 0 {
 		s.problem(CodeEncoding, 0, 0, "", "expected text, found NUL bytes", "if the file is UTF-16 without a mark, say encoding: utf-16le or utf-16be; a spreadsheet must be saved as CSV first")
@@ -264,6 +290,7 @@ func (s *csvSource) record() error {
 			return s.checkText()
 		}
 		any = true
+		s.read++
 		if c == 0 {
 			s.problem(CodeEncoding, s.row+1, s.line, "", "expected text, found a NUL byte", "")
 			return errStop
@@ -290,6 +317,7 @@ func (s *csvSource) record() error {
 				if c == '\r' {
 					if next, _ := s.in.Peek(1); len(next) == 1 && next[0] == '\n' {
 						_, _ = s.in.ReadByte()
+						s.read++
 					}
 				}
 				s.line++
@@ -427,6 +455,12 @@ func OpenText(files map[string]string) func(context.Context, string, Resource) (
 		if !ok {
 			return nil, fmt.Errorf("no text for %s", path)
 		}
-		return NewCSV(path, io.NopCloser(strings.NewReader(text)), r)
+		return NewCSV(path, memoryFile{strings.NewReader(text)}, r)
 	}
 }
+
+// memoryFile is a text that can be read like a file.
+type memoryFile struct{ *strings.Reader }
+
+// Close does nothing.
+func (memoryFile) Close() error { return nil }

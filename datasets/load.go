@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,12 @@ type LoadOptions struct {
 	Where string
 	// Progress is called now and then with the rows read so far; nil is allowed.
 	Progress func(rows int)
+	// Workers is how many goroutines read a file; 0 means one a processor. The
+	// cohort does not depend on it.
+	Workers int
+
+	slow  bool // for tests: never the fast way
+	piece int  // for tests: bytes of a piece
 }
 
 // Load reads a cohort as its dictionary describes it. All problems of severity
@@ -123,6 +130,7 @@ func (l *loader) table(ctx context.Context, r Resource) (*Table, error) {
 	}
 	batches := make([][]arrow.Array, len(fields))
 	var lines []int32
+	before := len(l.excluded)
 	for _, path := range r.Path {
 		src, err := l.opt.Open(ctx, path, r)
 		if err != nil {
@@ -134,7 +142,12 @@ func (l *loader) table(ctx context.Context, r Resource) (*Table, error) {
 			}
 			return nil, err
 		}
-		lines, err = l.read(ctx, src, r, path, builders, batches, lines)
+		fast := false
+		if lines, fast, err = l.fast(ctx, src, r, path, builders, batches, lines); !fast && err == nil {
+			if src, err = l.again(ctx, src, path, r); err == nil {
+				lines, err = l.read(ctx, src, r, path, builders, batches, lines)
+			}
+		}
 		closeErr := src.Close()
 		if err != nil {
 			return nil, err
@@ -143,6 +156,10 @@ func (l *loader) table(ctx context.Context, r Resource) (*Table, error) {
 			return nil, fmt.Errorf("%s: %w", path, closeErr)
 		}
 	}
+	// How a file was cut into batches must not show in the order.
+	slices.SortFunc(l.excluded[before:], func(a, b Exclusion) int {
+		return cmp.Or(strings.Compare(a.Reason, b.Reason), strings.Compare(a.Code, b.Code))
+	})
 	t := &Table{name: r.Name, lines: lines, rows: len(lines)}
 	for i, b := range builders {
 		t.fields = append(t.fields, b.field)
@@ -164,6 +181,17 @@ func (l *loader) table(ctx context.Context, r Resource) (*Table, error) {
 		t = reshape(t, *r.Reshape)
 	}
 	return l.usable(t), nil
+}
+
+// again opens a file anew that the fast way has begun to read.
+func (l *loader) again(ctx context.Context, src Source, path string, r Resource) (Source, error) {
+	if s, ok := src.(*csvSource); !ok || s.seeker == nil || s.done {
+		return src, nil
+	}
+	if err := src.Close(); err != nil {
+		return src, fmt.Errorf("%s: %w", path, err)
+	}
+	return l.opt.Open(ctx, path, r)
 }
 
 // carried returns the fields that are read: all but those ignored. The levels of
@@ -263,19 +291,24 @@ func (l *loader) column(chunk *Chunk, at int, b *columnBuilder, r Resource, path
 		if bad == nil {
 			continue
 		}
-		if l.setAside && bad.code != CodeRequired && bad.code != CodeUnique {
-			l.excluded = exclude(l.excluded, Exclusion{
-				Code: "set-aside-" + bad.code, Table: r.Name, Rows: 1,
-				Reason: fmt.Sprintf("cells of column %q made missing: %s", b.field.Name, bad.expected),
-			})
-			continue
-		}
-		p := Problem{Code: bad.code, Table: r.Name, File: path, Row: chunk.First + i, Column: b.field.Name, Expected: bad.expected, Mend: mendOf(bad.code)}
+		line := 0
 		if chunk.Lines != nil {
-			p.Line = chunk.Lines[i]
+			line = chunk.Lines[i]
 		}
-		l.problems.add(p)
+		l.bad(*bad, b, r, path, chunk.First+i, line)
 	}
+}
+
+// bad tells of a bad cell, or counts it where bad cells are set aside.
+func (l *loader) bad(bad badCell, b *columnBuilder, r Resource, path string, row, line int) {
+	if l.setAside && bad.code != CodeRequired && bad.code != CodeUnique {
+		l.excluded = exclude(l.excluded, Exclusion{
+			Code: "set-aside-" + bad.code, Table: r.Name, Rows: 1,
+			Reason: fmt.Sprintf("cells of column %q made missing: %s", b.field.Name, bad.expected),
+		})
+		return
+	}
+	l.problems.add(Problem{Code: bad.code, Table: r.Name, File: path, Row: row, Line: line, Column: b.field.Name, Expected: bad.expected, Mend: mendOf(bad.code)})
 }
 
 func mendOf(code string) string {
@@ -305,6 +338,45 @@ func (l *loader) checkPeriod() {
 			})
 		}
 	}
+}
+
+// pairs remembers pairs of a patient and a visit: a bit for each that there can be,
+// or a map where that would be too many.
+type pairs struct {
+	visits int
+	bits   []uint64
+	some   map[[2]int32]bool
+}
+
+// mostPairs is how many pairs are remembered by bits: 64 MiB of them.
+const mostPairs = 1 << 29
+
+func newPairs(patients int, visits []int32) *pairs {
+	most := int32(0)
+	for _, v := range visits {
+		most = max(most, v)
+	}
+	p := &pairs{visits: int(most) + 2} // -1, a missing visit, is one too
+	if patients*p.visits > mostPairs {
+		p.some = make(map[[2]int32]bool, len(visits))
+		return p
+	}
+	p.bits = make([]uint64, (patients*p.visits+63)/64)
+	return p
+}
+
+// again remembers a pair and reports whether it was there.
+func (p *pairs) again(patient, visit int32) bool {
+	if p.some != nil {
+		k := [2]int32{patient, visit}
+		had := p.some[k]
+		p.some[k] = true
+		return had
+	}
+	i := int(patient)*p.visits + int(visit) + 1
+	had := p.bits[i/64]>>(i%64)&1 == 1
+	p.bits[i/64] |= 1 << (i % 64)
+	return had
 }
 
 // rules tells of every row that breaks a rule of the cohort file.
@@ -555,16 +627,14 @@ func (l *loader) duplicates(c *Cohort) {
 			visits, _ = t.Codes(f.Name)
 			what = "expected one row a patient and visit"
 		}
-		seen := make(map[[2]int32]bool, t.rows)
+		seen := newPairs(len(c.patients), visits)
 		for r, p := range t.patient {
-			k := [2]int32{p, visits[r]}
-			if seen[k] {
+			if seen.again(p, visits[r]) {
 				l.problems.add(Problem{
 					Code: CodeDuplicate, Table: t.name, Row: int(t.lines[r]), Expected: what,
 					Mend: "remove or correct the second row",
 				})
 			}
-			seen[k] = true
 		}
 	}
 	fold := map[string]int{}

@@ -1,9 +1,10 @@
 package datasets
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -180,8 +181,18 @@ func (c *collector) sorted(s Severity) Problems {
 			out = append(out, p)
 		}
 	}
+	// By severity, then tables as they came, then rows: how a file was cut into
+	// batches must not show.
 	rank := map[Severity]int{SeverityError: 0, SeverityWarning: 1, SeverityNote: 2}
-	sort.SliceStable(out, func(i, j int) bool { return rank[out[i].Severity] < rank[out[j].Severity] })
+	tables := map[string]int{}
+	for _, p := range out {
+		if _, ok := tables[p.Table]; !ok {
+			tables[p.Table] = len(tables)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), cmp.Compare(tables[a.Table], tables[b.Table]), cmp.Compare(a.Row, b.Row))
+	})
 	return out
 }
 
