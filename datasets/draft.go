@@ -83,6 +83,9 @@ func Draft(ctx context.Context, paths []string, open func(context.Context, strin
 	var ps Problems
 	for _, path := range paths {
 		base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		if _, sheet, found := strings.Cut(filepath.Base(path), "#"); found {
+			base = sheet // of a workbook: its sheets are tables
+		}
 		if d.Name == "" {
 			d.Name = slug(base)
 		}

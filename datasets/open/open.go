@@ -14,6 +14,7 @@ import (
 
 	"recoup/datasets"
 	"recoup/datasets/parquet"
+	"recoup/datasets/xlsx"
 )
 
 // Format is one kind of file that tables are read from.
@@ -28,6 +29,7 @@ var Formats = []Format{
 	{"CSV", []string{".csv", ".tsv", ".txt", ".tab"}, openCSV},
 	{"Arrow IPC", []string{".arrow", ".feather", ".ipc"}, datasets.NewIPC},
 	{"Parquet", []string{".parquet"}, parquet.Open},
+	{"Excel", []string{".xlsx", ".xlsm"}, xlsx.Open},
 }
 
 func openCSV(path string, r datasets.Resource) (datasets.Source, error) {
@@ -116,7 +118,8 @@ func opener(dir string) func(context.Context, string, datasets.Resource) (datase
 }
 
 func format(path string) (Format, error) {
-	ext := strings.ToLower(filepath.Ext(path))
+	file, _ := xlsx.Split(path) // a sheet's name may hold a dot
+	ext := strings.ToLower(filepath.Ext(file))
 	var known []string
 	for _, f := range Formats {
 		if slices.Contains(f.Extensions, ext) {
