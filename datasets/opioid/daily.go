@@ -73,8 +73,10 @@ type Summary struct {
 // Daily returns the morphine equivalents of each day from and to, both
 // included, for the records of one person. Records that overlap add up, and a
 // graduated factor goes by the day's whole dose of the drug. A day without a
-// known dose is NaN. Medication for opioid use disorder neither adds to a day
-// nor covers it. Daily returns nothing but the Summary when to is before from.
+// known dose is NaN. A record that does not say how long it lasts makes its first
+// day unknown, and every later day without a record too: GapZero must not read a
+// supply of unknown length as none. Medication for opioid use disorder neither
+// adds to a day nor covers it. Daily returns nothing but the Summary when to is before from.
 func (t Table) Daily(records []Record, from, to int, opt Options) ([]float64, Summary) {
 	opt = opt.withDefaults()
 	s := Summary{Table: t.Name, Version: t.Version, Source: t.Source, Options: opt, Records: len(records)}
@@ -127,6 +129,7 @@ type window struct {
 	mme      []float64
 	covered  []bool // by a record that was converted
 	spoiled  []bool // by one that was not
+	open     int    // first day of the first record of unknown length
 	stepped  []stepped
 }
 
@@ -138,7 +141,7 @@ type stepped struct {
 
 func newWindow(from, to int) *window {
 	n := max(to-from+1, 0)
-	return &window{from: from, to: to, mme: make([]float64, n), covered: make([]bool, n), spoiled: make([]bool, n)}
+	return &window{from: from, to: to, mme: make([]float64, n), covered: make([]bool, n), spoiled: make([]bool, n), open: math.MaxInt}
 }
 
 // each calls f with the index of every day of the window that the record covers.
@@ -175,6 +178,10 @@ func (w *window) doses(f Factor) []float64 {
 }
 
 func (w *window) spoil(r Record) {
+	if _, err := r.days(); err != nil {
+		w.open = min(w.open, r.StartDay)
+		r.DaysSupplied = 1
+	}
 	w.each(r, func(i int) { w.spoiled[i] = true })
 }
 
@@ -193,7 +200,7 @@ func (w *window) close(opt Options, s *Summary) []float64 {
 			}
 		case !w.covered[i]:
 			s.GapDays++
-			if opt.Gap == GapUnknown {
+			if opt.Gap == GapUnknown || w.from+i > w.open {
 				w.mme[i] = math.NaN()
 			}
 		}

@@ -75,6 +75,21 @@ func TestDailyUnconverted(t *testing.T) {
 	}
 }
 
+// A supply that does not say for how many days is not followed by days without
+// opioids, whatever a gap means: 20 mg on days 0-1, a supply of unknown length
+// from day 3, 10 mg on day 5. Day 2 lies before it and stays a gap.
+func TestDailySupplyOfUnknownLength(t *testing.T) {
+	cdc := table(t, "CDC-2022")
+	records := []Record{rx(0, 2, 20), rx(3, nan, 20), rx(5, 1, 10)}
+	days, s := cdc.Daily(records, 0, 6, Options{Gap: GapZero})
+	if want := []float64{20, 20, 0, nan, nan, 10, nan}; !sameDays(days, want) {
+		t.Errorf("days %v, want %v", days, want)
+	}
+	if want := []Exclusion{{"amount", 1}}; !slices.Equal(s.Excluded, want) {
+		t.Errorf("excluded %v, want %v", s.Excluded, want)
+	}
+}
+
 // Medication for opioid use disorder adds nothing and spoils nothing.
 func TestDailyLeavesOUDApart(t *testing.T) {
 	cdc := table(t, "CDC-2022")
