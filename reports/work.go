@@ -52,6 +52,7 @@ func (q *quarter) work(ctx context.Context, c *datasets.Cohort, group string) (a
 func buildWork(ctx context.Context, q *quarter) (Section, error) {
 	s := Section{Lead: Say("Return to work means nothing without its definition, its denominator and its time; each row names them.")}
 	definition, horizon := "", published.Horizon{Value: math.NaN()}
+	var own []Row
 	for _, g := range q.groups {
 		r, why, err := q.work(ctx, q.now, g)
 		if err != nil {
@@ -63,8 +64,10 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 			return s, nil
 		}
 		s.Blocks = append(s.Blocks, q.workTable(g, r))
-		if last, ok := find(r, "returned_all", g); ok {
-			definition, horizon = last.Definition, q.horizonOf(lastVisit(r, "returned_all"))
+		if when := lastVisit(r, "returned_all_seen"); when != "" {
+			e, _ := at(r, "returned_all_seen", g, when)
+			definition, horizon = e.Definition, q.horizonOf(when)
+			own = append(own, Row{Total: true, Cells: []Cell{Label("this cohort"), Label(groupName(g) + ", those seen"), Label(when), Label(e.Definition), shared(e), Label("")}})
 		}
 		for _, series := range r.Series {
 			if strings.HasPrefix(series.Name, "kaplan-meier/") {
@@ -76,7 +79,7 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Read with care", Text: Say(upper(w.Message) + ".")})
 		}
 	}
-	s.Blocks = append(s.Blocks, q.surgery(definition, horizon)...)
+	s.Blocks = append(s.Blocks, q.surgery(own, definition, horizon)...)
 	return s, nil
 }
 
@@ -189,9 +192,9 @@ var comparators = []string{"nguyen-2011", "juratli-2006", "anderson-2016", "brox
 
 // surgery is the table of published work figures, with why each may not be like
 // ours.
-func (q *quarter) surgery(definition string, horizon published.Horizon) []Block {
+func (q *quarter) surgery(own []Row, definition string, horizon published.Horizon) []Block {
 	t := Table{
-		ID: "surgery", Caption: "Published shares at work after surgery and rehabilitation",
+		ID: "surgery", Caption: "Shares at work: this cohort, and published ones after surgery and rehabilitation", Rows: own,
 		Columns:   []Column{{Label: "Source"}, {Label: "Who"}, {Label: "When"}, {Label: "Definition"}, {Label: "At work", Align: Right}, {Label: "Not like our patients in"}},
 		Footnotes: []Words{Say("Unadjusted. Before surgery, who was at work and who paid decide more than the operation: 99 % against 40 % returned by length of sick leave alone (norspine-2025). Fields that this cohort does not record count as differences.")},
 	}
