@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"recoup/analysis/describe"
 	"recoup/datasets"
 )
 
@@ -37,7 +38,7 @@ func buildData(_ context.Context, q *quarter) (Section, error) {
 func (q *quarter) completeness() (Table, bool) {
 	var visits []datasets.Visit
 	for _, v := range q.now.Visits() {
-		if slices.Contains(q.now.Seen(v.Value), true) {
+		if slices.Contains(describe.Seen(q.now, v.Value), true) {
 			visits = append(visits, v)
 		}
 	}

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"recoup/analysis"
+	"recoup/analysis/describe"
 	"recoup/datasets"
 )
 
@@ -195,14 +197,18 @@ func (q *quarter) chooseGroups() error {
 }
 
 // chooseVisits finds the end of treatment and the last follow-up: by the visits'
-// roles, else the first and the last visit after baseline that have any data.
+// roles, else the first and the last visit after baseline that have any data. Where
+// every visit has a week, the weeks decide which is last, not the order of the file.
 func (q *quarter) chooseVisits() {
 	q.baseline, q.hasBase = q.all.Baseline()
 	var after []datasets.Visit
 	for _, v := range q.now.Visits() {
-		if q.hasBase && v.Value != q.baseline.Value && slices.Contains(q.now.Seen(v.Value), true) && !(v.Week != nil && q.baseline.Week != nil && *v.Week <= *q.baseline.Week) {
+		if q.hasBase && v.Value != q.baseline.Value && slices.Contains(describe.Seen(q.now, v.Value), true) && !(v.Week != nil && q.baseline.Week != nil && *v.Week <= *q.baseline.Week) {
 			after = append(after, v)
 		}
+	}
+	if !slices.ContainsFunc(after, func(v datasets.Visit) bool { return v.Week == nil }) {
+		slices.SortStableFunc(after, func(a, b datasets.Visit) int { return cmp.Compare(*a.Week, *b.Week) })
 	}
 	for _, v := range after {
 		if v.Role == "discharge" && q.discharge.Value == "" {
@@ -321,7 +327,7 @@ func (q *quarter) warnings() []Warning {
 			if v.Value == "" {
 				continue
 			}
-			base, seen, n := q.now.Seen(q.baseline.Value), q.now.Seen(v.Value), 0
+			base, seen, n := describe.Seen(q.now, q.baseline.Value), describe.Seen(q.now, v.Value), 0
 			whole := 0
 			for p := range base {
 				if base[p] {

@@ -226,8 +226,18 @@ func measured(r datasets.Role) bool {
 	return false
 }
 
-// seen returns 1 for the patients with any measured value at a visit, else 0. In a
-// table that measures nothing, a row is enough.
+// Seen returns, by patient, whether there is any measured value at a visit: what
+// the flow counts as seen. An empty row is not a visit; in a table that measures
+// nothing, a row is enough.
+func Seen(c *datasets.Cohort, visit string) []bool {
+	out := make([]bool, c.Patients())
+	for p, x := range seen(c, visit) {
+		out[p] = x == 1
+	}
+	return out
+}
+
+// seen is Seen as 1 and 0.
 func seen(c *datasets.Cohort, visit string) []float64 {
 	out := make([]float64, c.Patients())
 	for _, t := range c.Tables() {

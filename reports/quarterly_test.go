@@ -1,0 +1,108 @@
+package reports_test
+
+import (
+	"strings"
+	"testing"
+
+	"recoup/analysis/analysistest"
+	"recoup/reports"
+	"recoup/reports/disclosure"
+	"recoup/reports/render"
+)
+
+// written is the quarterly report of a cohort as Markdown, under a policy.
+func written(t *testing.T, dictionary string, tables map[string]string, o reports.QuarterlyOptions, policy string) string {
+	t.Helper()
+	r, err := reports.Quarterly(t.Context(), analysistest.Cohort(t, dictionary, tables), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := disclosure.Named(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ = disclosure.Apply(r, p)
+	var b strings.Builder
+	if err := render.Markdown(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// says fails unless the text holds every one of the sentences.
+func says(t *testing.T, text string, sentences ...string) {
+	t.Helper()
+	for _, s := range sentences {
+		if !strings.Contains(text, s) {
+			t.Errorf("the report does not say %q", s)
+		}
+	}
+}
+
+// silent fails where the text holds any of the sentences.
+func silent(t *testing.T, text string, sentences ...string) {
+	t.Helper()
+	for _, s := range sentences {
+		if strings.Contains(text, s) {
+			t.Errorf("the report says %q", s)
+		}
+	}
+}
+
+const visitsFile = `
+name: c
+resources:
+  - name: visits
+    path: v
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: visit, type: string, role: visit}
+        - {name: pain, type: number, role: outcome, instrument: nrs}
+visits:
+  - {value: m12, name: month 12, week: 56, role: follow-up}
+  - {value: m6, name: month 6, week: 30, role: follow-up}
+  - {value: base, week: 0, baseline: true}
+  - {value: end, name: the end, week: 4, role: discharge}
+`
+
+// Four patients, each with a row at every visit, as an export of planned visits
+// has them. All have pain at the end, one at month 12: 1 of 4 came back, so the
+// caution must stand. Month 12 is last by its week, though month 6 is listed after.
+func TestAnEmptyRowIsNotAVisit(t *testing.T) {
+	text := written(t, visitsFile, map[string]string{"v": `id,visit,pain
+a,base,8
+b,base,7
+c,base,6
+d,base,5
+a,end,4
+b,end,5
+c,end,6
+d,end,5
+a,m6,4
+b,m6,5
+c,m6,6
+d,m6,5
+a,m12,3
+b,m12,
+c,m12,
+d,m12,
+`}, reports.QuarterlyOptions{}, "none")
+	says(t, text, "Under 70 % of the patients seen at base were seen at month 12", "From entry to month 12", "| Seen at month 12 | 1 | 4 |")
+	silent(t, text, "From entry to month 6")
+}
+
+// Where nobody has a value at discharge, the report turns to the first visit that
+// has one: no headline rests on nobody.
+func TestNoHeadlineWithoutPatients(t *testing.T) {
+	text := written(t, visitsFile, map[string]string{"v": `id,visit,pain
+a,base,8
+b,base,7
+a,end,
+b,end,
+a,m6,4
+b,m6,6
+`}, reports.QuarterlyOptions{}, "none")
+	says(t, text, "at month 6, of those seen")
+	silent(t, text, "**not available**", "at the end, of those seen")
+}
