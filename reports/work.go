@@ -22,23 +22,44 @@ func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 	if err != nil || why != "" {
 		return Tile{}, why, err
 	}
-	term := "returned_off_work"
-	visit := lastVisit(r, term+"_seen")
-	seen, ok := at(r, term+"_seen", group, visit)
-	if !ok {
-		term = "returned_all"
-		visit = lastVisit(r, term+"_seen")
-		seen, ok = at(r, term+"_seen", group, visit)
-	}
+	o, ok := ownWork(r, group)
 	if !ok {
 		return Tile{}, noWork, nil
 	}
-	all, _ := at(r, term, group, visit)
-	who := map[string]string{"returned_off_work": "of those off work at entry had returned to work", "returned_all": "were working"}[term]
-	q.define("Return to work", seen.Definition, "recoup analyze show work/return")
-	t := Tile{Label: who + " (" + seen.Definition + ", " + visit + "), of those seen", Value: shared(seen), Detail: Say("").With(shared(all)).And(" if those not seen had not.")}
-	t.Benchmark, t.BenchmarkSource = benchmark("rivano-fischer-2019", "work", "on full temporary sick leave before")
+	q.define("Return to work", o.definition, "recoup analyze show work/return")
+	t := Tile{Label: "of " + o.who + " had returned to work or were at work (" + o.definition + ", " + o.when + o.how + ")", Value: o.share, Detail: Say("").With(o.all).And(" if those not seen had not.")}
+	if term == "returned_off_work" {
+		t.Benchmark, t.BenchmarkSource = benchmark("rivano-fischer-2019", "work", "on full temporary sick leave before")
+	}
 	return t, "", nil
+}
+
+// own is our figure of work as it is held beside published ones.
+type own struct {
+	who, when, definition, how string
+	share, all                 Cell // of those followed, and with those not seen as not returned
+}
+
+// ownWork returns the share returned at the last time: of those off work at entry
+// where the cohort knows them, else of all. From times or spells it is that of
+// Kaplan and Meier, since among those still followed returns are seen more often
+// than not; from visits that of those seen.
+func ownWork(r analysis.Result, group string) (own, bool) {
+	for _, x := range []struct{ term, who string }{{"returned_off_work", "those off work at entry"}, {"returned_all", "all patients"}} {
+		when := lastVisit(r, x.term+"_seen")
+		seen, ok := at(r, x.term+"_seen", group, when)
+		if !ok {
+			continue
+		}
+		all, _ := at(r, x.term, group, when)
+		o := own{who: x.who, when: when, definition: seen.Definition, how: ", those seen", share: shared(seen), all: shared(all)}
+		if km, ok := at(r, "km_returned", group, when); ok && km.Value.OK() {
+			o.how = ", Kaplan-Meier"
+			o.share = Cell{Value: float64(km.Value), Low: float64(km.CI.Low), High: float64(km.CI.High), Format: Format{Kind: Percent}, Basis: ShareOf(km.N.Events, km.N.Arm)}
+		}
+		return o, true
+	}
+	return own{}, false
 }
 
 func (q *quarter) work(ctx context.Context, c *datasets.Cohort, group string) (analysis.Result, string, error) {
@@ -52,7 +73,7 @@ func (q *quarter) work(ctx context.Context, c *datasets.Cohort, group string) (a
 func buildWork(ctx context.Context, q *quarter) (Section, error) {
 	s := Section{Lead: Say("Return to work means nothing without its definition, its denominator and its time; each row names them.")}
 	definition, horizon := "", published.Horizon{Value: math.NaN()}
-	var own []Row
+	var ours []Row
 	for _, g := range q.groups {
 		r, why, err := q.work(ctx, q.now, g)
 		if err != nil {
@@ -64,10 +85,9 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 			return s, nil
 		}
 		s.Blocks = append(s.Blocks, q.workTable(g, r))
-		if when := lastVisit(r, "returned_all_seen"); when != "" {
-			e, _ := at(r, "returned_all_seen", g, when)
-			definition, horizon = e.Definition, q.horizonOf(when)
-			own = append(own, Row{Total: true, Cells: []Cell{Label("this cohort"), Label(groupName(g) + ", those seen"), Label(when), Label(e.Definition), shared(e), Label("")}})
+		if o, ok := ownWork(r, g); ok {
+			definition, horizon = o.definition, q.horizonOf(o.when)
+			ours = append(ours, Row{Total: true, Cells: []Cell{Label("this cohort"), Label(strings.TrimPrefix(g+", ", ", ") + o.who + o.how), Label(o.when), Label(o.definition), o.share, Label("")}})
 		}
 		for _, series := range r.Series {
 			if strings.HasPrefix(series.Name, "kaplan-meier/") {
@@ -79,7 +99,7 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Read with care", Text: Say(upper(w.Message) + ".")})
 		}
 	}
-	s.Blocks = append(s.Blocks, q.surgery(own, definition, horizon)...)
+	s.Blocks = append(s.Blocks, q.surgery(ours, definition, horizon)...)
 	return s, nil
 }
 
@@ -192,13 +212,13 @@ var comparators = []string{"nguyen-2011", "juratli-2006", "anderson-2016", "brox
 
 // surgery is the table of published work figures, with why each may not be like
 // ours.
-func (q *quarter) surgery(own []Row, definition string, horizon published.Horizon) []Block {
+func (q *quarter) surgery(ours []Row, definition string, horizon published.Horizon) []Block {
 	t := Table{
-		ID: "surgery", Caption: "Shares at work: this cohort, and published ones after surgery and rehabilitation", Rows: own,
+		ID: "surgery", Caption: "Shares at work: this cohort, and published ones after surgery and rehabilitation", Rows: ours,
 		Columns:   []Column{{Label: "Source"}, {Label: "Who"}, {Label: "When"}, {Label: "Definition"}, {Label: "At work", Align: Right}, {Label: "Not like our patients in"}},
 		Footnotes: []Words{Say("Unadjusted. Before surgery, who was at work and who paid decide more than the operation: 99 % against 40 % returned by length of sick leave alone (norspine-2025). Fields that this cohort does not record count as differences.")},
 	}
-	ours := compare.CaseMix(q.now, nil, definition, horizon)
+	mix := compare.CaseMix(q.now, nil, definition, horizon)
 	for _, id := range comparators {
 		e, ok := published.Find(id)
 		if !ok {
@@ -223,7 +243,7 @@ func (q *quarter) surgery(own []Row, definition string, horizon published.Horizo
 				source += " (complement of the share disabled, not a measured return)"
 			}
 			value := Cell{Value: r.Share(), Format: Format{Kind: Percent}, Basis: NoPatients(), Low: math.NaN(), High: math.NaN()}
-			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(source), Label(who), Label(r.At.String()), Label(r.Definition), value, Label(mismatches(ours, e.CaseMix(r)))}})
+			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(source), Label(who), Label(r.At.String()), Label(r.Definition), value, Label(mismatches(mix, e.CaseMix(r)))}})
 		}
 	}
 	return []Block{
