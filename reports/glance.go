@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"math"
+	"strings"
 
 	"recoup/analysis"
 	"recoup/analysis/effect"
@@ -29,7 +30,11 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 	s := Section{Lead: Say("The five goals of interdisciplinary pain rehabilitation, for ").With(Count(q.now.Patients())).And(" patients. A change from before to after contains the natural course and regression to the mean; only a comparison with like patients is an effect.")}
 	group := q.groups[0]
 	if group != "" {
-		s.Lead = append(s.Lead, Say(" Shown here: "+group+".")...)
+		who, _, err := analysis.Input{Cohort: q.now}.Groups(analysis.Question{Arm: group})
+		if err != nil {
+			return s, err
+		}
+		s.Lead = append(s.Lead, Say(" Shown here: "+group+", ").With(Count(len(who[0].Patients))).And(" patients.")...)
 	}
 	var tiles Tiles
 	var notices []Block
@@ -106,7 +111,7 @@ func painTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 		return Tile{}, "No outcome has an instrument for pain.", nil
 	}
 	t, why, err := importantTile(ctx, q, c, group, f, i)
-	if why == "" && err == nil {
+	if why == "" && err == nil && i.Domain == "pain" {
 		t.Benchmark, t.BenchmarkSource = benchmark("gerdle-2016", "pain", "pain decreased")
 	}
 	return t, why, err
@@ -119,13 +124,26 @@ func moodTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 	}
 	t, why, err := importantTile(ctx, q, c, group, f, i)
 	if why == "" && err == nil {
-		t.Benchmark, t.BenchmarkSource = benchmark("eppoc-painaustralia", "depression", "")
+		t.Benchmark, t.BenchmarkSource = benchmark("eppoc-painaustralia", moodOf(i), "improved")
 	}
 	return t, why, err
 }
 
+// moodOf is the published outcome that an instrument of mood measures, "" where it
+// is neither: a figure for depression says nothing of sleep.
+func moodOf(i instrument.Instrument) string {
+	title := strings.ToLower(i.Title)
+	for _, mood := range []string{"depression", "anxiety"} {
+		if i.Domain == "mood" && strings.Contains(title, mood) {
+			return mood
+		}
+	}
+	return ""
+}
+
 // benchmark returns a published share and who published it for whom. It is never
-// chosen by us to be met: it measures something near, and says what.
+// chosen by us to be met: it measures something near, and says what: the outcome,
+// the group, when it was seen, and the definition where there is one.
 func benchmark(id, outcome, group string) (Cell, string) {
 	e, ok := published.Find(id)
 	if !ok {
@@ -137,11 +155,20 @@ func benchmark(id, outcome, group string) (Cell, string) {
 		}
 		c := Cell{Value: r.Share(), Low: math.NaN(), High: math.NaN(), Format: Format{Kind: Percent}, Basis: NoPatients()}
 		source := e.ID + ": " + e.Population
+		if !strings.Contains(r.Group, r.Outcome) {
+			source += ", " + r.Outcome
+		}
 		if r.Group != "" {
 			source += ", " + r.Group
 		}
 		if at := r.At.String(); at != "" {
 			source += ", at " + at
+		}
+		if r.Definition != "" {
+			source += ", by " + r.Definition
+		}
+		if r.Note != "" {
+			source += ": " + lower(strings.TrimSuffix(r.Note, "."))
 		}
 		if r.Status != published.Sourced {
 			source += " (" + string(r.Status) + ")"

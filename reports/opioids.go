@@ -24,12 +24,10 @@ func opioidTile(ctx context.Context, q *quarter, c *datasets.Cohort, group strin
 		return Tile{}, "No patient of this quarter has a known daily dose both before admission and later.", nil
 	}
 	q.define("Daily opioid dose", known.Definition, "recoup analyze show taper/reduction")
-	t := Tile{
+	return Tile{
 		Label: "of those on opioids at entry cut their daily dose by half or more (" + last + ")", Value: shared(known),
 		Detail: Say("").With(shared(all)).And(" if those of unknown dose did not."),
-	}
-	t.Benchmark, t.BenchmarkSource = benchmark("townsend-2008", "opioid off", "")
-	return t, "", nil
+	}, "", nil
 }
 
 // taper asks for the reduction of dose, with the days without a record as the

@@ -106,3 +106,15 @@ b,m6,6
 	says(t, text, "at month 6, of those seen")
 	silent(t, text, "**not available**", "at the end, of those seen")
 }
+
+// A published share of patients whose depression improved says which outcome it
+// is, and stands beside no other: here the only measure is of self-efficacy.
+func TestBenchmarksAreOfTheSameOutcome(t *testing.T) {
+	rows := func(column string) map[string]string {
+		return map[string]string{"v": "id,visit," + column + "\na,base,20\nb,base,21\nc,base,22\na,end,10\nb,end,12\nc,end,20\n"}
+	}
+	file := strings.Replace(visitsFile, "{name: pain, type: number, role: outcome, instrument: nrs}", "{name: x, type: number, role: outcome, instrument: pseq}", 1)
+	silent(t, written(t, file, rows("x"), reports.QuarterlyOptions{}, "none"), "eppoc-painaustralia")
+	file = strings.Replace(file, "instrument: pseq", "instrument: phq9", 1)
+	says(t, written(t, file, rows("x"), reports.QuarterlyOptions{}, "none"), "benchmark 57% (eppoc-painaustralia: patients of specialist pain services, depression, improved)")
+}

@@ -28,7 +28,7 @@ func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 	}
 	q.define("Return to work", o.definition, "recoup analyze show work/return")
 	t := Tile{Label: "of " + o.who + " had returned to work or were at work (" + o.definition + ", " + o.when + o.how + ")", Value: o.share, Detail: Say("").With(o.all).And(" if those not seen had not.")}
-	if term == "returned_off_work" {
+	if o.off {
 		t.Benchmark, t.BenchmarkSource = benchmark("rivano-fischer-2019", "work", "on full temporary sick leave before")
 	}
 	return t, "", nil
@@ -37,6 +37,7 @@ func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 // own is our figure of work as it is held beside published ones.
 type own struct {
 	who, when, definition, how string
+	off                        bool // of those off work at entry
 	share, all                 Cell // of those followed, and with those not seen as not returned
 }
 
@@ -52,7 +53,7 @@ func ownWork(r analysis.Result, group string) (own, bool) {
 			continue
 		}
 		all, _ := at(r, x.term, group, when)
-		o := own{who: x.who, when: when, definition: seen.Definition, how: ", those seen", share: shared(seen), all: shared(all)}
+		o := own{who: x.who, off: x.term == "returned_off_work", when: when, definition: seen.Definition, how: ", those seen", share: shared(seen), all: shared(all)}
 		if km, ok := at(r, "km_returned", group, when); ok && km.Value.OK() {
 			o.how = ", Kaplan-Meier"
 			o.share = Cell{Value: float64(km.Value), Low: float64(km.CI.Low), High: float64(km.CI.High), Format: Format{Kind: Percent}, Basis: ShareOf(km.N.Events, km.N.Arm)}
