@@ -118,3 +118,23 @@ func TestBenchmarksAreOfTheSameOutcome(t *testing.T) {
 	file = strings.Replace(file, "instrument: pseq", "instrument: phq9", 1)
 	says(t, written(t, file, rows("x"), reports.QuarterlyOptions{}, "none"), "benchmark 57% (eppoc-painaustralia: patients of specialist pain services, depression, improved)")
 }
+
+// Two patients work from the first day and one of them stops on day 100: on day
+// 365 one of two is at work, but both ever were, and the row must say that.
+func TestEverReturnedIsNotAtWork(t *testing.T) {
+	text := written(t, `
+name: c
+resources:
+  - name: work
+    path: w
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: from, type: integer, role: start}
+        - {name: to, type: integer, role: end}
+        - {name: status, type: string, role: work_status}
+definitions: {work: any-work}
+`, map[string]string{"w": "id,from,to,status\na,0,420,working\nb,0,99,working\nb,100,420,not working\n"}, reports.QuarterlyOptions{}, "none")
+	says(t, text, "| Ever by day 365 | any-work | all patients | 100%", "whether or not at work on it")
+	silent(t, text, "| Day 365 |")
+}

@@ -126,21 +126,29 @@ var workTerms = []struct{ term, label string }{
 
 func (q *quarter) workTable(g string, r analysis.Result) Table {
 	t := Table{
-		ID: "work-" + slug(groupName(g)), Caption: "Share at work, by definition, denominator and time",
+		ID: "work-" + slug(groupName(g)), Caption: "Share at work or returned, by definition, denominator and time",
 		Columns:   []Column{{Label: "When"}, {Label: "Definition"}, {Label: "Of whom"}, {Label: "Those seen", Align: Right}, {Label: "Not seen = not at work", Align: Right}},
 		Footnotes: []Words{Say("Wilson intervals. Not working is not unemployed: it holds those who retired, study or keep house. Those lost to follow-up are unknown, not out of work.")},
 	}
 	if g != "" {
 		t.Caption += ", " + g
 	}
+	ever := false
 	for _, e := range r.Estimates {
 		for _, x := range workTerms {
 			if e.Term != x.term {
 				continue
 			}
 			seen, _ := find(analysis.Result{Estimates: same(r, x.term+"_seen", e)}, x.term+"_seen", "")
-			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(e.Visit)), Label(e.Definition), Label(x.label), shared(seen), shared(e)}})
+			when := upper(e.Visit)
+			if strings.HasPrefix(e.Visit, "day ") {
+				when, ever = "Ever by "+e.Visit, true
+			}
+			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(when), Label(e.Definition), Label(x.label), shared(seen), shared(e)}})
 		}
+	}
+	if ever {
+		t.Footnotes = append(t.Footnotes, Say("Ever by a day: worked on any day from admission up to it, whether or not at work on it; who works from the first day counts at once. Of those seen this is too high, since who worked early counts as seen however soon lost: the curve below uses everyone's follow-up."))
 	}
 	return t
 }
@@ -217,7 +225,7 @@ func (q *quarter) surgery(ours []Row, definition string, horizon published.Horiz
 	t := Table{
 		ID: "surgery", Caption: "Shares at work: this cohort, and published ones after surgery and rehabilitation", Rows: ours,
 		Columns:   []Column{{Label: "Source"}, {Label: "Who"}, {Label: "When"}, {Label: "Definition"}, {Label: "At work", Align: Right}, {Label: "Not like our patients in"}},
-		Footnotes: []Words{Say("Unadjusted. Before surgery, who was at work and who paid decide more than the operation: 99 % against 40 % returned by length of sick leave alone (norspine-2025). Fields that this cohort does not record count as differences.")},
+		Footnotes: []Words{Say("Unadjusted. Before surgery, who was at work and who paid decide more than the operation: 99 % against 40 % returned by length of sick leave alone (norspine-2025). Fields that one side does not record are listed as not known, and may differ.")},
 	}
 	mix := compare.CaseMix(q.now, nil, definition, horizon)
 	for _, id := range comparators {
