@@ -53,7 +53,9 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 				return s, err
 			}
 			if none == "" {
-				t.Detail = t.Detail.And(" Same quarter last year: ").With(before.Value).And(".")
+				value := before.Value
+				value.Basis.Quantity = "" // of other patients than this quarter's
+				t.Detail = t.Detail.And(" Same quarter last year: ").With(value).And(".")
 			}
 		}
 		tiles.Tiles = append(tiles.Tiles, t)

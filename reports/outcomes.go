@@ -407,5 +407,7 @@ func smallest(r analysis.Result, arm, reference string) Basis {
 	if small(b) < small(a) {
 		a = b
 	}
-	return ShareOf(a.N.Events, a.N.Arm)
+	basis := ShareOf(a.N.Events, a.N.Arm)
+	basis.Quantity = numerator(a)
+	return basis
 }

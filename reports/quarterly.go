@@ -291,7 +291,18 @@ func shared(e analysis.Estimate) Cell {
 	if !e.Value.OK() {
 		return NotAvailable(reason(e))
 	}
-	return Share(e.N.Events, e.N.Arm).Within(float64(e.CI.Low), float64(e.CI.High))
+	return Share(e.N.Events, e.N.Arm).Within(float64(e.CI.Low), float64(e.CI.High)).Named(numerator(e))
+}
+
+// numerator names the count above the line of a share. It is the same with those
+// not seen in the denominator and without, so neither may reveal what is hidden in
+// the other.
+func numerator(e analysis.Estimate) string {
+	term := e.Term
+	for _, denominator := range []string{"_seen", "_known", "_all"} {
+		term = strings.TrimSuffix(term, denominator)
+	}
+	return strings.Join([]string{term, e.Outcome, e.Visit, e.Arm, e.Definition}, "/")
 }
 
 // cannot is a notice of something that the report would show.

@@ -1,6 +1,7 @@
 package reports_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -137,4 +138,76 @@ definitions: {work: any-work}
 `, map[string]string{"w": "id,from,to,status\na,0,420,working\nb,0,99,working\nb,100,420,not working\n"}, reports.QuarterlyOptions{}, "none")
 	says(t, text, "| Ever by day 365 | any-work | all patients | 100%", "whether or not at work on it")
 	silent(t, text, "| Day 365 |")
+}
+
+// many writes a row for each of n patients from a to b.
+func many(b *strings.Builder, from, to int, columns string) {
+	for p := from; p < to; p++ {
+		fmt.Fprintf(b, "p%d,%s\n", p, columns)
+	}
+}
+
+// Of 100 patients 91 are of four kinds and 9 of a fifth: with the four shown, the
+// hidden nine would be 100 less 91.
+func TestAHiddenLevelIsNotTheRestOfTheOthers(t *testing.T) {
+	var p strings.Builder
+	p.WriteString("id,kind\n")
+	many(&p, 0, 30, "k30")
+	many(&p, 30, 55, "k25")
+	many(&p, 55, 75, "k20")
+	many(&p, 75, 91, "k16")
+	many(&p, 91, 100, "k9")
+	text := written(t, `
+name: c
+resources:
+  - name: patients
+    path: p
+    schema: {fields: [{name: id, type: string, role: patient}, {name: kind, type: string, role: covariate}]}
+`, map[string]string{"p": p.String()}, reports.QuarterlyOptions{}, "cms-11")
+	says(t, text, "| k9 | hidden")
+	shown := 0
+	for _, row := range []string{"| k30 | 30 (30%)", "| k25 | 25 (25%)", "| k20 | 20 (20%)", "| k16 | 16 (16%)"} {
+		if strings.Contains(text, row) {
+			shown++
+		}
+	}
+	if shown > 3 {
+		t.Error("all other levels are shown, and 100 less their sum is the hidden one")
+	}
+}
+
+// Of 50 patients 44 were seen, of whom 35 improved and 9 did not. The share of those
+// seen is hidden for the 9; shown as 70 % of all 50, the 35 would give them away.
+func TestOneDenominatorDoesNotRevealTheOther(t *testing.T) {
+	var v strings.Builder
+	v.WriteString("id,visit,pain\n")
+	many(&v, 0, 50, "base,8")
+	many(&v, 0, 35, "end,3")
+	many(&v, 35, 44, "end,8")
+	text := written(t, visitsFile, map[string]string{"v": v.String()}, reports.QuarterlyOptions{}, "cms-11")
+	silent(t, text, "80%", "70%")
+	says(t, written(t, visitsFile, map[string]string{"v": v.String()}, reports.QuarterlyOptions{}, "none"), "| 80% | 70% |")
+}
+
+// A quarter of the patients of the test above, beside one a year before: the
+// headline hides what the table hides.
+func TestHeadlinesHideWhatTablesHide(t *testing.T) {
+	var v, p strings.Builder
+	p.WriteString("id,quarter\n")
+	many(&p, 0, 50, "2026Q3")
+	many(&p, 50, 100, "2025Q3")
+	v.WriteString("id,visit,pain\n")
+	many(&v, 0, 100, "base,8")
+	many(&v, 0, 35, "end,3")
+	many(&v, 35, 44, "end,8")
+	many(&v, 50, 75, "end,3")
+	many(&v, 75, 100, "end,8")
+	file := strings.Replace(visitsFile, "resources:", `privacy: {allowances: [{column: quarter, by: a test, reason: no person}]}
+resources:
+  - name: patients
+    path: p
+    schema: {fields: [{name: id, type: string, role: patient}, {name: quarter, type: string, role: period}]}`, 1)
+	text := written(t, file, map[string]string{"v": v.String(), "p": p.String()}, reports.QuarterlyOptions{Quarter: "2026Q3"}, "cms-11")
+	silent(t, text, "80%", "70%")
+	says(t, text, "Same quarter last year: 50%")
 }

@@ -99,10 +99,28 @@ func (q *quarter) tableOne() (Table, error) {
 		if v.Role == datasets.RoleOutcome {
 			continue // the outcome tables show them
 		}
+		first := len(t.Rows)
 		t.Rows = append(t.Rows, variableRows(v, len(groups))...)
+		if v.Numbers == nil {
+			t.Sums = append(t.Sums, levelSums(first+1, len(t.Rows), len(groups))...)
+		}
 	}
 	t.Footnotes = []Words{Say("Numbers as mean (SD), levels as n and percent of those with a value.")}
 	return t, nil
+}
+
+// levelSums says that the levels of a variable, and those not recorded, add up to
+// the patients of the first row, in each group: rows from first up to before last.
+func levelSums(first, last, groups int) []Sum {
+	var out []Sum
+	for g := 1; g <= groups; g++ {
+		s := Sum{Total: At{Row: 0, Column: g}}
+		for row := first; row < last; row++ {
+			s.Parts = append(s.Parts, At{Row: row, Column: g})
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 func variableRows(v describe.Variable, groups int) []Row {
