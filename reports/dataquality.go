@@ -89,6 +89,9 @@ func (q *quarter) excludedBlock() Block {
 	if len(t.Rows) == 0 {
 		return Paragraph{Text: Say("Nothing was left out: every row of the cohort's files was used.")}
 	}
+	if q.now.Patients() < q.all.Patients() {
+		t.Footnotes = []Words{Say("What was left out when the files were read is counted in the whole cohort, not in the patients of this report alone.")}
+	}
 	return t
 }
 

@@ -151,6 +151,9 @@ func (q *quarter) outcomeTable(v datasets.Visit, rows []measured) Table {
 		},
 		Footnotes: []Words{Say("n: patients with the measure at both occasions. Change: mean of individual changes with Student's t interval. Effect size: mean change / SD of change, Hedges' J (d_z). Important improvement: by each instrument's sourced rule, listed under Data quality; Wilson intervals are in the figure.")},
 	}
+	if slices.ContainsFunc(rows, func(m measured) bool { return m.important == "" && m.seen.N.Arm < m.n }) {
+		t.Footnotes = append(t.Footnotes, Say("Where the rule is a percentage, those with 0 at entry cannot be judged: they are in n, not among those seen, and not improved where all count."))
+	}
 	domain := ""
 	for _, m := range rows {
 		if m.domain != domain {

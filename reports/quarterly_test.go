@@ -211,3 +211,31 @@ resources:
 	silent(t, text, "80%", "70%")
 	says(t, text, "Same quarter last year: 50%")
 }
+
+// By a percentage of the entry, one of three cannot be judged: of those seen it is
+// 1 of 2, with n 3 beside it, which the table must explain. Points need no word.
+func TestZeroAtEntryIsExplained(t *testing.T) {
+	rows := map[string]string{"v": "id,visit,x\na,base,0\nb,base,10\nc,base,10\na,end,0\nb,end,5\nc,end,10\n"}
+	file := strings.Replace(visitsFile, "{name: pain, type: number, role: outcome, instrument: nrs}", "{name: x, type: number, role: outcome, instrument: phq9}", 1)
+	text := written(t, file, rows, reports.QuarterlyOptions{}, "none")
+	says(t, text, "those with 0 at entry cannot be judged", "| 50% | 33% |")
+	silent(t, written(t, strings.Replace(file, "phq9", "pcs", 1), rows, reports.QuarterlyOptions{}, "none"), "those with 0 at entry cannot be judged")
+}
+
+// Of rows left out when the files were read nobody knows in which quarter they
+// belong, so a report on a part of the cohort says what they are counted in.
+func TestRowsLeftOutAreOfTheWholeCohort(t *testing.T) {
+	file := `
+name: c
+resources:
+  - name: patients
+    path: p
+    schema: {fields: [{name: id, type: string, role: patient}, {name: site, type: string, role: site}, {name: admitted, type: boolean, role: admitted}]}
+  - name: visits
+    path: v
+    schema: {fields: [{name: id, type: string, role: patient}, {name: visit, type: string, role: visit}, {name: pain, type: number, role: outcome, instrument: nrs}]}
+visits: [{value: base, week: 0, baseline: true}, {value: end, week: 4}]
+`
+	text := written(t, file, map[string]string{"p": "id,site,admitted\na,N,true\nb,N,false\n", "v": "id,visit,pain\na,base,5\na,end,3\na,odd,4\n"}, reports.QuarterlyOptions{}, "none")
+	says(t, text, "visit-not-listed", "counted in the whole cohort, not in the patients of this report alone")
+}
