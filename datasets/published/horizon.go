@@ -38,7 +38,7 @@ func (h Horizon) String() string {
 	if h.Value == 1 {
 		unit = strings.TrimSuffix(unit, "s")
 	}
-	s := strconv.FormatFloat(h.Value, 'g', -1, 64) + " " + unit
+	s := strconv.FormatFloat(math.Round(10*h.Value)/10, 'g', -1, 64) + " " + unit
 	if h.After != "" {
 		s += " after " + h.After
 	}

@@ -301,3 +301,10 @@ func TestParseHorizon(t *testing.T) {
 		}
 	}
 }
+
+// A horizon worked out from weeks is written as people read it.
+func TestHorizonIsReadable(t *testing.T) {
+	if s := (Horizon{Value: 365.0 / 7, Unit: "weeks", After: "discharge"}).String(); s != "52.1 weeks after discharge" {
+		t.Errorf("a year in weeks is written %q", s)
+	}
+}
