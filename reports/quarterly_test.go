@@ -239,3 +239,21 @@ visits: [{value: base, week: 0, baseline: true}, {value: end, week: 4}]
 	text := written(t, file, map[string]string{"p": "id,site,admitted\na,N,true\nb,N,false\n", "v": "id,visit,pain\na,base,5\na,end,3\na,odd,4\n"}, reports.QuarterlyOptions{}, "none")
 	says(t, text, "visit-not-listed", "counted in the whole cohort, not in the patients of this report alone")
 }
+
+// Of four admitted, completion is recorded for two, and one completed: half of
+// those, not a quarter of all, and no box of one beside a box of four.
+func TestCompletionIsOfThoseRecorded(t *testing.T) {
+	text := written(t, `
+name: c
+resources:
+  - name: patients
+    path: p
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: admitted, type: boolean, role: admitted}
+        - {name: completed, type: boolean, role: completed}
+        - {name: referred, type: boolean, role: referred}
+`, map[string]string{"p": "id,admitted,completed,referred\na,true,true,true\nb,true,false,true\nc,true,,true\nd,true,,true\ne,false,,true\n"}, reports.QuarterlyOptions{}, "none")
+	says(t, text, "| Completed | 1 | 2 | admitted, where it is recorded | 50%", "Completed is not drawn: it is not recorded for everyone")
+}

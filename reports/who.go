@@ -33,12 +33,16 @@ func buildWho(_ context.Context, q *quarter) (Section, error) {
 	return s, nil
 }
 
-// flowFigure draws referred, admitted and completed, then the visits after
-// treatment, as far as the cohort knows them.
+// flowFigure draws referred, admitted and completed, as far as the cohort knows them
+// of everyone of the step before: a box is read as a share of the box above it.
 func (q *quarter) flowFigure(flow describe.FlowResult) (Figure, bool) {
 	var steps []FlowStep
+	caption := "Follow-up is in the table below: who was seen later need not have completed the program."
 	for _, name := range []string{describe.StageReferred, describe.StageAdmitted, describe.StageCompleted} {
-		if s := flow.Stage(name); s.Known {
+		switch s := flow.Stage(name); {
+		case s.Known && s.Missing > 0:
+			caption = upper(name) + " is not drawn: it is not recorded for everyone, see the table below. " + caption
+		case s.Known:
 			steps = append(steps, FlowStep{Label: upper(name), Count: Count(s.N).Named("flow-" + name)})
 		}
 	}
@@ -47,7 +51,7 @@ func (q *quarter) flowFigure(flow describe.FlowResult) (Figure, bool) {
 	}
 	return Figure{
 		ID: "flow", Title: "From referral to the end of the program", Subtitle: "Patients of the period and how far they came",
-		Caption: Say("Follow-up is in the table below: who was seen later need not have completed the program."), Alt: Say("The number of patients at each step, in the order of the steps."), Plot: Flow{Steps: steps},
+		Caption: Say(caption), Alt: Say("The number of patients at each step, in the order of the steps."), Plot: Flow{Steps: steps},
 	}, true
 }
 
@@ -65,8 +69,12 @@ func (q *quarter) followTable(flow describe.FlowResult) Block {
 		if s.Visit != "" {
 			name = "Seen at " + s.Name
 		}
+		whom := s.Parent
+		if s.Missing > 0 {
+			whom += ", where it is recorded"
+		}
 		share := Share(s.Within, s.Of).Within(float64(s.CI.Low), float64(s.CI.High))
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Count(s.Within).Named("flow-" + s.Name), Count(s.Of), Label(s.Parent), share}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Count(s.Within).Named("flow-" + s.Name), Count(s.Of), Label(whom), share}})
 	}
 	if len(t.Rows) == 0 {
 		return cannot("Follow-up is not shown", "The cohort has no visits after treatment.")
