@@ -231,7 +231,7 @@ func pageFigureOf(f reports.Figure, n *numbering) (pageBlock, error) {
 	id := n.id(f.ID, "figure")
 	number := fmt.Sprintf("Figure %d. ", n.figures+1)
 	doc, err := svg(f, Size{Width: pageFigureWidth}, id, number)
-	if errors.Is(err, ErrNoData) {
+	if f.Plot == nil || errors.Is(err, ErrNoData) {
 		return pageBlock{Notice: noticeOf(noFigure(f))}, nil
 	}
 	if err != nil {

@@ -168,6 +168,19 @@ func TestFigureWithoutDataBecomesNotice(t *testing.T) {
 	}
 }
 
+// A figure that a section could not fill is a remark with its reason, on the page as
+// in plain text: a program of few quarters has no control chart, and a report.
+func TestFigureWithoutPlot(t *testing.T) {
+	p := pageOf(t, reports.Report{Sections: []reports.Section{{Blocks: []reports.Block{
+		reports.Figure{ID: "chart", Title: "By quarter", Absent: reports.Say("Too few quarters.")},
+	}}}})
+	for _, want := range []string{"Not shown: By quarter", "Too few quarters."} {
+		if !strings.Contains(p, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
 func TestEmptyReport(t *testing.T) {
 	p := pageOf(t, reports.Report{})
 	for _, want := range []string{`<html lang="en">`, "<h1>Report</h1>", "no sections"} {
