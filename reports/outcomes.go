@@ -198,10 +198,10 @@ func meanSD(mean, sd analysis.Estimate, decimals int) Cell {
 	return Mean(float64(mean.Value), float64(sd.Value), decimals, mean.N.Arm)
 }
 
-// decimals follows the width of the scale: a 0-10 scale gets one more than a
-// 0-100 scale needs.
+// decimals gives a scale of about one unit, such as the EQ-5D index from -0.6 to 1,
+// one more.
 func decimals(m measured) int {
-	if m.instrument.Name != "" && m.instrument.Max-m.instrument.Min <= 1 {
+	if m.instrument.Name != "" && m.instrument.Max-m.instrument.Min <= 2 {
 		return 2
 	}
 	return 1

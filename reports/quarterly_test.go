@@ -257,3 +257,10 @@ resources:
 `, map[string]string{"p": "id,admitted,completed,referred\na,true,true,true\nb,true,false,true\nc,true,,true\nd,true,,true\ne,false,,true\n"}, reports.QuarterlyOptions{}, "none")
 	says(t, text, "| Completed | 1 | 2 | admitted, where it is recorded | 50%", "Completed is not drawn: it is not recorded for everyone")
 }
+
+// The EQ-5D index runs from -0.594 to 1: a fall of 0.04 is half an important
+// difference, and must not read 0.0.
+func TestSmallScalesGetTwoDecimals(t *testing.T) {
+	file := strings.Replace(visitsFile, "{name: pain, type: number, role: outcome, instrument: nrs}", "{name: x, type: number, role: outcome, instrument: eq5d-index}", 1)
+	says(t, written(t, file, map[string]string{"v": "id,visit,x\na,base,0.60\nb,base,0.70\nc,base,0.80\na,end,0.55\nb,end,0.66\nc,end,0.77\n"}, reports.QuarterlyOptions{}, "none"), "−0.04 (")
+}
