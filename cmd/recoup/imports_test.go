@@ -34,9 +34,10 @@ var packages = map[string]rule{
 	"datasets":            {[]string{"datasets/instrument"}, []string{arrow, goyaml, xtext}},
 	"datasets/instrument": {nil, []string{goyaml}},
 	"datasets/opioid":     {nil, []string{goyaml}},
-	"datasets/open":       {[]string{"datasets", "datasets/parquet", "datasets/xlsx"}, nil},
+	"datasets/open":       {[]string{"datasets", "datasets/parquet", "datasets/stata", "datasets/xlsx"}, nil},
 	"datasets/parquet":    {[]string{"datasets"}, []string{arrow}},
 	"datasets/published":  {nil, []string{goyaml}},
+	"datasets/stata":      {[]string{"datasets"}, []string{xtext}},
 	"datasets/xlsx":       {[]string{"datasets"}, nil},
 	"datasets/synthetic":  {[]string{"datasets", "simulate/stream"}, nil},
 

@@ -14,6 +14,7 @@ import (
 
 	"recoup/datasets"
 	"recoup/datasets/parquet"
+	"recoup/datasets/stata"
 	"recoup/datasets/xlsx"
 )
 
@@ -30,6 +31,7 @@ var Formats = []Format{
 	{"Arrow IPC", []string{".arrow", ".feather", ".ipc"}, datasets.NewIPC},
 	{"Parquet", []string{".parquet"}, parquet.Open},
 	{"Excel", []string{".xlsx", ".xlsm"}, xlsx.Open},
+	{"Stata", []string{".dta"}, stata.Open},
 }
 
 func openCSV(path string, r datasets.Resource) (datasets.Source, error) {
