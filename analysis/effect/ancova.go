@@ -68,6 +68,12 @@ func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaO
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
 	}
+	if clusters := int(df) + 1; o.Errors == fit.CovCluster && clusters < fewClusters {
+		r.Warnings = append(r.Warnings, analysis.Warning{
+			Code: analysis.WarnTooFew, Message: fmt.Sprintf("the errors rest on %d clusters; with fewer than %d they are too small, and intervals too narrow", clusters, fewClusters),
+			Cure: "take them as a lower bound, or include more clusters",
+		})
+	}
 	contrast := func(e analysis.Estimate, c []float64) analysis.Estimate { return contrastOf(f, v, df, q.Level, e, c) }
 	arm := make([]float64, len(d.x))
 	arm[1] = 1
@@ -88,6 +94,10 @@ func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaO
 	r.Estimates = append(r.Estimates, contrast(slope, b))
 	return r, nil
 }
+
+// fewClusters is the number under which cluster-robust errors are known to be too
+// small: 20 to 50, Cameron and Miller 2015, 10.3368/jhr.50.2.317.
+const fewClusters = 20
 
 func contrastOf(f *fit.Linear, v *mat.SymDense, df, level float64, e analysis.Estimate, c []float64) analysis.Estimate {
 	value, variance := f.Contrast(c, v)

@@ -121,9 +121,13 @@ func TestAncovaAgainstR(t *testing.T) {
 	for i, kind := range []string{"HC0", "HC1", "HC2", "HC3"} {
 		ref.Near(t, "ancova_robust", i, analysistest.Find(t, fit(kind), "adjusted_difference", "").SE, tol)
 	}
-	cl := analysistest.Find(t, fit("cluster"), "adjusted_difference", "")
+	clustered := fit("cluster")
+	cl := analysistest.Find(t, clustered, "adjusted_difference", "")
 	ref.Near(t, "ancova_cluster", 0, cl.SE, tol)
 	ref.Near(t, "ancova_cluster", 1, cl.DF, tol)
+	if !slices.ContainsFunc(clustered.Warnings, func(w analysis.Warning) bool { return w.Code == analysis.WarnTooFew }) {
+		t.Errorf("errors from %v clusters come without a warning", cl.DF+1)
+	}
 }
 
 // By hand: four patients in a, baselines 10, 8, 5, 0 and later 7, 7, 2.5, 0;
