@@ -86,7 +86,7 @@ func (c *Cohort) Notes() Problems { return slices.Clone(c.notes) }
 
 // manyRows reports a table of which a patient can have any number of rows.
 func (t *Table) manyRows() bool {
-	for _, role := range []Role{RoleDay, RoleDate, RoleStart, RoleDose, RoleStrength, RoleCost, RoleTime, RoleDrug} {
+	for _, role := range []Role{RoleRepeat, RoleDay, RoleDate, RoleStart, RoleDose, RoleStrength, RoleCost, RoleTime, RoleDrug} {
 		if _, ok := t.Field(role); ok {
 			return true
 		}

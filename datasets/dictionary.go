@@ -24,6 +24,7 @@ type Role string
 const (
 	RolePatient      Role = "patient"
 	RoleVisit        Role = "visit"
+	RoleRepeat       Role = "repeat" // which of several rows a patient and visit it is
 	RoleDay          Role = "day"
 	RoleDate         Role = "date"
 	RolePeriod       Role = "period"
@@ -64,7 +65,7 @@ const (
 
 // Roles lists every role in the order of the cohort file's contract.
 var Roles = []Role{
-	RolePatient, RoleVisit, RoleDay, RoleDate, RolePeriod, RoleReferred, RoleAdmitted,
+	RolePatient, RoleVisit, RoleRepeat, RoleDay, RoleDate, RolePeriod, RoleReferred, RoleAdmitted,
 	RoleCompleted, RoleDischarged, RoleArm, RoleSite, RolePayer, RoleProcedure, RoleWorkBefore,
 	RoleOutcome, RoleItem, RoleCovariate, RoleExposure, RoleWorkStatus, RoleSickLeave, RoleDose,
 	RoleDrug, RoleRoute, RoleUnit, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleIndication,
@@ -74,7 +75,7 @@ var Roles = []Role{
 
 // once lists the roles that at most one column of a table may have.
 var once = []Role{
-	RolePatient, RoleVisit, RoleDay, RoleDate, RolePeriod, RoleReferred, RoleAdmitted, RoleCompleted,
+	RolePatient, RoleVisit, RoleRepeat, RoleDay, RoleDate, RolePeriod, RoleReferred, RoleAdmitted, RoleCompleted,
 	RoleDischarged, RoleArm, RoleSite, RolePayer, RoleProcedure, RoleWorkBefore, RoleDose, RoleDrug,
 	RoleRoute, RoleUnit, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleIndication, RoleStart,
 	RoleEnd, RoleTime, RoleEvent, RoleCategory, RoleCost, RolePriceYear,
@@ -213,6 +214,7 @@ func (m MissingValue) MarshalYAML() (any, error) {
 // Field is one column.
 type Field struct {
 	Name          string         `yaml:"name" json:"name"`
+	Column        string         `yaml:"column,omitempty" json:"column,omitempty"` // its name in the file, where that is another
 	Title         string         `yaml:"title,omitempty" json:"title,omitempty"`
 	Description   string         `yaml:"description,omitempty" json:"description,omitempty"`
 	Type          Type           `yaml:"type" json:"type"`
@@ -468,6 +470,9 @@ func (d *Dictionary) checkResource(r *Resource, bad func(string, string, string,
 			bad(r.Name, f.Name, "expected each column once")
 		}
 		names[f.Name] = true
+		if f.Column != "" && f.Column != f.Name && slices.ContainsFunc(r.Schema.Fields, func(o Field) bool { return o.Name != f.Name && cmpOr(o.Column, o.Name) == f.Column }) {
+			bad(r.Name, f.Name, "expected each column of the file for one field")
+		}
 		checkField(r.Name, f, bad)
 		if slices.Contains(once, f.Role) {
 			if other := roles[f.Role]; other != "" {

@@ -87,7 +87,7 @@ func (c *Cohort) Described(path func(table string) string, text bool) *Dictionar
 		}
 		for _, f := range t.fields {
 			f.Format, f.DecimalChar, f.GroupChar, f.TrueValues, f.FalseValues = "", "", "", nil, nil
-			f.MissingValues = nil
+			f.Column, f.MissingValues = "", nil
 			r.Schema.Fields = append(r.Schema.Fields, f)
 		}
 		r.Schema.MissingValues = []MissingValue{{Value: ""}}

@@ -14,6 +14,7 @@ import (
 
 	"recoup/datasets"
 	"recoup/datasets/parquet"
+	"recoup/datasets/redcap"
 	"recoup/datasets/stata"
 	"recoup/datasets/xlsx"
 )
@@ -100,6 +101,13 @@ func Draft(ctx context.Context, paths []string) (*datasets.Dictionary, error) {
 	return datasets.Draft(ctx, paths, opener(""))
 }
 
+// DraftREDCap drafts a cohort file from a REDCap project's data dictionary and
+// its exports. The problems, none of severity error, are what a person must know
+// of the draft.
+func DraftREDCap(ctx context.Context, dictionary string, exports []string) (*datasets.Dictionary, datasets.Problems, error) {
+	return redcap.Draft(ctx, dictionary, exports, opener(""))
+}
+
 // opener opens a resource's path, which is relative to the cohort file's folder.
 func opener(dir string) func(context.Context, string, datasets.Resource) (datasets.Source, error) {
 	return func(_ context.Context, path string, r datasets.Resource) (datasets.Source, error) {
@@ -111,9 +119,16 @@ func opener(dir string) func(context.Context, string, datasets.Resource) (datase
 		if err != nil {
 			return nil, datasets.Problems{{Severity: datasets.SeverityError, Code: datasets.CodeFile, Table: r.Name, File: path, Expected: err.Error()}}
 		}
-		src, err := f.open(full, r)
+		inFile := r
+		if r.Renames() {
+			inFile = r.AsInFile()
+		}
+		src, err := f.open(full, inFile)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("table %s: no file %s beside the cohort file: %w", r.Name, path, fs.ErrNotExist)
+		}
+		if err == nil && r.Renames() {
+			src = datasets.Renamed(src, r)
 		}
 		return src, err
 	}

@@ -68,17 +68,20 @@ func (a *app) load(ctx context.Context, path string, f loadFlags) (*datasets.Coh
 }
 
 func (a *app) dataInit() *cobra.Command {
-	var out string
+	var out, project string
 	c := &cobra.Command{
 		Use:   "init FILE...",
 		Short: "Draft a cohort file from data files",
 		Long: `Draft a cohort file from data files: types, levels, missing codes, likely roles
 and instruments. Every entry says on what it was guessed; a person must check
-them before anything is decided on the numbers.`,
-		Example: "  recoup data init visits.csv patients.csv -o drafted.yaml\n  recoup data init visits.csv",
+them before anything is decided on the numbers.
+
+With --redcap the files are exports of a REDCap project, as codes or as labels,
+and its data dictionary says what their columns mean.`,
+		Example: "  recoup data init visits.csv patients.csv -o drafted.yaml\n  recoup data init visits.csv\n  recoup data init --redcap dictionary.csv export.csv -o project.yaml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := open.Draft(c.Context(), args)
+			d, err := a.draft(c.Context(), project, args)
 			if err != nil {
 				return err
 			}
@@ -105,13 +108,32 @@ them before anything is decided on the numbers.`,
 		},
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "write to a file in place of standard output")
+	c.Flags().StringVar(&project, "redcap", "", "data dictionary of the REDCap project that the files were exported from")
 	return c
+}
+
+// draft drafts a cohort file from data files, by a REDCap data dictionary where
+// one is given.
+func (a *app) draft(ctx context.Context, project string, paths []string) (*datasets.Dictionary, error) {
+	if project == "" {
+		return open.Draft(ctx, paths)
+	}
+	d, notes, err := open.DraftREDCap(ctx, project, paths)
+	for _, n := range notes {
+		a.note("%s: %s", n.Severity, clean(n.String()))
+	}
+	return d, err
 }
 
 // relative rewrites the paths of a draft as seen from the cohort file's folder.
 func relative(d *datasets.Dictionary, dir string) {
 	for i := range d.Resources {
 		for j, p := range d.Resources[i].Path {
+			if filepath.IsAbs(dir) {
+				if whole, err := filepath.Abs(p); err == nil {
+					p = whole
+				}
+			}
 			if r, err := filepath.Rel(dir, p); err == nil {
 				d.Resources[i].Path[j] = filepath.ToSlash(r)
 			}

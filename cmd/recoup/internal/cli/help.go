@@ -44,7 +44,15 @@ name and version:
   recoup.comparison/v1   simulate compare
   recoup.cohort/v1       data init, describe, convert
   recoup.problems/v1     data check
-  recoup.report/v1       report quarterly --json
+  recoup.report/v1       report quarterly, report sections
+  recoup.catalog/v1      analyze list, show
+  recoup.scenario/v1     simulate init, check
+  recoup.comparators/v1  data comparators
+  recoup.evidence/v1     evidence list, show
+  recoup.design/v1       design list, show
+  recoup.instrument/v1   instrument list, show
+  recoup.demo/v1         demo
+  recoup.version/v1      version
   recoup.error/v1        any error, on standard error
 
 Estimates use broom's names: term, estimate, std_error, statistic, df, p_value,
@@ -77,7 +85,7 @@ Package with recoup's own role, instrument, visits and arms:
     - {value: discharge, week: 4, role: discharge}
   arms: [{value: A, name: program}, {value: B, name: usual care}]
 
-Roles: patient visit day date period referred admitted completed discharged arm
+Roles: patient visit repeat day date period referred admitted completed discharged arm
 site payer procedure work_before outcome item covariate exposure work_status
 sick_leave dose drug route unit strength quantity days_supplied indication start
 end time event category cost price_year weight cluster ignore.
@@ -87,7 +95,9 @@ such as %d/%m/%Y; numbers may say decimalChar: "," and groupChar. A table may sa
 encoding, dialect: {delimiter: ";"}, where, constants and reshape. A column that
 is not described is reported and not carried. A bad cell stops the run, listed
 with all others, unless --set-aside (or onProblem: set-aside) makes it missing,
-counted. Draft one with: recoup data init FILE`),
+counted. A field may say column: where its name in the file is another than its
+name here. Draft one with: recoup data init FILE, or from a REDCap project with
+recoup data init --redcap DICTIONARY EXPORT`),
 		page("privacy", "What recoup does with patients' data", `Everything stays on this machine: no network, no telemetry. Errors and logs say
 file, row and column, never a cell's value. Reports hide small cells, and the
 cells that would reveal them, on the report's model before anything is drawn;

@@ -150,6 +150,13 @@ func TestExamples(t *testing.T) {
 	if err := os.WriteFile("scenario.yaml", design.DefaultScenario(), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	project := "field_name,form_name,field_type,field_label,select_choices_or_calculations,text_validation_type_or_show_slider_number,text_validation_min,text_validation_max,identifier\n" +
+		"record_id,pain,text,Record,,,,,\npain,pain,text,Average pain,,integer,0,10,\n"
+	for name, text := range map[string]string{"dictionary.csv": project, "export.csv": "record_id,pain,pain_complete\n1,7,2\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	count := 0
 	walk((&app{}).root(), nil, func(c *cobra.Command, _ []string) {
 		for _, line := range strings.Split(c.Example, "\n") {
