@@ -68,12 +68,16 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 }
 
 // outcomeIn returns the first outcome whose instrument is of one of the domains,
-// in the order of the domains.
+// in the order of the domains: one with a sourced important difference, where
+// there is one.
 func (q *quarter) outcomeIn(domains ...string) (datasets.Field, instrument.Instrument, bool) {
-	for _, d := range domains {
-		for _, f := range q.all.Outcomes() {
-			if i, ok := instrument.Find(f.Instrument); ok && f.Instrument != "" && i.Domain == d {
-				return f, i, true
+	for _, sourced := range []bool{true, false} {
+		for _, d := range domains {
+			for _, f := range q.all.Outcomes() {
+				i, ok := instrument.Find(f.Instrument)
+				if _, has := i.Default(); ok && f.Instrument != "" && i.Domain == d && (has || !sourced) {
+					return f, i, true
+				}
 			}
 		}
 	}
@@ -87,8 +91,14 @@ func importantTile(ctx context.Context, q *quarter, c *datasets.Cohort, group st
 		return Tile{}, "There is no visit after the baseline to compare with.", nil
 	}
 	r, why, err := q.ask(ctx, effect.Responders, c, analysis.Question{Outcome: f.Name, Visit: q.discharge.Value, Arm: group}, map[string]string{"rule": effect.RuleImportant})
-	if err != nil || why != "" {
-		return Tile{}, why, err
+	if err != nil {
+		return Tile{}, "", err
+	}
+	if why != "" {
+		if _, has := i.Default(); !has {
+			why = "No sourced important difference is known for " + i.Title + "."
+		}
+		return Tile{}, why, nil
 	}
 	seen, _ := find(r, "responders_seen", group)
 	all, _ := find(r, "responders_all", group)

@@ -46,6 +46,14 @@ type own struct {
 // Kaplan and Meier, since among those still followed returns are seen more often
 // than not; from visits that of those seen.
 func ownWork(r analysis.Result, group string) (own, bool) {
+	// Where several definitions were answered, the first is the plainest.
+	var first []analysis.Estimate
+	for _, e := range r.Estimates {
+		if e.Definition == r.Estimates[0].Definition {
+			first = append(first, e)
+		}
+	}
+	r.Estimates = first
 	for _, x := range []struct{ term, who string }{{"returned_off_work", "those off work at entry"}, {"returned_all", "all patients"}} {
 		when := lastVisit(r, x.term+"_seen")
 		seen, ok := at(r, x.term+"_seen", group, when)

@@ -19,7 +19,7 @@ type ReductionOptions struct {
 	Gap         string   `opt:"gap" cohort:"dose-gap" doc:"what a day without a record means: unknown, or zero where the source lists every supply" choices:"unknown|zero"`
 	Overlap     string   `opt:"overlap" doc:"supplies of one product that overlap: sum, or shift to follow each other" choices:"sum|shift"`
 	Unconverted string   `opt:"unconverted" doc:"a day under a record that has no factor: unknown, or ignored" choices:"unknown|ignored"`
-	MinDays     int      `opt:"min_days" doc:"known days that a mean needs"`
+	MinKnown    float64  `opt:"min_known" doc:"share of a window's days whose dose must be known for its mean"`
 }
 
 // rule is a named definition that gives a verdict on each patient.
@@ -70,7 +70,7 @@ var courseRules = []rule{
 	define("faster-than-10-a-month", "faster_than_10_a_month", "largest fall from one 30-day month to the next above 10 % of baseline, in seven months",
 		"safety flag: CDC 2022 names 10 % a month or slower for patients on opioids for a year or more; how long they were is not asked here",
 		func(p patient, _ Window, o ReductionOptions) Verdict {
-			switch v, whole := p.MaxMonthly(p.baseline, o.MinDays); {
+			switch v, whole := p.MaxMonthly(p.baseline, o.MinKnown); {
 			case v > 10*(1+slack):
 				return Yes
 			case whole:
@@ -87,7 +87,7 @@ func define(name, term, text, source string, judge func(patient, Window, Reducti
 func reducedBy(name string, share float64, source string) rule {
 	return define(name, fmt.Sprintf("reduced_%g", 100*share), fmt.Sprintf("mean daily MME of the window at least %g %% below that of the baseline", 100*share), source,
 		func(p patient, w Window, o ReductionOptions) Verdict {
-			now, _ := p.Mean(w, o.MinDays)
+			now, _ := p.Mean(w, o.MinKnown)
 			return Reduced(p.baseline, now, share)
 		})
 }
@@ -110,7 +110,7 @@ func taperedBy(name string, share float64, source string) rule {
 	return define(name, fmt.Sprintf("tapered_%g", 100*share),
 		fmt.Sprintf("mean daily MME at least %g %% below the baseline in any of six overlapping 60-day windows of the first seven months; the baseline is that of the options, not a year of stable dose", 100*share), source,
 		func(p patient, _ Window, o ReductionOptions) Verdict {
-			return p.Tapered(p.baseline, share, o.MinDays)
+			return p.Tapered(p.baseline, share, o.MinKnown)
 		})
 }
 
@@ -124,7 +124,7 @@ func named() []analysis.Definition {
 
 var reductionDefaults = ReductionOptions{
 	Table: defaultTable, Baseline: "-28:-1", Windows: []string{"discharge", "152:180"},
-	Gap: string(opioid.GapUnknown), Overlap: string(opioid.OverlapSum), Unconverted: string(opioid.UnconvertedUnknown), MinDays: 1,
+	Gap: string(opioid.GapUnknown), Overlap: string(opioid.OverlapSum), Unconverted: string(opioid.UnconvertedUnknown), MinKnown: 0.5,
 }
 
 // Reduction compares the mean daily MME of windows after admission with that of
@@ -135,8 +135,8 @@ var Reduction = analysis.New(analysis.Analysis{
 	Estimand: "among patients on opioids in the days before admission, the change in mean daily MME to a window of days, and the shares reduced and off by named definitions",
 	Doc: `Each patient's daily MME is the sum over the records that cover a day, converted by a
 stamped table: strength × quantity / days supplied × factor, or the dose logged.
-A window's mean is over its known days; a day without a record is unknown, never
-zero, unless gap=zero. Patients count who have a known baseline mean above 0.
+A window's mean is over its known days, and unknown where under half of them are
+known (min_known); a day without a record is unknown, never zero, unless gap=zero. Patients count who have a known baseline mean above 0.
 Terms, for each window: mme_baseline_mean, mme_mean, mme_change_mean (window less
 baseline) and percent_change_mean (mean of the patients' own percentages), over
 patients known in both; for each definition a share _all (patients whose dose is
@@ -169,8 +169,8 @@ func runReduction(_ context.Context, in analysis.Input, q analysis.Question, o R
 	if in.Cohort == nil {
 		return analysis.Result{}, cannot("expected a cohort")
 	}
-	if o.MinDays < 1 {
-		return analysis.Result{}, fmt.Errorf("%w: expected min_days to be at least 1", analysis.ErrOptions)
+	if o.MinKnown < 0 || o.MinKnown > 1 {
+		return analysis.Result{}, fmt.Errorf("%w: expected min_known to be a share from 0 to 1", analysis.ErrOptions)
 	}
 	groups, excluded, err := in.Groups(q)
 	if err != nil {
@@ -253,7 +253,7 @@ func (r *reducer) prepare() error {
 		days, s := table.Daily(records[p], from, last, opt)
 		t.add(s)
 		one := patient{Daily: Daily{from, days}}
-		one.baseline, _ = one.Mean(r.baseline, r.o.MinDays)
+		one.baseline, _ = one.Mean(r.baseline, r.o.MinKnown)
 		r.patients[p] = one
 	}
 	r.result.Excluded = append(r.result.Excluded, t.exclusions(r.h.table.Name(), table.Name)...)
@@ -355,8 +355,8 @@ func (r *reducer) empty(term string, scale analysis.Scale, visit, arm, definitio
 		details = definition + "; " + details
 	}
 	e.Definition = details
-	e.Method.Name = fmt.Sprintf("daily MME by %s, days from %s, a day without a record is %s, overlapping supplies: %s, a day with an unconverted record is %s, means over at least %d known days",
-		r.o.Table, r.h.clock, r.o.Gap, r.o.Overlap, r.o.Unconverted, r.o.MinDays)
+	e.Method.Name = fmt.Sprintf("daily MME by %s, days from %s, a day without a record is %s, overlapping supplies: %s, a day with an unconverted record is %s, means where at least %g %% of the days are known",
+		r.o.Table, r.h.clock, r.o.Gap, r.o.Overlap, r.o.Unconverted, 100*r.o.MinKnown)
 	return e
 }
 
@@ -415,7 +415,7 @@ func (r *reducer) changes(s span, g analysis.Group) changes {
 			c.unknown++
 			continue
 		}
-		now, known := p.Mean(w, r.o.MinDays)
+		now, known := p.Mean(w, r.o.MinKnown)
 		if math.IsNaN(now) {
 			c.unknown++
 			continue
@@ -589,7 +589,7 @@ func (r *reducer) course(groups []analysis.Group) {
 		for _, i := range g.Patients {
 			if p := r.patients[i]; p.baseline > 0 {
 				c.n++
-				if v, _ := p.MaxMonthly(p.baseline, r.o.MinDays); !math.IsNaN(v) {
+				if v, _ := p.MaxMonthly(p.baseline, r.o.MinKnown); !math.IsNaN(v) {
 					steps = append(steps, v)
 				}
 				if v := p.Slope(p.baseline); !math.IsNaN(v) {

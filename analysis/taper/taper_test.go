@@ -232,7 +232,7 @@ resources:
 		"doses.csv": "id,from,to,mg\n1,2026-01-01,2026-01-31,40\n1,2026-02-01,2026-02-21,20\n1,2026-02-22,2026-02-28,0\n" +
 			"2,2026-01-01,2026-01-31,40\n3,2026-01-01,2026-02-28,20\n",
 	})
-	r := run(t, taper.Reduction, in, analysis.Question{Visit: "discharge"}, nil)
+	r := run(t, taper.Reduction, in, analysis.Question{Visit: "discharge"}, map[string]string{"min_known": "0"})
 	near(t, "baseline", find(t, r, "mme_baseline_mean", "discharge", "all").Value, 45, 1e-12)
 	near(t, "at discharge", find(t, r, "mme_mean", "discharge", "all").Value, 15, 1e-12)
 	if e := find(t, r, "off_window_all", "discharge", "all"); e.N != (analysis.N{Arm: 3, Missing: 2}) {
@@ -277,7 +277,7 @@ func TestRefusals(t *testing.T) {
 		{taper.Reduction, map[string]string{"baseline": "soon"}, analysis.ErrOptions},
 		{taper.Reduction, map[string]string{"windows": "9:2"}, analysis.ErrOptions},
 		{taper.Reduction, map[string]string{"windows": "discharge"}, analysis.ErrCannot},
-		{taper.Reduction, map[string]string{"min_days": "0"}, analysis.ErrOptions},
+		{taper.Reduction, map[string]string{"min_known": "1.5"}, analysis.ErrOptions},
 		{taper.DoseByWeek, map[string]string{"from": "3", "to": "1"}, analysis.ErrOptions},
 		{taper.DoseByWeek, nil, analysis.ErrCannot}, // several drugs do not add
 	} {

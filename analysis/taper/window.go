@@ -47,8 +47,9 @@ func (d Daily) in(w Window) []float64 {
 }
 
 // Mean returns the mean over the known days of the window, and how many they are.
-// It is NaN with fewer known days than atLeast, and without any.
-func (d Daily) Mean(w Window, atLeast int) (mean float64, known int) {
+// It is NaN where under atLeast of the window's days, a share, are known, and
+// without any.
+func (d Daily) Mean(w Window, atLeast float64) (mean float64, known int) {
 	sum := 0.0
 	for _, v := range d.in(w) {
 		if !math.IsNaN(v) {
@@ -56,7 +57,7 @@ func (d Daily) Mean(w Window, atLeast int) (mean float64, known int) {
 			known++
 		}
 	}
-	if known == 0 || known < atLeast {
+	if known == 0 || float64(known) < atLeast*float64(w.To-w.From+1) {
 		return math.NaN(), known
 	}
 	return sum / float64(known), known
@@ -115,7 +116,7 @@ func Reduced(baseline, now, share float64) Verdict {
 // at least the share. It is No only where all six are known.
 //
 // Fenton et al. 2019, PMC6902834.
-func (d Daily) Tapered(baseline, share float64, atLeast int) Verdict {
+func (d Daily) Tapered(baseline, share, atLeast float64) Verdict {
 	out := No
 	for k := range 6 {
 		mean, _ := d.Mean(Window{30 * k, 30*k + 59}, atLeast)
@@ -137,7 +138,7 @@ const month = 30
 // the month before the first is the baseline. Steps beside a month without enough
 // known days are passed over. It is negative where the dose rose throughout, and
 // NaN without a step.
-func (d Daily) MaxMonthly(baseline float64, atLeast int) (fall float64, whole bool) {
+func (d Daily) MaxMonthly(baseline, atLeast float64) (fall float64, whole bool) {
 	fall, before := math.NaN(), baseline
 	if !(baseline > 0) {
 		return fall, false

@@ -28,16 +28,16 @@ func months(doses ...float64) Daily {
 
 func TestMeanAndOffByHand(t *testing.T) {
 	d := Daily{From: -2, Dose: []float64{30, 60, nan, 0, 0, 0}} // days -2 to 3
-	m, known := d.Mean(Window{-2, 0}, 1)
+	m, known := d.Mean(Window{-2, 0}, 0.5)
 	near(t, "two known days of three", m, 45)
 	if known != 2 {
 		t.Errorf("%d known days", known)
 	}
-	m, _ = d.Mean(Window{-2, 0}, 3)
+	m, _ = d.Mean(Window{-2, 0}, 1)
 	near(t, "too few known days", m, nan)
-	m, _ = d.Mean(Window{10, 20}, 1)
+	m, _ = d.Mean(Window{10, 20}, 0)
 	near(t, "outside", m, nan)
-	m, _ = d.Mean(Window{-9, -2}, 1)
+	m, _ = d.Mean(Window{-9, -2}, 0)
 	near(t, "partly outside", m, 30)
 	for _, c := range []struct {
 		w    Window
