@@ -197,6 +197,9 @@ func draftTable(ctx context.Context, path, name string, open func(context.Contex
 	var described []Field
 	if d, ok := src.(Describer); ok {
 		described = d.Describe()
+		for _, f := range described {
+			taken[f.Role] = true // no guess takes it from the column that has it
+		}
 	}
 	for i, s := range samples {
 		if s.name == "" {

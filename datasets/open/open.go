@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"recoup/datasets"
+	"recoup/datasets/cdisc"
+	"recoup/datasets/fhir"
 	"recoup/datasets/parquet"
 	"recoup/datasets/redcap"
 	"recoup/datasets/stata"
@@ -31,6 +33,7 @@ var Formats = []Format{
 	{"CSV", []string{".csv", ".tsv", ".txt", ".tab"}, openCSV},
 	{"Arrow IPC", []string{".arrow", ".feather", ".ipc"}, datasets.NewIPC},
 	{"Parquet", []string{".parquet"}, parquet.Open},
+	{"CDISC Dataset-JSON or FHIR", []string{".json", ".ndjson"}, openJSON},
 	{"Excel", []string{".xlsx", ".xlsm"}, xlsx.Open},
 	{"Stata", []string{".dta"}, stata.Open},
 }
@@ -41,6 +44,40 @@ func openCSV(path string, r datasets.Resource) (datasets.Source, error) {
 		return nil, err
 	}
 	return datasets.NewCSV(path, f, r)
+}
+
+// openJSON opens a file of JSON by what its first member says it is.
+func openJSON(path string, r datasets.Resource) (datasets.Source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	in := datasets.NewJSONReader(f)
+	fhirResource := false
+	err = in.Open('{')
+	for err == nil && in.More() && !fhirResource {
+		var key string
+		if key, err = in.Key(); err != nil {
+			break
+		}
+		if key == "columns" || key == "rows" || key == "datasetJSONVersion" || key == "clinicalData" {
+			break
+		}
+		if fhirResource = key == "resourceType"; !fhirResource {
+			in.Record()
+			err = in.Skip()
+		}
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	switch {
+	case err != nil:
+		return nil, datasets.FileProblem(r.Name, path, "a dataset in Dataset-JSON 1.1, or FHIR QuestionnaireResponses")
+	case fhirResource:
+		return fhir.Open(path, r)
+	}
+	return cdisc.Open(path, r)
 }
 
 // Options says how a cohort is opened.

@@ -90,6 +90,10 @@ site payer procedure work_before outcome item covariate exposure work_status
 sick_leave dose drug route unit strength quantity days_supplied indication start
 end time event category cost price_year weight cluster ignore.
 
+Files: delimited text, Arrow IPC, Parquet, Excel (book.xlsx#Sheet), Stata, CDISC
+Dataset-JSON 1.1 and FHIR QuestionnaireResponses (.json and .ndjson, told apart by
+what is in them).
+
 Types: string integer number boolean date datetime duration. Dates take a format
 such as %d/%m/%Y; numbers may say decimalChar: "," and groupChar. A table may say
 encoding, dialect: {delimiter: ";"}, where, constants and reshape. A column that
