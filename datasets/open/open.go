@@ -17,6 +17,7 @@ import (
 	"recoup/datasets/fhir"
 	"recoup/datasets/parquet"
 	"recoup/datasets/redcap"
+	"recoup/datasets/spss"
 	"recoup/datasets/stata"
 	"recoup/datasets/xlsx"
 )
@@ -36,6 +37,7 @@ var Formats = []Format{
 	{"CDISC Dataset-JSON or FHIR", []string{".json", ".ndjson"}, openJSON},
 	{"Excel", []string{".xlsx", ".xlsm"}, xlsx.Open},
 	{"Stata", []string{".dta"}, stata.Open},
+	{"SPSS", []string{".sav", ".zsav"}, spss.Open},
 }
 
 func openCSV(path string, r datasets.Resource) (datasets.Source, error) {
