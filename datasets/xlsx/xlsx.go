@@ -13,6 +13,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,7 +173,7 @@ func (s *source) choose(want string) (sheet, error) {
 	}
 	switch {
 	case len(filled) > 1:
-		return sheet{}, refusal{datasets.CodeFile, "expected the path to name one of the sheets " + quoted(filled), "write path: " + s.path + "#" + filled[0]}
+		return sheet{}, refusal{datasets.CodeFile, "expected the path to name one of the sheets " + quoted(filled), "add # and the sheet to the path: " + filepath.Base(s.path) + "#" + filled[0]}
 	case found == nil && want != "":
 		names := make([]string, len(s.book.sheets))
 		for i, sh := range s.book.sheets {
@@ -269,11 +270,27 @@ func (m merged) String() string {
 	return cellName(m.left, m.top) + ":" + cellName(m.right, m.bottom)
 }
 
+// carries reports whether any of the merged cells is in a column that is read.
+func (s *source) carries(m merged) bool {
+	for c := m.left; c <= m.right; c++ {
+		if i := c - s.left; i >= 0 && i < len(s.fields) && s.carried(s.fields[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// carried reports whether a column's cells matter: all in a draft, else those of
+// the fields that are described and not ignored.
+func (s *source) carried(f *datasets.Field) bool {
+	return !s.strict || f != nil && f.Role != datasets.RoleIgnore
+}
+
 // tellMerged reports cells merged below the header: all but the first of them
 // are empty, whatever the sheet seems to show.
 func (s *source) tellMerged(look survey) {
 	for _, m := range look.merges {
-		if m.top > look.header {
+		if m.top > look.header && s.carries(m) {
 			s.problem(datasets.CodeMerged, m.top, s.columnAt(m.left), "expected each cell to stand for itself, found "+m.String()+" merged", "unmerge them and fill in every cell")
 		}
 	}
@@ -291,6 +308,13 @@ func (s *source) problem(code string, row int, column, expected, mend string) {
 		Severity: datasets.SeverityError, Code: code, Table: s.table, File: s.path, Row: row,
 		Column: column, Expected: expected, Mend: mend,
 	})
+}
+
+// cellProblem tells what is wrong with a cell of a column that is carried.
+func (s *source) cellProblem(f *datasets.Field, row int, column, expected, mend string) {
+	if s.carried(f) {
+		s.problem(datasets.CodeType, row, column, expected, mend)
+	}
 }
 
 // Columns returns the column names of the sheet.
@@ -412,7 +436,7 @@ func (s *source) tellPassed() {
 // is told and comes back empty; an error ends the reading.
 func (s *source) text(c *rawCell, f *datasets.Field, row int, column string) (string, error) {
 	if c.formula && (!c.stored || c.value == "" && c.kind == "n") {
-		s.problem(datasets.CodeType, row, column, "expected the formula's result in the file, found the formula alone", "open the book in a spreadsheet program and save it, or save values in place of formulas")
+		s.cellProblem(f, row, column, "expected the formula's result in the file, found the formula alone", "open the book in a spreadsheet program and save it, or save values in place of formulas")
 		return "", nil
 	}
 	switch c.kind {
@@ -471,10 +495,7 @@ func (s *source) failed(c *rawCell, f *datasets.Field, row int, column string) s
 	if !s.strict || declared || f != nil && f.Type != datasets.TypeString {
 		return c.value
 	}
-	if f == nil || f.Role == datasets.RoleIgnore {
-		return ""
-	}
-	s.problem(datasets.CodeType, row, column, "expected a value, found a formula's error", "correct the cell, or declare the error's text under missingValues")
+	s.cellProblem(f, row, column, "expected a value, found a formula's error", "correct the cell, or declare the error's text under missingValues")
 	return ""
 }
 
@@ -488,7 +509,7 @@ func (s *source) number(v float64, c *rawCell, f *datasets.Field, row int, colum
 	case show.date:
 		t, err := dateOf(v, s.book.from1904)
 		if err != nil {
-			s.problem(datasets.CodeType, row, column, err.Error(), "correct the cell, or its number format")
+			s.cellProblem(f, row, column, err.Error(), "correct the cell, or its number format")
 			return ""
 		}
 		return s.date(t, show.clock, f)
@@ -499,7 +520,7 @@ func (s *source) number(v float64, c *rawCell, f *datasets.Field, row int, colum
 	}
 	whole := v == math.Trunc(v)
 	if whole && math.Abs(v) >= maxDigits && (f == nil || f.Type == datasets.TypeString) {
-		s.problem(datasets.CodeType, row, column, "expected a number of at most 15 digits: a spreadsheet keeps no more, and has put zeros in place of the rest", "write long numbers as text in the sheet")
+		s.cellProblem(f, row, column, "expected a number of at most 15 digits: a spreadsheet keeps no more, and has put zeros in place of the rest", "write long numbers as text in the sheet")
 		return ""
 	}
 	text := numberText(v)

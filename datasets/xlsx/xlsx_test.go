@@ -171,6 +171,8 @@ func TestCells(t *testing.T) {
 		{"formula alone", `<c r="B2"><f>1+1</f></c>`, number, "", `row 2, column "pain": expected the formula's result`},
 		{"formula with an empty result", `<c r="B2"><f>1+1</f><v></v></c>`, number, "", `row 2, column "pain": expected the formula's result`},
 		{"a cell too many", `<c r="C2"><v>1</v></c>`, text, "", `row 2, column "C": expected no cell outside`},
+		{"an error in a column that is not carried", `<c r="B2" t="e"><v>#N/A</v></c>`, text[:1], "", ""},
+		{"a formula alone in one that is ignored", `<c r="B2"><f>1</f></c>`, []datasets.Field{text[0], {Name: "pain", Type: datasets.TypeString, Role: datasets.RoleIgnore}}, "", ""},
 		{"a text that is not there", `<c r="B2" t="s"><v>99</v></c>`, text, "", "expected an Excel workbook"},
 		{"no number", `<c r="B2"><v>0x10</v></c>`, text, "", "expected an Excel workbook"},
 		{"an unknown type", `<c r="B2" t="z"><v>1</v></c>`, text, "", "expected an Excel workbook"},

@@ -30,7 +30,10 @@ const (
 	charData
 )
 
-type attribute struct{ name, value string }
+type attribute struct {
+	name  string
+	value []byte // within the tag; valid until the next token
+}
 
 // xmlReader reads the XML of a part token by token: UTF-8, no document type,
 // nothing longer than the limits. Names come without their prefix.
@@ -60,7 +63,7 @@ func newXMLReader(r io.Reader) *xmlReader {
 func (x *xmlReader) attr(name string) string {
 	for _, a := range x.attrs {
 		if a.name == name {
-			return a.value
+			return string(a.value)
 		}
 	}
 	return ""
@@ -209,24 +212,30 @@ func (x *xmlReader) readTag() error {
 	x.buf = x.buf[:0]
 	quote := byte(0)
 	for {
-		c, err := x.in.ReadByte()
-		if err != nil {
+		part, err := x.in.ReadSlice('>')
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return errOr(err)
 		}
-		switch {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '>':
-			return nil
-		}
-		if c == '<' || len(x.buf) == maxTag {
+		if len(x.buf)+len(part) > maxTag {
 			return errXML
 		}
-		x.buf = append(x.buf, c)
+		for _, c := range part {
+			switch {
+			case c == '<':
+				return errXML
+			case quote != 0:
+				if c == quote {
+					quote = 0
+				}
+			case c == '"' || c == '\'':
+				quote = c
+			}
+		}
+		x.buf = append(x.buf, part...)
+		if err == nil && quote == 0 {
+			x.buf = x.buf[:len(x.buf)-1]
+			return nil
+		}
 	}
 }
 
@@ -273,7 +282,7 @@ func (x *xmlReader) attributes(rest []byte) error {
 		if !ok {
 			return errXML
 		}
-		x.attrs = append(x.attrs, attribute{localName(key), string(plain)})
+		x.attrs = append(x.attrs, attribute{localName(key), plain})
 		rest = next
 	}
 }
