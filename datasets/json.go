@@ -39,7 +39,7 @@ func (j *JSONReader) Record() { j.in.value = 0 }
 // Skip reads past one value.
 func (j *JSONReader) Skip() error {
 	for depth := 0; ; {
-		t, err := j.Token()
+		t, err := j.inside()
 		if err != nil {
 			return err
 		}
@@ -57,9 +57,28 @@ func (j *JSONReader) Skip() error {
 	}
 }
 
+// inside reads a token within a value, where the file may not end.
+func (j *JSONReader) inside() (json.Token, error) {
+	t, err := j.Token()
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return t, err
+}
+
+// Decode reads a value; the end of the file before it is an error other than
+// io.EOF.
+func (j *JSONReader) Decode(v any) error {
+	err := j.Decoder.Decode(v)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
 // Open reads the given delimiter.
 func (j *JSONReader) Open(d json.Delim) error {
-	t, err := j.Token()
+	t, err := j.inside()
 	if err == nil && t != d {
 		err = errors.New("expected " + d.String())
 	}
@@ -68,7 +87,7 @@ func (j *JSONReader) Open(d json.Delim) error {
 
 // Key reads a member's name.
 func (j *JSONReader) Key() (string, error) {
-	t, err := j.Token()
+	t, err := j.inside()
 	s, ok := t.(string)
 	if err == nil && !ok {
 		err = errors.New("expected the name of a member")

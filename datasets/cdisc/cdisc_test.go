@@ -128,6 +128,17 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A dataset that is cut off anywhere is refused, also behind a whole row.
+func TestTruncated(t *testing.T) {
+	for _, whole := range []string{"{" + columns + "," + rows + "}", "{" + rows + "," + columns + "}"} {
+		for n := range len(whole) {
+			if got, err := read(saved(t, whole[:n])); err == nil {
+				t.Fatalf("cut at %d of %d: %q", n, len(whole), got)
+			}
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add("{" + columns + "," + rows + "}")
 	f.Add("{" + rows + "," + columns + "}")

@@ -149,6 +149,16 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A bundle that is cut off anywhere is refused, also behind a whole entry.
+func TestTruncated(t *testing.T) {
+	whole := bundle(first, second)
+	for n := range len(whole) {
+		if rows, _, err := read(saved(t, whole[:n])); err == nil {
+			t.Fatalf("cut at %d of %d: %q", n, len(whole), rows)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add(bundle(other, first, wrong, second))
 	f.Add(first + "\n" + second)
