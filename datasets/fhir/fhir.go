@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
@@ -454,7 +453,7 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 		return nil, io.EOF
 	}
 	for _, b := range builders {
-		c.Arrays = append(c.Arrays, arrow.Array(b.NewArray()))
+		c.Arrays = append(c.Arrays, b.NewArray())
 	}
 	return c, nil
 }

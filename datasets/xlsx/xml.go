@@ -333,12 +333,12 @@ func unescape(b []byte) ([]byte, bool) {
 	}
 	out := b[:0]
 	for i := 0; i < len(b); i++ {
-		switch {
-		case b[i] == '\r':
+		switch b[i] {
+		case '\r':
 			if i+1 == len(b) || b[i+1] != '\n' {
 				out = append(out, '\n')
 			}
-		case b[i] == '&':
+		case '&':
 			end := bytes.IndexByte(b[i:min(len(b), i+12)], ';')
 			if end < 0 {
 				return nil, false
