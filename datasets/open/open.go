@@ -17,6 +17,7 @@ import (
 	"recoup/datasets/fhir"
 	"recoup/datasets/parquet"
 	"recoup/datasets/redcap"
+	"recoup/datasets/sas"
 	"recoup/datasets/spss"
 	"recoup/datasets/stata"
 	"recoup/datasets/xlsx"
@@ -38,6 +39,7 @@ var Formats = []Format{
 	{"Excel", []string{".xlsx", ".xlsm"}, xlsx.Open},
 	{"Stata", []string{".dta"}, stata.Open},
 	{"SPSS", []string{".sav", ".zsav"}, spss.Open},
+	{"SAS transport", []string{".xpt"}, sas.Open},
 }
 
 func openCSV(path string, r datasets.Resource) (datasets.Source, error) {
@@ -175,6 +177,7 @@ func opener(dir string) func(context.Context, string, datasets.Resource) (datase
 
 func format(path string) (Format, error) {
 	file, _ := xlsx.Split(path) // a sheet's name may hold a dot
+	file, _ = sas.Split(file)
 	ext := strings.ToLower(filepath.Ext(file))
 	var known []string
 	for _, f := range Formats {

@@ -152,6 +152,9 @@ func (s *source) bytes(at, n int64) ([]byte, error) {
 		return nil, s.damaged("a Stata file that goes on to its end")
 	}
 	b := make([]byte, n)
+	if n == 0 {
+		return b, nil
+	}
 	if _, err := s.in.ReadAt(b, at); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.path, err)
 	}

@@ -73,7 +73,7 @@ Package with recoup's own role, instrument, visits and arms:
   name: my-cohort
   resources:
     - name: visits
-      path: visits.csv            # .csv .tsv .arrow .parquet .xlsx#Sheet .dta .sav .zsav, or a list
+      path: visits.csv            # .csv .tsv .arrow .parquet .xlsx#Sheet .dta .sav .zsav .xpt#MEMBER, or a list
       schema:
         missingValues: ["", {value: "-99", label: refused}]
         fields:
