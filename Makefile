@@ -7,7 +7,7 @@ LDFLAGS := -X recoup/cmd/recoup/internal/cli.revision=$(REVISION)
 TESTSUM := $(GO) run gotest.tools/gotestsum@v1.13.0
 LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo test check bench deps clean
+.PHONY: build demo test check bench fuzz deps clean
 
 build: # the recoup binary, in bin/
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/recoup ./cmd/recoup
@@ -26,6 +26,11 @@ check: # formatting, vet, lint, tidiness of go.mod
 
 bench: # speed of the kernels; BENCH=pattern picks some
 	$(GO) test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
+
+fuzz: # every fuzz target, FUZZTIME each (a minute)
+	@for p in $$(grep -rl --include=*_test.go '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$p/*_test.go | cut -c6-); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),1m) $$p || exit 1; done; done
 
 deps: # what fuller tests use, from Debian's packages
 	apt-get update -qq && apt-get install -y -qq chromium

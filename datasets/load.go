@@ -395,8 +395,10 @@ func (l *loader) rules(c *Cohort) error {
 		}
 		for row, holds := range t.matching(cond) {
 			if !holds {
-				l.problems.add(Problem{Code: CodeRule, Table: r.Table, Row: int(t.lines[row]), Expected: "expected " + cmpOr(r.Message, "a row for which holds: "+r.Check),
-					Mend: "correct the row, or the rule in the cohort file"})
+				l.problems.add(Problem{
+					Code: CodeRule, Table: r.Table, Row: int(t.lines[row]), Expected: "expected " + cmpOr(r.Message, "a row for which holds: "+r.Check),
+					Mend: "correct the row, or the rule in the cohort file",
+				})
 			}
 		}
 	}

@@ -102,8 +102,10 @@ func Cohort(ctx context.Context, path string, opt Options) (*datasets.Cohort, er
 		Open: opener(filepath.Dir(path)), SetAside: opt.SetAside, Where: opt.Where, Progress: opt.Progress,
 	})
 	if err == nil && c.Patients() == 0 {
-		return nil, datasets.Problems{{Severity: datasets.SeverityError, Code: datasets.CodeEmpty, File: path,
-			Expected: "expected at least one patient; the files have no rows that can be used" + left(c)}}
+		return nil, datasets.Problems{{
+			Severity: datasets.SeverityError, Code: datasets.CodeEmpty, File: path,
+			Expected: "expected at least one patient; the files have no rows that can be used" + left(c),
+		}}
 	}
 	return c, err
 }

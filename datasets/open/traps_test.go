@@ -66,7 +66,8 @@ var traps = []trap{
 	{file: "thousands", fields: "- {name: cost, type: number}", refuse: datasets.CodeType},
 	{file: "thousands", fields: `- {name: cost, type: number, groupChar: ","}`, check: values("cost", 1234, 12000)},
 	{file: "missing_codes", fields: "- {name: nrs, type: number, role: outcome, instrument: nrs}", refuse: datasets.CodeRange},
-	{file: "missing_codes", fields: `- {name: nrs, type: number, role: outcome, instrument: nrs, missingValues: ["", NA, ".", "NULL", N/A, "#N/A", "-99", "999", "9999", "-", "?"]}`,
+	{
+		file: "missing_codes", fields: `- {name: nrs, type: number, role: outcome, instrument: nrs, missingValues: ["", NA, ".", "NULL", N/A, "#N/A", "-99", "999", "9999", "-", "?"]}`,
 		check: func(c *datasets.Cohort) bool {
 			n := 0
 			for _, r := range c.Tables()[0].MissingReasons("nrs") {
@@ -74,7 +75,8 @@ var traps = []trap{
 			}
 			v := c.Tables()[0].Floats("nrs")
 			return v[2] == 7 && n == c.Tables()[0].Missing("nrs") && n == len(v)-1
-		}},
+		},
+	},
 	{file: "nrs_out_of_range", fields: "- {name: nrs, type: number, role: outcome, instrument: nrs}", refuse: datasets.CodeRange},
 	{file: "utf16be_nobom", fields: score, refuse: datasets.CodeEncoding},
 	{file: "latin1_late", fields: "- {name: site, type: string}", refuse: datasets.CodeEncoding},

@@ -2,14 +2,13 @@ package render
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"context"
 )
 
 // A browser reads the page as it was meant: every figure and table is there, and
