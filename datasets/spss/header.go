@@ -58,11 +58,10 @@ func (r *reader) take(n int64) []byte {
 	return b
 }
 
-func (r *reader) u8() byte     { return r.take(1)[0] }
-func (r *reader) u32() uint32  { return r.order.Uint32(r.take(4)) }
-func (r *reader) i32() int64   { return int64(int32(r.u32())) }
-func (r *reader) u64() uint64  { return r.order.Uint64(r.take(8)) }
-func (r *reader) f64() float64 { return math.Float64frombits(r.u64()) }
+func (r *reader) u8() byte    { return r.take(1)[0] }
+func (r *reader) u32() uint32 { return r.order.Uint32(r.take(4)) }
+func (r *reader) i32() int64  { return int64(int32(r.u32())) }
+func (r *reader) u64() uint64 { return r.order.Uint64(r.take(8)) }
 
 // head is what the file says of its rows.
 type head struct {

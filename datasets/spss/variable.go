@@ -338,7 +338,7 @@ func (v *variable) declare() {
 				levels = append(make([]datasets.Category, 0, len(v.levels)), v.levels[:i]...)
 			}
 			if !v.text && !slices.Contains(v.missing.values, x) {
-				v.codes = append(v.codes, datasets.MissingValue{Value: l.Value, Label: l.Label})
+				v.codes = append(v.codes, datasets.MissingValue(l))
 			}
 		} else if levels != nil {
 			levels = append(levels, l)

@@ -200,8 +200,12 @@ func (s *source) marked(from, k int64) error {
 		size int64
 		b    []byte
 	}{
-		{"variable_types", 2 * k, nil}, {"varnames", l.name * k, nil}, {"sortlist", sort * (k + 1), nil},
-		{"formats", l.format * k, nil}, {"value_label_names", l.name * k, nil}, {"variable_labels", l.title * k, nil},
+		{"variable_types", 2 * k, nil},
+		{"varnames", l.name * k, nil},
+		{"sortlist", sort * (k + 1), nil},
+		{"formats", l.format * k, nil},
+		{"value_label_names", l.name * k, nil},
+		{"variable_labels", l.title * k, nil},
 	}
 	for i, p := range parts {
 		head, foot := []byte("<"+p.mark+">"), []byte("</"+p.mark+">")
@@ -293,8 +297,10 @@ func (s *source) variables(codes []uint16, names, formats, sets, titles []byte, 
 			to   *string
 			from []byte
 		}{
-			{&v.name, names[at*l.name : (at+1)*l.name]}, {&v.format, formats[at*l.format : (at+1)*l.format]},
-			{&v.set, sets[at*l.name : (at+1)*l.name]}, {&v.title, titles[at*l.title : (at+1)*l.title]},
+			{&v.name, names[at*l.name : (at+1)*l.name]},
+			{&v.format, formats[at*l.format : (at+1)*l.format]},
+			{&v.set, sets[at*l.name : (at+1)*l.name]},
+			{&v.title, titles[at*l.title : (at+1)*l.title]},
 		} {
 			if *t.to, ok = s.decode(t.from); !ok {
 				return s.refuse(datasets.CodeEncoding, "expected names and labels in the file's encoding", "say encoding: windows-1252 (or what the file is written in) for this table")

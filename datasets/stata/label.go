@@ -98,7 +98,7 @@ func (s *source) labelTable(from, nameWidth int64, spent *int64) (int64, error) 
 	slices.SortStableFunc(labels, func(a, b label) int { return cmp.Compare(a.value, b.value) })
 	var set labelSet
 	for i, l := range labels {
-		switch code := l.value - missingLong; {
+		switch code := int64(l.value) - missingLong; {
 		case i > 0 && labels[i-1].value == l.value:
 		case code > 0:
 			set.missing = append(set.missing, datasets.MissingValue{Value: "." + string(rune('a'+code-1)), Label: l.text})

@@ -317,6 +317,15 @@ func TestHandMade(t *testing.T) {
 	}
 }
 
+// The lowest value that Stata has keeps its label as a level.
+func TestLowestLabel(t *testing.T) {
+	b := bytes.Replace(handMade{release: 118}.bytes(), []byte("\x01\x00\x00\x00\x00\x00\x00\x00\xe6\xff\xff\x7f"), []byte("\x01\x00\x00\x00\x01\x00\x00\x80\xe6\xff\xff\x7f"), 1)
+	_, _, said, err := read(put(t, b), datasets.Resource{})
+	if err != nil || said[3].Description != "" || len(said[3].Categories) != 2 || said[3].Categories[0] != (datasets.Category{Value: "-2147483647", Label: "zero"}) {
+		t.Errorf("%+v %v", said, err)
+	}
+}
+
 // ReadStat reads the same files and gives the same cells, but for what it cannot
 // write to CSV: which missing value stands in a cell, and months.
 func TestHandMadeAgainstReadStat(t *testing.T) {
