@@ -341,7 +341,7 @@ func cellText(a arrow.Array, i int) string {
 	case *array.LargeString:
 		return v.Value(i)
 	case *array.Float64:
-		return strconv.FormatFloat(v.Value(i), 'g', -1, 64)
+		return string(AppendNumber(nil, v.Value(i)))
 	case *array.Float32:
 		return strconv.FormatFloat(float64(v.Value(i)), 'g', -1, 32)
 	case *array.Int64:

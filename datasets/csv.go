@@ -23,6 +23,7 @@ const (
 	maxRecord  = 16 << 20
 	maxColumns = 20_000
 	chunkBytes = 16 << 20
+	chunkCells = 4 << 20
 )
 
 var errStop = errors.New("file cannot be read further")
@@ -371,7 +372,7 @@ func (s *csvSource) Next(ctx context.Context) (*Chunk, error) {
 	c := &Chunk{First: s.row + 1}
 	var buf []byte
 	var spans []int // end of each cell in buf, row by row
-	for c.Rows < batchRows && len(buf) < chunkBytes {
+	for c.Rows < batchRows && len(buf) < chunkBytes && len(spans) < chunkCells {
 		err := s.record()
 		if errors.Is(err, io.EOF) || errors.Is(err, errStop) {
 			s.done = true

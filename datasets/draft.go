@@ -234,6 +234,12 @@ func draftTable(ctx context.Context, path, name string, open func(context.Contex
 
 // said puts what the file itself says of a column over what was guessed.
 func (f Field) said(d Field) Field {
+	if d.Type == TypeString && numericRole(f.Role) {
+		d.Type, d.Categories = "", nil // a score whose every value has a label is still a number
+	}
+	if d.Description != "" {
+		f.Description = d.Description
+	}
 	if d.Title != "" {
 		f.Title = d.Title
 	}
