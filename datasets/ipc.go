@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
 // Guard runs a third-party decoder and turns a panic of its on a damaged file
@@ -19,6 +20,32 @@ func Guard(f func() error) (err error) {
 		}
 	}()
 	return f()
+}
+
+// bounded is an allocator that refuses what a file of its size cannot need, even
+// compressed: the decoder believes the lengths that a file states.
+type bounded struct {
+	memory.Allocator
+	most int64
+}
+
+var errTooLarge = errors.New("a length in the file is larger than the file can hold")
+
+// Allocate refuses by a panic, since an allocator has no other way; Guard makes it
+// an error.
+func (b bounded) Allocate(size int) []byte {
+	if size < 0 || int64(size) > b.most {
+		panic(errTooLarge) //nolint:forbidigo // see above
+	}
+	return b.Allocator.Allocate(size)
+}
+
+// Reallocate refuses as Allocate does.
+func (b bounded) Reallocate(size int, old []byte) []byte {
+	if size < 0 || int64(size) > b.most {
+		panic(errTooLarge) //nolint:forbidigo // see above
+	}
+	return b.Allocator.Reallocate(size, old)
 }
 
 // ipcSource reads an Arrow IPC file (also called Feather version 2).
@@ -38,8 +65,11 @@ func NewIPC(path string, res Resource) (Source, error) {
 	}
 	s := &ipcSource{f: f}
 	err = Guard(func() error {
-		var err error
-		s.r, err = ipc.NewFileReader(f)
+		st, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		s.r, err = ipc.NewFileReader(f, ipc.WithAllocator(bounded{memory.DefaultAllocator, 64<<20 + 256*st.Size()}))
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,8 @@ package open
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,5 +166,50 @@ func TestBareFile(t *testing.T) {
 	}
 	if !d.Drafted || len(c.Notes()) < 6 {
 		t.Errorf("drafted %v, %d notes", d.Drafted, len(c.Notes()))
+	}
+}
+
+// Files of the corpora that have no ending go straight to the reader of their
+// folder: each ends in rows or in an error.
+func TestDamagedFilesEndInErrors(t *testing.T) {
+	root := "../../../shared/corpora"
+	if _, err := os.Stat(root); err != nil {
+		t.Skip("SKIPPED: the corpora are absent from the shared folder beside the project")
+	}
+	readers := []struct {
+		folder string
+		open   func(string, datasets.Resource) (datasets.Source, error)
+	}{
+		{"arrow/arrow-ipc-file", datasets.NewIPC},
+		{"arrow/arrow-ipc-stream", datasets.NewIPC},
+		{"arrow/parquet", parquet.Open},
+		{"parquet/data", parquet.Open},
+		{"parquet/bad_data", parquet.Open},
+	}
+	files, whole := 0, 0
+	for _, r := range readers {
+		entries, err := os.ReadDir(filepath.Join(root, r.folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			files++
+			s, err := r.open(filepath.Join(root, r.folder, e.Name()), datasets.Resource{Name: "t"})
+			if err != nil {
+				continue
+			}
+			for err == nil {
+				_, err = s.Next(t.Context())
+			}
+			if errors.Is(err, io.EOF) {
+				whole++
+			}
+			if err := s.Close(); err != nil {
+				t.Errorf("%s: %v", e.Name(), err)
+			}
+		}
+	}
+	if files < 200 || whole < 20 {
+		t.Errorf("%d files, %d read to their end", files, whole)
 	}
 }
