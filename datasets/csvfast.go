@@ -454,7 +454,7 @@ func (c *fastColumn) block(text []byte, starts, ends []uint32, n, rows, row int)
 			s, e := starts[k], ends[k]
 			v, ok := plainNumber(text[s:e])
 			if !ok || c.special(v) {
-				v = c.slowNumber(string(text[s:e]), row+r)
+				v = slowly(c, string(text[s:e]), row+r, c.b.number)
 			}
 			c.floats = append(c.floats, v)
 		}
@@ -463,7 +463,7 @@ func (c *fastColumn) block(text []byte, starts, ends []uint32, n, rows, row int)
 			s, e := starts[k], ends[k]
 			v, ok := plainInteger(text[s:e])
 			if !ok || c.special(float64(v)) {
-				v = c.slowInteger(string(text[s:e]), row+r)
+				v = slowly(c, string(text[s:e]), row+r, c.b.integer)
 			}
 			c.ints = append(c.ints, v)
 		}
@@ -472,7 +472,7 @@ func (c *fastColumn) block(text []byte, starts, ends []uint32, n, rows, row int)
 			s, e := starts[k], ends[k]
 			v, ok := plainDate(text[s:e])
 			if !ok || c.dated {
-				v = c.slowDate(string(text[s:e]), row+r)
+				v = int32(slowly(c, string(text[s:e]), row+r, c.b.date))
 			}
 			c.days = append(c.days, v)
 		}
@@ -523,40 +523,18 @@ func (c *fastColumn) wrong(bad *badCell, row int) {
 	c.nulls = append(c.nulls, int32(row))
 }
 
-func (c *fastColumn) slowNumber(s string, row int) float64 {
+// slowly reads a cell that is not plain by the column's careful parser.
+func slowly[T any](c *fastColumn, s string, row int, parse func(string) (T, *badCell)) T {
+	var none T
 	if c.missed(s, row) {
-		return 0
+		return none
 	}
-	v, bad := c.b.number(s)
+	v, bad := parse(s)
 	if bad != nil {
 		c.wrong(bad, row)
-		return 0
+		return none
 	}
 	return v
-}
-
-func (c *fastColumn) slowInteger(s string, row int) int64 {
-	if c.missed(s, row) {
-		return 0
-	}
-	v, bad := c.b.integer(s)
-	if bad != nil {
-		c.wrong(bad, row)
-		return 0
-	}
-	return v
-}
-
-func (c *fastColumn) slowDate(s string, row int) int32 {
-	if c.missed(s, row) {
-		return 0
-	}
-	v, bad := c.b.date(s)
-	if bad != nil {
-		c.wrong(bad, row)
-		return 0
-	}
-	return int32(v)
 }
 
 // text returns the code of a text. A text of up to 16 bytes is known again by two

@@ -5,6 +5,8 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"os"
 	"path/filepath"
@@ -36,12 +38,12 @@ func pageOf(t *testing.T, r reports.Report) string {
 	return b.String()
 }
 
-// TestLook writes the example report to the folder named in RECOUP_LOOK, for
-// looking at it.
-func TestLook(t *testing.T) {
+// Every figure of the reports is a picture with something on it. The pages and
+// pictures are kept in the folder that RECOUP_LOOK names, for looking at them.
+func TestPictures(t *testing.T) {
 	dir := os.Getenv("RECOUP_LOOK")
 	if dir == "" {
-		t.Skip("RECOUP_LOOK names no folder: pictures to look at are not written")
+		dir = t.TempDir()
 	}
 	cms, err := disclosure.Named("cms-11")
 	if err != nil {
@@ -54,13 +56,41 @@ func TestLook(t *testing.T) {
 		}
 		for i, f := range figuresOf(r) {
 			var p bytes.Buffer
-			if err := PNG(&p, f, Size{}, 0); err == nil {
-				if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%02d.png", name, i+1)), p.Bytes(), 0o600); err != nil {
-					t.Fatal(err)
-				}
+			err := PNG(&p, f, Size{}, 0)
+			if errors.Is(err, ErrNoData) {
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, f.ID, err)
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%02d.png", name, i+1)), p.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			picture, err := png.Decode(&p)
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, f.ID, err)
+				continue
+			}
+			if blank(picture) {
+				t.Errorf("%s, %s: the picture is blank", name, f.ID)
 			}
 		}
 	}
+}
+
+// blank reports a picture of one color.
+func blank(p image.Image) bool {
+	b := p.Bounds()
+	first := p.At(b.Min.X, b.Min.Y)
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			if p.At(x, y) != first {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func TestPageStructure(t *testing.T) {
