@@ -52,6 +52,7 @@ func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) 
 	c.excluded = l.excluded
 	c.join(l.problems)
 	l.duplicates(c)
+	l.unmatched(c)
 	if err := l.rules(c); err != nil {
 		return nil, err
 	}
@@ -633,7 +634,7 @@ func (l *loader) duplicates(c *Cohort) {
 		for r, p := range t.patient {
 			if seen.again(p, visits[r]) {
 				l.problems.add(Problem{
-					Code: CodeDuplicate, Table: t.name, Row: int(t.lines[r]), Expected: what,
+					Code: CodeDuplicate, Table: t.name, File: l.onlyFile(t.name), Row: int(t.lines[r]), Expected: what,
 					Mend: "remove or correct the second row",
 				})
 			}
@@ -652,5 +653,55 @@ func (l *loader) duplicates(c *Cohort) {
 			Expected: "some patient ids differ from another in case or blanks only; they are taken as different patients",
 			Mend:     "write each patient's id in one way",
 		})
+	}
+}
+
+// onlyFile returns the file a table was read from, or "" when it has several: a
+// row's number is one within its file.
+func (l *loader) onlyFile(table string) string {
+	for _, r := range l.dict.Resources {
+		if r.Name == table && len(r.Path) == 1 {
+			return r.Path[0]
+		}
+	}
+	return ""
+}
+
+// unmatched tells of patients of whom other tables have rows but no table of one
+// row a patient has: a mistyped id would otherwise make a patient of its own.
+func (l *loader) unmatched(c *Cohort) {
+	listed := make([]bool, len(c.patients))
+	var lists []string
+	for _, t := range c.tables {
+		if !t.perPatient() {
+			continue
+		}
+		lists = append(lists, t.name)
+		for _, p := range t.patient {
+			listed[p] = true
+		}
+	}
+	if len(lists) == 0 {
+		return
+	}
+	for _, t := range c.tables {
+		if t.perPatient() {
+			continue
+		}
+		told, rows := map[int32]bool{}, 0
+		for _, p := range t.patient {
+			if listed[p] {
+				continue
+			}
+			told[p] = true
+			rows++
+		}
+		if rows > 0 {
+			l.problems.add(Problem{
+				Severity: SeverityWarning, Code: CodeUnmatched, Table: t.name, File: l.onlyFile(t.name), Rows: rows,
+				Expected: fmt.Sprintf("expected each patient in a table of one row a patient (%s); patients who are in none of them: %d, and they are kept as patients of their own", strings.Join(lists, ", "), len(told)),
+				Mend:     "correct the ids, or add the patients",
+			})
+		}
 	}
 }

@@ -42,6 +42,7 @@ const (
 	CodeNoArm           = "no-arm"             // a row of a patient without an arm
 	CodeNeverBegan      = "never-began"        // a patient who was never admitted
 	CodeNearDuplicate   = "near-duplicate-id"  // two patient ids that differ in case or blanks only
+	CodeUnmatched       = "unmatched-patient"  // patients with rows in one table and none where each patient has one
 	CodeBlankLines      = "blank-lines"        // empty lines that were passed over
 	CodeHeaderTrimmed   = "header-trimmed"     // blanks or invisible marks taken off a column name
 	CodeInvisible       = "invisible-marks"    // invisible characters taken off a cell

@@ -384,3 +384,41 @@ func FuzzCSV(f *testing.F) {
 		}
 	})
 }
+
+// A patient of the visits who is in no list of patients is told of, once a table;
+// without such a list nobody is.
+func TestUnmatchedPatient(t *testing.T) {
+	list := `
+  - name: patients
+    path: p.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: age, type: integer, role: covariate}
+`
+	files := map[string]string{
+		"v.csv": "id,visit,pain,note\na,x,1,n\na,y,2,n\nSECRET,x,3,n\nSECRET,y,3,n\nSECRETER,x,3,n\n",
+		"p.csv": "id,age\na,40\nunseen,50\n",
+	}
+	for _, c := range []struct {
+		list string
+		want string
+	}{
+		{list, "visits (v.csv): expected each patient in a table of one row a patient (patients); patients who are in none of them: 2, and they are kept as patients of their own (3 rows); correct the ids, or add the patients [unmatched-patient]"},
+		{"", ""},
+	} {
+		co, err := load(t, cohortFile("")+c.list, files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range co.Notes() {
+			if p.Code == CodeUnmatched {
+				got = append(got, p.String())
+			}
+		}
+		if s := strings.Join(got, "\n"); s != c.want {
+			t.Errorf("got %q, want %q", s, c.want)
+		}
+	}
+}

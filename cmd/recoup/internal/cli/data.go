@@ -216,7 +216,12 @@ type invalid struct {
 	n int
 }
 
-func (e invalid) Error() string { return fmt.Sprintf("the cohort is not valid: %d problems", e.n) }
+func (e invalid) Error() string {
+	if e.n == 1 {
+		return "the cohort is not valid: 1 problem"
+	}
+	return fmt.Sprintf("the cohort is not valid: %d problems", e.n)
+}
 func (e invalid) Unwrap() error { return e.error }
 
 // described is what data describe says of a cohort.
