@@ -100,44 +100,6 @@ func (t *Table) perPatient() bool {
 	return !visits && !t.manyRows()
 }
 
-// join numbers the patients over all tables and settles their arms.
-func (c *Cohort) join(ps *collector) {
-	var index map[string]int32
-	for _, t := range c.tables {
-		f, _ := t.Field(RolePatient)
-		codes, levels := t.Codes(f.Name)
-		of := make([]int32, len(levels))
-		for i := range of {
-			of[i] = -1
-		}
-		if index == nil {
-			index = make(map[string]int32, len(levels))
-		}
-		t.patient = make([]int32, t.rows)
-		for r, code := range codes {
-			if of[code] < 0 {
-				id := levels[code]
-				n, ok := index[id]
-				if !ok {
-					n = int32(len(c.patients))
-					index[id] = n
-					c.patients = append(c.patients, id)
-				}
-				of[code] = n
-			}
-			t.patient[r] = of[code]
-		}
-	}
-	codes, levels, conflicts := c.byRole(RoleArm)
-	if conflicts > 0 {
-		ps.add(Problem{
-			Code: CodeConflict, Column: "arm", Rows: conflicts,
-			Expected: "expected each patient to be in one arm; some rows or tables put a patient in two", Mend: "correct the arm column",
-		})
-	}
-	c.setArms(codes, levels)
-}
-
 func (c *Cohort) setArms(codes []int32, levels []string) {
 	c.arms = slices.Clone(c.dict.Arms)
 	c.armOf = make([]int32, len(c.patients))

@@ -2,11 +2,14 @@ package datasets
 
 import (
 	"fmt"
+	"hash/maphash"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -32,24 +35,92 @@ func arrowType(t Type) arrow.DataType {
 	}
 }
 
-// columnBuilder turns cells into one Arrow column as its field types them.
-// Texts are coded in order of first appearance; the dictionary is one for the
-// whole column, whatever the batches.
-type columnBuilder struct {
+// columnSpec is what a column's cells are held against: its field, and the missing
+// codes that hold for it. It is shared by all who read the column.
+type columnSpec struct {
 	field   Field
-	builder array.Builder
-	layout  string
+	layout  string // of dates
 	pattern *regexp.Regexp
+	listed  []string // levels that the dictionary lists; none: any text is a level
+	codes   []MissingValue
+	missing map[string]int // code to its index in codes
+	blank   bool           // an empty cell is missing
+	numbers []float64      // the missing codes that are numbers
+	seed    maphash.Seed
+}
 
-	levels []string
-	codes  map[string]int32
-	listed int // levels that the dictionary lists; 0: any text is a level
+func newColumnSpec(f Field, table []MissingValue, seed maphash.Seed) *columnSpec {
+	s := &columnSpec{field: f, codes: missingCodes(f, table), missing: map[string]int{}, seed: seed}
+	for _, c := range f.Categories {
+		s.listed = append(s.listed, c.Value)
+	}
+	s.listed = append(s.listed, f.Constraints.Enum...)
+	s.layout, _ = goLayout(f.Format, f.Type) // checked with the dictionary
+	if f.Constraints.Pattern != "" {
+		s.pattern, _ = compilePattern(f.Constraints.Pattern)
+	}
+	for i, m := range s.codes {
+		s.missing[m.Value] = i
+		if v, err := parseNumber(m.Value, ".", ""); err == nil {
+			s.numbers = append(s.numbers, v)
+		}
+	}
+	_, s.blank = s.missing[""]
+	return s
+}
 
-	missing   map[string]int // code to its index in reasons
-	reasons   []Reason
-	invisible int
-	seen      map[string]bool // for constraints.unique of columns that are not text
-	unique    map[int32]bool
+// missingCodes returns the codes that mean missing in a field's cells, each once.
+func missingCodes(f Field, table []MissingValue) []MissingValue {
+	codes := table
+	if f.MissingValues != nil {
+		codes = f.MissingValues
+	}
+	if codes == nil {
+		codes = []MissingValue{{Value: ""}} // Table Schema's default
+	}
+	var out []MissingValue
+	for _, m := range codes {
+		if !slices.ContainsFunc(out, func(o MissingValue) bool { return o.Value == m.Value }) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// coded reports a number that a missing code may stand for.
+func (s *columnSpec) coded(v float64) bool { return slices.Contains(s.numbers, v) }
+
+// Why a cell is missing, as one byte a cell: 1 + the index of its missing code,
+// or one of these.
+const (
+	whyPlain    = 0   // it has a value, or is missing without a code
+	whySetAside = 255 // it could not be read
+	maxMissing  = 250 // missing codes of a column
+)
+
+// builtColumn is one column of a batch of rows.
+type builtColumn struct {
+	array     arrow.Array
+	why       []byte // by row; nil where all are plain
+	bad       []badAt
+	invisible int // cells from which invisible marks were taken
+}
+
+// badAt is a bad cell and its row in the batch.
+type badAt struct {
+	row int
+	badCell
+}
+
+// columnBuilder turns the cells of a batch into one Arrow column as its field
+// types them. Texts are coded in order of first appearance after the levels that
+// are listed.
+type columnBuilder struct {
+	*columnSpec
+	decimal, group string // how numbers are written
+	builder        array.Builder
+	levels         *texts // of a text column, else nil
+	built          builtColumn
 }
 
 // Reason counts the cells of a column that are missing for one reason.
@@ -62,9 +133,9 @@ type Reason struct {
 // badCell is what is wrong with one cell: a code and what was expected.
 type badCell struct{ code, expected string }
 
-func newColumnBuilder(f Field, table []MissingValue) *columnBuilder {
-	b := &columnBuilder{field: f, missing: map[string]int{}}
-	switch f.Type {
+func newColumnBuilder(s *columnSpec) *columnBuilder {
+	b := &columnBuilder{columnSpec: s, decimal: s.field.DecimalChar, group: s.field.GroupChar}
+	switch s.field.Type {
 	case TypeInteger:
 		b.builder = array.NewInt64Builder(memory.DefaultAllocator)
 	case TypeNumber, TypeDuration:
@@ -77,121 +148,112 @@ func newColumnBuilder(f Field, table []MissingValue) *columnBuilder {
 		b.builder = array.NewTimestampBuilder(memory.DefaultAllocator, arrow.FixedWidthTypes.Timestamp_us.(*arrow.TimestampType))
 	default:
 		b.builder = array.NewInt32Builder(memory.DefaultAllocator)
-		b.codes = map[string]int32{}
-		for _, c := range f.Categories {
-			b.level(c.Value)
-		}
-		for _, e := range f.Constraints.Enum {
-			b.level(e)
-		}
-		b.listed = len(b.levels)
-	}
-	b.layout, _ = goLayout(f.Format, f.Type) // checked with the dictionary
-	if f.Constraints.Pattern != "" {
-		b.pattern, _ = compilePattern(f.Constraints.Pattern)
-	}
-	codes := table
-	if f.MissingValues != nil {
-		codes = f.MissingValues
-	}
-	if codes == nil {
-		codes = []MissingValue{{Value: ""}} // Table Schema's default
-	}
-	for _, m := range codes {
-		if _, dup := b.missing[m.Value]; !dup {
-			b.missing[m.Value] = len(b.reasons)
-			b.reasons = append(b.reasons, Reason{Code: m.Value, Label: m.Label})
-		}
-	}
-	if f.Constraints.Unique {
-		b.seen, b.unique = map[string]bool{}, map[int32]bool{}
+		b.levels = s.newLevels()
 	}
 	return b
 }
 
-func (b *columnBuilder) level(s string) int32 {
-	if c, ok := b.codes[s]; ok {
-		return c
+// newLevels returns the levels that are listed.
+func (s *columnSpec) newLevels() *texts {
+	t := newTexts(s.seed)
+	for _, level := range s.listed {
+		t.number(level)
 	}
-	c := int32(len(b.levels))
-	s = strings.Clone(s) // the cell's text belongs to a whole chunk
-	b.codes[s] = c
-	b.levels = append(b.levels, s)
-	return c
+	return t
 }
 
 // text appends a cell written as text. What cannot be used is appended as
 // missing and told.
-func (b *columnBuilder) text(s string) *badCell {
+func (b *columnBuilder) text(s string) {
 	if i, ok := b.missing[s]; ok {
-		b.reasons[i].Cells++
-		b.builder.AppendNull()
-		if b.field.Constraints.Required {
-			return &badCell{CodeRequired, "expected a value: the column is required"}
+		b.null(i)
+		return
+	}
+	var bad *badCell
+	if b.levels != nil {
+		code, marked, wrong := b.code(s, b.levels)
+		if marked {
+			b.built.invisible++
 		}
-		return nil
-	}
-	if b.codes != nil {
-		return b.label(s)
-	}
-	bad := b.value(s)
-	if bad != nil {
-		b.builder.AppendNull()
-		return bad
-	}
-	if b.seen != nil {
-		if b.seen[s] {
-			return &badCell{CodeUnique, "expected each value once"}
+		if bad = wrong; bad == nil {
+			b.builder.(*array.Int32Builder).Append(code)
 		}
-		b.seen[strings.Clone(s)] = true
-	}
-	return nil
-}
-
-// label appends a text cell.
-func (b *columnBuilder) label(s string) *badCell {
-	ib := b.builder.(*array.Int32Builder)
-	code, marked, bad := b.code(s)
-	if marked {
-		b.invisible++
+	} else {
+		bad = b.value(s)
 	}
 	if bad != nil {
-		ib.AppendNull()
-		return bad
+		b.wrong(*bad)
 	}
-	ib.Append(code)
-	if b.unique != nil {
-		if b.unique[code] {
-			return &badCell{CodeUnique, "expected each value once"}
-		}
-		b.unique[code] = true
-	}
-	return nil
 }
 
-// code returns the code of a text, a new one where it is new, and whether marks
-// had to be taken off it.
-func (b *columnBuilder) code(s string) (code int32, marked bool, bad *badCell) {
-	if code, known := b.codes[s]; known {
+// null appends a cell that is missing for the code of that index.
+func (b *columnBuilder) null(code int) {
+	row := b.builder.Len()
+	b.builder.AppendNull()
+	if code >= 0 && b.codes[code].Value != "" {
+		b.because(row, byte(code+1))
+	}
+	if b.field.Constraints.Required {
+		b.built.bad = append(b.built.bad, badAt{row, requiredCell})
+	}
+}
+
+var requiredCell = badCell{CodeRequired, "expected a value: the column is required"}
+
+// wrong appends a bad cell as missing.
+func (b *columnBuilder) wrong(bad badCell) {
+	row := b.builder.Len()
+	b.builder.AppendNull()
+	b.because(row, whySetAside)
+	b.built.bad = append(b.built.bad, badAt{row, bad})
+}
+
+func (b *columnBuilder) because(row int, why byte) {
+	for len(b.built.why) <= row {
+		b.built.why = append(b.built.why, whyPlain)
+	}
+	b.built.why[row] = why
+}
+
+// code returns the code of a text among the levels, a new one where it is new,
+// and whether marks had to be taken off it.
+func (s *columnSpec) code(text string, levels *texts) (code int32, marked bool, bad *badCell) {
+	code, sum := levels.find(text)
+	if code >= 0 {
 		return code, false, nil
 	}
-	clean := norm.NFC.String(strings.Map(func(r rune) rune {
-		if invisible(r) {
-			return -1
-		}
-		return r
-	}, s))
-	marked = clean != s
-	if b.listed > 0 {
-		if code, known := b.codes[clean]; known {
-			return code, marked, nil
-		}
-		return 0, marked, &badCell{CodeLevel, "expected one of the levels that the cohort file lists for this column"}
+	clean := text
+	if !plainText(text) {
+		clean = norm.NFC.String(strings.Map(func(r rune) rune {
+			if invisible(r) {
+				return -1
+			}
+			return r
+		}, text))
 	}
-	if b.pattern != nil && !b.pattern.MatchString(clean) {
+	if marked = clean != text; marked {
+		if code, sum = levels.find(clean); code >= 0 {
+			return code, true, nil
+		}
+	}
+	switch {
+	case len(s.listed) > 0:
+		return 0, marked, &badCell{CodeLevel, "expected one of the levels that the cohort file lists for this column"}
+	case s.pattern != nil && !s.pattern.MatchString(clean):
 		return 0, marked, &badCell{CodePattern, "expected text of the declared pattern"}
 	}
-	return b.level(clean), marked, nil
+	return levels.add(clean, sum), marked, nil
+}
+
+// plainText reports a text of ASCII alone, which has no invisible marks and one
+// form.
+func plainText(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // value appends a cell that is not text, if it is of the type and in range.
@@ -237,7 +299,7 @@ func (b *columnBuilder) number(s string) (v float64, bad *badCell) {
 	if b.field.Type == TypeDuration {
 		v, err = parseDuration(s)
 	} else {
-		v, err = parseNumber(s, b.field.DecimalChar, b.field.GroupChar)
+		v, err = parseNumber(s, b.decimal, b.group)
 	}
 	if err != nil {
 		return 0, &badCell{CodeType, err.Error() + b.writtenAs()}
@@ -247,7 +309,7 @@ func (b *columnBuilder) number(s string) (v float64, bad *badCell) {
 
 // integer returns a cell as a whole number.
 func (b *columnBuilder) integer(s string) (int64, *badCell) {
-	v, err := parseInteger(s, b.field.DecimalChar, b.field.GroupChar)
+	v, err := parseInteger(s, b.decimal, b.group)
 	if err != nil {
 		return 0, &badCell{CodeType, err.Error()}
 	}
@@ -264,7 +326,7 @@ func (b *columnBuilder) date(s string) (arrow.Date32, *badCell) {
 }
 
 func (b *columnBuilder) writtenAs() string {
-	if b.field.DecimalChar == "," {
+	if b.decimal == "," {
 		return " with a decimal comma"
 	}
 	return ""
@@ -286,45 +348,48 @@ func (b *columnBuilder) outside(v float64) *badCell {
 // cell appends row i of a typed array. A value of the column's own Arrow type is
 // checked for missing codes and range; any other is taken through its text, so
 // that every format gives the same column.
-func (b *columnBuilder) cell(a arrow.Array, i int) *badCell {
+func (b *columnBuilder) cell(a arrow.Array, i int) {
 	if a.IsNull(i) {
-		b.builder.AppendNull()
-		if b.field.Constraints.Required {
-			return &badCell{CodeRequired, "expected a value: the column is required"}
-		}
-		return nil
+		b.null(-1)
+		return
 	}
 	switch v := a.(type) {
 	case *array.Date32:
 		if bb, ok := b.builder.(*array.Date32Builder); ok {
 			bb.Append(v.Value(i))
-			return nil
+			return
 		}
 	case *array.Timestamp:
 		if bb, ok := b.builder.(*array.TimestampBuilder); ok {
 			bb.Append(arrow.Timestamp(timeOf(v, i).UnixMicro()))
-			return nil
+			return
 		}
 	case *array.Boolean:
 		if bb, ok := b.builder.(*array.BooleanBuilder); ok {
 			bb.Append(v.Value(i))
-			return nil
+			return
 		}
 	case *array.Float64:
 		if b.field.Type == TypeDuration {
 			b.builder.(*array.Float64Builder).Append(v.Value(i))
-			return nil
+			return
 		}
 		if math.IsNaN(v.Value(i)) {
-			b.builder.AppendNull() // typed files have no other way to write a missing number
-			return nil
+			b.null(-1) // typed files have no other way to write a missing number
+			return
+		}
+		if bb, ok := b.builder.(*array.Float64Builder); ok && !math.IsInf(v.Value(i), 0) && !b.coded(v.Value(i)) {
+			if bad := b.outside(v.Value(i)); bad != nil {
+				b.wrong(*bad)
+				return
+			}
+			bb.Append(v.Value(i) + 0) // -0 becomes 0
+			return
 		}
 	}
-	decimal, group := b.field.DecimalChar, b.field.GroupChar
-	b.field.DecimalChar, b.field.GroupChar = "", "" // how text files write numbers does not hold here
-	bad := b.text(cellText(a, i))
-	b.field.DecimalChar, b.field.GroupChar = decimal, group
-	return bad
+	b.decimal, b.group = "", "" // how text files write numbers does not hold here
+	b.text(cellText(a, i))
+	b.decimal, b.group = b.field.DecimalChar, b.field.GroupChar
 }
 
 func timeOf(a *array.Timestamp, i int) time.Time {
@@ -357,21 +422,22 @@ func cellText(a arrow.Array, i int) string {
 	}
 }
 
-// flush returns the batch built so far. Text columns come as codes; finish gives
-// them their dictionary.
-func (b *columnBuilder) flush() arrow.Array { return b.builder.NewArray() }
+// finish returns the column of the batch.
+func (b *columnBuilder) finish() builtColumn {
+	out := b.built
+	out.array = b.builder.NewArray()
+	if b.levels != nil {
+		out.array = array.NewDictionaryArray(arrowType(TypeString), out.array, b.levels.array())
+	}
+	return out.padded()
+}
 
-// finish returns the batches as arrays of the column's Arrow type.
-func (b *columnBuilder) finish(batches []arrow.Array) []arrow.Array {
-	if b.codes == nil {
-		return batches
+// padded gives every row its byte, where some has one.
+func (c builtColumn) padded() builtColumn {
+	if c.why != nil && len(c.why) < c.array.Len() {
+		c.why = append(c.why, make([]byte, c.array.Len()-len(c.why))...)
 	}
-	levels := stringArray(b.levels)
-	out := make([]arrow.Array, len(batches))
-	for i, codes := range batches {
-		out[i] = array.NewDictionaryArray(arrowType(TypeString), codes, levels)
-	}
-	return out
+	return c
 }
 
 func stringArray(ss []string) arrow.Array {

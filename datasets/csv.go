@@ -351,6 +351,19 @@ func (s *csvSource) checkText() error {
 	return nil
 }
 
+// resume goes on with the slow way where the fast way has handed on so many bytes,
+// rows and line breaks.
+func (s *csvSource) resume(size int64, rows, lines int) error {
+	if _, err := s.seeker.Seek(s.read+size, io.SeekStart); err != nil {
+		return fmt.Errorf("%s: %w", s.file, err)
+	}
+	s.in.Reset(s.seeker)
+	s.read += size
+	s.row += rows
+	s.line += lines
+	return nil
+}
+
 // Columns returns the header.
 func (s *csvSource) Columns() []string { return s.columns }
 

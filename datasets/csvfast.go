@@ -8,9 +8,10 @@ import (
 	"io"
 	"math"
 	"math/bits"
-	"runtime"
+	"slices"
 	"sync"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -38,9 +39,8 @@ var errOdd = errors.New("not plain enough for the fast way")
 // fastReader reads one file by pieces.
 type fastReader struct {
 	src     *csvSource
-	fields  []Field
-	missing []MissingValue
-	at      []int // column of the file for each field, -1 where it is absent
+	specs   []*columnSpec
+	at      []int // column of the file for each spec, -1 where it is absent
 	piece   int
 	workers int
 }
@@ -49,83 +49,100 @@ type fastReader struct {
 type piece struct {
 	rows    int
 	lines   int // line breaks, those inside quotes too
-	columns []*fastColumn
+	size    int64
+	columns []builtColumn
 	lineOf  []int32 // lines before each row, where some row has several; nil otherwise
 }
 
-// read returns the pieces of the file in order, or errOdd.
-func (f *fastReader) read(ctx context.Context, progress func(rows int)) ([]*piece, error) {
+// each hands the pieces of the file on in order. It returns how many bytes these
+// took, and errOdd where what follows them needs the slow way. At most a few pieces
+// for each worker are held at a time.
+func (f *fastReader) each(ctx context.Context, hand func(*piece) error) (int64, error) {
 	if _, err := f.src.seeker.Seek(f.src.read, io.SeekStart); err != nil {
-		return nil, errOdd
+		return 0, errOdd
+	}
+	type result struct {
+		p   *piece
+		err error
 	}
 	type job struct {
-		n    int
 		text []byte
+		done chan<- result
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	jobs := make(chan job)
-	free := make(chan []byte, 2*f.workers+1)
+	ahead := 2*f.workers + 1
+	order := make(chan (<-chan result), ahead)
+	free := make(chan []byte, ahead+f.workers+1)
 	for range cap(free) {
 		free <- nil
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var mu sync.Mutex
-	var out []*piece
 	var wg sync.WaitGroup
-	rows := 0
+	defer wg.Wait()
+	defer cancel()
 	for range f.workers {
 		wg.Go(func() {
 			w := &fastWorker{f: f}
 			for j := range jobs {
 				p, err := w.piece(j.text)
+				j.done <- result{p, err}
 				free <- j.text[:0]
-				mu.Lock()
-				for len(out) <= j.n {
-					out = append(out, nil)
-				}
-				out[j.n] = p
-				if err == nil {
-					rows += p.rows
-					if progress != nil {
-						progress(rows)
-					}
-				}
-				mu.Unlock()
-				if err != nil {
-					cancel(err)
-				}
 			}
 		})
 	}
-	err := f.cut(ctx, free, func(n int, text []byte) error {
-		select {
-		case jobs <- job{n, text}:
+	wg.Go(func() {
+		defer close(order)
+		defer close(jobs)
+		err := f.cut(ctx, free, func(text []byte) error {
+			done := make(chan result, 1)
+			select {
+			case order <- done:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			jobs <- job{text, done} // a worker is never kept from taking it
 			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		})
+		if err != nil {
+			done := make(chan result, 1)
+			done <- result{err: err}
+			select {
+			case order <- done:
+			case <-ctx.Done():
+			}
 		}
 	})
-	close(jobs)
-	wg.Wait()
-	if err == nil {
-		err = context.Cause(ctx)
+	read := int64(0)
+	for next := range order {
+		r := <-next
+		if r.err == nil {
+			r.err = ctx.Err()
+		}
+		if r.err != nil {
+			return read, r.err
+		}
+		if err := hand(r.p); err != nil {
+			return read, err
+		}
+		read += r.p.size
 	}
-	return out, err
+	return read, ctx.Err()
 }
 
 // cut reads the file and hands it on in pieces that end with a record.
-func (f *fastReader) cut(ctx context.Context, free <-chan []byte, hand func(n int, text []byte) error) error {
+func (f *fastReader) cut(ctx context.Context, free <-chan []byte, hand func(text []byte) error) error {
 	var rest []byte
-	for n := 0; ; n++ {
+	for {
 		var buf []byte
 		select {
 		case buf = <-free:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return ctx.Err()
 		}
 		need := len(rest) + f.piece
 		if cap(buf) < need {
-			buf = make([]byte, 0, need+need/8)
+			buf = make([]byte, 0, need+need/8+17)
 		}
 		buf = append(buf[:0], rest...)
 		got, err := io.ReadFull(f.src.seeker, buf[len(buf):need])
@@ -138,14 +155,14 @@ func (f *fastReader) cut(ctx context.Context, free <-chan []byte, hand func(n in
 			if len(buf) == 0 {
 				return nil
 			}
-			return hand(n, buf)
+			return hand(buf)
 		}
 		end := lastRecordEnd(buf)
 		if end == 0 {
 			return errOdd // a record longer than a piece
 		}
 		rest = append(rest[:0], buf[end:]...)
-		if err := hand(n, buf[:end]); err != nil {
+		if err := hand(buf[:end]); err != nil {
 			return err
 		}
 	}
@@ -187,14 +204,17 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 	if crlf && bytes.Count(text, []byte{'\r'}) != bytes.Count(text, []byte("\r\n")) {
 		return nil, errOdd
 	}
+	p := &piece{size: int64(len(text))}
 	if text[len(text)-1] != '\n' {
 		text = append(text, '\n')
 	}
+	padded := append(text, make([]byte, 16)...) // a word may be read past the end of a cell
+	text = padded[:len(text)]
 	quoted := bytes.IndexByte(text, '"') >= 0
-	p := &piece{}
 	guess := bytes.Count(text, []byte{'\n'})
-	for j, field := range w.f.fields {
-		p.columns = append(p.columns, newFastColumn(field, w.f.missing, w.f.at[j], guess))
+	columns := make([]*fastColumn, len(w.f.specs))
+	for j, spec := range w.f.specs {
+		columns[j] = newFastColumn(spec, w.f.at[j], guess)
 	}
 	for from := 0; from < len(text); {
 		var rows, size int
@@ -207,9 +227,8 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 		if err != nil {
 			return nil, err
 		}
-		block := text[from : from+size]
-		for _, c := range p.columns {
-			c.block(block, w.starts, w.ends, n, rows, p.rows)
+		for _, c := range columns {
+			c.block(padded, from, w.starts, w.ends, n, rows, p.rows)
 		}
 		if p.lineOf == nil {
 			p.lines += rows
@@ -217,8 +236,8 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 		p.rows += rows
 		from += size
 	}
-	for _, c := range p.columns {
-		c.finish(p.rows)
+	for _, c := range columns {
+		p.columns = append(p.columns, c.finish(p.rows))
 	}
 	return p, nil
 }
@@ -253,9 +272,15 @@ func (w *fastWorker) split(text []byte, n int, crlf bool) (rows, size int, err e
 		d, l := x^delim, x^newline
 		d = ^((d&lowBits + lowBits) | d | lowBits)
 		l = ^((l&lowBits + lowBits) | l | lowBits)
-		for m := d | l; m != 0; m &= m - 1 {
-			ends[k] = uint32(i + bits.TrailingZeros64(m)>>3)
-			k++
+		// Eight bytes seldom hold more than two: to write two always costs less than
+		// to ask how many there are.
+		m := d | l
+		ends[k] = uint32(i + bits.TrailingZeros64(m)>>3)
+		rest := m & (m - 1)
+		ends[k+1] = uint32(i + bits.TrailingZeros64(rest)>>3)
+		k += bits.OnesCount64(m)
+		for rest &= rest - 1; rest != 0; rest &= rest - 1 {
+			ends[k-bits.OnesCount64(rest)] = uint32(i + bits.TrailingZeros64(rest)>>3)
 		}
 	}
 	for ; i < len(b); i++ {
@@ -364,22 +389,23 @@ func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, 
 
 // fastColumn is one column of a piece.
 type fastColumn struct {
-	at     int
-	b      *columnBuilder
-	kind   fastKind
-	floats []float64
-	ints   []int64
-	days   []int32
-	codes  []int32
-	nulls  []int32 // rows without a value
-	texts  map[string]textCode
-	recent [256]recentText
-	coded  []float64 // missing codes that look like numbers
-	dated  bool      // some missing code looks like a date
-	low    float64   // range
-	high   float64
-	bad    []badAt
-	out    arrow.Array
+	*columnSpec
+	at      int
+	kind    fastKind
+	rows    int // that the piece may have
+	floats  []float64
+	ints    []int64
+	days    []int32
+	codes   []int32
+	levels  *texts
+	recent  []recentText
+	slow    *columnBuilder
+	valid   []byte // bitmap of cells that have a value; nil while all have
+	nulls   int
+	built   builtColumn
+	low     float64 // range
+	high    float64
+	special []float64 // missing codes in it
 }
 
 type fastKind int
@@ -392,285 +418,307 @@ const (
 	kindText
 )
 
-// textCode is what comes of a text: its code, or why it has none.
-type textCode struct {
-	code   int32 // -1 for missing
-	reason int   // index of the missing code
-	marked bool
-	bad    *badCell
-}
-
-// recentText remembers texts of up to 16 bytes by their bytes.
+// recentText remembers the code of a text of up to 16 bytes by its bytes.
 type recentText struct {
 	low, high uint64
-	size      int
-	textCode
+	size      int32 // 0 where nothing is remembered
+	code      int32
 }
 
-type badAt struct {
-	row int
-	badCell
-}
+const recentBits = 9
 
-func newFastColumn(f Field, missing []MissingValue, at, guess int) *fastColumn {
-	c := &fastColumn{at: at, b: newColumnBuilder(f, missing), low: math.Inf(-1), high: math.Inf(1)}
+func newFastColumn(spec *columnSpec, at, rows int) *fastColumn {
+	f := spec.field
+	c := &fastColumn{columnSpec: spec, at: at, rows: rows, low: math.Inf(-1), high: math.Inf(1)}
 	if lo := f.Constraints.Minimum; lo != nil {
 		c.low = *lo
 	}
 	if hi := f.Constraints.Maximum; hi != nil {
 		c.high = *hi
 	}
-	for _, m := range c.b.reasons {
-		if v, err := parseNumber(m.Code, ".", ""); err == nil {
-			c.coded = append(c.coded, v)
-		}
-		if _, ok := plainDate([]byte(m.Code)); ok {
-			c.dated = true
+	for _, v := range spec.numbers {
+		if v >= c.low && v <= c.high {
+			c.special = append(c.special, v)
 		}
 	}
 	plain := f.DecimalChar != "," && f.GroupChar == ""
 	switch {
 	case f.Constraints.Required || at < 0:
 	case f.Type == TypeNumber && plain:
-		c.kind, c.floats = kindNumber, make([]float64, 0, guess)
+		c.kind, c.floats = kindNumber, make([]float64, rows)
 	case f.Type == TypeInteger && plain:
-		c.kind, c.ints = kindInteger, make([]int64, 0, guess)
-	case f.Type == TypeDate && c.b.layout == "2006-01-02":
-		c.kind, c.days = kindDate, make([]int32, 0, guess)
-	case f.Type == TypeString:
-		c.kind, c.codes, c.texts = kindText, make([]int32, 0, guess), map[string]textCode{}
-		for i := range c.recent {
-			c.recent[i].size = -1
-		}
+		c.kind, c.ints = kindInteger, make([]int64, rows)
+	case f.Type == TypeDate && spec.layout == "2006-01-02" && !spec.codedDate():
+		c.kind, c.days = kindDate, make([]int32, rows)
+	case f.Type == TypeString && !spec.codedLevel():
+		c.kind, c.codes, c.levels = kindText, make([]int32, rows), spec.newLevels()
+		c.recent = make([]recentText, 1<<recentBits)
+	}
+	if c.kind == kindSlow {
+		c.slow = newColumnBuilder(spec)
 	}
 	return c
 }
 
-// block appends the rows of a block; row is the piece's row of its first.
-func (c *fastColumn) block(text []byte, starts, ends []uint32, n, rows, row int) {
+// codedDate reports a missing code that looks like a date.
+func (s *columnSpec) codedDate() bool {
+	return slices.ContainsFunc(s.codes, func(m MissingValue) bool { _, ok := plainDate([]byte(m.Value)); return ok })
+}
+
+// codedLevel reports a missing code that is listed as a level too.
+func (s *columnSpec) codedLevel() bool {
+	return slices.ContainsFunc(s.codes, func(m MissingValue) bool { return slices.Contains(s.listed, m.Value) })
+}
+
+// block adds the rows of a block, which begins at from in text; row is the piece's
+// row of its first.
+func (c *fastColumn) block(text []byte, from int, starts, ends []uint32, n, rows, row int) {
+	starts, ends = starts[c.first():], ends[c.first():]
 	switch c.kind {
 	case kindNumber:
-		for k, r := c.at, 0; r < rows; k, r = k+n, r+1 {
-			s, e := starts[k], ends[k]
-			v, ok := plainNumber(text[s:e])
-			if !ok || c.special(v) {
-				v = slowly(c, string(text[s:e]), row+r, c.b.number)
-			}
-			c.floats = append(c.floats, v)
-		}
+		c.readNumbers(text, from, starts, ends, n, c.floats[row:row+rows], row)
 	case kindInteger:
-		for k, r := c.at, 0; r < rows; k, r = k+n, r+1 {
-			s, e := starts[k], ends[k]
-			v, ok := plainInteger(text[s:e])
-			if !ok || c.special(float64(v)) {
-				v = slowly(c, string(text[s:e]), row+r, c.b.integer)
-			}
-			c.ints = append(c.ints, v)
-		}
-	case kindDate:
-		for k, r := c.at, 0; r < rows; k, r = k+n, r+1 {
-			s, e := starts[k], ends[k]
-			v, ok := plainDate(text[s:e])
-			if !ok || c.dated {
-				v = int32(slowly(c, string(text[s:e]), row+r, c.b.date))
-			}
-			c.days = append(c.days, v)
-		}
-	case kindText:
-		for k, r := c.at, 0; r < rows; k, r = k+n, r+1 {
-			c.codes = append(c.codes, c.text(text, int(starts[k]), int(ends[k]), row+r))
-		}
-	default:
-		for k, r := c.at, 0; r < rows; k, r = k+n, r+1 {
-			if c.at < 0 {
-				c.b.builder.AppendNull()
+		out := c.ints[row : row+rows]
+		for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
+			s, e := from+int(starts[k]), from+int(ends[k])
+			if s == e && c.blank {
+				c.null(row + r)
 				continue
 			}
-			if bad := c.b.text(string(text[starts[k]:ends[k]])); bad != nil {
-				c.bad = append(c.bad, badAt{row + r, *bad})
+			v, ok := plainInteger(text[s:e])
+			if !ok || float64(v) < c.low || float64(v) > c.high || slices.Contains(c.special, float64(v)) {
+				v = slowly(c, text[s:e], row+r, c.builder().integer)
 			}
+			out[r] = v
+		}
+	case kindDate:
+		out := c.days[row : row+rows]
+		for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
+			s, e := from+int(starts[k]), from+int(ends[k])
+			v, ok := plainDate(text[s:e])
+			if !ok {
+				if s == e && c.blank {
+					c.null(row + r)
+					continue
+				}
+				v = int32(slowly(c, text[s:e], row+r, c.builder().date))
+			}
+			out[r] = v
+		}
+	case kindText:
+		c.readTexts(text, from, starts, ends, n, c.codes[row:row+rows], row)
+	default:
+		for k, r := 0, 0; r < rows; k, r = k+n, r+1 {
+			if c.at < 0 {
+				c.slow.builder.AppendNull()
+				continue
+			}
+			c.slow.text(string(text[from+int(starts[k]) : from+int(ends[k])]))
 		}
 	}
 }
 
-// special reports a number that needs a closer look: out of range, or equal to a
-// missing code.
-func (c *fastColumn) special(v float64) bool {
-	if v < c.low || v > c.high {
-		return true
+// first returns the place of the column's first cell in a block.
+func (c *fastColumn) first() int { return max(c.at, 0) }
+
+// builder returns the careful parser of the column's cells.
+func (c *fastColumn) builder() *columnBuilder {
+	if c.slow == nil {
+		c.slow = newColumnBuilder(c.columnSpec)
 	}
-	for _, code := range c.coded {
-		if v == code {
-			return true
-		}
-	}
-	return false
+	return c.slow
 }
 
-// missed counts a missing code and reports whether the cell is one.
+// readNumbers reads decimals. The eight bytes that end with a cell hold most of them:
+// what stands before the cell is made zeros, the point is closed up, and three
+// multiplications make eight digits a number, which a division by a power of ten
+// rounds as strconv would.
+func (c *fastColumn) readNumbers(text []byte, from int, starts, ends []uint32, n int, out []float64, row int) {
+	const zeros, points = '0' * ones, '.' * ones
+	for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
+		s, e := from+int(starts[k]), from+int(ends[k])
+		if s == e && c.blank {
+			c.null(row + r)
+			continue
+		}
+		var v float64
+		ok := false
+		if size := e - s; size <= 8 && size > 0 && e >= 8 {
+			w := binary.LittleEndian.Uint64(text[e-8 : e])
+			negative := text[s] == '-'
+			if negative {
+				size--
+			}
+			shift := uint(64 - 8*size)
+			w = w>>shift<<shift | zeros>>(64-shift)
+			point := 0
+			if d := w ^ points; (d-ones)&^d&highBits != 0 {
+				p := uint(bits.TrailingZeros64((d-ones)&^d&highBits)) &^ 7
+				point = int(7 - p>>3)
+				w = w&^(1<<(p+8)-1) | w&(1<<p-1)<<8 | '0'
+				size--
+			}
+			w ^= zeros
+			if (w|(w+0x0606060606060606))&0xF0F0F0F0F0F0F0F0 == 0 && size > 0 {
+				w = w * 2561 >> 8 & 0x00FF00FF00FF00FF
+				w = w * 6553601 >> 16 & 0x0000FFFF0000FFFF
+				w = w * 42949672960001 >> 32
+				v = float64(w) / powers[point]
+				if negative {
+					v = 0 - v // -0 becomes 0
+				}
+				ok = true
+			}
+		} else {
+			v, ok = plainNumber(text[s:e])
+		}
+		if !ok || v < c.low || v > c.high || len(c.special) > 0 && slices.Contains(c.special, v) {
+			v = slowly(c, text[s:e], row+r, c.builder().number)
+		}
+		out[r] = v
+	}
+}
+
+// readTexts reads texts. One of up to 16 bytes is known again by two words, a longer
+// one by its hash.
+func (c *fastColumn) readTexts(text []byte, from int, starts, ends []uint32, n int, out []int32, row int) {
+	for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
+		s, e := from+int(starts[k]), from+int(ends[k])
+		size := e - s
+		if size == 0 && c.blank {
+			c.null(row + r)
+			continue
+		}
+		if size > 16 || size == 0 {
+			out[r] = c.text(text[s:e], row+r)
+			continue
+		}
+		low, high := binary.LittleEndian.Uint64(text[s:]), uint64(0)
+		if size <= 8 {
+			low &= lowBytes[size]
+		} else {
+			high = binary.LittleEndian.Uint64(text[s+8:]) & lowBytes[size-8]
+		}
+		slot := &c.recent[((low*0x9E3779B97F4A7C15)^(high*0xC2B2AE3D27D4EB4F)+uint64(size))>>(64-recentBits)]
+		if slot.low != low || slot.high != high || slot.size != int32(size) {
+			nulls, marked := c.nulls, c.built.invisible
+			code := c.text(text[s:e], row+r)
+			if c.nulls == nulls && c.built.invisible == marked {
+				*slot = recentText{low, high, int32(size), code}
+			}
+			out[r] = code
+			continue
+		}
+		out[r] = slot.code
+	}
+}
+
+// lowBytes are the masks of the first bytes of a word.
+var lowBytes = [9]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, 1<<64 - 1}
+
+// text returns the code of a text.
+func (c *fastColumn) text(cell []byte, row int) int32 {
+	s := unsafe.String(unsafe.SliceData(cell), len(cell)) // the set of levels copies what it keeps
+	code, _ := c.levels.find(s)
+	if code >= 0 {
+		return code
+	}
+	if c.missed(s, row) {
+		return 0
+	}
+	code, marked, bad := c.code(s, c.levels)
+	if marked {
+		c.built.invisible++
+	}
+	if bad != nil {
+		c.wrong(*bad, row)
+		return 0
+	}
+	return code
+}
+
+// null notes a cell without a value.
+func (c *fastColumn) null(row int) {
+	if c.valid == nil {
+		c.valid = bytes.Repeat([]byte{0xFF}, (c.rows+7)/8)
+	}
+	c.valid[row>>3] &^= 1 << (row & 7)
+	c.nulls++
+}
+
+// because notes why a cell is missing.
+func (c *fastColumn) because(row int, why byte) {
+	if c.built.why == nil {
+		c.built.why = make([]byte, c.rows)
+	}
+	c.built.why[row] = why
+}
+
+// missed reports whether the cell is a missing code, and notes it.
 func (c *fastColumn) missed(s string, row int) bool {
-	i, ok := c.b.missing[s]
-	if ok {
-		c.b.reasons[i].Cells++
-		c.nulls = append(c.nulls, int32(row))
+	i, ok := c.missing[s]
+	if !ok {
+		return false
 	}
-	return ok
+	c.null(row)
+	if s != "" {
+		c.because(row, byte(i+1))
+	}
+	return true
 }
 
 // wrong notes a bad cell, which is missing.
-func (c *fastColumn) wrong(bad *badCell, row int) {
-	c.bad = append(c.bad, badAt{row, *bad})
-	c.nulls = append(c.nulls, int32(row))
+func (c *fastColumn) wrong(bad badCell, row int) {
+	c.built.bad = append(c.built.bad, badAt{row, bad})
+	c.null(row)
+	c.because(row, whySetAside)
 }
 
 // slowly reads a cell that is not plain by the column's careful parser.
-func slowly[T any](c *fastColumn, s string, row int, parse func(string) (T, *badCell)) T {
+func slowly[T any](c *fastColumn, cell []byte, row int, parse func(string) (T, *badCell)) T {
 	var none T
+	s := string(cell)
 	if c.missed(s, row) {
 		return none
 	}
 	v, bad := parse(s)
 	if bad != nil {
-		c.wrong(bad, row)
+		c.wrong(*bad, row)
 		return none
 	}
 	return v
 }
 
-// text returns the code of a text. A text of up to 16 bytes is known again by two
-// words, a longer one by a map.
-func (c *fastColumn) text(text []byte, s, e, row int) int32 {
-	size := e - s
-	if size > 16 {
-		known, ok := c.texts[string(text[s:e])]
-		if !ok {
-			known = c.know(string(text[s:e]))
-		}
-		return c.use(known, row)
-	}
-	low, high := words(text, s, e)
-	slot := &c.recent[((low*0x9E3779B97F4A7C15)^(high*0xC2B2AE3D27D4EB4F)+uint64(size))>>56]
-	if slot.low != low || slot.high != high || slot.size != size {
-		known, ok := c.texts[string(text[s:e])]
-		if !ok {
-			known = c.know(string(text[s:e]))
-		}
-		*slot = recentText{low, high, size, known}
-	}
-	return c.use(slot.textCode, row)
-}
-
-// words returns the up to 16 bytes of a cell as two words.
-func words(text []byte, s, e int) (low, high uint64) {
-	if s+16 <= len(text) {
-		low, high = binary.LittleEndian.Uint64(text[s:]), binary.LittleEndian.Uint64(text[s+8:])
-	} else {
-		var b [16]byte
-		copy(b[:], text[s:])
-		low, high = binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:])
-	}
-	switch size := e - s; {
-	case size < 8:
-		return low & (1<<(8*size) - 1), 0
-	case size < 16:
-		return low, high & (1<<(8*(size-8)) - 1)
-	}
-	return low, high
-}
-
-// know finds out what comes of a text that was not met before.
-func (c *fastColumn) know(s string) textCode {
-	t := textCode{code: -1, reason: -1}
-	if i, ok := c.b.missing[s]; ok {
-		t.reason = i
-	} else {
-		t.code, t.marked, t.bad = c.b.code(s)
-	}
-	c.texts[s] = t
-	return t
-}
-
-// use counts what comes of a text and returns its code.
-func (c *fastColumn) use(t textCode, row int) int32 {
-	if t.marked {
-		c.b.invisible++
-	}
-	switch {
-	case t.bad != nil:
-		c.wrong(t.bad, row)
-		return 0
-	case t.code < 0:
-		c.b.reasons[t.reason].Cells++
-		c.nulls = append(c.nulls, int32(row))
-		return 0
-	}
-	return t.code
-}
-
-// finish makes the column's array. Codes are still those of the piece.
-func (c *fastColumn) finish(rows int) {
+// finish makes the column of the piece.
+func (c *fastColumn) finish(rows int) builtColumn {
 	if c.kind == kindSlow {
-		c.out = c.b.flush()
-		return
+		return c.slow.finish()
 	}
 	var valid *memory.Buffer
-	if len(c.nulls) > 0 {
-		mask := make([]byte, (rows+7)/8)
-		for i := range mask {
-			mask[i] = 0xFF
-		}
-		for _, r := range c.nulls {
-			mask[r>>3] &^= 1 << (r & 7)
-		}
-		valid = memory.NewBufferBytes(mask)
+	if c.nulls > 0 {
+		valid = memory.NewBufferBytes(c.valid)
 	}
 	var kind arrow.DataType
 	var data []byte
 	switch c.kind {
 	case kindNumber:
-		kind, data = arrow.PrimitiveTypes.Float64, arrow.Float64Traits.CastToBytes(c.floats)
+		kind, data = arrow.PrimitiveTypes.Float64, arrow.Float64Traits.CastToBytes(c.floats[:rows])
 	case kindInteger:
-		kind, data = arrow.PrimitiveTypes.Int64, arrow.Int64Traits.CastToBytes(c.ints)
+		kind, data = arrow.PrimitiveTypes.Int64, arrow.Int64Traits.CastToBytes(c.ints[:rows])
 	case kindDate:
-		kind, data = arrow.FixedWidthTypes.Date32, arrow.Int32Traits.CastToBytes(c.days)
+		kind, data = arrow.FixedWidthTypes.Date32, arrow.Int32Traits.CastToBytes(c.days[:rows])
 	default:
-		kind, data = arrow.PrimitiveTypes.Int32, arrow.Int32Traits.CastToBytes(c.codes)
+		kind, data = arrow.PrimitiveTypes.Int32, arrow.Int32Traits.CastToBytes(c.codes[:rows])
 	}
-	c.out = array.MakeFromData(array.NewData(kind, rows, []*memory.Buffer{valid, memory.NewBufferBytes(data)}, nil, len(c.nulls), 0))
-}
-
-// merge adds what a piece's column counted to the column's builder, and gives its
-// texts the codes that they have in the whole column.
-func (c *fastColumn) merge(b *columnBuilder) arrow.Array {
-	for i, r := range c.b.reasons {
-		b.reasons[i].Cells += r.Cells
+	out := c.built
+	out.array = array.MakeFromData(array.NewData(kind, rows, []*memory.Buffer{valid, memory.NewBufferBytes(data)}, nil, c.nulls, 0))
+	if c.levels != nil {
+		out.array = array.NewDictionaryArray(arrowType(TypeString), out.array, c.levels.array())
 	}
-	b.invisible += c.b.invisible
-	if b.codes == nil {
-		return c.out
+	if out.why != nil {
+		out.why = out.why[:rows]
 	}
-	to := make([]int32, len(c.b.levels))
-	for i, s := range c.b.levels {
-		to[i] = b.level(s)
-	}
-	if c.kind == kindText {
-		for i, code := range c.codes {
-			if int(code) < len(to) { // a missing cell of a column without levels holds 0
-				c.codes[i] = to[code]
-			}
-		}
-		return c.out
-	}
-	out := array.NewInt32Builder(memory.DefaultAllocator)
-	codes := c.out.(*array.Int32)
-	for i := range codes.Len() {
-		if codes.IsNull(i) {
-			out.AppendNull()
-		} else {
-			out.Append(to[codes.Value(i)])
-		}
-	}
-	return out.NewArray()
+	return out
 }
 
 // plainNumber reads a decimal of at most 15 digits, which a division by a power of
@@ -776,72 +824,4 @@ func monthDays(year, month int) int {
 		return 30
 	}
 	return 31
-}
-
-// fast reads a file on the fast way, where that can be. It returns false where the
-// slow way has to.
-func (l *loader) fast(ctx context.Context, src Source, r Resource, path string, builders []*columnBuilder, batches [][]arrow.Array, lines []int32) ([]int32, bool, error) {
-	s, ok := src.(*csvSource)
-	if !ok || l.opt.slow || s.seeker == nil || s.done {
-		return lines, false, nil
-	}
-	f := &fastReader{src: s, missing: r.Schema.MissingValues, piece: l.opt.piece, workers: runtime.GOMAXPROCS(0)}
-	if l.opt.Workers > 0 {
-		f.workers = l.opt.Workers
-	}
-	if f.piece == 0 {
-		f.piece = pieceBytes
-	}
-	columns := s.Columns()
-	for _, b := range builders {
-		if b.field.Constraints.Unique {
-			return lines, false, nil
-		}
-		f.fields = append(f.fields, b.field)
-		f.at = append(f.at, indexOf(columns, b.field.Name))
-	}
-	var progress func(int)
-	if l.opt.Progress != nil {
-		progress = func(rows int) { l.opt.Progress(l.rows + rows) }
-	}
-	pieces, err := f.read(ctx, progress)
-	if err != nil {
-		if errors.Is(err, errOdd) {
-			return lines, false, nil
-		}
-		return lines, false, err
-	}
-	l.match(src, r, path, builders)
-	row, line := 0, s.line
-	for _, p := range pieces {
-		for i, c := range p.columns {
-			batches[i] = append(batches[i], c.merge(builders[i]))
-			for _, bad := range c.bad {
-				at := line + bad.row
-				if p.lineOf != nil {
-					at = line + int(p.lineOf[bad.row])
-				}
-				l.bad(bad.badCell, builders[i], r, path, row+bad.row+1, at)
-			}
-		}
-		row += p.rows
-		line += p.lines
-	}
-	for i := range row {
-		lines = append(lines, int32(i+1))
-	}
-	l.rows += row
-	for _, p := range s.Problems() {
-		l.problems.add(p)
-	}
-	return lines, true, nil
-}
-
-func indexOf(columns []string, name string) int {
-	for i, c := range columns {
-		if c == name {
-			return i
-		}
-	}
-	return -1
 }

@@ -5,14 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
-	"maps"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
 // LoadOptions says how a cohort's files are read.
@@ -37,30 +36,13 @@ type LoadOptions struct {
 // error come back at once, as [Problems]; problems of lower severity are kept in
 // the cohort. A file that cannot be opened at all is returned as that error.
 func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) {
-	l := &loader{dict: d, opt: opt, problems: newCollector(), setAside: opt.SetAside || d.OnProblem == OnProblemSetAside}
-	c := &Cohort{dict: d}
-	for _, r := range d.Resources {
-		t, err := l.table(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		if t != nil {
-			c.tables = append(c.tables, t)
-		}
-	}
-	l.checkPeriod()
-	c.excluded = l.excluded
-	c.join(l.problems)
-	l.duplicates(c)
-	l.unmatched(c)
-	if err := l.rules(c); err != nil {
+	l := newLoader(d, opt)
+	var kept keeper
+	c, err := l.cohort(ctx, func(t *Table) error { return kept.add(t, l.seed) })
+	if err != nil {
 		return nil, err
 	}
-	if l.problems.failed() {
-		return nil, l.problems.sorted(SeverityError)
-	}
-	l.guesses()
-	c.notes = l.problems.sorted("")
+	kept.finish(c)
 	if opt.Where != "" {
 		cond, err := ParseCondition(opt.Where)
 		if err != nil {
@@ -71,6 +53,25 @@ func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) 
 	return c, nil
 }
 
+// Stream reads a cohort as [Load] does, with all its checks, and hands each batch
+// of rows to each in place of keeping it. Tables come one after the other as the
+// cohort file lists them, rows in file order; the patients of a batch are numbered
+// as in the cohort. It returns the cohort without rows: patients, arms, what was
+// excluded, and tables that know their fields and number of rows.
+//
+// The memory it takes does not grow with rows: a few batches for each worker, and
+// for each patient the id and about 60 bytes. Problems are known at the end only,
+// so what was made of the batches must be thrown away when it fails. Where is
+// refused: whom it keeps is known only when all patients are.
+func Stream(ctx context.Context, d *Dictionary, opt LoadOptions, each func(*Table) error) (*Cohort, error) {
+	if opt.Where != "" {
+		return nil, errors.New("where: a cohort that is read batch by batch cannot be filtered by patients")
+	}
+	return newLoader(d, opt).cohort(ctx, each)
+}
+
+// loader reads a cohort's tables batch by batch, and remembers of the patients
+// what the checks between rows and tables need.
 type loader struct {
 	dict     *Dictionary
 	opt      LoadOptions
@@ -78,6 +79,85 @@ type loader struct {
 	setAside bool
 	excluded []Exclusion
 	rows     int
+
+	seed   maphash.Seed
+	ids    *texts  // of patients
+	arms   *texts  // values in arm columns
+	armOf  []int32 // by patient, -1 where none was found
+	inTwo  map[int32]bool
+	listed []bool // by patient: in a table of one row a patient
+	lists  []string
+	tables []*tableReader
+	aList  bool // some table has one row a patient
+}
+
+// tableReader is what is known of a table while it is read.
+type tableReader struct {
+	*loader
+	r        Resource
+	specs    []*columnSpec
+	table    *Table // without rows
+	where    *Condition
+	rules    []tableRule
+	visits   *texts
+	seen     pairs
+	unique   []*texts // by field, where values must be
+	rowsOf   []int32  // by patient, of a table that is no list of patients
+	each     func(*Table) error
+	hidden   []int // cells from which invisible marks were taken, by field
+	path     string
+	once     bool // one row a patient or patient and visit
+	oneEach  bool // one row a patient
+	expected string
+}
+
+type tableRule struct {
+	Rule
+	cond *Condition
+}
+
+func newLoader(d *Dictionary, opt LoadOptions) *loader {
+	seed := maphash.MakeSeed()
+	return &loader{
+		dict: d, opt: opt, problems: newCollector(), setAside: opt.SetAside || d.OnProblem == OnProblemSetAside,
+		seed: seed, ids: newTexts(seed), arms: newTexts(seed), inTwo: map[int32]bool{},
+	}
+}
+
+// cohort reads all tables and returns the cohort without their rows.
+func (l *loader) cohort(ctx context.Context, each func(*Table) error) (*Cohort, error) {
+	c := &Cohort{dict: l.dict}
+	for _, r := range l.dict.Resources {
+		t, err := l.begin(r, each)
+		if err != nil {
+			return nil, err
+		}
+		l.tables = append(l.tables, t)
+		l.aList = l.aList || t.oneEach
+	}
+	for _, t := range l.tables {
+		if err := t.read(ctx); err != nil {
+			return nil, err
+		}
+		c.tables = append(c.tables, t.table)
+	}
+	l.checkPeriod()
+	l.checkArms()
+	l.checkIDs()
+	l.unmatched()
+	if l.problems.failed() {
+		return nil, l.problems.sorted(SeverityError)
+	}
+	l.guesses()
+	c.excluded = l.excluded
+	c.notes = l.problems.sorted("")
+	c.patients = l.ids.all()
+	var codes []int32
+	if slices.ContainsFunc(c.tables, func(t *Table) bool { _, ok := t.Field(RoleArm); return ok }) {
+		codes = l.armOf
+	}
+	c.setArms(codes, l.arms.all())
+	return c, nil
 }
 
 // Exclusion counts rows, cells or patients that could not be used, and why.
@@ -122,77 +202,280 @@ func exclude(list []Exclusion, e Exclusion) []Exclusion {
 	return append(list, e)
 }
 
-// table reads all files of a resource into one table.
-func (l *loader) table(ctx context.Context, r Resource) (*Table, error) {
-	fields := l.carried(r)
-	builders := make([]*columnBuilder, len(fields))
-	for i, f := range fields {
-		builders[i] = newColumnBuilder(f, r.Schema.MissingValues)
+// begin prepares the reading of a table: an empty batch tells which fields it has
+// when constants are added and it is reshaped.
+func (l *loader) begin(r Resource, each func(*Table) error) (*tableReader, error) {
+	t := &tableReader{loader: l, r: r, each: each, visits: newTexts(l.seed)}
+	empty := &part{first: 1}
+	for _, f := range l.carried(r) {
+		spec := newColumnSpec(f, r.Schema.MissingValues, l.seed)
+		t.specs = append(t.specs, spec)
+		empty.columns = append(empty.columns, newColumnBuilder(spec).finish())
 	}
-	batches := make([][]arrow.Array, len(fields))
-	var lines []int32
-	before := len(l.excluded)
-	for _, path := range r.Path {
-		src, err := l.opt.Open(ctx, path, r)
+	t.hidden = make([]int, len(t.specs))
+	t.unique = make([]*texts, len(t.specs))
+	for i, s := range t.specs {
+		if s.field.Constraints.Unique {
+			t.unique[i] = newTexts(l.seed)
+		}
+	}
+	var err error
+	if r.Where != "" {
+		if t.where, err = ParseCondition(r.Where); err != nil {
+			return nil, fmt.Errorf("table %s: where: %w", r.Name, err)
+		}
+	}
+	batch := t.batch(empty)
+	if t.where != nil {
+		for _, c := range t.where.Columns() {
+			if !batch.Has(c) {
+				l.problems.add(Problem{Code: CodeColumnMissing, Table: r.Name, Column: c, Expected: "expected the column named in where to be described under fields"})
+				t.where = nil
+				break
+			}
+		}
+	}
+	if r.Reshape != nil {
+		batch = reshape(batch, *r.Reshape)
+	}
+	t.table = batch
+	for _, rule := range l.dict.Rules {
+		if rule.Table != r.Name {
+			continue
+		}
+		cond, err := ParseCondition(rule.Check)
+		if err != nil {
+			return nil, fmt.Errorf("rule: %w", err)
+		}
+		known := true
+		for _, name := range cond.Columns() {
+			if !batch.Has(name) {
+				l.problems.add(Problem{Code: CodeColumnMissing, Table: r.Name, Column: name, Expected: "expected the column named in a rule to be described under fields"})
+				known = false
+				break
+			}
+		}
+		if known {
+			t.rules = append(t.rules, tableRule{rule, cond})
+		}
+	}
+	t.once, t.oneEach = !batch.manyRows(), batch.perPatient()
+	t.expected = "expected one row a patient"
+	if _, ok := batch.Field(RoleVisit); ok {
+		t.expected = "expected one row a patient and visit"
+	}
+	if f, ok := batch.Field(RoleArm); ok {
+		for _, c := range f.Categories {
+			l.arms.number(c.Value)
+		}
+	}
+	if t.oneEach {
+		l.lists = append(l.lists, r.Name)
+	}
+	return t, nil
+}
+
+// read reads all files of a table.
+func (t *tableReader) read(ctx context.Context) error {
+	before := len(t.excluded)
+	for _, path := range t.r.Path {
+		t.path = path
+		src, err := t.opt.Open(ctx, path, t.r)
 		if err != nil {
 			if ps := Problems(nil); errors.As(err, &ps) {
 				for _, p := range ps {
-					l.problems.add(p)
+					t.problems.add(p)
 				}
 				continue
 			}
-			return nil, err
+			return err
 		}
-		fast := false
-		if lines, fast, err = l.fast(ctx, src, r, path, builders, batches, lines); !fast && err == nil {
-			if src, err = l.again(ctx, src, path, r); err == nil {
-				lines, err = l.read(ctx, src, r, path, builders, batches, lines)
-			}
-		}
+		err = t.file(ctx, src)
 		closeErr := src.Close()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if closeErr != nil {
-			return nil, fmt.Errorf("%s: %w", path, closeErr)
+			return fmt.Errorf("%s: %w", path, closeErr)
 		}
 	}
 	// How a file was cut into batches must not show in the order.
-	slices.SortFunc(l.excluded[before:], func(a, b Exclusion) int {
+	slices.SortFunc(t.excluded[before:], func(a, b Exclusion) int {
 		return cmp.Or(strings.Compare(a.Reason, b.Reason), strings.Compare(a.Code, b.Code))
 	})
-	t := &Table{name: r.Name, lines: lines, rows: len(lines)}
-	for i, b := range builders {
-		t.fields = append(t.fields, b.field)
-		t.columns = append(t.columns, b.finish(batches[i]))
-		t.reasons = append(t.reasons, b.reasons)
-		if b.invisible > 0 {
-			l.problems.add(Problem{
-				Severity: SeverityNote, Code: CodeInvisible, Table: r.Name, Column: b.field.Name,
-				Expected: "invisible marks were taken off, or letters put into their common form", Rows: b.invisible,
+	for i, n := range t.hidden {
+		if n > 0 {
+			t.problems.add(Problem{
+				Severity: SeverityNote, Code: CodeInvisible, Table: t.r.Name, Column: t.specs[i].field.Name,
+				Expected: "invisible marks were taken off, or letters put into their common form", Rows: n,
 			})
 		}
 	}
-	t.addConstants(r)
-	var err error
-	if t, err = l.rowsWhere(t, r); err != nil {
-		return nil, err
-	}
-	if r.Reshape != nil {
-		t = reshape(t, *r.Reshape)
-	}
-	return l.usable(t), nil
+	return nil
 }
 
-// again opens a file anew that the fast way has begun to read.
-func (l *loader) again(ctx context.Context, src Source, path string, r Resource) (Source, error) {
-	if s, ok := src.(*csvSource); !ok || s.seeker == nil || s.done {
-		return src, nil
+// part is a batch of rows as a file gives it.
+type part struct {
+	first, rows int
+	columns     []builtColumn
+	line        func(row int) int // line of the file; nil where it has none
+}
+
+// file reads one file.
+func (t *tableReader) file(ctx context.Context, src Source) error {
+	at := t.match(src)
+	if err := t.fast(ctx, src, at); err != nil {
+		return err
 	}
-	if err := src.Close(); err != nil {
-		return src, fmt.Errorf("%s: %w", path, err)
+	for {
+		chunk, err := src.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		p := &part{first: chunk.First, rows: chunk.Rows}
+		if chunk.Lines != nil {
+			p.line = func(row int) int { return chunk.Lines[row] }
+		}
+		for i, spec := range t.specs {
+			p.columns = append(p.columns, column(chunk, at[i], spec))
+		}
+		if err := t.part(p); err != nil {
+			return err
+		}
 	}
-	return l.opt.Open(ctx, path, r)
+	for _, p := range src.Problems() {
+		t.problems.add(p)
+	}
+	return nil
+}
+
+// column reads one column of a chunk.
+func column(chunk *Chunk, at int, spec *columnSpec) builtColumn {
+	b := newColumnBuilder(spec)
+	b.builder.Reserve(chunk.Rows)
+	var cells []string
+	if at >= 0 {
+		cells = chunk.text(at)
+	}
+	for i := range chunk.Rows {
+		switch {
+		case at < 0:
+			b.builder.AppendNull()
+		case cells != nil:
+			b.text(cells[i])
+		default:
+			b.cell(chunk.Arrays[at], i)
+		}
+	}
+	return b.finish()
+}
+
+// fast reads a file of delimited text on the fast way, as far as that goes.
+func (t *tableReader) fast(ctx context.Context, src Source, at []int) error {
+	if r, ok := src.(renamed); ok {
+		src = r.Source
+	}
+	s, ok := src.(*csvSource)
+	if !ok || t.opt.slow || s.seeker == nil || s.done {
+		return nil
+	}
+	f := &fastReader{src: s, specs: t.specs, at: at, piece: cmp.Or(t.opt.piece, pieceBytes), workers: cmp.Or(t.opt.Workers, runtime.GOMAXPROCS(0))}
+	rows, lines := 0, 0
+	size, err := f.each(ctx, func(p *piece) error {
+		from := s.line + lines
+		batch := &part{first: rows + 1, rows: p.rows, columns: p.columns, line: func(row int) int { return from + row }}
+		if p.lineOf != nil {
+			batch.line = func(row int) int { return from + int(p.lineOf[row]) }
+		}
+		rows += p.rows
+		lines += p.lines
+		return t.part(batch)
+	})
+	if err != nil && !errors.Is(err, errOdd) {
+		return err
+	}
+	return s.resume(size, rows, lines)
+}
+
+// part takes a batch through all that is done with a table's rows.
+func (t *tableReader) part(p *part) error {
+	t.rowsRead(p.rows)
+	for i, c := range p.columns {
+		t.hidden[i] += c.invisible
+		for _, b := range c.bad {
+			line := 0
+			if p.line != nil {
+				line = p.line(b.row)
+			}
+			t.bad(b.badCell, t.specs[i].field, p.first+b.row, line)
+		}
+		if t.unique[i] != nil {
+			t.checkUnique(p, i)
+		}
+	}
+	b := t.batch(p)
+	if t.where != nil {
+		kept := b.keep(b.matching(t.where))
+		if n := b.rows - kept.rows; n > 0 {
+			t.excluded = exclude(t.excluded, Exclusion{Code: CodeFiltered, Table: b.name, Rows: n, Reason: "rows left out by where: " + t.where.String()})
+		}
+		b = kept
+	}
+	if t.r.Reshape != nil {
+		b = reshape(b, *t.r.Reshape)
+	}
+	b = t.usable(b)
+	if b.rows == 0 {
+		return nil
+	}
+	t.join(b)
+	t.checkRules(b)
+	t.table.rows += b.rows
+	return t.each(b)
+}
+
+func (l *loader) rowsRead(n int) {
+	l.rows += n
+	if l.opt.Progress != nil {
+		l.opt.Progress(l.rows)
+	}
+}
+
+// batch makes a table of a batch, with the constants that hold for it.
+func (t *tableReader) batch(p *part) *Table {
+	b := &Table{name: t.r.Name, rows: p.rows, first: p.first}
+	for i, c := range p.columns {
+		b.fields = append(b.fields, t.specs[i].field)
+		b.columns = append(b.columns, []arrow.Array{c.array})
+		b.codes = append(b.codes, t.specs[i].codes)
+		b.why = append(b.why, [][]byte{c.why})
+	}
+	b.addConstants(t.r, t.seed)
+	return b
+}
+
+// checkUnique tells of values that the column had before.
+func (t *tableReader) checkUnique(p *part, i int) {
+	a := p.columns[i].array
+	for r := range p.rows {
+		if a.IsNull(r) {
+			continue
+		}
+		s := cellText(a, r)
+		n, sum := t.unique[i].find(s)
+		if n < 0 {
+			t.unique[i].add(s, sum)
+			continue
+		}
+		line := 0
+		if p.line != nil {
+			line = p.line(r)
+		}
+		t.bad(badCell{CodeUnique, "expected each value once"}, t.specs[i].field, p.first+r, line)
+	}
 }
 
 // carried returns the fields that are read: all but those ignored. The levels of
@@ -213,59 +496,25 @@ func (l *loader) carried(r Resource) []Field {
 	return out
 }
 
-func (l *loader) read(ctx context.Context, src Source, r Resource, path string, builders []*columnBuilder, batches [][]arrow.Array, lines []int32) ([]int32, error) {
-	at := l.match(src, r, path, builders)
-	for {
-		chunk, err := src.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return lines, err
-		}
-		for i, b := range builders {
-			l.column(chunk, at[i], b, r, path)
-			batches[i] = append(batches[i], b.flush())
-		}
-		for i := range chunk.Rows {
-			lines = append(lines, int32(chunk.First+i))
-		}
-		l.rows += chunk.Rows
-		if l.opt.Progress != nil {
-			l.opt.Progress(l.rows)
-		}
-	}
-	for _, p := range src.Problems() {
-		l.problems.add(p)
-	}
-	return lines, nil
-}
-
 // match finds each field's column in the file, and tells of those that are
 // missing and those that are not described.
-func (l *loader) match(src Source, r Resource, path string, builders []*columnBuilder) []int {
+func (t *tableReader) match(src Source) []int {
 	columns := src.Columns()
-	at := make([]int, len(builders))
+	at := make([]int, len(t.specs))
 	usable := len(src.Problems()) == 0 || len(columns) > 0
-	for i, b := range builders {
-		at[i] = slices.Index(columns, b.field.Name)
+	for i, s := range t.specs {
+		at[i] = slices.Index(columns, s.field.Name)
 		if at[i] < 0 && usable {
-			l.problems.add(Problem{
-				Code: CodeColumnMissing, Table: r.Name, File: path, Column: b.field.Name,
+			t.problems.add(Problem{
+				Code: CodeColumnMissing, Table: t.r.Name, File: t.path, Column: s.field.Name,
 				Expected: "expected this column in the file", Mend: "correct the name, or take the field out of the cohort file",
 			})
 		}
 	}
-	unknown := 0
 	for _, c := range columns {
-		if !slices.ContainsFunc(r.Schema.Fields, func(f Field) bool { return f.Name == c }) {
-			unknown++
-			name := c
-			if name == "" {
-				name = "(no name)"
-			}
-			l.problems.add(Problem{
-				Severity: SeverityWarning, Code: CodeColumnUnknown, Table: r.Name, File: path, Column: name,
+		if !slices.ContainsFunc(t.r.Schema.Fields, func(f Field) bool { return f.Name == c }) {
+			t.problems.add(Problem{
+				Severity: SeverityWarning, Code: CodeColumnUnknown, Table: t.r.Name, File: t.path, Column: cmpOr(c, "(no name)"),
 				Expected: "the column is not described, so it is not carried", Mend: "describe it under fields, or give it role: ignore",
 			})
 		}
@@ -273,43 +522,16 @@ func (l *loader) match(src Source, r Resource, path string, builders []*columnBu
 	return at
 }
 
-// column appends one column of a chunk to its builder.
-func (l *loader) column(chunk *Chunk, at int, b *columnBuilder, r Resource, path string) {
-	var cells []string
-	if at >= 0 {
-		cells = chunk.text(at)
-	}
-	for i := range chunk.Rows {
-		var bad *badCell
-		switch {
-		case at < 0:
-			b.builder.AppendNull()
-		case cells != nil:
-			bad = b.text(cells[i])
-		default:
-			bad = b.cell(chunk.Arrays[at], i)
-		}
-		if bad == nil {
-			continue
-		}
-		line := 0
-		if chunk.Lines != nil {
-			line = chunk.Lines[i]
-		}
-		l.bad(*bad, b, r, path, chunk.First+i, line)
-	}
-}
-
 // bad tells of a bad cell, or counts it where bad cells are set aside.
-func (l *loader) bad(bad badCell, b *columnBuilder, r Resource, path string, row, line int) {
-	if l.setAside && bad.code != CodeRequired && bad.code != CodeUnique {
-		l.excluded = exclude(l.excluded, Exclusion{
-			Code: "set-aside-" + bad.code, Table: r.Name, Rows: 1,
-			Reason: fmt.Sprintf("cells of column %q made missing: %s", b.field.Name, bad.expected),
+func (t *tableReader) bad(bad badCell, f Field, row, line int) {
+	if t.setAside && bad.code != CodeRequired && bad.code != CodeUnique {
+		t.excluded = exclude(t.excluded, Exclusion{
+			Code: "set-aside-" + bad.code, Table: t.r.Name, Rows: 1,
+			Reason: fmt.Sprintf("cells of column %q made missing: %s", f.Name, bad.expected),
 		})
 		return
 	}
-	l.problems.add(Problem{Code: bad.code, Table: r.Name, File: path, Row: row, Line: line, Column: b.field.Name, Expected: bad.expected, Mend: mendOf(bad.code)})
+	t.problems.add(Problem{Code: bad.code, Table: t.r.Name, File: t.path, Row: row, Line: line, Column: f.Name, Expected: bad.expected, Mend: mendOf(bad.code)})
 }
 
 func mendOf(code string) string {
@@ -320,388 +542,4 @@ func mendOf(code string) string {
 		return "correct the cell, add the level under categories (arms for an arm), or pass --set-aside"
 	}
 	return "correct the cell in the file"
-}
-
-// checkPeriod refuses a quarter column without a recorded allowance: a quarter
-// is finer than the year that de-identified data may carry.
-func (l *loader) checkPeriod() {
-	for _, r := range l.dict.Resources {
-		f, ok := r.field(RolePeriod)
-		if !ok {
-			continue
-		}
-		allowed := l.dict.Privacy != nil && slices.ContainsFunc(l.dict.Privacy.Allowances, func(a Allowance) bool { return a.Column == f.Name })
-		if !allowed {
-			l.problems.add(Problem{
-				Code: CodePeriodAllowance, Table: r.Name, Column: f.Name,
-				Expected: "expected a recorded allowance for a column that holds quarters: a quarter is finer than the year that de-identified data may carry",
-				Mend:     "add privacy: allowances: [{column: " + f.Name + ", by: who decided, reason: why}] to the cohort file, or drop the column",
-			})
-		}
-	}
-}
-
-// pairs remembers pairs of a patient and a visit: a bit for each that there can be,
-// or a map where that would be too many.
-type pairs struct {
-	visits int
-	bits   []uint64
-	some   map[[2]int32]bool
-}
-
-// mostPairs is how many pairs are remembered by bits: 64 MiB of them.
-const mostPairs = 1 << 29
-
-func newPairs(patients int, visits []int32) *pairs {
-	most := int32(0)
-	for _, v := range visits {
-		most = max(most, v)
-	}
-	p := &pairs{visits: int(most) + 2} // -1, a missing visit, is one too
-	if patients*p.visits > mostPairs {
-		p.some = make(map[[2]int32]bool, len(visits))
-		return p
-	}
-	p.bits = make([]uint64, (patients*p.visits+63)/64)
-	return p
-}
-
-// again remembers a pair and reports whether it was there.
-func (p *pairs) again(patient, visit int32) bool {
-	if p.some != nil {
-		k := [2]int32{patient, visit}
-		had := p.some[k]
-		p.some[k] = true
-		return had
-	}
-	i := int(patient)*p.visits + int(visit) + 1
-	had := p.bits[i/64]>>(i%64)&1 == 1
-	p.bits[i/64] |= 1 << (i % 64)
-	return had
-}
-
-// rules tells of every row that breaks a rule of the cohort file.
-func (l *loader) rules(c *Cohort) error {
-	for _, r := range l.dict.Rules {
-		cond, err := ParseCondition(r.Check)
-		if err != nil {
-			return fmt.Errorf("rule: %w", err)
-		}
-		t := c.Table(r.Table)
-		for _, name := range cond.Columns() {
-			if !t.Has(name) {
-				l.problems.add(Problem{Code: CodeColumnMissing, Table: r.Table, Column: name, Expected: "expected the column named in a rule to be described under fields"})
-				return nil
-			}
-		}
-		for row, holds := range t.matching(cond) {
-			if !holds {
-				l.problems.add(Problem{
-					Code: CodeRule, Table: r.Table, Row: int(t.lines[row]), Expected: "expected " + cmpOr(r.Message, "a row for which holds: "+r.Check),
-					Mend: "correct the row, or the rule in the cohort file",
-				})
-			}
-		}
-	}
-	return nil
-}
-
-// totals are words that stand in an id column where a file ends with sums.
-var totals = []string{"total", "totals", "sum", "subtotal", "mean", "average", "all", "grand total", "n"}
-
-// guesses tells of every guess in a drafted dictionary.
-func (l *loader) guesses() {
-	if !l.dict.Drafted {
-		return
-	}
-	for _, r := range l.dict.Resources {
-		for _, f := range r.Schema.Fields {
-			role := string(f.Role)
-			if role == "" {
-				role = "none"
-			}
-			l.problems.add(Problem{
-				Severity: SeverityWarning, Code: CodeDraft, Table: r.Name, Column: f.Name,
-				Expected: fmt.Sprintf("guessed type %s, role %s (%s)", f.Type, role, f.Guess),
-				Mend:     "write a cohort file with recoup data init and correct it",
-			})
-		}
-	}
-}
-
-// addConstants adds a column for each constant of the resource, so that what
-// holds for the whole table travels with it.
-func (t *Table) addConstants(r Resource) {
-	for _, role := range slices.Sorted(maps.Keys(r.Constants)) {
-		f := Field{Name: role, Type: TypeString, Role: Role(role)}
-		if numericRole(f.Role) {
-			f.Type = TypeNumber
-		}
-		b := newColumnBuilder(f, []MissingValue{})
-		var batches []arrow.Array
-		for _, a := range t.columns[0] {
-			for range a.Len() {
-				b.text(r.Constants[role])
-			}
-			batches = append(batches, b.flush())
-		}
-		t.fields = append(t.fields, f)
-		t.columns = append(t.columns, b.finish(batches))
-		t.reasons = append(t.reasons, nil)
-	}
-}
-
-// rowsWhere keeps the rows that the resource's own condition asks for.
-func (l *loader) rowsWhere(t *Table, r Resource) (*Table, error) {
-	if r.Where == "" {
-		return t, nil
-	}
-	cond, err := ParseCondition(r.Where)
-	if err != nil {
-		return nil, fmt.Errorf("table %s: where: %w", r.Name, err)
-	}
-	for _, c := range cond.Columns() {
-		if !t.Has(c) {
-			l.problems.add(Problem{Code: CodeColumnMissing, Table: r.Name, Column: c, Expected: "expected the column named in where to be described under fields"})
-			return t, nil
-		}
-	}
-	keep := t.matching(cond)
-	kept := t.keep(keep)
-	if n := t.rows - kept.rows; n > 0 {
-		l.excluded = exclude(l.excluded, Exclusion{Code: CodeFiltered, Table: t.name, Rows: n, Reason: "rows left out by where: " + cond.String()})
-	}
-	return kept, nil
-}
-
-// matching evaluates a condition for every row.
-func (t *Table) matching(cond *Condition) []bool {
-	get := map[string]func(row int) cell{}
-	for _, c := range cond.Columns() {
-		get[c] = t.cells(c)
-	}
-	keep := make([]bool, t.rows)
-	for r := range keep {
-		keep[r] = cond.root.eval(func(c string) cell { return get[c](r) })
-	}
-	return keep
-}
-
-// cells returns a reader of a column's cells for conditions.
-func (t *Table) cells(column string) func(row int) cell {
-	f := t.fields[t.index(column)]
-	if f.Type == TypeNumber || f.Type == TypeInteger || f.Type == TypeDuration {
-		vs := t.Floats(column)
-		return func(r int) cell { return cell{missing: vs[r] != vs[r], numeric: true, num: vs[r]} }
-	}
-	codes, levels := t.Codes(column)
-	labels := map[string]string{}
-	for _, c := range f.Categories {
-		labels[c.Value] = c.Label
-	}
-	return func(r int) cell {
-		if codes[r] < 0 {
-			return cell{missing: true}
-		}
-		s := levels[codes[r]]
-		return cell{text: s, label: labels[s]}
-	}
-}
-
-// usable takes out the rows that no analysis could use, and counts them: those
-// without a patient, and those of a visit that the cohort file does not list.
-func (l *loader) usable(t *Table) *Table {
-	keep := make([]bool, t.rows)
-	for i := range keep {
-		keep[i] = true
-	}
-	drop := func(code, reason string, bad func(r int) bool) {
-		n := 0
-		for r := range keep {
-			if keep[r] && bad(r) {
-				keep[r] = false
-				n++
-			}
-		}
-		if n > 0 {
-			l.excluded = exclude(l.excluded, Exclusion{Code: code, Table: t.name, Rows: n, Reason: reason})
-		}
-	}
-	if f, ok := t.Field(RolePatient); ok {
-		codes, _ := t.Codes(f.Name)
-		drop(CodeNoPatient, "rows without a patient", func(r int) bool { return codes[r] < 0 })
-	}
-	if f, ok := t.Field(RoleVisit); ok {
-		codes, levels := t.Codes(f.Name)
-		listed := make([]bool, len(levels))
-		for i, s := range levels {
-			_, ok := l.dict.visit(s)
-			listed[i] = ok || len(l.dict.Visits) == 0
-		}
-		drop(CodeVisitNotListed, "rows of a visit that the cohort file does not list", func(r int) bool { return codes[r] < 0 || !listed[codes[r]] })
-	}
-	return t.keep(keep)
-}
-
-// reshape turns one row a patient with a column a visit into one row a patient
-// and visit. Rows whose cell is missing stay, with a missing outcome.
-func reshape(t *Table, rs Reshape) *Table {
-	wide := slices.Sorted(maps.Keys(rs.Columns))
-	order := func(c string) int { return t.index(c) }
-	slices.SortStableFunc(wide, func(a, b string) int { return order(a) - order(b) })
-	out := &Table{name: t.name, rows: t.rows * len(wide)}
-	for r := range t.rows {
-		for range wide {
-			out.lines = append(out.lines, t.lines[r])
-		}
-	}
-	for i, f := range t.fields {
-		if _, isWide := rs.Columns[f.Name]; isWide {
-			continue
-		}
-		out.fields = append(out.fields, f)
-		out.columns = append(out.columns, repeatRows(t.columns[i], len(wide)))
-		out.reasons = append(out.reasons, t.reasons[i])
-	}
-	visits := newColumnBuilder(Field{Name: "visit", Type: TypeString, Role: RoleVisit}, []MissingValue{})
-	value := t.fields[t.index(wide[0])]
-	value.Name, value.Role = rs.Outcome, cmpRole(value.Role)
-	outcome := array.NewFloat64Builder(memory.DefaultAllocator)
-	columns := make([][]float64, len(wide))
-	for j, c := range wide {
-		columns[j] = t.Floats(c)
-	}
-	var visitCodes, values []arrow.Array
-	r := 0
-	for _, batch := range t.columns[0] {
-		for range batch.Len() {
-			for j, c := range wide {
-				visits.text(rs.Columns[c])
-				if v := columns[j][r]; v != v {
-					outcome.AppendNull()
-				} else {
-					outcome.Append(v)
-				}
-			}
-			r++
-		}
-		visitCodes = append(visitCodes, visits.flush())
-		values = append(values, outcome.NewArray())
-	}
-	value.Type = TypeNumber
-	out.fields = append(out.fields, visits.field, value)
-	out.columns = append(out.columns, visits.finish(visitCodes), values)
-	out.reasons = append(out.reasons, nil, nil)
-	return out
-}
-
-func cmpRole(r Role) Role {
-	if r == "" {
-		return RoleOutcome
-	}
-	return r
-}
-
-// repeatRows writes each cell n times in a row.
-func repeatRows(batches []arrow.Array, n int) []arrow.Array {
-	out := make([]arrow.Array, len(batches))
-	for b, a := range batches {
-		var at []int
-		for i := range a.Len() {
-			for range n {
-				at = append(at, i)
-			}
-		}
-		out[b] = pick(a, at)
-	}
-	return out
-}
-
-// duplicates tells of patients that occur twice in a table of one row a patient,
-// and of visits that occur twice for a patient.
-func (l *loader) duplicates(c *Cohort) {
-	for _, t := range c.tables {
-		if t.manyRows() {
-			continue
-		}
-		visits := make([]int32, t.rows)
-		what := "expected one row a patient"
-		if f, ok := t.Field(RoleVisit); ok {
-			visits, _ = t.Codes(f.Name)
-			what = "expected one row a patient and visit"
-		}
-		seen := newPairs(len(c.patients), visits)
-		for r, p := range t.patient {
-			if seen.again(p, visits[r]) {
-				l.problems.add(Problem{
-					Code: CodeDuplicate, Table: t.name, File: l.onlyFile(t.name), Row: int(t.lines[r]), Expected: what,
-					Mend: "remove or correct the second row",
-				})
-			}
-		}
-	}
-	fold := map[string]int{}
-	for _, id := range c.patients {
-		if slices.Contains(totals, strings.ToLower(strings.TrimSpace(id))) {
-			l.problems.add(Problem{Severity: SeverityWarning, Code: CodeTotals, Expected: "a patient's id is a word for a sum: a row of totals may have been taken for a patient", Mend: "remove the row from the file"})
-		}
-		fold[strings.ToLower(strings.TrimSpace(id))]++
-	}
-	if n := len(c.patients) - len(fold); n > 0 {
-		l.problems.add(Problem{
-			Severity: SeverityWarning, Code: CodeNearDuplicate, Rows: n,
-			Expected: "some patient ids differ from another in case or blanks only; they are taken as different patients",
-			Mend:     "write each patient's id in one way",
-		})
-	}
-}
-
-// onlyFile returns the file a table was read from, or "" when it has several: a
-// row's number is one within its file.
-func (l *loader) onlyFile(table string) string {
-	for _, r := range l.dict.Resources {
-		if r.Name == table && len(r.Path) == 1 {
-			return r.Path[0]
-		}
-	}
-	return ""
-}
-
-// unmatched tells of patients of whom other tables have rows but no table of one
-// row a patient has: a mistyped id would otherwise make a patient of its own.
-func (l *loader) unmatched(c *Cohort) {
-	listed := make([]bool, len(c.patients))
-	var lists []string
-	for _, t := range c.tables {
-		if !t.perPatient() {
-			continue
-		}
-		lists = append(lists, t.name)
-		for _, p := range t.patient {
-			listed[p] = true
-		}
-	}
-	if len(lists) == 0 {
-		return
-	}
-	for _, t := range c.tables {
-		if t.perPatient() {
-			continue
-		}
-		told, rows := map[int32]bool{}, 0
-		for _, p := range t.patient {
-			if listed[p] {
-				continue
-			}
-			told[p] = true
-			rows++
-		}
-		if rows > 0 {
-			l.problems.add(Problem{
-				Severity: SeverityWarning, Code: CodeUnmatched, Table: t.name, File: l.onlyFile(t.name), Rows: rows,
-				Expected: fmt.Sprintf("expected each patient in a table of one row a patient (%s); patients who are in none of them: %d, and they are kept as patients of their own", strings.Join(lists, ", "), len(told)),
-				Mend:     "correct the ids, or add the patients",
-			})
-		}
-	}
 }

@@ -17,9 +17,19 @@ type Table struct {
 	fields  []Field
 	columns [][]arrow.Array // by field, then batch
 	rows    int
-	patient []int32 // row to patient of the cohort
-	reasons [][]Reason
-	lines   []int32 // row to data row of the file, for messages
+	patient []int32          // row to patient of the cohort
+	codes   [][]MissingValue // by field: the codes that mean missing
+	why     [][][]byte       // by field, then batch: why each cell is missing; nil where no cell has a code
+	first   int              // data row of the file of the first row, where lines is nil
+	lines   []int32          // row to data row of the file, for messages; nil where they follow each other
+}
+
+// line returns a row's data row in the file.
+func (t *Table) line(r int) int {
+	if t.lines == nil {
+		return t.first + r
+	}
+	return int(t.lines[r])
 }
 
 // Name returns the table's name in the cohort file.
@@ -164,11 +174,13 @@ func (t *Table) Codes(column string) (codes []int32, levels []string) {
 			if levels == nil {
 				levels = dictionaryLevels(d)
 			}
-			for r := range d.Len() {
-				if d.IsNull(r) {
-					codes = append(codes, -1)
-				} else {
-					codes = append(codes, int32(d.GetValueIndex(r)))
+			from := len(codes)
+			codes = append(codes, dictionaryCodes(d)...)
+			if d.NullN() > 0 {
+				for r := range d.Len() {
+					if d.IsNull(r) {
+						codes[from+r] = -1
+					}
 				}
 			}
 			continue
@@ -191,6 +203,12 @@ func (t *Table) Codes(column string) (codes []int32, levels []string) {
 	return codes, levels
 }
 
+// dictionaryCodes returns the codes of a text column's batch; those of missing
+// cells mean nothing.
+func dictionaryCodes(d *array.Dictionary) []int32 {
+	return d.Indices().(*array.Int32).Int32Values()
+}
+
 func dictionaryLevels(d *array.Dictionary) []string {
 	out := make([]string, d.Dictionary().Len())
 	for i := range out {
@@ -200,12 +218,33 @@ func dictionaryLevels(d *array.Dictionary) []string {
 }
 
 // MissingReasons returns how many cells of a column are missing, by the code
-// that said so.
+// that said so; cells that are empty come under the code "", where it is one. Cells
+// set aside are not among them: they are exclusions.
 func (t *Table) MissingReasons(column string) []Reason {
-	if i := t.index(column); i >= 0 && i < len(t.reasons) {
-		return slices.Clone(t.reasons[i])
+	i := t.index(column)
+	if i < 0 || i >= len(t.codes) || len(t.codes[i]) == 0 {
+		return nil
 	}
-	return nil
+	var count [256]int
+	for _, why := range t.why[i] {
+		for _, w := range why {
+			count[w]++
+		}
+	}
+	plain := t.Missing(column)
+	for w, n := range count {
+		if w != whyPlain {
+			plain -= n
+		}
+	}
+	out := make([]Reason, len(t.codes[i]))
+	for k, m := range t.codes[i] {
+		out[k] = Reason{Code: m.Value, Label: m.Label, Cells: count[k+1]}
+		if m.Value == "" {
+			out[k].Cells = plain
+		}
+	}
+	return out
 }
 
 // Missing returns how many cells of a column are missing.
@@ -222,26 +261,25 @@ func (t *Table) Missing(column string) int {
 // keep returns the table's rows for which keep is true. The patient indices stay
 // as they are; the caller renumbers them.
 func (t *Table) keep(rows []bool) *Table {
-	out := &Table{name: t.name, fields: t.fields, reasons: t.reasons}
+	if !slices.Contains(rows, false) {
+		same := *t
+		return &same
+	}
+	out := &Table{name: t.name, fields: t.fields, codes: t.codes, lines: []int32{}}
 	for r, k := range rows {
 		if k {
 			out.rows++
 			if t.patient != nil {
 				out.patient = append(out.patient, t.patient[r])
 			}
-			if t.lines != nil {
-				out.lines = append(out.lines, t.lines[r])
-			}
+			out.lines = append(out.lines, int32(t.line(r)))
 		}
 	}
-	if out.rows == t.rows {
-		out.columns = t.columns
-		return out
-	}
 	out.columns = make([][]arrow.Array, len(t.columns))
+	out.why = make([][][]byte, len(t.columns))
 	for i, batches := range t.columns {
 		from := 0
-		for _, a := range batches {
+		for b, a := range batches {
 			var at []int
 			for r := range a.Len() {
 				if rows[from+r] {
@@ -250,9 +288,22 @@ func (t *Table) keep(rows []bool) *Table {
 			}
 			if len(at) > 0 {
 				out.columns[i] = append(out.columns[i], pick(a, at))
+				out.why[i] = append(out.why[i], pickWhy(t.why[i][b], at))
 			}
 			from += a.Len()
 		}
+	}
+	return out
+}
+
+// pickWhy copies why cells are missing at the positions.
+func pickWhy(why []byte, at []int) []byte {
+	if why == nil {
+		return nil
+	}
+	out := make([]byte, len(at))
+	for i, r := range at {
+		out[i] = why[r]
 	}
 	return out
 }

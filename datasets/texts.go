@@ -1,0 +1,116 @@
+package datasets
+
+import (
+	"hash/maphash"
+	"unsafe"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+)
+
+// texts numbers different texts in order of first appearance. It holds each once,
+// one after the other, so that a million of them cost the collector nothing.
+type texts struct {
+	seed  maphash.Seed // which slot a text takes does not show in its number
+	bytes []byte
+	ends  []int
+	sums  []uint32 // of the hash, by number
+	slots []int32  // 1 + number, 0 where free; a power of two of them
+}
+
+func newTexts(seed maphash.Seed) *texts { return &texts{seed: seed, slots: make([]int32, 16)} }
+
+func (t *texts) len() int { return len(t.ends) }
+
+// at returns text number i. It stays as it is when texts are added.
+func (t *texts) at(i int) string {
+	from := 0
+	if i > 0 {
+		from = t.ends[i-1]
+	}
+	b := t.bytes[from:t.ends[i]]
+	return unsafe.String(unsafe.SliceData(b), len(b)) // bytes once written are not written again
+}
+
+// all returns the texts by number.
+func (t *texts) all() []string {
+	out := make([]string, len(t.ends))
+	for i := range out {
+		out[i] = t.at(i)
+	}
+	return out
+}
+
+// find returns the number of a text, or -1 and the sum to add it under.
+func (t *texts) find(s string) (int32, uint32) {
+	sum := uint32(maphash.String(t.seed, s))
+	return t.findSum(s, sum), sum
+}
+
+func (t *texts) findSum(s string, sum uint32) int32 {
+	mask := uint32(len(t.slots) - 1)
+	for i := sum & mask; ; i = (i + 1) & mask {
+		n := t.slots[i] - 1
+		if n < 0 || t.sums[n] == sum && t.at(int(n)) == s {
+			return n
+		}
+	}
+}
+
+// add numbers a text that is not there yet.
+func (t *texts) add(s string, sum uint32) int32 {
+	if 4*(len(t.ends)+1) > 3*len(t.slots) {
+		t.grow()
+	}
+	n := int32(len(t.ends))
+	t.bytes = append(t.bytes, s...)
+	t.ends = append(t.ends, len(t.bytes))
+	t.sums = append(t.sums, sum)
+	t.place(n, sum)
+	return n
+}
+
+func (t *texts) place(n int32, sum uint32) {
+	mask := uint32(len(t.slots) - 1)
+	i := sum & mask
+	for t.slots[i] != 0 {
+		i = (i + 1) & mask
+	}
+	t.slots[i] = n + 1
+}
+
+func (t *texts) grow() {
+	t.slots = make([]int32, 2*len(t.slots))
+	for n, sum := range t.sums {
+		t.place(int32(n), sum)
+	}
+}
+
+// number returns the number of a text, a new one where it is new.
+func (t *texts) number(s string) int32 {
+	n, sum := t.find(s)
+	if n < 0 {
+		n = t.add(s, sum)
+	}
+	return n
+}
+
+// from returns the number of text i of another set of the same seed.
+func (t *texts) from(o *texts, i int) int32 {
+	s, sum := o.at(i), o.sums[i]
+	n := t.findSum(s, sum)
+	if n < 0 {
+		n = t.add(s, sum)
+	}
+	return n
+}
+
+// array returns the texts as an Arrow array that shares their bytes.
+func (t *texts) array() arrow.Array {
+	ends := make([]int32, 1+len(t.ends))
+	for i, e := range t.ends {
+		ends[1+i] = int32(e)
+	}
+	return array.NewStringData(array.NewData(arrow.BinaryTypes.String, len(t.ends), []*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(ends)), memory.NewBufferBytes(t.bytes)}, nil, 0, 0))
+}
