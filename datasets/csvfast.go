@@ -193,6 +193,7 @@ func lastRecordEnd(b []byte) int {
 type fastWorker struct {
 	f            *fastReader
 	starts, ends []uint32
+	masks        []uint64
 }
 
 func (w *fastWorker) piece(text []byte) (*piece, error) {
@@ -242,15 +243,8 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 	return p, nil
 }
 
-const (
-	lowBits  = 0x7f7f7f7f7f7f7f7f
-	ones     = 0x0101010101010101
-	highBits = 0x8080808080808080
-)
-
-// split finds the cells of about blockBytes of text without quotes. It looks at
-// eight bytes at a time for separators and line breaks, and then holds that every
-// n-th is a line break and no other is.
+// split finds the cells of about blockBytes of text without quotes: of the
+// separators and line breaks every n-th must be a line break, and no other.
 func (w *fastWorker) split(text []byte, n int, crlf bool) (rows, size int, err error) {
 	size = len(text)
 	if size > blockBytes {
@@ -259,44 +253,35 @@ func (w *fastWorker) split(text []byte, n int, crlf bool) (rows, size int, err e
 			size = bytes.IndexByte(text, '\n') + 1
 		}
 	}
+	if size > maxCell { // a record longer than a block: the slow way tells of cells that are too long
+		return 0, 0, errOdd
+	}
 	b := text[:size]
-	if cap(w.ends) < size+8 {
-		w.ends, w.starts = make([]uint32, size+8), make([]uint32, size+8)
+	words := (size + 63) / 64
+	if len(w.masks) < words {
+		w.masks, w.ends, w.starts = make([]uint64, words), make([]uint32, 64*words), make([]uint32, 64*words+1)
 	}
-	ends, k := w.ends[:size+8], 0
-	delim, newline := uint64(w.f.src.delim)*ones, uint64('\n')*ones
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		// The high bit of a byte is set exactly where the byte is zero, here: equal.
-		d, l := x^delim, x^newline
-		d = ^((d&lowBits + lowBits) | d | lowBits)
-		l = ^((l&lowBits + lowBits) | l | lowBits)
-		// Eight bytes seldom hold more than two: to write two always costs less than
-		// to ask how many there are.
-		m := d | l
-		ends[k] = uint32(i + bits.TrailingZeros64(m)>>3)
-		rest := m & (m - 1)
-		ends[k+1] = uint32(i + bits.TrailingZeros64(rest)>>3)
-		k += bits.OnesCount64(m)
-		for rest &= rest - 1; rest != 0; rest &= rest - 1 {
-			ends[k-bits.OnesCount64(rest)] = uint32(i + bits.TrailingZeros64(rest)>>3)
-		}
+	whole := size / 64
+	separators(b[:64*whole], w.f.src.delim, w.masks)
+	if whole < words {
+		var tail [64]byte
+		copy(tail[:], b[64*whole:])
+		separators(tail[:], w.f.src.delim, w.masks[whole:])
 	}
-	for ; i < len(b); i++ {
-		if b[i] == w.f.src.delim || b[i] == '\n' {
-			ends[k] = uint32(i)
+	k := 0
+	for i, m := range w.masks[:words] {
+		for ; m != 0; m &= m - 1 {
+			end := uint32(64*i + bits.TrailingZeros64(m))
+			w.ends[k] = end
 			k++
+			w.starts[k] = end + 1
 		}
 	}
+	w.starts[0] = 0
+	starts, ends := w.starts[:k], w.ends[:k]
 	rows = k / n
 	if rows == 0 || rows*n != k || bytes.Count(b, []byte{'\n'}) != rows {
 		return 0, 0, errOdd
-	}
-	starts := w.starts[:k]
-	starts[0] = 0
-	for i := 1; i < k; i++ {
-		starts[i] = ends[i-1] + 1
 	}
 	for r := n - 1; r < k; r += n {
 		if b[ends[r]] != '\n' {
@@ -305,9 +290,6 @@ func (w *fastWorker) split(text []byte, n int, crlf bool) (rows, size int, err e
 		if crlf && ends[r] > starts[r] && b[ends[r]-1] == '\r' {
 			ends[r]--
 		}
-	}
-	if size > maxCell { // a record longer than a block: the slow way tells of cells that are too long
-		return 0, 0, errOdd
 	}
 	return rows, size, nil
 }
@@ -336,7 +318,7 @@ func unquote(text []byte, start int) (end, next int, err error) {
 // splitQuoted finds the cells of about blockBytes of text with quotes, one byte
 // after the other.
 func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, err error) {
-	w.starts, w.ends = w.starts[:0], w.ends[:0]
+	w.starts, w.ends, w.masks = w.starts[:0], w.ends[:0], nil
 	if p.lineOf == nil {
 		p.lineOf = []int32{}
 		p.lines = p.rows
@@ -543,19 +525,19 @@ func (c *fastColumn) readNumbers(text []byte, from int, starts, ends []uint32, n
 		}
 		var v float64
 		ok := false
-		if size := e - s; size <= 8 && size > 0 && e >= 8 {
-			w := binary.LittleEndian.Uint64(text[e-8 : e])
+		if size := uint(e - s); size <= 8 && size > 0 && e >= 8 {
+			w := binary.LittleEndian.Uint64(text[e-8:])
 			negative := text[s] == '-'
 			if negative {
 				size--
 			}
-			shift := uint(64 - 8*size)
-			w = w>>shift<<shift | zeros>>(64-shift)
-			point := 0
-			if d := w ^ points; (d-ones)&^d&highBits != 0 {
-				p := uint(bits.TrailingZeros64((d-ones)&^d&highBits)) &^ 7
-				point = int(7 - p>>3)
-				w = w&^(1<<(p+8)-1) | w&(1<<p-1)<<8 | '0'
+			w = w&^lowBytes[8-size] | zeros&lowBytes[8-size]
+			point := uint(0)
+			d := w ^ points
+			if d = (d - ones) &^ d & highBits; d != 0 {
+				p := uint(bits.TrailingZeros64(d)) >> 3 & 7
+				point = 7 - p
+				w = w&^lowBytes[p+1] | w&lowBytes[p]<<8 | '0'
 				size--
 			}
 			w ^= zeros

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -17,7 +18,8 @@ type keeper struct {
 
 type keptTable struct {
 	*Table
-	levels []*texts // by field; nil where it is not text
+	levels   []*texts  // by field; nil where it is not text, or the patient
+	patients [][]int32 // by batch
 }
 
 func (k *keeper) add(b *Table, seed maphash.Seed) error {
@@ -26,7 +28,7 @@ func (k *keeper) add(b *Table, seed maphash.Seed) error {
 		t = &keptTable{&Table{
 			name: b.name, fields: b.fields, codes: b.codes, first: b.line(0),
 			columns: make([][]arrow.Array, len(b.fields)), why: make([][][]byte, len(b.fields)),
-		}, make([]*texts, len(b.fields))}
+		}, make([]*texts, len(b.fields)), nil}
 		if k.tables == nil {
 			k.tables = map[string]*keptTable{}
 		}
@@ -41,10 +43,12 @@ func (k *keeper) add(b *Table, seed maphash.Seed) error {
 		}
 	}
 	t.rows += b.rows
-	t.patient = append(t.patient, b.patient...)
+	t.patients = append(t.patients, b.patient)
 	for i, batches := range b.columns {
 		a := batches[0]
-		if d, ok := a.(*array.Dictionary); ok {
+		if d, ok := a.(*array.Dictionary); ok && b.fields[i].Role == RolePatient {
+			copy(dictionaryCodes(d), b.patient) // its levels are the cohort's patients
+		} else if ok {
 			if t.levels[i] == nil {
 				t.levels[i] = newTexts(seed)
 			}
@@ -81,17 +85,24 @@ func recode(d *array.Dictionary, levels *texts) {
 }
 
 // finish hands the tables to the cohort.
-func (k *keeper) finish(c *Cohort) {
+func (k *keeper) finish(c *Cohort, ids *texts) {
+	patients := ids.array()
 	for i, empty := range c.tables {
 		t := k.tables[empty.name]
 		if t == nil {
 			continue // no rows
 		}
+		t.patient = slices.Concat(t.patients...)
 		for j, levels := range t.levels {
-			if levels == nil {
+			var all arrow.Array
+			switch {
+			case levels != nil:
+				all = levels.array()
+			case t.fields[j].Role == RolePatient && t.fields[j].Type == TypeString:
+				all = patients
+			default:
 				continue
 			}
-			all := levels.array()
 			for b, a := range t.columns[j] {
 				t.columns[j][b] = array.NewDictionaryArray(arrowType(TypeString), a.(*array.Dictionary).Indices(), all)
 			}

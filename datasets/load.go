@@ -42,7 +42,7 @@ func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) 
 	if err != nil {
 		return nil, err
 	}
-	kept.finish(c)
+	kept.finish(c, l.ids)
 	if opt.Where != "" {
 		cond, err := ParseCondition(opt.Where)
 		if err != nil {
