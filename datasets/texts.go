@@ -82,6 +82,12 @@ func (t *texts) place(n int32, sum uint32) {
 
 func (t *texts) grow() {
 	t.slots = make([]int32, 2*len(t.slots))
+	room := 3 * len(t.slots) / 4
+	t.ends = append(make([]int, 0, room), t.ends...)
+	t.sums = append(make([]uint32, 0, room), t.sums...)
+	if n := len(t.ends); n > 0 {
+		t.bytes = append(make([]byte, 0, room*(1+len(t.bytes)/n)), t.bytes...)
+	}
 	for n, sum := range t.sums {
 		t.place(int32(n), sum)
 	}
