@@ -22,7 +22,8 @@ import (
 	"recoup/datasets/sqldb"
 )
 
-// ddl are the columns of OMOP CDM 5.4 that are read here, with its own types.
+// ddl are the columns of OMOP CDM 5.4 that are read here, with its own types, and a
+// table of the clinic's own, whose texts sort b before Z.
 const ddl = `
 CREATE TABLE person (person_id integer PRIMARY KEY, gender_concept_id integer, year_of_birth integer NOT NULL);
 CREATE TABLE visit_occurrence (visit_occurrence_id integer PRIMARY KEY, person_id integer NOT NULL, visit_concept_id integer NOT NULL,
@@ -36,7 +37,7 @@ CREATE TABLE drug_exposure (drug_exposure_id integer PRIMARY KEY, person_id inte
 CREATE TABLE drug_strength (drug_concept_id integer NOT NULL, ingredient_concept_id integer NOT NULL, amount_value numeric, amount_unit_concept_id integer,
   numerator_value numeric, numerator_unit_concept_id integer, denominator_value numeric, denominator_unit_concept_id integer, invalid_reason varchar(1));
 CREATE TABLE cohort (cohort_definition_id integer NOT NULL, subject_id integer NOT NULL, cohort_start_date date NOT NULL, cohort_end_date date NOT NULL);
-CREATE TABLE costs (person_id integer, at timestamptz, total numeric(12,2), paid boolean, ward char(6), note text);
+CREATE TABLE costs (person_id integer, at timestamptz, total numeric(12,2), paid boolean, ward char(6), note text COLLATE "und-x-icu");
 `
 
 // rows are six persons. Day 0 of person 1 is 2020-01-10, of 2 2020-03-01, of 3
