@@ -81,6 +81,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -290,9 +291,14 @@ const (
 	CodeReadOnly = "read-only"
 )
 
+// aboutNames are the classes of the server's codes whose messages are about the
+// statement and the names in it: not supported, no such catalog or schema, and
+// syntax or no such table, column or right.
+var aboutNames = []string{"0A", "3D", "3F", "42"}
+
 // refused turns the server's answer to a statement into a problem of the table.
-// Before a row is read it says what the server says, which is about names; after
-// that only its code, since a message about a cell may hold the cell.
+// Of names it says what the server says; once rows are read, or where the message
+// may be about a value, only its code, since it may hold a cell.
 func (s *source) refused(ctx context.Context, err error, reading bool) error {
 	var pg *pgconn.PgError
 	switch {
@@ -307,7 +313,7 @@ func (s *source) refused(ctx context.Context, err error, reading bool) error {
 		p.Code, p.Expected, p.Mend = CodeReadOnly, "expected a query that only reads", "take out what writes: the database is only ever read"
 	case strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "53"), strings.HasPrefix(pg.Code, "57"):
 		return fmt.Errorf("%s: the database ended the query (SQLSTATE %s)", s.path, pg.Code)
-	case reading:
+	case reading || !slices.Contains(aboutNames, pg.Code[:min(2, len(pg.Code))]):
 		p.Expected = "expected a query that runs to its end; the database refuses a value it meets (SQLSTATE " + pg.Code + ")"
 		p.Mend = "run the query there to see which; its message may hold a value, so it is not shown here"
 	default:

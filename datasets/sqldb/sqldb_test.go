@@ -49,8 +49,8 @@ var rows = []string{
 	"visit_occurrence VALUES (100, 1, 9201, '2020-01-10', '2020-02-07')",
 	"visit_occurrence VALUES (101, 1, 9201, '2020-06-01', '2020-06-30')", // not the first
 	"visit_occurrence VALUES (99, 1, 9202, '2019-01-01', '2019-01-01')",  // another concept
-	"visit_occurrence VALUES (202, 2, 9201, '2020-03-01', '2020-03-25')",
-	"visit_occurrence VALUES (201, 2, 9201, '2020-03-01', '2020-03-20')", // of the same day, with the lower id
+	"visit_occurrence VALUES (202, 2, 9201, '2020-03-01', '2020-03-20')",
+	"visit_occurrence VALUES (201, 2, 9201, '2020-03-01', '2020-03-25')", // of the same day, with the lower id
 	"visit_occurrence VALUES (300, 3, 9201, '2020-05-05', '2020-06-01')",
 	"visit_occurrence VALUES (301, 3, 9201, NULL, '2020-01-01')", // without a date
 	"visit_occurrence VALUES (400, 10, 9201, '2021-01-01', NULL)",
@@ -196,7 +196,7 @@ visits: [{value: entry, baseline: true}, {value: end}]
 var asCSV = map[string]string{
 	"patients": `person_id,admitted,discharged,stay,age,sex,work
 1,10/01/2020,2020-02-07,28,50,male,full time
-2,01/03/2020,2020-03-20,19,35,female,0
+2,01/03/2020,2020-03-25,24,35,female,0
 3,05/05/2020,2020-06-01,27,70,0,
 10,01/01/2021,,,31,,
 `,
@@ -419,9 +419,20 @@ func TestRefused(t *testing.T) {
 	s := needServer(t)
 	s.fill(t, "cdm", rows)
 	s.run(t, "INSERT INTO cdm.costs VALUES (1, NULL, NULL, NULL, NULL, 'S3CRET')")
-	_, _, err := read(context.Background(), t, query("SELECT note::integer AS a FROM cdm.costs"), "q")
+	_, _, err := read(context.Background(), t, query("SELECT note::integer AS a FROM cdm.costs WHERE total IS NULL"), "q")
 	if err == nil || strings.Contains(err.Error(), "S3CRET") || !strings.Contains(err.Error(), "22P02") {
 		t.Errorf("a cell that is no number: %v", err)
+	}
+	s.run(t, `CREATE OR REPLACE FUNCTION cdm.named(n text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('SELECT %I', n); RETURN n; END $$`)
+	_, _, err = read(context.Background(), t, query("SELECT cdm.named(note) AS a FROM cdm.costs WHERE total IS NULL"), "q")
+	if err == nil || strings.Contains(err.Error(), "S3CRET") || !strings.Contains(err.Error(), "42703") {
+		t.Errorf("a cell that becomes a name: %v", err)
+	}
+	s.run(t, "DROP SCHEMA IF EXISTS odd CASCADE; CREATE SCHEMA odd; CREATE TABLE odd.person AS SELECT * FROM cdm.person; CREATE TABLE odd.visit_occurrence AS "+
+		"SELECT visit_occurrence_id, person_id, visit_concept_id, 'S3CRET' AS visit_start_date, visit_end_date FROM cdm.visit_occurrence")
+	_, _, err = read(context.Background(), t, strings.ReplaceAll(mapping, "SCHEMA", "odd"), "patients")
+	if err == nil || strings.Contains(err.Error(), "S3CRET") || !strings.Contains(err.Error(), "22007") {
+		t.Errorf("a cell that is no date: %v", err)
 	}
 	path := write(t, map[string]string{
 		"cohort.yaml":     strings.ReplaceAll(cohort, "PATH", "clinic.sql.yaml"),
