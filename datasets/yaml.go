@@ -5,13 +5,17 @@ import (
 	"fmt"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	yamltoken "github.com/goccy/go-yaml/token"
 )
 
-// maxSettings is the largest file that DecodeYAML reads.
-const maxSettings = 64 << 10
+// Limits of what DecodeYAML reads: the decoder takes seconds for deep nesting.
+const (
+	maxSettings = 64 << 10
+	maxNested   = 50
+)
 
 // DecodeYAML decodes a small file that a format needs besides the cohort file,
 // strictly: an unknown or repeated key is a problem with its line, and so are
@@ -26,8 +30,15 @@ func DecodeYAML(name string, b []byte, into any) (line func(path string) int, er
 	if len(b) > maxSettings {
 		return nil, bad(0, fmt.Sprintf("expected a file of at most %d bytes", maxSettings), "")
 	}
+	depth := 0
 	for _, t := range lexer.Tokenize(string(b)) {
 		switch t.Type {
+		case yamltoken.SequenceStartType, yamltoken.MappingStartType:
+			if depth++; depth > maxNested {
+				return nil, bad(t.Position.Line, fmt.Sprintf("expected lists within lists at most %d deep", maxNested), "")
+			}
+		case yamltoken.SequenceEndType, yamltoken.MappingEndType:
+			depth--
 		case yamltoken.AnchorType, yamltoken.AliasType, yamltoken.MergeKeyType:
 			return nil, bad(t.Position.Line, "expected no anchors or aliases", "write it out")
 		}
@@ -39,14 +50,16 @@ func DecodeYAML(name string, b []byte, into any) (line func(path string) int, er
 		}
 		return nil, Problems{p}
 	}
+	var f *ast.File // parsed once, when first asked
 	return func(path string) int {
 		p, err := yaml.PathString(path)
 		if err != nil {
 			return 0
 		}
-		f, err := parser.ParseBytes(b, 0)
-		if err != nil {
-			return 0
+		if f == nil {
+			if f, err = parser.ParseBytes(b, 0); err != nil {
+				return 0
+			}
 		}
 		n, err := p.FilterFile(f)
 		if err != nil || n == nil || n.GetToken() == nil {

@@ -242,6 +242,7 @@ func (c *checker) visits(visits []visit) {
 		for _, o := range visits[:i] {
 			if d := o.Days; d.From != nil && d.To != nil && *d.From <= *v.Days.To && *v.Days.From <= *d.To {
 				c.bad(at+".from", "expected windows that do not overlap: a record belongs to one visit; this one and visit %q share days", o.Value)
+				break
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"recoup/datasets"
 )
@@ -141,6 +142,23 @@ func TestParseTellsAll(t *testing.T) {
 	_, err := parse("m", []byte(text))
 	if err == nil || strings.Count(err.Error(), "\n") != 4 || strings.Count(err.Error(), "expected index") != 3 {
 		t.Errorf("%v", err)
+	}
+}
+
+// A hostile file of the greatest length is refused at once.
+func TestParseIsQuick(t *testing.T) {
+	begin := time.Now()
+	for _, text := range []string{
+		strings.Repeat("[", 60_000), strings.Repeat("{a: ", 15_000), strings.Repeat("a: ", 20_000),
+		"tables: [" + strings.Repeat("{},", 20_000) + "{}]",
+		"visits:\n" + strings.Repeat(" - {from: 0, to: 0}\n", 3200),
+	} {
+		if _, err := parse("m", []byte(text)); !errors.Is(err, datasets.ErrInvalid) {
+			t.Errorf("%.20q: %v", text, err)
+		}
+	}
+	if spent := time.Since(begin); spent > 10*time.Second { // half a second on an idle machine
+		t.Errorf("it took %v", spent)
 	}
 }
 
