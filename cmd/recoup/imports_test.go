@@ -19,6 +19,7 @@ const (
 	cobra   = "github.com/spf13/cobra"
 	goyaml  = "github.com/goccy/go-yaml"
 	gonum   = "gonum.org/v1/gonum"
+	pgx     = "github.com/jackc/pgx/v5"
 	plot    = "gonum.org/v1/plot"
 	pretty  = "github.com/jedib0t/go-pretty/v6"
 	xtext   = "golang.org/x/text"
@@ -34,12 +35,13 @@ var packages = map[string]rule{
 	"datasets":            {[]string{"datasets/instrument"}, []string{arrow, goyaml, xtext}},
 	"datasets/instrument": {nil, []string{goyaml}},
 	"datasets/opioid":     {nil, []string{goyaml}},
-	"datasets/open":       {[]string{"datasets", "datasets/cdisc", "datasets/fhir", "datasets/parquet", "datasets/redcap", "datasets/sas", "datasets/spss", "datasets/stata", "datasets/xlsx"}, nil},
+	"datasets/open":       {[]string{"datasets", "datasets/cdisc", "datasets/fhir", "datasets/parquet", "datasets/redcap", "datasets/sas", "datasets/spss", "datasets/sqldb", "datasets/stata", "datasets/xlsx"}, nil},
 	"datasets/parquet":    {[]string{"datasets"}, []string{arrow}},
 	"datasets/published":  {nil, []string{goyaml}},
 	"datasets/redcap":     {[]string{"datasets"}, nil},
 	"datasets/sas":        {[]string{"datasets"}, []string{xtext}},
 	"datasets/spss":       {[]string{"datasets"}, []string{xtext}},
+	"datasets/sqldb":      {[]string{"datasets"}, []string{pgx}},
 	"datasets/stata":      {[]string{"datasets"}, []string{xtext}},
 	"datasets/cdisc":      {[]string{"datasets"}, []string{arrow}},
 	"datasets/fhir":       {[]string{"datasets"}, []string{arrow}},

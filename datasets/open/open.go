@@ -19,6 +19,7 @@ import (
 	"recoup/datasets/redcap"
 	"recoup/datasets/sas"
 	"recoup/datasets/spss"
+	"recoup/datasets/sqldb"
 	"recoup/datasets/stata"
 	"recoup/datasets/xlsx"
 )
@@ -26,8 +27,8 @@ import (
 // Format is one kind of file that tables are read from.
 type Format struct {
 	Name       string
-	Extensions []string // lower case, with the dot
-	open       func(path string, r datasets.Resource) (datasets.Source, error)
+	Extensions []string                                                        // lower case, with the dot
+	open       func(path string, r datasets.Resource) (datasets.Source, error) // nil: by the reading's databases
 }
 
 // Formats lists the kinds of files in the order they are tried by ending.
@@ -40,6 +41,7 @@ var Formats = []Format{
 	{"Stata", []string{".dta"}, stata.Open},
 	{"SPSS", []string{".sav", ".zsav"}, spss.Open},
 	{"SAS transport", []string{".xpt"}, sas.Open},
+	{"PostgreSQL", sqldb.Endings, nil},
 }
 
 func openCSV(path string, r datasets.Resource) (datasets.Source, error) {
@@ -98,9 +100,9 @@ func Cohort(ctx context.Context, path string, opt Options) (*datasets.Cohort, er
 	if err != nil {
 		return nil, err
 	}
-	c, err := datasets.Load(ctx, d, datasets.LoadOptions{
-		Open: opener(filepath.Dir(path)), SetAside: opt.SetAside, Where: opt.Where, Progress: opt.Progress,
-	})
+	o := &opener{dir: filepath.Dir(path)}
+	c, err := datasets.Load(ctx, d, datasets.LoadOptions{Open: o.open, SetAside: opt.SetAside, Where: opt.Where, Progress: opt.Progress})
+	err = o.close(err)
 	if err == nil && c.Patients() == 0 {
 		return nil, datasets.Problems{{
 			Severity: datasets.SeverityError, Code: datasets.CodeEmpty, File: path,
@@ -121,8 +123,9 @@ func left(c *datasets.Cohort) string {
 
 // Dictionary reads a cohort file, or drafts one for a bare data file.
 func Dictionary(ctx context.Context, path string) (*datasets.Dictionary, error) {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".yaml", ".yml", ".json":
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case sqldb.IsMapping(path): // its tables are data
+	case ext == ".yaml", ext == ".yml", ext == ".json":
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
@@ -134,56 +137,91 @@ func Dictionary(ctx context.Context, path string) (*datasets.Dictionary, error) 
 		return nil, err
 	}
 	for i := range d.Resources {
-		d.Resources[i].Path = datasets.Paths{filepath.Base(path)}
+		d.Resources[i].Path = datasets.Paths{filepath.Base(d.Resources[i].Path[0])}
 	}
 	return d, nil
 }
 
-// Draft guesses a dictionary for data files. The paths in it are as given.
+// Draft guesses a dictionary for data files. The paths in it are as given; a
+// mapping file of a database stands for all its tables.
 func Draft(ctx context.Context, paths []string) (*datasets.Dictionary, error) {
-	return datasets.Draft(ctx, paths, opener(""))
+	var all []string
+	for _, p := range paths {
+		if !sqldb.IsMapping(p) {
+			all = append(all, p)
+			continue
+		}
+		tables, err := sqldb.Tables(p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, tables...)
+	}
+	o := &opener{}
+	d, err := datasets.Draft(ctx, all, o.open)
+	return d, o.close(err)
 }
 
 // DraftREDCap drafts a cohort file from a REDCap project's data dictionary and
 // its exports. The problems, none of severity error, are what a person must know
 // of the draft.
 func DraftREDCap(ctx context.Context, dictionary string, exports []string) (*datasets.Dictionary, datasets.Problems, error) {
-	return redcap.Draft(ctx, dictionary, exports, opener(""))
+	o := &opener{}
+	d, ps, err := redcap.Draft(ctx, dictionary, exports, o.open)
+	return d, ps, o.close(err)
 }
 
-// opener opens a resource's path, which is relative to the cohort file's folder.
-func opener(dir string) func(context.Context, string, datasets.Resource) (datasets.Source, error) {
-	return func(_ context.Context, path string, r datasets.Resource) (datasets.Source, error) {
-		full := path
-		if !filepath.IsAbs(path) {
-			full = filepath.Join(dir, filepath.FromSlash(path))
-		}
-		f, err := format(path)
-		if err != nil {
-			return nil, datasets.Problems{{Severity: datasets.SeverityError, Code: datasets.CodeFile, Table: r.Name, File: path, Expected: err.Error()}}
-		}
-		inFile := r
-		if r.Renames() {
-			inFile = r.AsInFile()
-		}
-		src, err := f.open(full, inFile)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("table %s: no file %s beside the cohort file: %w", r.Name, path, fs.ErrNotExist)
-		}
-		if err == nil && r.Renames() {
-			src = datasets.Renamed(src, r)
-		}
-		return src, err
+// opener opens the files of one reading of a cohort.
+type opener struct {
+	dir       string // of the cohort file
+	databases sqldb.Databases
+}
+
+// close ends the reading and returns the first error, err or its own.
+func (o *opener) close(err error) error {
+	if closed := o.databases.Close(); err == nil {
+		return closed
 	}
+	return err
+}
+
+// open opens a resource's path, which is relative to the cohort file's folder.
+func (o *opener) open(ctx context.Context, path string, r datasets.Resource) (datasets.Source, error) {
+	full := path
+	if !filepath.IsAbs(path) {
+		full = filepath.Join(o.dir, filepath.FromSlash(path))
+	}
+	f, err := format(path)
+	if err != nil {
+		return nil, datasets.Problems{{Severity: datasets.SeverityError, Code: datasets.CodeFile, Table: r.Name, File: path, Expected: err.Error()}}
+	}
+	inFile := r
+	if r.Renames() {
+		inFile = r.AsInFile()
+	}
+	var src datasets.Source
+	if f.open == nil {
+		src, err = o.databases.Open(ctx, full, inFile)
+	} else {
+		src, err = f.open(full, inFile)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("table %s: no file %s beside the cohort file: %w", r.Name, path, fs.ErrNotExist)
+	}
+	if err == nil && r.Renames() {
+		src = datasets.Renamed(src, r)
+	}
+	return src, err
 }
 
 func format(path string) (Format, error) {
 	file, _ := xlsx.Split(path) // a sheet's name may hold a dot
 	file, _ = sas.Split(file)
-	ext := strings.ToLower(filepath.Ext(file))
+	file, _ = sqldb.Split(file)
+	lower := strings.ToLower(file)
 	var known []string
 	for _, f := range Formats {
-		if slices.Contains(f.Extensions, ext) {
+		if slices.ContainsFunc(f.Extensions, func(ending string) bool { return strings.HasSuffix(lower, ending) }) {
 			return f, nil
 		}
 		known = append(known, f.Extensions...)

@@ -76,6 +76,8 @@ func (a *app) dataInit() *cobra.Command {
 and instruments. Every entry says on what it was guessed; a person must check
 them before anything is decided on the numbers.
 
+A mapping file of a database, such as clinic.sql.yaml, stands for all its tables.
+
 With --redcap the files are exports of a REDCap project, as codes or as labels,
 and its data dictionary says what their columns mean.`,
 		Example: "  recoup data init visits.csv patients.csv -o drafted.yaml\n  recoup data init visits.csv\n  recoup data init --redcap dictionary.csv export.csv -o project.yaml",

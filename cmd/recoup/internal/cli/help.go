@@ -73,7 +73,8 @@ Package with recoup's own role, instrument, visits and arms:
   name: my-cohort
   resources:
     - name: visits
-      path: visits.csv            # .csv .tsv .arrow .parquet .xlsx#Sheet .dta .sav .zsav .xpt#MEMBER, or a list
+      path: visits.csv            # .csv .tsv .arrow .parquet .xlsx#Sheet .dta .sav .zsav .xpt#MEMBER
+                                  # .json .ndjson .sql.yaml#table, or a list
       schema:
         missingValues: ["", {value: "-99", label: refused}]
         fields:
@@ -94,6 +95,37 @@ Files: delimited text, Arrow IPC, Parquet, Excel (book.xlsx#Sheet), Stata, CDISC
 Dataset-JSON 1.1 and FHIR QuestionnaireResponses (.json and .ndjson, told apart by
 what is in them).
 
+PostgreSQL: the path clinic.sql.yaml#visits is the table visits of a mapping file,
+which has a SELECT, or says how rows are made of OMOP CDM tables:
+
+  connection: {host: db, database: cdm, user: reader}   # the password: PGPASSWORD or PGPASSFILE
+  schema: cdm
+  index: {table: visit_occurrence, concepts: [9201]}    # the first such record is a person's day 0
+  visits:                                               # days from day 0, ends included
+    - {value: entry, from: -30, to: 3}
+    - {value: discharge, day: 28, from: 14, to: 60}
+  tables:
+    - name: patients
+      rows: persons
+      columns:
+        - {name: admitted, table: index, field: start}
+        - {name: sex, table: person, field: gender_concept_id, levels: {8507: male, 8532: female}}
+    - name: visits
+      rows: visits
+      columns:
+        - {name: pain, table: measurement, concepts: [3036277], units: [0], take: nearest}
+    - name: doses
+      rows: drug_exposure
+      ingredients: [1124957]
+      columns: [{name: start, field: drug_exposure_start_date}, {name: quantity, field: quantity}]
+    - {name: costs, query: "SELECT person_id, day, cost FROM local.costs"}
+
+Columns may say sourceValues in place of concepts, window: {from: -365, to: 0} (rows
+by person), take (nearest, first, last, mean; nearest to the window's day), units
+with otherUnits (stop, leave-out) and as: day. Values that are not taken are counted.
+The database is read in one transaction that cannot write. recoup data init
+clinic.sql.yaml drafts the cohort file; go doc recoup/datasets/sqldb has the rules.
+
 Types: string integer number boolean date datetime duration. Dates take a format
 such as %d/%m/%Y; numbers may say decimalChar: "," and groupChar. A table may say
 encoding, dialect: {delimiter: ";"}, where, constants and reshape. A column that
@@ -102,10 +134,11 @@ with all others, unless --set-aside (or onProblem: set-aside) makes it missing,
 counted. A field may say column: where its name in the file is another than its
 name here. Draft one with: recoup data init FILE, or from a REDCap project with
 recoup data init --redcap DICTIONARY EXPORT`),
-		page("privacy", "What recoup does with patients' data", `Everything stays on this machine: no network, no telemetry. Errors and logs say
-file, row and column, never a cell's value. Reports hide small cells, and the
-cells that would reveal them, on the report's model before anything is drawn;
-analyze and data print unsuppressed numbers for those who hold the data.
+		page("privacy", "What recoup does with patients' data", `Everything stays on this machine: no telemetry, and no network but for the database
+that a mapping file names, which is only read from. Errors and logs say file, row
+and column, never a cell's value. Reports hide small cells, and the cells that would
+reveal them, on the report's model before anything is drawn; analyze and data print
+unsuppressed numbers for those who hold the data.
 
 recoup is for program evaluation, not for decisions about a single patient.`),
 	}

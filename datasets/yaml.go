@@ -1,0 +1,70 @@
+package datasets
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	yamltoken "github.com/goccy/go-yaml/token"
+)
+
+// Limits of what DecodeYAML reads: the decoder takes seconds for deep nesting.
+const (
+	maxSettings = 64 << 10
+	maxNested   = 50
+)
+
+// DecodeYAML decodes a small file that a format needs besides the cohort file,
+// strictly: an unknown or repeated key is a problem with its line, and so are
+// anchors and aliases, by which a short file can stand for an endless one. The
+// name is used in problems alone. On success it returns the line at which a path
+// such as $.tables[0].name stands, 0 where it does not, for what the caller then
+// finds wrong with the meaning.
+func DecodeYAML(name string, b []byte, into any) (line func(path string) int, err error) {
+	bad := func(line int, expected, mend string) error {
+		return Problems{{Severity: SeverityError, Code: CodeDictionary, File: name, Line: line, Expected: expected, Mend: mend}}
+	}
+	if len(b) > maxSettings {
+		return nil, bad(0, fmt.Sprintf("expected a file of at most %d bytes", maxSettings), "")
+	}
+	depth := 0
+	for _, t := range lexer.Tokenize(string(b)) {
+		switch t.Type {
+		case yamltoken.SequenceStartType, yamltoken.MappingStartType:
+			if depth++; depth > maxNested {
+				return nil, bad(t.Position.Line, fmt.Sprintf("expected lists within lists at most %d deep", maxNested), "")
+			}
+		case yamltoken.SequenceEndType, yamltoken.MappingEndType:
+			depth--
+		case yamltoken.AnchorType, yamltoken.AliasType, yamltoken.MergeKeyType:
+			return nil, bad(t.Position.Line, "expected no anchors or aliases", "write it out")
+		}
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(into); err != nil {
+		p := yamlProblem(name, err)
+		if len(bytes.TrimSpace(b)) == 0 {
+			p.Expected = "expected settings, found an empty file"
+		}
+		return nil, Problems{p}
+	}
+	var f *ast.File // parsed once, when first asked
+	return func(path string) int {
+		p, err := yaml.PathString(path)
+		if err != nil {
+			return 0
+		}
+		if f == nil {
+			if f, err = parser.ParseBytes(b, 0); err != nil {
+				return 0
+			}
+		}
+		n, err := p.FilterFile(f)
+		if err != nil || n == nil || n.GetToken() == nil {
+			return 0
+		}
+		return n.GetToken().Position.Line
+	}, nil
+}
