@@ -7,8 +7,11 @@ import (
 	"encoding/hex"
 	"hash"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -30,8 +33,51 @@ type Origin struct {
 // The digest is a SHA-256 tree over the typed values: tables and columns in name
 // order, rows in file order in blocks of 65,536, numbers as bits (one zero, one
 // NaN), texts in normal form C, missing as its own mark. It is the same from
-// whichever format the values were read.
+// whichever format the values were read, and however they were cut into batches.
 func (c *Cohort) Origin(ctx context.Context) (Origin, error) {
+	var d Digester
+	for _, t := range c.tables {
+		if err := d.Add(ctx, t); err != nil {
+			return Origin{}, err
+		}
+	}
+	return d.Origin(c), nil
+}
+
+// Digester computes a cohort's digest from the batches of its tables, as [Stream]
+// gives them.
+type Digester struct{ tables map[string][]*columnDigest }
+
+// Add adds a batch of a table's rows. Columns are hashed side by side.
+func (d *Digester) Add(ctx context.Context, t *Table) error {
+	if d.tables == nil {
+		d.tables = map[string][]*columnDigest{}
+	}
+	columns := d.tables[t.name]
+	if columns == nil {
+		for range t.fields {
+			columns = append(columns, &columnDigest{block: sha256.New()})
+		}
+		d.tables[t.name] = columns
+	}
+	var next atomic.Int32
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(columns)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(columns) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				for _, a := range t.columns[i] {
+					columns[i].add(a)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return ctx.Err()
+}
+
+// Origin returns the digest of the rows added, with the cohort's size. The cohort
+// may be one without rows.
+func (d *Digester) Origin(c *Cohort) Origin {
 	o := Origin{Dictionary: c.dict.Name, Patients: len(c.patients), Rows: c.Rows(), Drafted: c.dict.Drafted}
 	tables := slices.Clone(c.tables)
 	slices.SortFunc(tables, func(a, b *Table) int { return strings.Compare(a.name, b.name) })
@@ -45,72 +91,109 @@ func (c *Cohort) Origin(ctx context.Context) (Origin, error) {
 		}
 		slices.SortFunc(order, func(a, b int) int { return strings.Compare(t.fields[a].Name, t.fields[b].Name) })
 		for _, i := range order {
-			if err := ctx.Err(); err != nil {
-				return o, err
-			}
 			writeText(top, t.fields[i].Name)
 			writeText(top, arrowType(t.fields[i].Type).String())
-			digestColumn(top, t.columns[i])
+			if columns := d.tables[t.name]; columns != nil {
+				top.Write(columns[i].finish())
+			}
 		}
 	}
 	o.Digest = hex.EncodeToString(top.Sum(nil))
-	return o, nil
+	return o
 }
 
-// digestColumn writes the digest of each block of a column's cells.
-func digestColumn(top hash.Hash, batches []arrow.Array) {
-	block := sha256.New()
-	n := 0
-	for _, a := range batches {
-		var levels []string
-		if d, ok := a.(*array.Dictionary); ok {
-			levels = dictionaryLevels(d)
+// columnDigest is the digest of each block of a column's cells.
+type columnDigest struct {
+	block  hash.Hash
+	rows   int    // in the block
+	blocks []byte // digests of those that are full
+	buf    []byte
+	levels arrow.ArrayData // whose texts are known
+	texts  []string        // in normal form C
+}
+
+func (d *columnDigest) add(a arrow.Array) {
+	for from := 0; from < a.Len(); {
+		to := min(a.Len(), from+batchRows-d.rows)
+		d.cells(a, from, to)
+		d.rows += to - from
+		from = to
+		if d.rows == batchRows {
+			d.blocks = d.block.Sum(d.blocks)
+			d.block.Reset()
+			d.rows = 0
 		}
-		for i := range a.Len() {
-			digestCell(block, a, i, levels)
-			if n++; n == batchRows {
-				top.Write(block.Sum(nil))
-				block.Reset()
-				n = 0
-			}
-		}
-	}
-	if n > 0 {
-		top.Write(block.Sum(nil))
 	}
 }
 
-func digestCell(h hash.Hash, a arrow.Array, i int, levels []string) {
-	if a.IsNull(i) {
-		h.Write([]byte{0})
-		return
+// finish returns the digests of all blocks.
+func (d *columnDigest) finish() []byte {
+	if d.rows > 0 {
+		return d.block.Sum(slices.Clone(d.blocks))
 	}
-	h.Write([]byte{1})
+	return d.blocks
+}
+
+// cells writes cells into the block: 0 for a missing one, else 1 and the value.
+func (d *columnDigest) cells(a arrow.Array, from, to int) {
+	var value func(buf []byte, i int) []byte
+	put := binary.LittleEndian.AppendUint64
 	switch v := a.(type) {
 	case *array.Float64:
-		x := v.Value(i)
-		if x == 0 {
-			x = 0
+		xs := v.Float64Values()
+		value = func(buf []byte, i int) []byte {
+			x := xs[i] + 0 // one zero
+			if x != x {
+				x = math.NaN()
+			}
+			return put(buf, math.Float64bits(x))
 		}
-		if x != x {
-			x = math.NaN()
-		}
-		writeInt(h, math.Float64bits(x+0))
 	case *array.Int64:
-		writeInt(h, uint64(v.Value(i)))
+		xs := v.Int64Values()
+		value = func(buf []byte, i int) []byte { return put(buf, uint64(xs[i])) }
 	case *array.Boolean:
-		b := uint64(0)
-		if v.Value(i) {
-			b = 1
+		value = func(buf []byte, i int) []byte {
+			if v.Value(i) {
+				return put(buf, 1)
+			}
+			return put(buf, 0)
 		}
-		writeInt(h, b)
 	case *array.Date32:
-		writeInt(h, uint64(v.Value(i)))
+		xs := v.Date32Values()
+		value = func(buf []byte, i int) []byte { return put(buf, uint64(xs[i])) }
 	case *array.Timestamp:
-		writeInt(h, uint64(v.Value(i)))
+		xs := v.TimestampValues()
+		value = func(buf []byte, i int) []byte { return put(buf, uint64(xs[i])) }
 	case *array.Dictionary:
-		writeText(h, levels[v.GetValueIndex(i)])
+		if d.levels != v.Data().Dictionary() {
+			d.levels, d.texts = v.Data().Dictionary(), dictionaryLevels(v)
+			for i, s := range d.texts {
+				if !plainText(s) {
+					d.texts[i] = norm.NFC.String(s)
+				}
+			}
+		}
+		codes := dictionaryCodes(v)
+		value = func(buf []byte, i int) []byte {
+			s := d.texts[codes[i]]
+			return append(put(buf, uint64(len(s))), s...)
+		}
 	}
+	buf := d.buf[:0]
+	some := a.NullN() > 0
+	for i := from; i < to; i++ {
+		if some && a.IsNull(i) {
+			buf = append(buf, 0)
+		} else {
+			buf = value(append(buf, 1), i)
+		}
+		if len(buf) > 1<<15 {
+			d.block.Write(buf)
+			buf = buf[:0]
+		}
+	}
+	d.block.Write(buf)
+	d.buf = buf
 }
 
 func writeInt(h hash.Hash, v uint64) {
