@@ -200,6 +200,18 @@ func (b *columnBuilder) null(code int) {
 
 var requiredCell = badCell{CodeRequired, "expected a value: the column is required"}
 
+// reason says why the last cell, which is missing, is so.
+func (b *columnBuilder) reason(code string) {
+	row := b.builder.Len() - 1
+	switch i, ok := b.missing[code]; {
+	case code == "":
+	case ok:
+		b.because(row, byte(i+1))
+	default:
+		b.built.bad = append(b.built.bad, badAt{row, badCell{CodeLevel, "expected the reason why a cell is missing to be one of the column's missing codes"}})
+	}
+}
+
 // wrong appends a bad cell as missing.
 func (b *columnBuilder) wrong(bad badCell) {
 	row := b.builder.Len()

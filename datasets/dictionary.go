@@ -225,11 +225,14 @@ type Field struct {
 	Categories    []Category     `yaml:"categories,omitempty" json:"categories,omitempty"`
 	Constraints   Constraints    `yaml:"constraints,omitempty" json:"constraints,omitzero"`
 	MissingValues []MissingValue `yaml:"missingValues,omitempty" json:"missingValues,omitempty"` // in place of the table's
-	DecimalChar   string         `yaml:"decimalChar,omitempty" json:"decimalChar,omitempty"`     // "." (default) or ","
-	GroupChar     string         `yaml:"groupChar,omitempty" json:"groupChar,omitempty"`         // between thousands, none by default
-	TrueValues    []string       `yaml:"trueValues,omitempty" json:"trueValues,omitempty"`
-	FalseValues   []string       `yaml:"falseValues,omitempty" json:"falseValues,omitempty"`
-	Guess         string         `yaml:"guess,omitempty" json:"guess,omitempty"` // why a drafted entry says what it says
+	// MissingReasons names a column of the file that holds, where a cell of this one
+	// is missing, the missing code that says why: typed formats have no room for codes.
+	MissingReasons string   `yaml:"missingReasons,omitempty" json:"missingReasons,omitempty"`
+	DecimalChar    string   `yaml:"decimalChar,omitempty" json:"decimalChar,omitempty"` // "." (default) or ","
+	GroupChar      string   `yaml:"groupChar,omitempty" json:"groupChar,omitempty"`     // between thousands, none by default
+	TrueValues     []string `yaml:"trueValues,omitempty" json:"trueValues,omitempty"`
+	FalseValues    []string `yaml:"falseValues,omitempty" json:"falseValues,omitempty"`
+	Guess          string   `yaml:"guess,omitempty" json:"guess,omitempty"` // why a drafted entry says what it says
 }
 
 // Label returns the title a reader sees: the field's own, else its instrument's,

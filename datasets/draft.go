@@ -205,6 +205,10 @@ func draftTable(ctx context.Context, path, name string, open func(context.Contex
 		if s.name == "" {
 			continue
 		}
+		if described != nil && described[i].Guess == guessFromFile {
+			r.Schema.Fields = append(r.Schema.Fields, described[i])
+			continue
+		}
 		f := s.field(taken)
 		if described != nil {
 			f = f.said(described[i])

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
@@ -135,19 +137,45 @@ func (s *ipcSource) Next(ctx context.Context) (*Chunk, error) {
 	return c, nil
 }
 
-// WriteIPC writes the table as an Arrow IPC file.
-func (t *Table) WriteIPC(w io.Writer) error {
-	fw, err := ipc.NewFileWriter(&position{w: w}, ipc.WithSchema(t.Schema()))
-	if err != nil {
-		return err
+// Describe returns what the file's own description says of its columns.
+func (s *ipcSource) Describe() []Field {
+	m := s.r.Schema().Metadata()
+	if i := m.FindKey(MetadataKey); i >= 0 {
+		return DescribedBy(m.Values()[i], s.columns)
 	}
-	for rec := range t.Records() {
-		if err := fw.Write(rec); err != nil {
-			return fmt.Errorf("arrow: %w", err)
-		}
-	}
-	return fw.Close()
+	return nil
 }
+
+// ipcWriter writes an Arrow IPC file.
+type ipcWriter struct {
+	c      *Contents
+	w      *ipc.FileWriter
+	schema *arrow.Schema
+}
+
+// NewIPCWriter begins a table as an Arrow IPC file. The file carries the
+// description of its columns, and why cells are missing in columns of their own.
+func NewIPCWriter(w io.Writer, c *Contents) (TableWriter, error) {
+	description, err := c.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	m := arrow.NewMetadata([]string{MetadataKey}, []string{description})
+	schema := arrow.NewSchema(c.Columns(), &m)
+	fw, err := ipc.NewFileWriter(&position{w: w}, ipc.WithSchema(schema))
+	return &ipcWriter{c, fw, schema}, err
+}
+
+// Write writes a batch of rows.
+func (w *ipcWriter) Write(b *Table) error {
+	if err := w.w.Write(array.NewRecord(w.schema, w.c.Arrays(b), int64(b.rows))); err != nil {
+		return fmt.Errorf("arrow: %w", err)
+	}
+	return nil
+}
+
+// Close ends the file.
+func (w *ipcWriter) Close() error { return w.w.Close() }
 
 // position is a writer that knows how far it is, which the IPC writer asks by
 // seeking to where it stands; it seeks nowhere else.

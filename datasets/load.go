@@ -106,6 +106,7 @@ type tableReader struct {
 	each     func(*Table) error
 	hidden   []int // cells from which invisible marks were taken, by field
 	path     string
+	reasons  []int // columns of the file that say why cells are missing, by field; -1 where there is none
 	once     bool // one row a patient or patient and visit
 	oneEach  bool // one row a patient
 	expected string
@@ -340,7 +341,7 @@ func (t *tableReader) file(ctx context.Context, src Source) error {
 			p.line = func(row int) int { return chunk.Lines[row] }
 		}
 		for i, spec := range t.specs {
-			p.columns = append(p.columns, column(chunk, at[i], spec))
+			p.columns = append(p.columns, column(chunk, at[i], t.reasons[i], spec))
 		}
 		if err := t.part(p); err != nil {
 			return err
@@ -352,8 +353,9 @@ func (t *tableReader) file(ctx context.Context, src Source) error {
 	return nil
 }
 
-// column reads one column of a chunk.
-func column(chunk *Chunk, at int, spec *columnSpec) builtColumn {
+// column reads one column of a chunk, and of the column of reasons why its cells
+// are missing, where there is one.
+func column(chunk *Chunk, at, reasons int, spec *columnSpec) builtColumn {
 	b := newColumnBuilder(spec)
 	b.builder.Reserve(chunk.Rows)
 	var cells []string
@@ -369,6 +371,9 @@ func column(chunk *Chunk, at int, spec *columnSpec) builtColumn {
 		default:
 			b.cell(chunk.Arrays[at], i)
 		}
+		if reasons >= 0 && b.builder.IsNull(i) {
+			b.reason(chunk.cell(reasons, i))
+		}
 	}
 	return b.finish()
 }
@@ -379,7 +384,7 @@ func (t *tableReader) fast(ctx context.Context, src Source, at []int) error {
 		src = r.Source
 	}
 	s, ok := src.(*csvSource)
-	if !ok || t.opt.slow || s.seeker == nil || s.done {
+	if !ok || t.opt.slow || s.seeker == nil || s.done || slices.ContainsFunc(t.reasons, func(at int) bool { return at >= 0 }) {
 		return nil
 	}
 	f := &fastReader{src: s, specs: t.specs, at: at, piece: cmp.Or(t.opt.piece, pieceBytes), workers: cmp.Or(t.opt.Workers, runtime.GOMAXPROCS(0))}
@@ -511,8 +516,21 @@ func (t *tableReader) match(src Source) []int {
 			})
 		}
 	}
+	t.reasons = make([]int, len(t.specs))
+	for i, s := range t.specs {
+		t.reasons[i] = -1
+		if name := s.field.MissingReasons; name != "" {
+			t.reasons[i] = slices.Index(columns, name)
+			if t.reasons[i] < 0 && usable {
+				t.problems.add(Problem{
+					Code: CodeColumnMissing, Table: t.r.Name, File: t.path, Column: name,
+					Expected: "expected this column in the file: it says why cells of another are missing", Mend: "correct the name, or take missingReasons out of the cohort file",
+				})
+			}
+		}
+	}
 	for _, c := range columns {
-		if !slices.ContainsFunc(t.r.Schema.Fields, func(f Field) bool { return f.Name == c }) {
+		if !slices.ContainsFunc(t.r.Schema.Fields, func(f Field) bool { return f.Name == c || f.MissingReasons == c }) {
 			t.problems.add(Problem{
 				Severity: SeverityWarning, Code: CodeColumnUnknown, Table: t.r.Name, File: t.path, Column: cmpOr(c, "(no name)"),
 				Expected: "the column is not described, so it is not carried", Mend: "describe it under fields, or give it role: ignore",

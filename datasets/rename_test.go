@@ -38,7 +38,7 @@ resources:
 	if v := c.Tables()[0].Floats("hurt"); c.Patients() != 1 || len(v) != 2 || v[0] != 5 || v[1] != 6 {
 		t.Errorf("%d patients, %v", c.Patients(), v)
 	}
-	if f := c.Described(func(string) string { return "f.csv" }, true).Resources[0].Schema.Fields[0]; f.Column != "" {
+	if f := c.Described(func(string) string { return "f.csv" }, true, nil).Resources[0].Schema.Fields[0]; f.Column != "" {
 		t.Errorf("the written cohort still names the old file's column %q", f.Column)
 	}
 	if d, err = ParseDictionary("c", []byte(strings.Replace(cohort, ", role: repeat", "", 1))); err != nil {

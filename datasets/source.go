@@ -39,6 +39,17 @@ func (c *Chunk) text(column int) []string {
 	return c.Text[column]
 }
 
+// cell returns a cell as text, "" where it is missing.
+func (c *Chunk) cell(column, row int) string {
+	if cells := c.text(column); cells != nil {
+		return cells[row]
+	}
+	if a := c.Arrays[column]; a.IsValid(row) {
+		return cellText(a, row)
+	}
+	return ""
+}
+
 // Describer is a Source whose file says what its columns mean: their titles,
 // types, levels with labels and missing codes. A draft takes these in place of
 // guesses.

@@ -62,30 +62,29 @@ func (t *Table) index(column string) int {
 // Has reports whether the table carries a column.
 func (t *Table) Has(column string) bool { return t.index(column) >= 0 }
 
-// Schema returns the table's Arrow schema. Columns can be null but the patient's.
-func (t *Table) Schema() *arrow.Schema {
-	fs := make([]arrow.Field, len(t.fields))
-	for i, f := range t.fields {
-		fs[i] = arrow.Field{Name: f.Name, Type: arrowType(f.Type), Nullable: f.Role != RolePatient}
-	}
-	return arrow.NewSchema(fs, nil)
-}
-
-// Records returns the table's record batches in row order.
-func (t *Table) Records() iter.Seq[arrow.Record] {
-	return func(yield func(arrow.Record) bool) {
-		if len(t.columns) == 0 {
+// Batches returns the table's rows in batches, each a table of its own.
+func (t *Table) Batches() iter.Seq[*Table] {
+	return func(yield func(*Table) bool) {
+		if t.rows == 0 {
 			return
 		}
-		schema := t.Schema()
-		for b := range t.columns[0] {
-			cols := make([]arrow.Array, len(t.columns))
-			for i := range cols {
-				cols[i] = t.columns[i][b]
+		from := 0
+		for n, a := range t.columns[0] {
+			b := &Table{name: t.name, fields: t.fields, codes: t.codes, rows: a.Len(), first: t.line(from)}
+			if t.patient != nil {
+				b.patient = t.patient[from : from+b.rows]
 			}
-			if !yield(array.NewRecord(schema, cols, int64(cols[0].Len()))) {
+			if t.lines != nil {
+				b.lines = t.lines[from : from+b.rows]
+			}
+			for i := range t.columns {
+				b.columns = append(b.columns, t.columns[i][n:n+1])
+				b.why = append(b.why, t.why[i][n:n+1])
+			}
+			if !yield(b) {
 				return
 			}
+			from += b.rows
 		}
 	}
 }

@@ -88,7 +88,7 @@ func TestDigestAcrossFormats(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		y, err := c.Described(func(name string) string { return name + "." + ext }, ext == "csv").YAML()
+		y, err := c.Described(func(name string) string { return name + "." + ext }, ext == "csv", nil).YAML()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/file"
+	"github.com/apache/arrow/go/v17/parquet/metadata"
 	"github.com/apache/arrow/go/v17/parquet/schema"
 
 	"recoup/datasets"
@@ -121,6 +122,17 @@ func (s *source) checkFooter() error {
 
 func (s *source) Columns() []string           { return s.columns }
 func (s *source) Problems() datasets.Problems { return nil }
+
+// Describe returns what the file's own description says of its columns.
+func (s *source) Describe() []datasets.Field {
+	for _, kv := range s.r.MetaData().KeyValueMetadata() {
+		if kv.Key == datasets.MetadataKey && kv.Value != nil {
+			return datasets.DescribedBy(*kv.Value, s.columns)
+		}
+	}
+	return nil
+}
+
 func (s *source) Close() error {
 	_ = datasets.Guard(s.r.Close)
 	if err := s.f.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
@@ -285,40 +297,98 @@ func finish(b array.Builder, err error) (arrow.Array, error) {
 	return b.NewArray(), nil
 }
 
-// Write writes the table as Parquet: one row group a record batch, compressed
-// with Zstandard, text columns with their dictionary.
-func Write(w io.Writer, t *datasets.Table) error {
-	sc, err := parquetSchema(t)
+// groupRows is how many rows a row group holds at least, but for the last.
+const groupRows = 1 << 17
+
+// writer writes a Parquet file.
+type writer struct {
+	c       *datasets.Contents
+	w       *file.Writer
+	pending [][]arrow.Array // batches of the next row group
+	rows    int
+}
+
+// NewWriter begins a table as Parquet, compressed with Zstandard, text columns with
+// their dictionary. The file carries the description of its columns, and why cells
+// are missing in columns of their own.
+func NewWriter(w io.Writer, c *datasets.Contents) (datasets.TableWriter, error) {
+	sc, err := parquetSchema(c.Columns())
 	if err != nil {
-		return err
+		return nil, err
+	}
+	description, err := c.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	carried := metadata.NewKeyValueMetadata()
+	if err := carried.Append(datasets.MetadataKey, description); err != nil {
+		return nil, err
 	}
 	// The writer would close a file; what it was handed is the caller's to close.
-	pw := file.NewParquetWriter(struct{ io.Writer }{w}, sc, file.WithWriterProps(parquet.NewWriterProperties(
+	pw := file.NewParquetWriter(struct{ io.Writer }{w}, sc, file.WithWriteMetadata(carried), file.WithWriterProps(parquet.NewWriterProperties(
 		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCreatedBy("recoup"))))
-	for rec := range t.Records() {
-		g := pw.AppendRowGroup()
-		for i := range int(rec.NumCols()) {
-			cw, err := g.NextColumn()
-			if err != nil {
-				return err
-			}
-			if err := writeColumn(cw, rec.Column(i)); err != nil {
-				return err
-			}
-			if err := cw.Close(); err != nil {
+	return &writer{c: c, w: pw}, nil
+}
+
+// Write writes a batch of rows.
+func (w *writer) Write(b *datasets.Table) error {
+	w.pending = append(w.pending, w.c.Arrays(b))
+	w.rows += b.Rows()
+	if w.rows < groupRows {
+		return nil
+	}
+	return w.group()
+}
+
+// group writes the batches that wait as a row group.
+func (w *writer) group() error {
+	if w.rows == 0 {
+		return nil
+	}
+	g := w.w.AppendRowGroup()
+	for i := range w.pending[0] {
+		cw, err := g.NextColumn()
+		if err != nil {
+			return err
+		}
+		for _, columns := range w.pending {
+			if err := writeColumn(cw, columns[i]); err != nil {
 				return err
 			}
 		}
-		if err := g.Close(); err != nil {
+		if err := cw.Close(); err != nil {
 			return err
 		}
 	}
-	return pw.Close()
+	w.pending, w.rows = nil, 0
+	return g.Close()
 }
 
-func parquetSchema(t *datasets.Table) (*schema.GroupNode, error) {
+// Close ends the file.
+func (w *writer) Close() error {
+	if err := w.group(); err != nil {
+		return err
+	}
+	return w.w.Close()
+}
+
+// Write writes a whole table.
+func Write(w io.Writer, t *datasets.Table) error {
+	out, err := NewWriter(w, datasets.ContentsOf(t))
+	if err != nil {
+		return err
+	}
+	for b := range t.Batches() {
+		if err := out.Write(b); err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}
+
+func parquetSchema(columns []arrow.Field) (*schema.GroupNode, error) {
 	var fields schema.FieldList
-	for _, f := range t.Schema().Fields() {
+	for _, f := range columns {
 		var n schema.Node
 		var err error
 		opt := parquet.Repetitions.Optional
@@ -366,11 +436,12 @@ func writeColumn(cw file.ColumnChunkWriter, a arrow.Array) error {
 	case *file.BooleanColumnChunkWriter:
 		_, err = w.WriteBatch(present(a, a.(*array.Boolean).Value), def, nil)
 	case *file.ByteArrayColumnChunkWriter:
-		d := a.(*array.Dictionary)
-		levels := d.Dictionary().(*array.String)
-		_, err = w.WriteBatch(present(a, func(i int) parquet.ByteArray {
-			return parquet.ByteArray(levels.Value(d.GetValueIndex(i)))
-		}), def, nil)
+		value := func(i int) string { return a.(*array.String).Value(i) }
+		if d, ok := a.(*array.Dictionary); ok {
+			levels := d.Dictionary().(*array.String)
+			value = func(i int) string { return levels.Value(d.GetValueIndex(i)) }
+		}
+		_, err = w.WriteBatch(present(a, func(i int) parquet.ByteArray { return parquet.ByteArray(value(i)) }), def, nil)
 	default:
 		err = fmt.Errorf("parquet: no writer for %s", a.DataType())
 	}

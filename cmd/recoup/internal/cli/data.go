@@ -482,7 +482,7 @@ func convert(co *datasets.Cohort, to string) ([]file, error) {
 		}
 		files = append(files, file{fileName(t.Name()) + ending, write})
 	}
-	y, err := co.Described(func(table string) string { return fileName(table) + ending }, to == "csv").YAML()
+	y, err := co.Described(func(table string) string { return fileName(table) + ending }, to == "csv", nil).YAML()
 	if err != nil {
 		return nil, err
 	}
