@@ -27,6 +27,12 @@ func (t *tableReader) join(b *Table) {
 	if f, ok := b.Field(RoleArm); ok {
 		t.joinArms(b, f)
 	}
+	if t.begins {
+		t.began = grown(t.began, n, false)
+		for _, p := range b.patient {
+			t.began[p] = true
+		}
+	}
 	switch {
 	case t.oneEach:
 		t.listed = grown(t.listed, n, false)

@@ -21,6 +21,18 @@ type Cohort struct {
 
 	arms  []Arm
 	armOf []int32
+
+	outline []*Table // the tables as read, without rows
+	began   []bool   // by patient, where rows were left out that show it
+}
+
+// Outline returns the tables as they were read, with the columns and rows that were
+// not kept: for their fields and numbers of rows. The rows are not in them.
+func (c *Cohort) Outline() []*Table {
+	if c.outline == nil {
+		return c.Tables()
+	}
+	return slices.Clone(c.outline)
 }
 
 // Dictionary returns the cohort file that the cohort was read by.
@@ -282,9 +294,14 @@ func (c *Cohort) Baseline() (Visit, bool) {
 
 // Outcomes returns the outcome columns of the tables that have visits, each name
 // once.
-func (c *Cohort) Outcomes() []Field {
+func (c *Cohort) Outcomes() []Field { return outcomes(c.tables) }
+
+// OutcomesRead is Outcomes with those that were not kept.
+func (c *Cohort) OutcomesRead() []Field { return outcomes(c.Outline()) }
+
+func outcomes(tables []*Table) []Field {
 	var out []Field
-	for _, t := range c.tables {
+	for _, t := range tables {
 		if _, ok := t.Field(RoleVisit); !ok {
 			continue
 		}
@@ -402,6 +419,9 @@ func (c *Cohort) Began() []bool {
 		for _, p := range t.patient {
 			out[p] = true
 		}
+	}
+	for p, began := range c.began {
+		out[p] = out[p] || began
 	}
 	return out
 }

@@ -78,11 +78,12 @@ func (d *Digester) Add(ctx context.Context, t *Table) error {
 // Origin returns the digest of the rows added, with the cohort's size. The cohort
 // may be one without rows.
 func (d *Digester) Origin(c *Cohort) Origin {
-	o := Origin{Dictionary: c.dict.Name, Patients: len(c.patients), Rows: c.Rows(), Drafted: c.dict.Drafted}
-	tables := slices.Clone(c.tables)
+	o := Origin{Dictionary: c.dict.Name, Patients: len(c.patients), Drafted: c.dict.Drafted}
+	tables := c.Outline()
 	slices.SortFunc(tables, func(a, b *Table) int { return strings.Compare(a.name, b.name) })
 	top := sha256.New()
 	for _, t := range tables {
+		o.Rows += t.rows
 		writeText(top, t.name)
 		writeInt(top, uint64(t.rows))
 		order := make([]int, len(t.fields))

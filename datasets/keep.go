@@ -10,29 +10,57 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-// keeper puts the batches of a cohort's tables together: each text column gets one
-// dictionary, coded in order of first appearance after the levels that are listed.
+// keeper puts the batches of a cohort's tables together, as far as they are kept:
+// each text column gets one dictionary, coded in order of first appearance after the
+// levels that are listed.
 type keeper struct {
+	opt    LoadOptions
+	seed   maphash.Seed
 	tables map[string]*keptTable
 }
 
 type keptTable struct {
 	*Table
+	from     []int     // by field: the column of the batches
 	levels   []*texts  // by field; nil where it is not text, or the patient
 	patients [][]int32 // by batch
 }
 
-func (k *keeper) add(b *Table, seed maphash.Seed) error {
+func newKeeper(opt LoadOptions, seed maphash.Seed) *keeper {
+	return &keeper{opt: opt, seed: seed, tables: map[string]*keptTable{}}
+}
+
+// begin returns a table without rows, of the columns that are kept.
+func (k *keeper) begin(b *Table) *keptTable {
+	t := &keptTable{Table: &Table{name: b.name, first: b.line(0)}}
+	for i, f := range b.fields {
+		if k.opt.Keep != nil && !k.opt.Keep(b, f) {
+			continue
+		}
+		t.from = append(t.from, i)
+		t.fields = append(t.fields, f)
+		t.codes = append(t.codes, b.codes[i])
+	}
+	t.columns = make([][]arrow.Array, len(t.fields))
+	t.why = make([][][]byte, len(t.fields))
+	t.levels = make([]*texts, len(t.fields))
+	return t
+}
+
+func (k *keeper) add(b *Table) error {
 	t := k.tables[b.name]
 	if t == nil {
-		t = &keptTable{&Table{
-			name: b.name, fields: b.fields, codes: b.codes, first: b.line(0),
-			columns: make([][]arrow.Array, len(b.fields)), why: make([][][]byte, len(b.fields)),
-		}, make([]*texts, len(b.fields)), nil}
-		if k.tables == nil {
-			k.tables = map[string]*keptTable{}
-		}
+		t = k.begin(b)
 		k.tables[b.name] = t
+	}
+	if len(t.fields) == 0 {
+		return nil
+	}
+	if k.opt.KeepVisits != nil {
+		b = b.ofVisits(k.opt.KeepVisits)
+	}
+	if b.rows == 0 {
+		return nil
 	}
 	if b.lines != nil || t.lines != nil || t.first+t.rows != b.first {
 		for r := len(t.lines); r < t.rows; r++ {
@@ -44,23 +72,37 @@ func (k *keeper) add(b *Table, seed maphash.Seed) error {
 	}
 	t.rows += b.rows
 	t.patients = append(t.patients, b.patient)
-	for i, batches := range b.columns {
-		a := batches[0]
-		if d, ok := a.(*array.Dictionary); ok && b.fields[i].Role == RolePatient {
+	for i, from := range t.from {
+		a := b.columns[from][0]
+		if d, ok := a.(*array.Dictionary); ok && t.fields[i].Role == RolePatient {
 			copy(dictionaryCodes(d), b.patient) // its levels are the cohort's patients
 		} else if ok {
 			if t.levels[i] == nil {
-				t.levels[i] = newTexts(seed)
+				t.levels[i] = newTexts(k.seed)
 			}
 			recode(d, t.levels[i])
 			if len(t.levels[i].bytes) > math.MaxInt32 {
-				return fmt.Errorf("table %s: column %q holds more than 2 GiB of different texts; give it role: ignore", b.name, b.fields[i].Name)
+				return fmt.Errorf("table %s: column %q holds more than 2 GiB of different texts; give it role: ignore", b.name, t.fields[i].Name)
 			}
 		}
 		t.columns[i] = append(t.columns[i], a)
-		t.why[i] = append(t.why[i], b.why[i][0])
+		t.why[i] = append(t.why[i], b.why[from][0])
 	}
 	return nil
+}
+
+// ofVisits returns the rows of the visits; all of a table that has none.
+func (t *Table) ofVisits(visits []string) *Table {
+	f, ok := t.Field(RoleVisit)
+	if !ok {
+		return t
+	}
+	codes, levels := t.Codes(f.Name)
+	rows := make([]bool, t.rows)
+	for r, code := range codes {
+		rows[r] = code >= 0 && slices.Contains(visits, levels[code])
+	}
+	return t.keep(rows)
 }
 
 // recode gives a batch the codes that its texts have among the levels, in place:
@@ -90,7 +132,10 @@ func (k *keeper) finish(c *Cohort, ids *texts) {
 	for i, empty := range c.tables {
 		t := k.tables[empty.name]
 		if t == nil {
-			continue // no rows
+			t = k.begin(empty) // no rows
+		}
+		if len(t.fields) == 0 {
+			t.rows = empty.rows
 		}
 		t.patient = slices.Concat(t.patients...)
 		for j, levels := range t.levels {

@@ -24,6 +24,17 @@ type LoadOptions struct {
 	Where string
 	// Progress is called now and then with the rows read so far; nil is allowed.
 	Progress func(rows int)
+	// Each is handed every batch of rows that can be used, with all its columns,
+	// before it is kept: tables one after the other as the cohort file lists them,
+	// rows in file order. Problems are known at the end only, so what was made of the
+	// batches must be thrown away when Load fails.
+	Each func(*Table) error
+	// Keep says which columns of which tables stay in the cohort; nil keeps all. A
+	// table of which no column stays knows its number of rows. All cells are checked
+	// whether they stay or not, and patients and arms are those of all rows.
+	Keep func(t *Table, f Field) bool
+	// KeepVisits are the visits (values) whose rows stay; nil keeps all.
+	KeepVisits []string
 	// Workers is how many goroutines read a file; 0 means one a processor. The
 	// cohort does not depend on it.
 	Workers int
@@ -35,14 +46,30 @@ type LoadOptions struct {
 // Load reads a cohort as its dictionary describes it. All problems of severity
 // error come back at once, as [Problems]; problems of lower severity are kept in
 // the cohort. A file that cannot be opened at all is returned as that error.
+//
+// Memory: what is kept, a few batches of rows for each worker, and for each patient
+// the id and about 60 bytes, whatever the number of rows.
 func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) {
+	if opt.Where != "" && (opt.Keep != nil || opt.KeepVisits != nil) {
+		return nil, errors.New("where: whom it keeps is not known of a cohort of which a part is kept")
+	}
 	l := newLoader(d, opt)
-	var kept keeper
-	c, err := l.cohort(ctx, func(t *Table) error { return kept.add(t, l.seed) })
+	kept := newKeeper(opt, l.seed)
+	c, err := l.cohort(ctx, func(t *Table) error {
+		if opt.Each != nil {
+			if err := opt.Each(t); err != nil {
+				return err
+			}
+		}
+		return kept.add(t)
+	})
 	if err != nil {
 		return nil, err
 	}
 	kept.finish(c, l.ids)
+	if opt.KeepVisits != nil {
+		c.began = l.began
+	}
 	if opt.Where != "" {
 		cond, err := ParseCondition(opt.Where)
 		if err != nil {
@@ -51,23 +78,6 @@ func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) 
 		return c.Where(cond)
 	}
 	return c, nil
-}
-
-// Stream reads a cohort as [Load] does, with all its checks, and hands each batch
-// of rows to each in place of keeping it. Tables come one after the other as the
-// cohort file lists them, rows in file order; the patients of a batch are numbered
-// as in the cohort. It returns the cohort without rows: patients, arms, what was
-// excluded, and tables that know their fields and number of rows.
-//
-// The memory it takes does not grow with rows: a few batches for each worker, and
-// for each patient the id and about 60 bytes. Problems are known at the end only,
-// so what was made of the batches must be thrown away when it fails. Where is
-// refused: whom it keeps is known only when all patients are.
-func Stream(ctx context.Context, d *Dictionary, opt LoadOptions, each func(*Table) error) (*Cohort, error) {
-	if opt.Where != "" {
-		return nil, errors.New("where: a cohort that is read batch by batch cannot be filtered by patients")
-	}
-	return newLoader(d, opt).cohort(ctx, each)
 }
 
 // loader reads a cohort's tables batch by batch, and remembers of the patients
@@ -86,6 +96,7 @@ type loader struct {
 	armOf  []int32 // by patient, -1 where none was found
 	inTwo  map[int32]bool
 	listed []bool // by patient: in a table of one row a patient
+	began  []bool // by patient: in another table than of costs
 	lists  []string
 	tables []*tableReader
 	aList  bool // some table has one row a patient
@@ -107,8 +118,9 @@ type tableReader struct {
 	hidden   []int // cells from which invisible marks were taken, by field
 	path     string
 	reasons  []int // columns of the file that say why cells are missing, by field; -1 where there is none
-	once     bool // one row a patient or patient and visit
-	oneEach  bool // one row a patient
+	once     bool  // one row a patient or patient and visit
+	oneEach  bool  // one row a patient
+	begins   bool  // its rows show that a patient began
 	expected string
 }
 
@@ -152,6 +164,8 @@ func (l *loader) cohort(ctx context.Context, each func(*Table) error) (*Cohort, 
 	l.guesses()
 	c.excluded = l.excluded
 	c.notes = l.problems.sorted("")
+	c.outline = slices.Clone(c.tables)
+	l.began = grown(l.began, l.ids.len(), false)
 	c.patients = l.ids.all()
 	var codes []int32
 	if slices.ContainsFunc(c.tables, func(t *Table) bool { _, ok := t.Field(RoleArm); return ok }) {
@@ -261,6 +275,8 @@ func (l *loader) begin(r Resource, each func(*Table) error) (*tableReader, error
 		}
 	}
 	t.once, t.oneEach = !batch.manyRows(), batch.perPatient()
+	_, costs := batch.Field(RoleCost)
+	t.begins = !costs && !t.oneEach
 	t.expected = "expected one row a patient"
 	if _, ok := batch.Field(RoleVisit); ok {
 		t.expected = "expected one row a patient and visit"

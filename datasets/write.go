@@ -279,13 +279,17 @@ func writeAll(w io.Writer, t *Table, begin func(io.Writer, *Contents) (TableWrit
 }
 
 // Described returns the cohort file that describes the cohort once its tables are
-// written under the given file names by table, with what is known of each table's
-// contents, as CSV where text says so: filters, reshaping and constants are done,
+// written under the given file names by table, as CSV where text says so, with what
+// is known of each table's contents (nil: what the tables hold): filters, reshaping and constants are done,
 // so they go.
 func (c *Cohort) Described(path func(table string) string, text bool, contents map[string]*Contents) *Dictionary {
 	d := *c.dict
 	d.Resources = nil
-	for _, t := range c.tables {
+	tables := c.tables
+	if contents != nil {
+		tables = c.Outline()
+	}
+	for _, t := range tables {
 		r := Resource{Name: t.name, Path: Paths{path(t.name)}}
 		for _, old := range c.dict.Resources {
 			if old.Name == t.name {
@@ -293,7 +297,7 @@ func (c *Cohort) Described(path func(table string) string, text bool, contents m
 			}
 		}
 		known := contents[t.name]
-		if known == nil {
+		if contents == nil {
 			known = ContentsOf(t)
 		}
 		r.Schema.Fields = known.Fields(text)

@@ -86,11 +86,15 @@ func openJSON(path string, r datasets.Resource) (datasets.Source, error) {
 	return cdisc.Open(path, r)
 }
 
-// Options says how a cohort is opened.
+// Options says how a cohort is opened: see [datasets.LoadOptions].
 type Options struct {
-	SetAside bool
-	Where    string
-	Progress func(rows int)
+	SetAside   bool
+	Where      string
+	Progress   func(rows int)
+	Each       func(*datasets.Table) error
+	Keep       func(t *datasets.Table, f datasets.Field) bool
+	KeepVisits []string
+	Only       string // table; the others are not read
 }
 
 // Cohort opens a cohort file, or a bare data file, for which a dictionary is
@@ -100,10 +104,15 @@ func Cohort(ctx context.Context, path string, opt Options) (*datasets.Cohort, er
 	if err != nil {
 		return nil, err
 	}
+	if opt.Only != "" {
+		d.Resources = slices.DeleteFunc(d.Resources, func(r datasets.Resource) bool { return r.Name != opt.Only })
+	}
 	o := &opener{dir: filepath.Dir(path)}
-	c, err := datasets.Load(ctx, d, datasets.LoadOptions{Open: o.open, SetAside: opt.SetAside, Where: opt.Where, Progress: opt.Progress})
+	c, err := datasets.Load(ctx, d, datasets.LoadOptions{
+		Open: o.open, SetAside: opt.SetAside, Where: opt.Where, Progress: opt.Progress, Each: opt.Each, Keep: opt.Keep, KeepVisits: opt.KeepVisits,
+	})
 	err = o.close(err)
-	if err == nil && c.Patients() == 0 {
+	if err == nil && c.Patients() == 0 && opt.Only == "" {
 		return nil, datasets.Problems{{
 			Severity: datasets.SeverityError, Code: datasets.CodeEmpty, File: path,
 			Expected: "expected at least one patient; the files have no rows that can be used" + left(c),

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"recoup/analysis"
 	"recoup/datasets"
 	"recoup/datasets/open"
 	"recoup/datasets/parquet"
@@ -44,6 +45,11 @@ func (f *loadFlags) add(c *cobra.Command) {
 
 // load opens a cohort and tells its notes on standard error.
 func (a *app) load(ctx context.Context, path string, f loadFlags) (*datasets.Cohort, error) {
+	return a.loadPart(ctx, path, f, open.Options{})
+}
+
+// loadPart does so for what opt says of the cohort.
+func (a *app) loadPart(ctx context.Context, path string, f loadFlags, opt open.Options) (*datasets.Cohort, error) {
 	if f.where != "" {
 		if _, err := datasets.ParseCondition(f.where); err != nil {
 			return nil, usagef("--where: %w", err)
@@ -51,7 +57,7 @@ func (a *app) load(ctx context.Context, path string, f loadFlags) (*datasets.Coh
 	}
 	report, stop := a.progress("Reading " + filepath.Base(path))
 	defer stop()
-	opt := open.Options{SetAside: f.setAside, Where: f.where}
+	opt.SetAside, opt.Where = f.setAside, f.where
 	if report != nil {
 		opt.Progress = func(rows int) { report(rows, 0) }
 	}
@@ -65,6 +71,35 @@ func (a *app) load(ctx context.Context, path string, f loadFlags) (*datasets.Coh
 		}
 	}
 	return c, nil
+}
+
+// stream opens a cohort and hands its rows on batch by batch: of the cohort only
+// what keep says stays in memory. With --where the whole cohort does, since whom it
+// keeps is known at the end only.
+func (a *app) stream(ctx context.Context, path string, f loadFlags, keep func(*datasets.Table, datasets.Field) bool, each func(*datasets.Table) error) (*datasets.Cohort, error) {
+	if f.where == "" {
+		return a.loadPart(ctx, path, f, open.Options{Keep: keep, Each: each})
+	}
+	c, err := a.load(ctx, path, f)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range c.Tables() {
+		for b := range t.Batches() {
+			if err := each(b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return c, nil
+}
+
+// keepNone keeps no column.
+func keepNone(*datasets.Table, datasets.Field) bool { return false }
+
+// keepDates keeps what tells the patients' quarters.
+func keepDates(_ *datasets.Table, f datasets.Field) bool {
+	return f.Role == datasets.RoleAdmitted || f.Role == datasets.RoleDischarged || f.Role == datasets.RolePeriod
 }
 
 func (a *app) dataInit() *cobra.Command {
@@ -162,7 +197,11 @@ below the header. Exit status 3 where there is a problem of severity error.`,
 }
 
 func (a *app) runCheck(ctx context.Context, path string, f loadFlags) error {
-	co, err := open.Cohort(ctx, path, open.Options{SetAside: f.setAside, Where: f.where})
+	opt := open.Options{SetAside: f.setAside, Where: f.where}
+	if f.where == "" {
+		opt.Keep = keepNone
+	}
+	co, err := open.Cohort(ctx, path, opt)
 	var ps datasets.Problems
 	if err != nil && !errors.As(err, &ps) {
 		return err
@@ -257,10 +296,13 @@ type describedVisit struct {
 	Patients int      `json:"patients"`
 }
 
+// describedOutcome is one outcome, visit by visit.
 type describedOutcome struct {
-	Name       string `json:"name"`
-	Instrument string `json:"instrument"`
-	Seen       []int  `json:"seen"` // patients with a value, visit by visit
+	Name       string         `json:"name"`
+	Instrument string         `json:"instrument"`
+	Seen       []int          `json:"seen"` // patients with a value
+	Mean       []analysis.Num `json:"mean"`
+	SD         []analysis.Num `json:"sd"`
 }
 
 func (a *app) dataDescribe() *cobra.Command {
@@ -268,15 +310,11 @@ func (a *app) dataDescribe() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "describe COHORT",
 		Short:   "Show patients, visits and completeness of a cohort",
-		Long:    "Show a cohort's tables, arms and visits, and how many patients have each outcome at each visit.\nThe digest is the same whichever format the cohort was read from. Counts are not suppressed: keep them inside.",
+		Long:    "Show a cohort's tables, arms and visits, and of each outcome at each visit how many patients have it, its mean and\nstandard deviation. Rows are read batch by batch: a cohort may be larger than memory. The digest is the same whichever format the cohort was read from. Counts are not suppressed: keep them inside.",
 		Example: "  recoup data describe cohort.yaml\n  recoup data describe cohort.yaml --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			co, err := a.load(c.Context(), args[0], f)
-			if err != nil {
-				return err
-			}
-			d, err := describe(c.Context(), co)
+			d, err := a.describe(c.Context(), args[0], f)
 			if err != nil {
 				return err
 			}
@@ -291,47 +329,52 @@ func (a *app) dataDescribe() *cobra.Command {
 	return c
 }
 
-func describe(ctx context.Context, co *datasets.Cohort) (described, error) {
-	origin, err := co.Origin(ctx)
+// describe reads a cohort batch by batch and describes it.
+func (a *app) describe(ctx context.Context, path string, f loadFlags) (described, error) {
+	var digest datasets.Digester
+	tally := datasets.NewTally()
+	co, err := a.stream(ctx, path, f, keepDates, func(b *datasets.Table) error {
+		if err := digest.Add(ctx, b); err != nil {
+			return err
+		}
+		return tally.Add(ctx, b)
+	})
+	if err != nil {
+		return described{}, err
+	}
 	d := described{
-		Schema: "recoup.cohort/v1", Origin: origin, Title: co.Title(), Tables: []describedTable{}, Arms: []describedArm{}, Visits: []describedVisit{},
+		Schema: "recoup.cohort/v1", Origin: digest.Origin(co), Title: co.Title(), Tables: []describedTable{}, Arms: []describedArm{}, Visits: []describedVisit{},
 		Outcomes: []describedOutcome{}, Quarters: []describedArm{}, Excluded: co.Excluded(), Notes: co.Notes(),
 	}
-	if err != nil {
-		return d, err
-	}
-	for _, t := range co.Tables() {
+	for _, t := range co.Outline() {
 		d.Tables = append(d.Tables, describedTable{t.Name(), t.Rows(), len(t.Fields())})
 	}
+	patients := make([]int, len(co.Arms()))
+	for _, of := range co.ArmOf() {
+		if of >= 0 {
+			patients[of]++
+		}
+	}
 	for i, arm := range co.Arms() {
-		n := 0
-		for _, of := range co.ArmOf() {
-			if int(of) == i {
-				n++
-			}
-		}
-		d.Arms = append(d.Arms, describedArm{arm.ArmName(), n})
+		d.Arms = append(d.Arms, describedArm{arm.ArmName(), patients[i]})
 	}
-	visits := co.Visits()
+	visits := co.Dictionary().Visits
+	if len(visits) == 0 {
+		for _, v := range tally.Visits() {
+			visits = append(visits, datasets.Visit{Value: v})
+		}
+	}
 	for _, v := range visits {
-		n := 0
-		for _, s := range co.Seen(v.Value) {
-			if s {
-				n++
-			}
-		}
-		d.Visits = append(d.Visits, describedVisit{v.VisitName(), v.Week, n})
+		d.Visits = append(d.Visits, describedVisit{v.VisitName(), v.Week, tally.Seen(v.Value)})
 	}
-	for _, f := range co.Outcomes() {
+	for _, f := range co.OutcomesRead() {
 		o := describedOutcome{Name: f.Name, Instrument: f.Instrument}
 		for _, v := range visits {
-			n := 0
-			for _, x := range co.Values(f.Name, v.Value) {
-				if !math.IsNaN(x) {
-					n++
-				}
+			m := tally.Values(f.Name, v.Value)
+			if m.N == 0 {
+				m.Mean = math.NaN()
 			}
-			o.Seen = append(o.Seen, n)
+			o.Seen, o.Mean, o.SD = append(o.Seen, m.N), append(o.Mean, analysis.Num(m.Mean)), append(o.SD, analysis.Num(m.SD()))
 		}
 		d.Outcomes = append(d.Outcomes, o)
 	}
@@ -391,10 +434,31 @@ func (d described) text(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 		g.text(w)
+		m := grid{head: append([]string{"Mean (SD)"}, g.head[1:]...), right: g.right}
+		for _, o := range d.Outcomes {
+			row := []string{o.Name}
+			for i := range d.Visits {
+				row = append(row, meanSD(o.Mean[i], o.SD[i]))
+			}
+			m.rows = append(m.rows, row)
+		}
+		fmt.Fprintln(w)
+		m.text(w)
 	}
 	for _, x := range d.Excluded {
 		fmt.Fprintf(w, "left out: %s\n", clean(x.String()))
 	}
+}
+
+// meanSD writes a mean and its standard deviation, "" where there is none.
+func meanSD(mean, sd analysis.Num) string {
+	switch {
+	case !mean.OK():
+		return ""
+	case !sd.OK():
+		return fmt.Sprintf("%.4g", float64(mean))
+	}
+	return fmt.Sprintf("%.4g (%.3g)", float64(mean), float64(sd))
 }
 
 func (a *app) dataConvert() *cobra.Command {
@@ -406,36 +470,16 @@ func (a *app) dataConvert() *cobra.Command {
 		Long: `Write a cohort's tables and a cohort file that describes them into a new folder.
 What where, reshape and constants did is done in the new files. The digest of the
 new cohort is the same; it is checked before the folder appears. A manifest lists
-each file with its SHA-256.`,
+each file with its SHA-256. Rows are read and written batch by batch: a cohort may
+be larger than memory, unless --where is given. Parquet and Arrow files carry the
+description of their columns and, in columns of their own, why cells are missing.`,
 		Example: "  recoup data convert cohort.yaml --to parquet -o converted\n  recoup data convert cohort.yaml --to arrow -o converted-arrow",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if out == "" {
 				return usagef("expected a folder to write: -o FOLDER")
 			}
-			co, err := a.load(c.Context(), args[0], f)
-			if err != nil {
-				return err
-			}
-			files, err := convert(co, to)
-			if err != nil {
-				return err
-			}
-			before, err := co.Origin(c.Context())
-			if err != nil {
-				return err
-			}
-			err = writeFolder(out, files, func(dir string) error {
-				again, err := open.Cohort(c.Context(), filepath.Join(dir, "cohort.yaml"), open.Options{})
-				if err != nil {
-					return fmt.Errorf("the written cohort cannot be read back: %w", err)
-				}
-				after, err := again.Origin(c.Context())
-				if err == nil && after.Digest != before.Digest {
-					err = errors.New("the written cohort has another digest than the one read; nothing was kept")
-				}
-				return err
-			})
+			origin, err := a.convert(c.Context(), args[0], f, to, out)
 			if err != nil {
 				return err
 			}
@@ -444,9 +488,9 @@ each file with its SHA-256.`,
 					Schema string          `json:"schema"`
 					Folder string          `json:"folder"`
 					Origin datasets.Origin `json:"origin"`
-				}{"recoup.cohort/v1", out, before})
+				}{"recoup.cohort/v1", out, origin})
 			}
-			fmt.Fprintf(a.Out, "%s: %d tables as %s, digest %s\n", filepath.Join(out, "cohort.yaml"), len(co.Tables()), to, before.Digest[:16])
+			fmt.Fprintf(a.Out, "%s: %d patients, %d rows as %s, digest %s\n", filepath.Join(out, "cohort.yaml"), origin.Patients, origin.Rows, to, origin.Digest[:16])
 			return nil
 		},
 	}
@@ -466,27 +510,69 @@ func content(s string) func(io.Writer) error {
 	return func(w io.Writer) error { _, err := io.WriteString(w, s); return err }
 }
 
-func convert(co *datasets.Cohort, to string) ([]file, error) {
-	ending := map[string]string{"csv": ".csv", "arrow": ".arrow", "parquet": ".parquet"}[to]
-	if ending == "" {
-		return nil, usagef("expected --to csv, arrow or parquet")
+// convert writes a cohort into a folder. It reads the cohort once to check it and
+// to learn what its tables hold, again to write them, and reads what it wrote.
+func (a *app) convert(ctx context.Context, path string, f loadFlags, to, out string) (datasets.Origin, error) {
+	begin := map[string]func(io.Writer, *datasets.Contents) (datasets.TableWriter, error){
+		"csv": datasets.NewCSVWriter, "arrow": datasets.NewIPCWriter, "parquet": parquet.NewWriter,
+	}[to]
+	if begin == nil {
+		return datasets.Origin{}, usagef("expected --to csv, arrow or parquet")
 	}
-	var files []file
-	for _, t := range co.Tables() {
-		write := t.WriteCSV
-		switch to {
-		case "arrow":
-			write = t.WriteIPC
-		case "parquet":
-			write = func(w io.Writer) error { return parquet.Write(w, t) }
+	var digest datasets.Digester
+	contents := map[string]*datasets.Contents{}
+	co, err := a.stream(ctx, path, f, keepNone, func(b *datasets.Table) error {
+		if contents[b.Name()] == nil {
+			contents[b.Name()] = datasets.NewContents(b)
 		}
-		files = append(files, file{fileName(t.Name()) + ending, write})
-	}
-	y, err := co.Described(func(table string) string { return fileName(table) + ending }, to == "csv", nil).YAML()
+		contents[b.Name()].Add(b)
+		return digest.Add(ctx, b)
+	})
 	if err != nil {
-		return nil, err
+		return datasets.Origin{}, err
 	}
-	return append(files, file{"cohort.yaml", content(string(y))}), nil
+	before := digest.Origin(co)
+	var files []file
+	for _, t := range co.Outline() {
+		if contents[t.Name()] == nil {
+			contents[t.Name()] = datasets.NewContents(t)
+		}
+		files = append(files, file{fileName(t.Name()) + "." + to, func(w io.Writer) error {
+			tw, err := begin(w, contents[t.Name()])
+			if err != nil {
+				return err
+			}
+			if f.where == "" {
+				_, err = open.Cohort(ctx, path, open.Options{SetAside: f.setAside, Keep: keepNone, Only: t.Name(), Each: tw.Write})
+			} else {
+				for b := range t.Batches() {
+					if err = tw.Write(b); err != nil {
+						break
+					}
+				}
+			}
+			if err != nil {
+				return err
+			}
+			return tw.Close()
+		}})
+	}
+	y, err := co.Described(func(table string) string { return fileName(table) + "." + to }, to == "csv", contents).YAML()
+	if err != nil {
+		return before, err
+	}
+	files = append(files, file{"cohort.yaml", content(string(y))})
+	return before, writeFolder(out, files, func(dir string) error {
+		var digest datasets.Digester
+		again, err := open.Cohort(ctx, filepath.Join(dir, "cohort.yaml"), open.Options{Keep: keepNone, Each: func(b *datasets.Table) error { return digest.Add(ctx, b) }})
+		if err != nil {
+			return fmt.Errorf("the written cohort cannot be read back: %w", err)
+		}
+		if digest.Origin(again).Digest != before.Digest {
+			return errors.New("the written cohort has another digest than the one read; nothing was kept")
+		}
+		return nil
+	})
 }
 
 // fileName makes a table's name fit for a file.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"recoup/datasets/open"
 	"recoup/datasets/synthetic"
 )
 
@@ -34,18 +33,14 @@ settings give the same bytes. No row is about a person.`,
 			if err := writeFolder(out, files, nil); err != nil {
 				return err
 			}
-			co, err := open.Cohort(c.Context(), filepath.Join(out, "cohort.yaml"), open.Options{})
-			if err != nil {
-				return err
-			}
-			d, err := describe(c.Context(), co)
+			d, err := a.describe(c.Context(), filepath.Join(out, "cohort.yaml"), loadFlags{})
 			if err != nil {
 				return err
 			}
 			if a.json {
 				return a.writeJSON(d)
 			}
-			fmt.Fprintf(a.Out, "%s: %d people, %d rows in %d tables\n", filepath.Join(out, "cohort.yaml"), co.Patients(), co.Rows(), len(co.Tables()))
+			fmt.Fprintf(a.Out, "%s: %d people, %d rows in %d tables\n", filepath.Join(out, "cohort.yaml"), d.Origin.Patients, d.Origin.Rows, len(d.Tables))
 			return nil
 		},
 	}
