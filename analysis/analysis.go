@@ -22,6 +22,10 @@ type Analysis struct {
 	Refs        []string        // sources, with DOI
 	Needs       []datasets.Role // roles without which it refuses
 	Definitions []Definition    // the named definitions it offers; the first is the default
+	// Narrow means that it takes nothing of the tables of several rows a patient but
+	// the outcome asked about at the baseline and at the visit, so that no more of a
+	// large cohort need stay in memory.
+	Narrow bool
 
 	defaults any
 	run      func(ctx context.Context, in Input, q Question, options any) (Result, error)

@@ -131,17 +131,16 @@ func noArm(c *datasets.Cohort) []datasets.Exclusion {
 	var out []datasets.Exclusion
 	of := c.ArmOf()
 	for _, t := range c.Tables() {
-		rows := 0
-		patients := map[int32]bool{}
-		for _, p := range t.Patient() {
-			if of[p] < 0 {
-				rows++
-				patients[p] = true
+		rows, patients := 0, 0
+		for p, n := range c.RowsOf(t) {
+			if of[p] < 0 && n > 0 {
+				rows += int(n)
+				patients++
 			}
 		}
 		if rows > 0 {
 			out = append(out, datasets.Exclusion{
-				Code: datasets.CodeNoArm, Table: t.Name(), Rows: rows, Patients: len(patients),
+				Code: datasets.CodeNoArm, Table: t.Name(), Rows: rows, Patients: patients,
 				Reason: "rows of patients without an arm, where an arm is needed",
 			})
 		}

@@ -33,13 +33,13 @@ func (t *tableReader) join(b *Table) {
 			t.began[p] = true
 		}
 	}
-	switch {
-	case t.oneEach:
+	if t.oneEach {
 		t.listed = grown(t.listed, n, false)
 		for _, p := range b.patient {
 			t.listed[p] = true
 		}
-	case t.aList:
+	}
+	if t.aList && !t.oneEach || t.opt.KeepVisits != nil {
 		t.rowsOf = grown(t.rowsOf, n, 0)
 		for _, p := range b.patient {
 			t.rowsOf[p]++
@@ -190,6 +190,9 @@ func (l *loader) unmatched() {
 	}
 	l.listed = grown(l.listed, l.ids.len(), false)
 	for _, t := range l.tables {
+		if t.oneEach {
+			continue
+		}
 		patients, rows := 0, 0
 		for p, n := range t.rowsOf {
 			if n > 0 && !l.listed[p] {

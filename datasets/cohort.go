@@ -23,7 +23,23 @@ type Cohort struct {
 	armOf []int32
 
 	outline []*Table // the tables as read, without rows
-	began   []bool   // by patient, where rows were left out that show it
+	// By patient, where rows were left out that show it: whether they began, and the
+	// number of rows of each table.
+	began  []bool
+	rowsOf map[string][]int32
+}
+
+// RowsOf returns how many rows of a table each patient has, rows that were read and
+// not kept among them.
+func (c *Cohort) RowsOf(t *Table) []int32 {
+	if rows := c.rowsOf[t.name]; rows != nil {
+		return rows
+	}
+	rows := make([]int32, len(c.patients))
+	for _, p := range t.patient {
+		rows[p]++
+	}
+	return rows
 }
 
 // Outline returns the tables as they were read, with the columns and rows that were
@@ -86,8 +102,10 @@ func (c *Cohort) TableWith(roles ...Role) *Table {
 	return nil
 }
 
-// Has reports whether some table has a column with the role.
-func (c *Cohort) Has(role Role) bool { return c.TableWith(role) != nil }
+// Has reports whether some table has a column with the role, kept or not.
+func (c *Cohort) Has(role Role) bool {
+	return slices.ContainsFunc(c.Outline(), func(t *Table) bool { _, ok := t.Field(role); return ok })
+}
 
 // Excluded returns what could not be used when the cohort was read or filtered,
 // with the reason.
@@ -106,8 +124,8 @@ func (t *Table) manyRows() bool {
 	return false
 }
 
-// perPatient reports a table of one row a patient.
-func (t *Table) perPatient() bool {
+// OneRow reports a table of one row a patient.
+func (t *Table) OneRow() bool {
 	_, visits := t.Field(RoleVisit)
 	return !visits && !t.manyRows()
 }
@@ -316,11 +334,13 @@ func outcomes(tables []*Table) []Field {
 
 // Outcome finds an outcome column.
 func (c *Cohort) Outcome(name string) (Field, error) {
-	var names []string
 	for _, f := range c.Outcomes() {
 		if f.Name == name {
 			return f, nil
 		}
+	}
+	var names []string
+	for _, f := range c.OutcomesRead() {
 		names = append(names, f.Name)
 	}
 	if len(names) == 0 {
@@ -413,7 +433,7 @@ func (c *Cohort) Began() []bool {
 		out[p] = admitted == nil || !math.IsNaN(admitted[p]) && !(flag && admitted[p] == 0)
 	}
 	for _, t := range c.tables {
-		if _, costs := t.Field(RoleCost); costs || t.perPatient() {
+		if _, costs := t.Field(RoleCost); costs || t.OneRow() {
 			continue
 		}
 		for _, p := range t.patient {
@@ -430,7 +450,7 @@ func (c *Cohort) Began() []bool {
 func (c *Cohort) PatientField(column string) (*Table, Field, error) {
 	var names []string
 	for _, t := range c.tables {
-		if !t.perPatient() {
+		if !t.OneRow() {
 			continue
 		}
 		for _, f := range t.fields {
@@ -490,7 +510,7 @@ func (c *Cohort) Days(role Role) []float64 {
 	var out []float64
 	for _, t := range c.tables {
 		f, ok := t.Field(role)
-		if !ok || !t.perPatient() {
+		if !ok || !t.OneRow() {
 			continue
 		}
 		if out == nil {
@@ -511,7 +531,7 @@ func (c *Cohort) Days(role Role) []float64 {
 func (c *Cohort) dated(role Role) bool {
 	return slices.ContainsFunc(c.tables, func(t *Table) bool {
 		f, ok := t.Field(role)
-		return ok && t.perPatient() && (f.Type == TypeDate || f.Type == TypeDatetime)
+		return ok && t.OneRow() && (f.Type == TypeDate || f.Type == TypeDatetime)
 	})
 }
 
@@ -519,7 +539,7 @@ func (c *Cohort) dated(role Role) bool {
 // days can be counted across tables.
 func (c *Cohort) Dated(role Role) bool {
 	for _, t := range c.tables {
-		if f, ok := t.Field(role); ok && t.perPatient() {
+		if f, ok := t.Field(role); ok && t.OneRow() {
 			return f.Type == TypeDate || f.Type == TypeDatetime
 		}
 	}
@@ -599,7 +619,7 @@ func (c *Cohort) Where(cond *Condition) (*Cohort, error) {
 	}
 	for _, perPatient := range []bool{true, false} {
 		for _, t := range c.tables {
-			if t.perPatient() != perPatient || !has(t) {
+			if t.OneRow() != perPatient || !has(t) {
 				continue
 			}
 			rows := t.matching(cond)

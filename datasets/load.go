@@ -68,7 +68,10 @@ func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) 
 	}
 	kept.finish(c, l.ids)
 	if opt.KeepVisits != nil {
-		c.began = l.began
+		c.began, c.rowsOf = l.began, map[string][]int32{}
+		for _, t := range l.tables {
+			c.rowsOf[t.r.Name] = grown(t.rowsOf, len(c.patients), 0)
+		}
 	}
 	if opt.Where != "" {
 		cond, err := ParseCondition(opt.Where)
@@ -113,7 +116,7 @@ type tableReader struct {
 	visits   *texts
 	seen     pairs
 	unique   []*texts // by field, where values must be
-	rowsOf   []int32  // by patient, of a table that is no list of patients
+	rowsOf   []int32  // by patient, where it is asked for
 	each     func(*Table) error
 	hidden   []int // cells from which invisible marks were taken, by field
 	path     string
@@ -274,7 +277,7 @@ func (l *loader) begin(r Resource, each func(*Table) error) (*tableReader, error
 			t.rules = append(t.rules, tableRule{rule, cond})
 		}
 	}
-	t.once, t.oneEach = !batch.manyRows(), batch.perPatient()
+	t.once, t.oneEach = !batch.manyRows(), batch.OneRow()
 	_, costs := batch.Field(RoleCost)
 	t.begins = !costs && !t.oneEach
 	t.expected = "expected one row a patient"
@@ -372,6 +375,11 @@ func (t *tableReader) file(ctx context.Context, src Source) error {
 // column reads one column of a chunk, and of the column of reasons why its cells
 // are missing, where there is one.
 func column(chunk *Chunk, at, reasons int, spec *columnSpec) builtColumn {
+	if at >= 0 && reasons < 0 && chunk.text(at) == nil {
+		if a, ok := spec.whole(chunk.Arrays[at]); ok {
+			return builtColumn{array: a}
+		}
+	}
 	b := newColumnBuilder(spec)
 	b.builder.Reserve(chunk.Rows)
 	var cells []string

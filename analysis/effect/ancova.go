@@ -31,8 +31,9 @@ Only the two arms asked about are in the model. Missing values: complete cases o
 Errors: model (equal variances) by default; HC2 and HC3 are the better choices where variances differ. Intervals by t with n - p (clusters - 1 for cluster errors) degrees of freedom.
 A singular design (a covariate that repeats another) is refused.
 R: lm(visit ~ arm + baseline); emmeans::emmeans(fit, "arm"); sandwich::vcovHC(fit, type).`,
-	Refs:  []string{"Vickers and Altman 2001, 10.1136/bmj.323.7321.1123", "MacKinnon and White 1985, 10.1016/0304-4076(85)90158-7"},
-	Needs: []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit, datasets.RoleArm},
+	Refs:   []string{"Vickers and Altman 2001, 10.1136/bmj.323.7321.1123", "MacKinnon and White 1985, 10.1016/0304-4076(85)90158-7"},
+	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit, datasets.RoleArm},
+	Narrow: true,
 }, AncovaOptions{Errors: fit.CovModel, Weights: "proportional"}, ancova)
 
 func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaOptions) (analysis.Result, error) {

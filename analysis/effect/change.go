@@ -27,8 +27,9 @@ Intervals: Student's t for means and changes, Welch's t (or pooled) for differen
 percent_of_means = 100 (mean at visit - mean at baseline) / mean at baseline, of patients seen at both: a percentage of means, not a mean of percentages.
 A change before to after in one group contains regression to the mean and the natural course; only a difference between comparable groups is an effect.
 R: t.test(after, before, paired = TRUE); t.test(change ~ arm).`,
-	Refs:  []string{"Welch 1947, 10.1093/biomet/34.1-2.28", "Hedges, Gurevitch and Curtis 1999, 10.1890/0012-9658(1999)080[1150:TMAORR]2.0.CO;2"},
-	Needs: []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
+	Refs:   []string{"Welch 1947, 10.1093/biomet/34.1-2.28", "Hedges, Gurevitch and Curtis 1999, 10.1890/0012-9658(1999)080[1150:TMAORR]2.0.CO;2"},
+	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
+	Narrow: true,
 }, ChangeOptions{Variance: "welch"}, meanChange)
 
 func meanChange(_ context.Context, in analysis.Input, q analysis.Question, o ChangeOptions) (analysis.Result, error) {

@@ -34,8 +34,9 @@ The interval is exact by the non-central t where numerator and denominator come 
 Missing values: available cases, patients with the outcome at baseline and at the visit (post: at the visit).
 A standardised change within a group and a standardised difference between groups are different statistics and are never compared.
 R: effectsize::hedges_g, metafor::escalc(measure = "SMD", "SMCC", "SMCR"), MBESS::conf.limits.nct.`,
-	Refs:  []string{refHedges, "Steiger and Fouladi 1997, Noncentrality interval estimation", "Morris 2008, 10.1177/1094428106291059", "Becker 1988, 10.1111/j.2044-8317.1988.tb00901.x"},
-	Needs: []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
+	Refs:   []string{refHedges, "Steiger and Fouladi 1997, Noncentrality interval estimation", "Morris 2008, 10.1177/1094428106291059", "Becker 1988, 10.1111/j.2044-8317.1988.tb00901.x"},
+	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
+	Narrow: true,
 }, HedgesOptions{Denominator: DenominatorChange, Correction: CorrectionExact}, hedges)
 
 func hedges(_ context.Context, in analysis.Input, q analysis.Question, o HedgesOptions) (analysis.Result, error) {

@@ -38,8 +38,9 @@ improvement = (baseline - visit) where lower is better, (visit - baseline) where
 A percentage of a zero baseline is not defined: such a patient cannot respond (all) or is not judged (seen), and is counted in a warning.
 Shares: Wilson. Risk ratio: normal on the log scale (Katz); odds ratio: Woolf. Both are null where a cell is zero. NNT = 1/difference; where the difference's interval holds zero, the NNT's interval is the two pieces outside, given as low > high (benefit from low, harm from high).
 R: prop.test(x, n, correct = FALSE); DescTools::BinomDiffCI(method = "score").`,
-	Refs:  []string{"Newcombe 1998, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I", "Dworkin 2008, 10.1016/j.jpain.2007.09.005 (thresholds of 30 and 50 percent)", "Altman 1998, 10.1136/bmj.317.7168.1309 (NNT)"},
-	Needs: []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
+	Refs:   []string{"Newcombe 1998, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I", "Dworkin 2008, 10.1016/j.jpain.2007.09.005 (thresholds of 30 and 50 percent)", "Altman 1998, 10.1136/bmj.317.7168.1309 (NNT)"},
+	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
+	Narrow: true,
 }, RespondersOptions{Rule: fit.RulePercent, Threshold: []float64{30, 50}, Direction: "instrument", Interval: "newcombe"}, responders)
 
 // rule is a rule with one threshold, ready to judge, and its words.

@@ -3,6 +3,7 @@ package open
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -112,6 +113,84 @@ func TestDigestAcrossFormats(t *testing.T) {
 	put("other/data.csv", lines[0]+lines[2]+lines[1]+lines[3]+lines[4])
 	if got, _ := digest(put("other/cohort.yaml", everyType)); got == want {
 		t.Error("the rows are in another order, the digest is not another")
+	}
+}
+
+const coded = `
+name: codes
+visits: [{value: a, week: 0, baseline: true}, {value: b, week: 4}]
+resources:
+  - name: visits
+    path: data.csv
+    schema:
+      missingValues: ["", {value: "-99", label: not asked}]
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: visit, type: string, role: visit}
+        - {name: pain, type: number, role: outcome, instrument: nrs, title: Pain, missingValues: ["", {value: "-9", label: refused}, {value: "-8", label: too ill}]}
+        - {name: job, type: string, unit: none, categories: [{value: "1", label: works}, {value: "2", label: does not}]}
+        - {name: note, type: string}
+`
+
+// Why a cell is missing, the labels and the rest of the description go through
+// every format, and typed files carry them on their own.
+func TestReasonsAcrossFormats(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, s string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(s), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	put("data.csv", "id,visit,pain,job,note\n1,a,5,1,x\n1,b,-9,-99,\n2,a,-8,2,NA\n2,b,,,y\n3,a,-9,,\"\"\n3,b,4,2,-99\n")
+	c, err := Cohort(t.Context(), put("cohort.yaml", coded), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func(c *datasets.Cohort) string {
+		table := c.Tables()[0]
+		return fmt.Sprint(table.MissingReasons("pain"), table.MissingReasons("job"), table.Missing("note"), c.Outcomes()[0].Title)
+	}
+	if want := "[{ 1} {-9 refused 2} {-8 too ill 1}] [{ 2} {-99 not asked 1}] 3Pain"; strings.Join(strings.Fields(said(c)), " ") != strings.Join(strings.Fields(want), " ") {
+		t.Fatal(said(c))
+	}
+	for _, ext := range []string{"csv", "arrow", "parquet"} {
+		f, err := os.Create(filepath.Join(dir, "visits."+ext))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write := map[string]func(io.Writer) error{
+			"csv": c.Tables()[0].WriteCSV, "arrow": c.Tables()[0].WriteIPC,
+			"parquet": func(w io.Writer) error { return parquet.Write(w, c.Tables()[0]) },
+		}[ext]
+		if err := errors.Join(write(f), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		y, err := c.Described(func(string) string { return "visits." + ext }, ext == "csv", nil).YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Cohort(t.Context(), put(ext+".yaml", string(y)), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said(again) != said(c) {
+			t.Errorf("%s: %s, want %s", ext, said(again), said(c))
+		}
+		if ext == "csv" {
+			continue
+		}
+		bare, err := Cohort(t.Context(), filepath.Join(dir, "visits."+ext), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said(bare) != said(c) {
+			t.Errorf("bare %s: %s, want %s", ext, said(bare), said(c))
+		}
+		if f := bare.Tables()[0].Fields()[3]; f.Categories[1].Label != "does not" || f.Unit != "none" {
+			t.Errorf("bare %s: %+v", ext, f)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@
 package parquet
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -40,8 +41,8 @@ type source struct {
 	r           *file.Reader
 	columns     []string
 	group, row  int
-	arrays      []arrow.Array // of the current row group
-	from        int64         // next row of the current row group
+	chunks      []file.ColumnChunkReader // of the current row group
+	left        int64                    // rows of it
 }
 
 // Open opens a Parquet file of flat columns.
@@ -146,43 +147,51 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	for len(s.arrays) == 0 || s.from >= int64(s.arrays[0].Len()) {
-		if s.group >= s.r.NumRowGroups() {
-			return nil, io.EOF
+	c := &datasets.Chunk{First: s.row + 1}
+	err := datasets.Guard(func() error {
+		for s.left == 0 {
+			if s.group >= s.r.NumRowGroups() {
+				return nil
+			}
+			if err := s.nextGroup(); err != nil {
+				return err
+			}
 		}
-		if err := datasets.Guard(s.readGroup); err != nil {
-			return nil, datasets.FileProblem(s.table, s.path, "a Parquet file whose pages can be read")
+		n := min(batchRows, s.left)
+		for _, r := range s.chunks {
+			a, err := readColumn(r, n)
+			if err != nil {
+				return err
+			}
+			c.Arrays = append(c.Arrays, a)
 		}
+		s.left -= n
+		c.Rows = int(n)
+		return nil
+	})
+	switch {
+	case err != nil: // io.EOF of the decoder too: rows that the footer promises are missing
+		return nil, datasets.FileProblem(s.table, s.path, "a Parquet file whose pages can be read")
+	case c.Rows == 0:
+		return nil, io.EOF
 	}
-	to := min(s.from+batchRows, int64(s.arrays[0].Len()))
-	c := &datasets.Chunk{First: s.row + 1, Rows: int(to - s.from)}
-	for _, a := range s.arrays {
-		c.Arrays = append(c.Arrays, array.NewSlice(a, s.from, to))
-	}
-	s.from = to
 	s.row += c.Rows
 	return c, nil
 }
 
-func (s *source) readGroup() error {
+// nextGroup begins the next row group. Its columns are read side by side, some rows
+// at a time, so that a group of any size takes little memory.
+func (s *source) nextGroup() error {
 	g := s.r.RowGroup(s.group)
 	s.group++
-	s.from = 0
-	s.arrays = s.arrays[:0]
-	rows := g.NumRows()
+	s.left = g.NumRows()
+	s.chunks = s.chunks[:0]
 	for i := range s.columns {
-		cr, err := g.Column(i)
+		r, err := g.Column(i)
 		if err != nil {
 			return err
 		}
-		a, err := readColumn(cr, rows)
-		if err != nil {
-			return fmt.Errorf("column %d: %w", i+1, err)
-		}
-		if int64(a.Len()) != rows {
-			return errFormat
-		}
-		s.arrays = append(s.arrays, a)
+		s.chunks = append(s.chunks, r)
 	}
 	return nil
 }
@@ -192,76 +201,132 @@ type batchReader[T any] interface {
 	ReadBatch(n int64, values []T, def, rep []int16) (int64, int, error)
 }
 
-// readAll reads a column chunk and hands each row's value, or nothing where it
-// is missing, to add.
-func readAll[T any](r batchReader[T], rows int64, maxDef int16, add func(v T, ok bool)) error {
+// validity is the bitmap of cells that have a value; nil while all have.
+type validity struct {
+	bits  []byte
+	nulls int
+}
+
+func (v *validity) null(row, rows int64) {
+	if v.bits == nil {
+		v.bits = bytes.Repeat([]byte{0xFF}, int(rows+7)/8)
+	}
+	v.bits[row>>3] &^= 1 << (row & 7)
+	v.nulls++
+}
+
+func (v *validity) buffer() *memory.Buffer {
+	if v.bits == nil {
+		return nil
+	}
+	return memory.NewBufferBytes(v.bits)
+}
+
+// readAll reads a column chunk and hands each value with its row to put, and
+// tells which rows are missing.
+func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int64, v T)) (validity, error) {
 	const n = 4096
 	values, def := make([]T, n), make([]int16, n)
+	var valid validity
 	for done := int64(0); done < rows; {
-		levels, _, err := r.ReadBatch(min(n, rows-done), values, def, nil)
+		levels, read, err := r.ReadBatch(min(n, rows-done), values, def, nil)
 		if err != nil {
-			return err
+			return valid, err
 		}
-		if levels == 0 {
-			return errFormat
+		if levels <= 0 || levels > n || done+levels > rows || read > int(levels) {
+			return valid, errFormat
 		}
 		k := 0
 		for i := range levels {
-			var zero T
 			if maxDef > 0 && def[i] < maxDef {
-				add(zero, false)
+				valid.null(done+i, rows)
 				continue
 			}
-			add(values[k], true)
+			if k == read {
+				return valid, errFormat
+			}
+			put(done+i, values[k])
 			k++
+		}
+		if k != read {
+			return valid, errFormat
 		}
 		done += levels
 	}
-	return nil
+	return valid, nil
+}
+
+// fixed reads a column chunk of values of fixed width as an array of the type.
+func fixed[T any, U any](r batchReader[T], rows int64, maxDef int16, kind arrow.DataType, as func(T) U, toBytes func([]U) []byte) (arrow.Array, error) {
+	out := make([]U, rows)
+	valid, err := readAll(r, rows, maxDef, func(row int64, v T) { out[row] = as(v) })
+	if err != nil {
+		return nil, err
+	}
+	return array.MakeFromData(array.NewData(kind, int(rows), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(toBytes(out))}, nil, valid.nulls, 0)), nil
+}
+
+// coded reads a column chunk of texts as codes into its different ones.
+func coded(r *file.ByteArrayColumnChunkReader, rows int64, maxDef int16) (arrow.Array, error) {
+	out := make([]int32, rows)
+	codes := map[string]int32{}
+	levels := array.NewStringBuilder(memory.DefaultAllocator)
+	valid, err := readAll(r, rows, maxDef, func(row int64, v parquet.ByteArray) {
+		code, known := codes[string(v)]
+		if !known {
+			code = int32(len(codes))
+			codes[string(v)] = code
+			levels.Append(string(v))
+		}
+		out[row] = code
+	})
+	if err != nil {
+		return nil, err
+	}
+	index := array.NewData(arrow.PrimitiveTypes.Int32, int(rows), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(out))}, nil, valid.nulls, 0)
+	return array.NewDictionaryArray(&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}, array.MakeFromData(index), levels.NewArray()), nil
 }
 
 // readColumn reads one column chunk as the Arrow type its logical type says.
 func readColumn(cr file.ColumnChunkReader, rows int64) (arrow.Array, error) {
 	d := cr.Descriptor()
 	def := d.MaxDefinitionLevel()
-	mem := memory.DefaultAllocator
 	logical := d.LogicalType()
+	switch logical.(type) {
+	case schema.DecimalLogicalType, *schema.DecimalLogicalType:
+		return nil, errFormat
+	}
 	switch r := cr.(type) {
 	case *file.Float64ColumnChunkReader:
-		b := array.NewFloat64Builder(mem)
-		return finish(b, readAll(r, rows, def, func(v float64, ok bool) { appendTo(b, b.Append, v, ok) }))
+		return fixed(r, rows, def, arrow.PrimitiveTypes.Float64, same, arrow.Float64Traits.CastToBytes)
 	case *file.Float32ColumnChunkReader:
-		b := array.NewFloat32Builder(mem)
-		return finish(b, readAll(r, rows, def, func(v float32, ok bool) { appendTo(b, b.Append, v, ok) }))
+		return fixed(r, rows, def, arrow.PrimitiveTypes.Float32, same, arrow.Float32Traits.CastToBytes)
 	case *file.BooleanColumnChunkReader:
-		b := array.NewBooleanBuilder(mem)
-		return finish(b, readAll(r, rows, def, func(v bool, ok bool) { appendTo(b, b.Append, v, ok) }))
-	case *file.Int32ColumnChunkReader:
-		switch logical.(type) {
-		case schema.DateLogicalType:
-			b := array.NewDate32Builder(mem)
-			return finish(b, readAll(r, rows, def, func(v int32, ok bool) { appendTo(b, b.Append, arrow.Date32(v), ok) }))
-		case schema.DecimalLogicalType, *schema.DecimalLogicalType:
-			return nil, errFormat
+		out := make([]bool, rows)
+		has := make([]bool, rows)
+		if _, err := readAll(r, rows, def, func(row int64, v bool) { out[row], has[row] = v, true }); err != nil {
+			return nil, err
 		}
-		b := array.NewInt64Builder(mem)
-		return finish(b, readAll(r, rows, def, func(v int32, ok bool) { appendTo(b, b.Append, int64(v), ok) }))
+		b := array.NewBooleanBuilder(memory.DefaultAllocator)
+		b.AppendValues(out, has)
+		return b.NewArray(), nil
+	case *file.Int32ColumnChunkReader:
+		if _, ok := logical.(schema.DateLogicalType); ok {
+			return fixed(r, rows, def, arrow.FixedWidthTypes.Date32, same, arrow.Int32Traits.CastToBytes)
+		}
+		return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(v) }, arrow.Int64Traits.CastToBytes)
 	case *file.Int64ColumnChunkReader:
 		if ts, ok := timestampOf(logical); ok {
-			b := array.NewTimestampBuilder(mem, ts)
-			return finish(b, readAll(r, rows, def, func(v int64, ok bool) { appendTo(b, b.Append, arrow.Timestamp(v), ok) }))
+			return fixed(r, rows, def, ts, same, arrow.Int64Traits.CastToBytes)
 		}
-		if _, ok := logical.(*schema.DecimalLogicalType); ok {
-			return nil, errFormat
-		}
-		b := array.NewInt64Builder(mem)
-		return finish(b, readAll(r, rows, def, func(v int64, ok bool) { appendTo(b, b.Append, v, ok) }))
+		return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, same, arrow.Int64Traits.CastToBytes)
 	case *file.ByteArrayColumnChunkReader:
-		b := array.NewStringBuilder(mem)
-		return finish(b, readAll(r, rows, def, func(v parquet.ByteArray, ok bool) { appendTo(b, b.Append, string(v), ok) }))
+		return coded(r, rows, def)
 	}
 	return nil, errFormat // INT96 and fixed-length bytes: not written by the tools that make cohorts today
 }
+
+func same[T any](v T) T { return v }
 
 func timestampOf(l schema.LogicalType) (*arrow.TimestampType, bool) {
 	var unit schema.TimeUnitType
@@ -280,21 +345,6 @@ func timestampOf(l schema.LogicalType) (*arrow.TimestampType, bool) {
 		return arrow.FixedWidthTypes.Timestamp_ns.(*arrow.TimestampType), true
 	}
 	return arrow.FixedWidthTypes.Timestamp_us.(*arrow.TimestampType), true
-}
-
-func appendTo[T any](b array.Builder, appendValue func(T), v T, ok bool) {
-	if ok {
-		appendValue(v)
-	} else {
-		b.AppendNull()
-	}
-}
-
-func finish(b array.Builder, err error) (arrow.Array, error) {
-	if err != nil {
-		return nil, err
-	}
-	return b.NewArray(), nil
 }
 
 // groupRows is how many rows a row group holds at least, but for the last.

@@ -13,6 +13,7 @@ import (
 	"recoup/analysis"
 	"recoup/analysis/catalog"
 	"recoup/datasets"
+	"recoup/datasets/open"
 )
 
 func (a *app) analyzeCommand() *cobra.Command {
@@ -189,16 +190,12 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 	if err != nil {
 		return err
 	}
-	co, err := a.load(ctx, path, f.load)
-	if err != nil {
-		return err
-	}
 	q := f.question
-	r, err := x.Run(ctx, analysis.Input{Cohort: co}, q, set)
+	co, origin, err := a.loadFor(ctx, path, f.load, x, q)
 	if err != nil {
 		return err
 	}
-	origin, err := co.Origin(ctx)
+	r, err := x.Run(ctx, analysis.Input{Cohort: co}, q, set)
 	if err != nil {
 		return err
 	}
@@ -207,6 +204,56 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 		Question: &q, Where: f.load.where, SetAside: f.load.setAside,
 	}}
 	return a.emit(ctx, f.out, format, out)
+}
+
+// loadFor opens a cohort for an analysis: of a narrow one no more stays in memory
+// than it takes, so that the cohort may be larger than memory.
+func (a *app) loadFor(ctx context.Context, path string, f loadFlags, x *analysis.Analysis, q analysis.Question) (*datasets.Cohort, datasets.Origin, error) {
+	opt, narrow, err := narrowed(ctx, path, f, x, q)
+	if err != nil {
+		return nil, datasets.Origin{}, err
+	}
+	var digest datasets.Digester
+	if narrow {
+		opt.Each = func(b *datasets.Table) error { return digest.Add(ctx, b) }
+	}
+	co, err := a.loadPart(ctx, path, f, opt)
+	if err != nil {
+		return nil, datasets.Origin{}, err
+	}
+	if narrow {
+		return co, digest.Origin(co), nil
+	}
+	origin, err := co.Origin(ctx)
+	return co, origin, err
+}
+
+// narrowed says what of a cohort an analysis takes: of tables of several rows a
+// patient the outcome asked about and who, when and where, of the two visits. A
+// condition may ask for anything, so it keeps all.
+func narrowed(ctx context.Context, path string, f loadFlags, x *analysis.Analysis, q analysis.Question) (opt open.Options, narrow bool, err error) {
+	if ext := strings.ToLower(filepath.Ext(path)); !x.Narrow || f.where != "" || q.Subgroup != "" || q.Outcome == "" || ext != ".yaml" && ext != ".yml" {
+		return opt, false, nil
+	}
+	d, err := open.Dictionary(ctx, path)
+	if err != nil {
+		return opt, false, err
+	}
+	opt.Keep = func(t *datasets.Table, f datasets.Field) bool {
+		switch f.Role {
+		case datasets.RoleOutcome:
+			return f.Name == q.Outcome || t.OneRow()
+		case datasets.RoleItem, datasets.RoleCovariate, "":
+			return t.OneRow()
+		}
+		return true
+	}
+	for _, v := range d.Visits {
+		if v.Value == q.Visit || v.Name == q.Visit || v.Value == q.Baseline || v.Name == q.Baseline || q.Baseline == "" && v.Baseline {
+			opt.KeepVisits = append(opt.KeepVisits, v.Value)
+		}
+	}
+	return opt, true, nil
 }
 
 // settings splits name=value pairs.
