@@ -48,7 +48,6 @@ func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) 
 			c.tables = append(c.tables, t)
 		}
 	}
-	l.checkPeriod()
 	c.excluded = l.excluded
 	c.join(l.problems)
 	l.duplicates(c)
@@ -320,25 +319,6 @@ func mendOf(code string) string {
 		return "correct the cell, add the level under categories (arms for an arm), or pass --set-aside"
 	}
 	return "correct the cell in the file"
-}
-
-// checkPeriod refuses a quarter column without a recorded allowance: a quarter
-// is finer than the year that de-identified data may carry.
-func (l *loader) checkPeriod() {
-	for _, r := range l.dict.Resources {
-		f, ok := r.field(RolePeriod)
-		if !ok {
-			continue
-		}
-		allowed := l.dict.Privacy != nil && slices.ContainsFunc(l.dict.Privacy.Allowances, func(a Allowance) bool { return a.Column == f.Name })
-		if !allowed {
-			l.problems.add(Problem{
-				Code: CodePeriodAllowance, Table: r.Name, Column: f.Name,
-				Expected: "expected a recorded allowance for a column that holds quarters: a quarter is finer than the year that de-identified data may carry",
-				Mend:     "add privacy: allowances: [{column: " + f.Name + ", by: who decided, reason: why}] to the cohort file, or drop the column",
-			})
-		}
-	}
 }
 
 // pairs remembers pairs of a patient and a visit: a bit for each that there can be,

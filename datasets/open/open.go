@@ -1,12 +1,11 @@
 // Package open is the only door to data files: it knows the list of formats and
-// which file is read by which.
+// which file is read by which, and lets no cohort pass in which something may
+// identify a person, unless its cohort file says by whom and why that is allowed.
 package open
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"recoup/datasets/cdisc"
 	"recoup/datasets/fhir"
 	"recoup/datasets/parquet"
+	"recoup/datasets/privacy"
 	"recoup/datasets/redcap"
 	"recoup/datasets/sas"
 	"recoup/datasets/spss"
@@ -92,22 +92,49 @@ type Options struct {
 }
 
 // Cohort opens a cohort file, or a bare data file, for which a dictionary is
-// drafted in memory and its guesses are kept as warnings.
+// drafted in memory and its guesses are kept as warnings. A cohort that may
+// identify a person is refused; what is allowed or not grave is among its notes.
 func Cohort(ctx context.Context, path string, opt Options) (*datasets.Cohort, error) {
-	d, err := Dictionary(ctx, path)
+	c, found, err := Examine(ctx, path, opt)
 	if err != nil {
 		return nil, err
 	}
-	c, err := datasets.Load(ctx, d, datasets.LoadOptions{
-		Open: opener(filepath.Dir(path)), SetAside: opt.SetAside, Where: opt.Where, Progress: opt.Progress,
-	})
-	if err == nil && c.Patients() == 0 {
-		return nil, datasets.Problems{{
+	if err := privacy.Refusal(found); err != nil {
+		return nil, err
+	}
+	return c.Noting(privacy.Problems(found)), nil
+}
+
+// Examine opens a cohort whatever may identify a person in it, and returns that.
+// It is for those who tell of it or take it out; all others use Cohort.
+func Examine(ctx context.Context, path string, opt Options) (*datasets.Cohort, []privacy.Finding, error) {
+	d, err := Dictionary(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := newDoor(filepath.Dir(path))
+	// The gate looks at the whole cohort: a condition must not lead around it.
+	c, err := datasets.Load(ctx, d, datasets.LoadOptions{Open: in.open, SetAside: opt.SetAside, Progress: opt.Progress})
+	if err != nil {
+		return nil, nil, in.masked(err)
+	}
+	found := privacy.Scan(c, in.asides)
+	if opt.Where != "" {
+		cond, err := datasets.ParseCondition(opt.Where)
+		if err != nil {
+			return nil, nil, fmt.Errorf("where: %w", err)
+		}
+		if c, err = c.Where(cond); err != nil {
+			return nil, nil, err
+		}
+	}
+	if c.Patients() == 0 {
+		return nil, nil, datasets.Problems{{
 			Severity: datasets.SeverityError, Code: datasets.CodeEmpty, File: path,
 			Expected: "expected at least one patient; the files have no rows that can be used" + left(c),
 		}}
 	}
-	return c, err
+	return c, found, nil
 }
 
 // left says what was left out of a cohort, for one that has nobody left.
@@ -141,40 +168,14 @@ func Dictionary(ctx context.Context, path string) (*datasets.Dictionary, error) 
 
 // Draft guesses a dictionary for data files. The paths in it are as given.
 func Draft(ctx context.Context, paths []string) (*datasets.Dictionary, error) {
-	return datasets.Draft(ctx, paths, opener(""))
+	return datasets.Draft(ctx, paths, newDoor("").open)
 }
 
 // DraftREDCap drafts a cohort file from a REDCap project's data dictionary and
 // its exports. The problems, none of severity error, are what a person must know
 // of the draft.
 func DraftREDCap(ctx context.Context, dictionary string, exports []string) (*datasets.Dictionary, datasets.Problems, error) {
-	return redcap.Draft(ctx, dictionary, exports, opener(""))
-}
-
-// opener opens a resource's path, which is relative to the cohort file's folder.
-func opener(dir string) func(context.Context, string, datasets.Resource) (datasets.Source, error) {
-	return func(_ context.Context, path string, r datasets.Resource) (datasets.Source, error) {
-		full := path
-		if !filepath.IsAbs(path) {
-			full = filepath.Join(dir, filepath.FromSlash(path))
-		}
-		f, err := format(path)
-		if err != nil {
-			return nil, datasets.Problems{{Severity: datasets.SeverityError, Code: datasets.CodeFile, Table: r.Name, File: path, Expected: err.Error()}}
-		}
-		inFile := r
-		if r.Renames() {
-			inFile = r.AsInFile()
-		}
-		src, err := f.open(full, inFile)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("table %s: no file %s beside the cohort file: %w", r.Name, path, fs.ErrNotExist)
-		}
-		if err == nil && r.Renames() {
-			src = datasets.Renamed(src, r)
-		}
-		return src, err
-	}
+	return redcap.Draft(ctx, dictionary, exports, newDoor("").open)
 }
 
 func format(path string) (Format, error) {

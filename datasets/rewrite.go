@@ -1,0 +1,123 @@
+package datasets
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+)
+
+// Column is a column to put in a table, a cell a row: Codes into Levels for text
+// (-1 missing), Numbers for all other types (NaN missing, dates in days since
+// 1970). One with neither keeps the cells that are there.
+type Column struct {
+	Field   Field
+	Levels  []string
+	Codes   []int32
+	Numbers []float64
+}
+
+// Rewrite returns a cohort with other columns: edit is called for each column of
+// each table and returns what takes its place, nothing to take it out. The rows
+// and their order stay; patients are joined anew by their ids. The dictionary is
+// that of the new cohort.
+func (c *Cohort) Rewrite(d *Dictionary, edit func(t *Table, f Field) []Column) (*Cohort, error) {
+	out := &Cohort{dict: d, excluded: slices.Clone(c.excluded)}
+	for _, t := range c.tables {
+		n := &Table{name: t.name, rows: t.rows, lines: t.lines}
+		for i, f := range t.fields {
+			for _, col := range edit(t, f) {
+				arrays := t.columns[i]
+				switch {
+				case col.Codes != nil:
+					arrays = t.coded(col)
+				case col.Numbers != nil:
+					arrays = t.numbers(col)
+				}
+				if arrays == nil || col.Codes != nil && len(col.Codes) != t.rows || col.Numbers != nil && len(col.Numbers) != t.rows {
+					return nil, fmt.Errorf("table %s: column %q cannot be put in place", t.name, col.Field.Name)
+				}
+				n.fields = append(n.fields, col.Field)
+				n.columns = append(n.columns, arrays)
+				n.reasons = append(n.reasons, nil)
+			}
+		}
+		if _, ok := n.Field(RolePatient); !ok {
+			return nil, fmt.Errorf("table %s: no patient column is left", t.name)
+		}
+		out.tables = append(out.tables, n)
+	}
+	ps := newCollector()
+	out.join(ps)
+	if ps.failed() {
+		return nil, ps.sorted(SeverityError)
+	}
+	return out, nil
+}
+
+// each calls f with the bounds of each batch of the table's rows.
+func (t *Table) each(f func(from, to int)) {
+	from := 0
+	for _, a := range t.columns[0] {
+		f(from, from+a.Len())
+		from += a.Len()
+	}
+}
+
+func (t *Table) coded(c Column) []arrow.Array {
+	if len(c.Codes) != t.rows {
+		return nil
+	}
+	levels := stringArray(c.Levels)
+	var out []arrow.Array
+	t.each(func(from, to int) {
+		b := array.NewInt32Builder(memory.DefaultAllocator)
+		for _, code := range c.Codes[from:to] {
+			if code < 0 {
+				b.AppendNull()
+			} else {
+				b.Append(code)
+			}
+		}
+		out = append(out, array.NewDictionaryArray(arrowType(TypeString), b.NewArray(), levels))
+	})
+	return out
+}
+
+func (t *Table) numbers(c Column) []arrow.Array {
+	if len(c.Numbers) != t.rows {
+		return nil
+	}
+	var out []arrow.Array
+	t.each(func(from, to int) {
+		b := array.NewBuilder(memory.DefaultAllocator, arrowType(c.Field.Type))
+		for _, v := range c.Numbers[from:to] {
+			if math.IsNaN(v) {
+				b.AppendNull()
+				continue
+			}
+			switch bb := b.(type) {
+			case *array.Float64Builder:
+				bb.Append(v)
+			case *array.Int64Builder:
+				bb.Append(int64(v))
+			case *array.Date32Builder:
+				bb.Append(arrow.Date32(v))
+			default:
+				b.AppendNull()
+			}
+		}
+		out = append(out, b.NewArray())
+	})
+	return out
+}
+
+// Noting returns the cohort with further notes that a reader must know of.
+func (c *Cohort) Noting(ps Problems) *Cohort {
+	out := *c
+	out.notes = append(slices.Clone(c.notes), ps...)
+	return &out
+}
