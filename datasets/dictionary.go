@@ -606,13 +606,3 @@ func numericRole(r Role) bool {
 	}
 	return false
 }
-
-// field returns the first field of the resource with the role.
-func (r *Resource) field(role Role) (Field, bool) {
-	for _, f := range r.Schema.Fields {
-		if f.Role == role {
-			return f, true
-		}
-	}
-	return Field{}, false
-}

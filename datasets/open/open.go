@@ -95,46 +95,60 @@ type Options struct {
 // drafted in memory and its guesses are kept as warnings. A cohort that may
 // identify a person is refused; what is allowed or not grave is among its notes.
 func Cohort(ctx context.Context, path string, opt Options) (*datasets.Cohort, error) {
-	c, found, err := Examine(ctx, path, opt)
+	c, found, err := read(ctx, path, opt)
 	if err != nil {
 		return nil, err
 	}
 	if err := privacy.Refusal(found); err != nil {
 		return nil, err
 	}
-	return c.Noting(privacy.Problems(found)), nil
+	return narrow(c.Noting(privacy.Problems(found)), path, opt)
 }
 
 // Examine opens a cohort whatever may identify a person in it, and returns that.
 // It is for those who tell of it or take it out; all others use Cohort.
 func Examine(ctx context.Context, path string, opt Options) (*datasets.Cohort, []privacy.Finding, error) {
+	c, found, err := read(ctx, path, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err = narrow(c, path, opt)
+	return c, found, err
+}
+
+// read reads a whole cohort and looks at it: a condition must not lead around the
+// gate.
+func read(ctx context.Context, path string, opt Options) (*datasets.Cohort, []privacy.Finding, error) {
 	d, err := Dictionary(ctx, path)
 	if err != nil {
 		return nil, nil, err
 	}
 	in := newDoor(filepath.Dir(path))
-	// The gate looks at the whole cohort: a condition must not lead around it.
 	c, err := datasets.Load(ctx, d, datasets.LoadOptions{Open: in.open, SetAside: opt.SetAside, Progress: opt.Progress})
 	if err != nil {
 		return nil, nil, in.masked(err)
 	}
-	found := privacy.Scan(c, in.asides)
+	return c, privacy.Scan(c, in.asides), nil
+}
+
+// narrow keeps the patients or rows that are asked for.
+func narrow(c *datasets.Cohort, path string, opt Options) (*datasets.Cohort, error) {
 	if opt.Where != "" {
 		cond, err := datasets.ParseCondition(opt.Where)
 		if err != nil {
-			return nil, nil, fmt.Errorf("where: %w", err)
+			return nil, fmt.Errorf("where: %w", err)
 		}
 		if c, err = c.Where(cond); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if c.Patients() == 0 {
-		return nil, nil, datasets.Problems{{
+		return nil, datasets.Problems{{
 			Severity: datasets.SeverityError, Code: datasets.CodeEmpty, File: path,
 			Expected: "expected at least one patient; the files have no rows that can be used" + left(c),
 		}}
 	}
-	return c, found, nil
+	return c, nil
 }
 
 // left says what was left out of a cohort, for one that has nobody left.
@@ -168,7 +182,20 @@ func Dictionary(ctx context.Context, path string) (*datasets.Dictionary, error) 
 
 // Draft guesses a dictionary for data files. The paths in it are as given.
 func Draft(ctx context.Context, paths []string) (*datasets.Dictionary, error) {
-	return datasets.Draft(ctx, paths, newDoor("").open)
+	in := newDoor("")
+	d, err := datasets.Draft(ctx, paths, in.open)
+	if err != nil {
+		return nil, in.masked(err)
+	}
+	if in.detectors.Identifies(d.Name) { // it is the file's name
+		d.Name = "cohort"
+	}
+	for i := range d.Resources {
+		if in.detectors.Identifies(d.Resources[i].Name) {
+			d.Resources[i].Name = fmt.Sprintf("table_%d", i+1)
+		}
+	}
+	return d, nil
 }
 
 // DraftREDCap drafts a cohort file from a REDCap project's data dictionary and

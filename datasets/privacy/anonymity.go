@@ -95,10 +95,11 @@ func Measure(c *datasets.Cohort) Anonymity {
 	if p.SamplingFraction > 0 {
 		a.SamplingFraction = p.SamplingFraction
 	}
+	shown := shower(c)
 	codes := make([][]int32, len(quasi))
 	all := make([]int, len(quasi))
 	for i, q := range quasi {
-		a.QuasiIdentifiers = append(a.QuasiIdentifiers, q)
+		a.QuasiIdentifiers = append(a.QuasiIdentifiers, shown(q))
 		codes[i], all[i] = byPatient(c, q), i
 	}
 	class, sizes := classes(c.Patients(), codes, all)
@@ -113,10 +114,25 @@ func Measure(c *datasets.Cohort) Anonymity {
 	a.JournalistHighest = a.SamplingFraction * a.ProsecutorHighest
 	a.Marketer = a.SamplingFraction * a.ProsecutorMean
 	for _, s := range sensitive {
-		a.Diversity = append(a.Diversity, diversity(s, byPatient(c, s), class, sizes))
+		a.Diversity = append(a.Diversity, diversity(shown(s), byPatient(c, s), class, sizes))
 	}
-	a.Riskiest = riskiest(c.Patients(), quasi, codes)
+	a.Riskiest = riskiest(c.Patients(), a.QuasiIdentifiers, codes)
 	return a
+}
+
+// shower returns how columns may be called: by their place where their name
+// identifies somebody.
+func shower(c *datasets.Cohort) func(name string) string {
+	d := NewDetectors()
+	return func(name string) string {
+		for _, t := range c.Tables() {
+			if i := slices.IndexFunc(t.Fields(), func(f datasets.Field) bool { return f.Name == name }); i >= 0 {
+				_, shown := d.columnName(t.Name(), name, i)
+				return shown
+			}
+		}
+		return name
+	}
 }
 
 // choose returns the columns that others may know, and those that they should not
@@ -221,7 +237,7 @@ func diversity(name string, values []int32, class []int32, sizes []int) Diversit
 }
 
 // riskiest returns the combinations of up to three quasi-identifiers that single
-// out most patients, the shorter first among equals.
+// out most patients, and more than any part of them does.
 func riskiest(patients int, quasi []string, codes [][]int32) []Combination {
 	const most = 10
 	var out []Combination
@@ -253,8 +269,14 @@ func riskiest(patients int, quasi []string, codes [][]int32) []Combination {
 	slices.SortStableFunc(out, func(a, b Combination) int {
 		return cmp.Or(cmp.Compare(b.Unique, a.Unique), cmp.Compare(len(a.Columns), len(b.Columns)), strings.Compare(strings.Join(a.Columns, " "), strings.Join(b.Columns, " ")))
 	})
-	if out == nil {
-		return []Combination{}
+	kept := []Combination{}
+	for _, x := range out {
+		shorter := func(y Combination) bool { // a part of it singles out as many
+			return y.Unique >= x.Unique && !slices.ContainsFunc(y.Columns, func(c string) bool { return !slices.Contains(x.Columns, c) })
+		}
+		if len(kept) < most && !slices.ContainsFunc(kept, shorter) {
+			kept = append(kept, x)
+		}
 	}
-	return out[:min(len(out), most)]
+	return kept
 }

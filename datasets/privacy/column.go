@@ -38,7 +38,7 @@ var sparse = []int{36, 59, 63, 102, 203, 205, 369, 556, 692, 790, 821, 823, 830,
 func (c *column) finding(s Severity, class Class, kind string, values, rows int) Finding {
 	return Finding{
 		Severity: s, Class: class, Kind: kind, Table: c.table, Column: c.name, Where: c.where, Values: values, Rows: rows, name: c.field.Name,
-		Mend: cure(c.field.Name, class, kind),
+		Mend: cure(c.name, class, kind),
 	}
 }
 
@@ -89,7 +89,7 @@ func (d *Detectors) texts(c *column) []Finding {
 			out = append(out, c.finding(High, det.class, det.kind+", encoded", h.levels, h.rows))
 		}
 	}
-	out = append(out, c.named(all)...)
+	out = append(out, c.named()...)
 	if !coded(c.tokens) {
 		out = append(out, c.datesInside()...)
 		out = append(out, c.serial()...)
@@ -138,7 +138,7 @@ func (c *column) weigh(det detector, h hits, all int) Severity {
 }
 
 // named weighs what the column's name says against its cells.
-func (c *column) named(all int) []Finding {
+func (c *column) named() []Finding {
 	if postcodes(c.tokens) {
 		return c.postcodes()
 	}
@@ -187,7 +187,11 @@ func (c *column) named(all int) []Finding {
 			severity = High
 		}
 	}
-	return []Finding{c.finding(severity, h.class, h.kind, used, rows)}
+	kind := h.kind
+	if severity == Low {
+		kind += ", by its name alone"
+	}
+	return []Finding{c.finding(severity, h.class, kind, used, rows)}
 }
 
 func postcodes(ts []string) bool {
@@ -197,13 +201,17 @@ func postcodes(ts []string) bool {
 // postcodes looks at a column named for postcodes: five digits are finer than
 // Safe Harbor lets through, and so are three of a sparse area.
 func (c *column) postcodes() []Finding {
-	var five, few hits
+	var five, few, other hits
 	for i, level := range c.levels {
 		s := fold(level)
 		if len(s) > 5 && s[5] == '-' {
 			s = s[:5]
 		}
 		if !allDigits(s) || len(s) > 5 {
+			if !letters(s) {
+				other.levels++
+				other.rows += c.rows[i]
+			}
 			continue
 		}
 		switch {
@@ -222,7 +230,16 @@ func (c *column) postcodes() []Finding {
 	if few.levels > 0 {
 		out = append(out, c.finding(High, ClassPlace, "three-digit postcode of an area of 20,000 people or fewer", few.levels, few.rows))
 	}
+	if other.levels > 0 {
+		out = append(out, c.finding(High, ClassPlace, "postcode", other.levels, other.rows))
+	}
 	return out
+}
+
+// letters reports letters alone: the area of a postcode that has them.
+func letters(s string) bool {
+	sh := shapeOf(s)
+	return sh.letters == sh.length
 }
 
 // datesInside finds dates at one place in most of the identifiers of a column.
@@ -381,7 +398,8 @@ func (c *column) ranges(t *datasets.Table, r spread) []Finding {
 			out = append(out, c.finding(s, class, kind, 0, n))
 		}
 	}
-	if most := c.mostAge(); most > 0 && r.high >= most {
+	top := c.field.Constraints.Maximum // an age that may be no higher stands for all above
+	if most := c.mostAge(); most > 0 && r.high >= most && (top == nil || *top != most) {
 		tell(High, ClassDates, "age over 89", func(v float64) bool { return v >= most }, 0)
 	}
 	switch {

@@ -95,7 +95,7 @@ func (f Finding) Allowed() bool { return f.By != "" }
 func (f Finding) Problem() datasets.Problem {
 	p := datasets.Problem{
 		Severity: datasets.SeverityNote, Code: datasets.CodeIdentifier, Table: f.Table, Column: f.Column, Rows: f.Rows,
-		Expected: fmt.Sprintf("expected no %s (Safe Harbor %s): %s looks like: %s", Class.String(f.Class), string(f.Class), f.where(), f.Kind), Mend: f.Mend,
+		Expected: fmt.Sprintf("expected no %s (Safe Harbor %s); %s", Class.String(f.Class), string(f.Class), f.seen()), Mend: f.Mend,
 	}
 	switch f.Kind {
 	case kindPeriod:
@@ -107,7 +107,7 @@ func (f Finding) Problem() datasets.Problem {
 	}
 	switch {
 	case f.Allowed():
-		p.Expected = fmt.Sprintf("%s in %s (Safe Harbor %s): allowed by %s: %s", f.Kind, f.where(), string(f.Class), f.By, f.Reason)
+		p.Expected = fmt.Sprintf("%s (Safe Harbor %s); allowed by %s: %s", f.seen(), string(f.Class), f.By, f.Reason)
 		p.Mend = ""
 	case f.Severity == High:
 		p.Severity = datasets.SeverityError
@@ -117,16 +117,21 @@ func (f Finding) Problem() datasets.Problem {
 	return p
 }
 
-func (f Finding) where() string {
+// seen says where it was found and what it looks like.
+func (f Finding) seen() string {
+	different := ""
 	if f.Values > 1 {
-		return fmt.Sprintf("%s (%d different)", f.Where, f.Values)
+		different = fmt.Sprintf(" (%d different)", f.Values)
 	}
-	return f.Where
+	if f.Where == inCells {
+		return "cells look like: " + f.Kind + different
+	}
+	return f.Where + " looks like: " + f.Kind + different
 }
 
 // places a finding can be in beside those of datasets.Aside.
 const (
-	inCells  = "a cell"
+	inCells  = "cells"
 	inName   = "the column's name"
 	inLabel  = "a level's label"
 	inCohort = "the cohort"
@@ -184,7 +189,7 @@ func allow(found []Finding, p *datasets.Privacy) {
 	for i := range found {
 		f := &found[i]
 		for _, a := range p.Allowances {
-			if (a.Column == f.name && f.name != "" || a.Column == f.Where) && (a.Class == "" || a.Class == string(f.Class)) && f.Kind != kindAnonymity {
+			if (a.Column == f.name || a.Column == f.Column || a.Column == f.Where) && (a.Class == "" || a.Class == string(f.Class)) && f.Kind != kindAnonymity {
 				f.By, f.Reason = a.By, a.Reason
 			}
 		}

@@ -18,16 +18,17 @@ import (
 	"recoup/datasets"
 	"recoup/datasets/open"
 	"recoup/datasets/parquet"
+	"recoup/datasets/privacy"
 	"recoup/datasets/published"
 )
 
 func (a *app) dataCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "data",
-		Short: "Cohort files: draft, check, describe, convert, synthesize",
+		Short: "Cohort files: draft, check, describe, convert, de-identify, synthesize",
 		Long:  "Cohort files and the data they describe. See: recoup help cohort-files",
 	}
-	c.AddCommand(a.dataInit(), a.dataCheck(), a.dataDescribe(), a.dataConvert(), a.dataSynthesize(), a.dataComparators())
+	c.AddCommand(a.dataInit(), a.dataCheck(), a.dataDescribe(), a.dataConvert(), a.dataDeidentify(), a.dataSynthesize(), a.dataComparators())
 	return c
 }
 
@@ -143,31 +144,43 @@ func relative(d *datasets.Dictionary, dir string) {
 
 func (a *app) dataCheck() *cobra.Command {
 	var f loadFlags
+	var private bool
 	c := &cobra.Command{
 		Use:   "check COHORT",
 		Short: "List every problem of a cohort at once",
 		Long: `Read a cohort file and its data and list every problem at once, with table, row,
 column and what was expected; a cell's value is never shown. Row 1 is the first
-below the header. Exit status 3 where there is a problem of severity error.`,
-		Example: "  recoup data check cohort.yaml\n  recoup data check cohort.yaml --json",
+below the header. Exit status 3 where there is a problem of severity error, 4
+where the only ones are that something may identify a person.
+
+With --privacy it also says how far patients are alike in the quasi-identifiers
+(k-anonymity, l-diversity, risks of re-identification) and which combinations
+single patients out.`,
+		Example: "  recoup data check cohort.yaml\n  recoup data check cohort.yaml --privacy\n  recoup data check cohort.yaml --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.runCheck(c.Context(), args[0], f)
+			return a.runCheck(c.Context(), args[0], f, private)
 		},
 	}
 	f.add(c)
+	c.Flags().BoolVar(&private, "privacy", false, "tell how far patients are alike, and all that may identify one")
 	return c
 }
 
-func (a *app) runCheck(ctx context.Context, path string, f loadFlags) error {
-	co, err := open.Cohort(ctx, path, open.Options{SetAside: f.setAside, Where: f.where})
+func (a *app) runCheck(ctx context.Context, path string, f loadFlags, private bool) error {
+	co, found, err := open.Examine(ctx, path, open.Options{SetAside: f.setAside, Where: f.where})
 	var ps datasets.Problems
 	if err != nil && !errors.As(err, &ps) {
 		return err
 	}
 	var excluded []datasets.Exclusion
+	var told *privacyTold
 	if err == nil {
-		ps, excluded = co.Notes(), co.Excluded()
+		ps, excluded = append(co.Notes(), privacy.Problems(found)...), co.Excluded()
+		err = privacy.Refusal(found)
+		if private {
+			told = tellPrivacy(co, found)
+		}
 	}
 	errorsFound := 0
 	for _, p := range ps {
@@ -182,7 +195,8 @@ func (a *app) runCheck(ctx context.Context, path string, f loadFlags) error {
 			Valid    bool                 `json:"valid"`
 			Problems datasets.Problems    `json:"problems"`
 			Excluded []datasets.Exclusion `json:"excluded"`
-		}{"recoup.problems/v1", filepath.Base(path), err == nil, ps, excluded}
+			Privacy  *privacyTold         `json:"privacy,omitempty"`
+		}{"recoup.problems/v1", filepath.Base(path), err == nil, ps, excluded, told}
 		if out.Problems == nil {
 			out.Problems = datasets.Problems{}
 		}
@@ -198,6 +212,9 @@ func (a *app) runCheck(ctx context.Context, path string, f loadFlags) error {
 		}
 		for _, x := range excluded {
 			fmt.Fprintf(a.Out, "left out: %s\n", clean(x.String()))
+		}
+		if told != nil {
+			told.text(a.Out)
 		}
 		if err == nil {
 			fmt.Fprintf(a.Out, "%s is valid: %d patients, %d rows in %d tables\n", filepath.Base(path), co.Patients(), co.Rows(), len(co.Tables()))
@@ -217,6 +234,9 @@ type invalid struct {
 }
 
 func (e invalid) Error() string {
+	if errors.Is(e.error, datasets.ErrPrivacy) {
+		return fmt.Sprintf("the cohort is refused for privacy: %d of what is listed may identify a person", e.n)
+	}
 	if e.n == 1 {
 		return "the cohort is not valid: 1 problem"
 	}
