@@ -191,9 +191,24 @@ func Draft(ctx context.Context, paths []string) (*datasets.Dictionary, error) {
 		d.Name = "cohort"
 	}
 	for i := range d.Resources {
-		if in.detectors.Identifies(d.Resources[i].Name) {
-			d.Resources[i].Name = fmt.Sprintf("table_%d", i+1)
+		r := &d.Resources[i]
+		if in.detectors.Identifies(r.Name) {
+			r.Name = fmt.Sprintf("table_%d", i+1)
 		}
+		for j := range r.Schema.Fields {
+			f := &r.Schema.Fields[j]
+			if slices.ContainsFunc(f.Categories, func(l datasets.Category) bool {
+				return in.detectors.Identifies(l.Value) || in.detectors.Identifies(l.Label)
+			}) {
+				f.Categories, f.Guess = nil, "levels are left out: one may identify a person"
+			}
+		}
+	}
+	if slices.ContainsFunc(d.Visits, func(v datasets.Visit) bool { return in.detectors.Identifies(v.Value) }) {
+		d.Visits = nil
+	}
+	if slices.ContainsFunc(d.Arms, func(a datasets.Arm) bool { return in.detectors.Identifies(a.Value) }) {
+		d.Arms = nil
 	}
 	return d, nil
 }

@@ -3,9 +3,12 @@ package privacy
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"recoup/datasets"
 )
@@ -57,37 +60,45 @@ func cure(column string, class Class, kind string) string {
 // hits counts the levels and rows in which one detector found something.
 type hits struct{ levels, rows int }
 
-// texts looks at a column's texts.
+// maxText is how much text of a column is looked at. One that has more is free
+// text that nobody can vouch for.
+const maxText = 64 << 20
+
+// texts looks at a column's texts, on all processors where there are many: counts
+// do not depend on who counts.
 func (d *Detectors) texts(c *column) []Finding {
-	found := make([]hits, len(d.list))
-	hidden := make([]hits, len(d.list))
-	all := 0
-	for i, level := range c.levels {
-		s := fold(level)
-		if s == "" {
-			continue
+	levels, long := c.levels, false
+	bytes := 0
+	for i, l := range levels {
+		if bytes += len(l); bytes > maxText {
+			levels, long = levels[:i], true
+			break
 		}
-		all++
-		sh := shapeOf(s)
-		for k := range d.list {
-			if d.list[k].matches(d, s, sh) {
-				found[k].levels++
-				found[k].rows += c.rows[i]
-			}
-		}
-		for _, k := range d.encoded(s, sh) {
-			hidden[k].levels++
-			hidden[k].rows += c.rows[i]
-		}
+	}
+	workers := min(runtime.GOMAXPROCS(0), 1+bytes/(1<<16))
+	parts := make([]tally, workers)
+	var wait sync.WaitGroup
+	for w := range workers {
+		wait.Go(func() {
+			parts[w] = d.count(levels[w*len(levels)/workers:(w+1)*len(levels)/workers], c.rows[w*len(levels)/workers:])
+		})
+	}
+	wait.Wait()
+	sum := parts[0]
+	for _, p := range parts[1:] {
+		sum.add(p)
 	}
 	var out []Finding
 	for k, det := range d.list {
-		if h := found[k]; h.levels > 0 && h.levels >= det.least && float64(h.levels) >= det.share*float64(all) {
-			out = append(out, c.finding(c.weigh(det, h, all), det.class, det.kind, h.levels, h.rows))
+		if h := sum.found[k]; h.levels > 0 && h.levels >= det.least && float64(h.levels) >= det.share*float64(sum.all) {
+			out = append(out, c.finding(c.weigh(det, h, sum.all), det.class, det.kind, h.levels, h.rows))
 		}
-		if h := hidden[k]; h.levels > 0 {
+		if h := sum.hidden[k]; h.levels > 0 {
 			out = append(out, c.finding(High, det.class, det.kind+", encoded", h.levels, h.rows))
 		}
+	}
+	if long {
+		out = append(out, c.finding(High, ClassOther, "more free text than is looked at", len(c.levels), 0))
 	}
 	out = append(out, c.named()...)
 	if !coded(c.tokens) {
@@ -97,8 +108,77 @@ func (d *Detectors) texts(c *column) []Finding {
 	return append(out, c.rare()...)
 }
 
+// tally is what detectors found in some texts: as they are, and in what they
+// encode.
+type tally struct {
+	all           int
+	found, hidden []hits // by detector
+}
+
+func (t *tally) add(o tally) {
+	t.all += o.all
+	for k := range t.found {
+		t.found[k].levels += o.found[k].levels
+		t.found[k].rows += o.found[k].rows
+		t.hidden[k].levels += o.hidden[k].levels
+		t.hidden[k].rows += o.hidden[k].rows
+	}
+}
+
+func (d *Detectors) count(levels []string, rows []int) tally {
+	t := tally{found: make([]hits, len(d.list)), hidden: make([]hits, len(d.list))}
+	for i, level := range levels {
+		s := fold(level)
+		if s == "" {
+			continue
+		}
+		t.all++
+		sh := shapeOf(s)
+		near := aroundDigits(s)
+		for k := range d.list {
+			det, text := &d.list[k], s
+			if det.digits > 0 && !det.own {
+				text = near
+			}
+			if det.matches(d, text, sh) {
+				t.found[k].levels++
+				t.found[k].rows += rows[i]
+			}
+		}
+		for _, k := range d.encoded(s, sh) {
+			t.hidden[k].levels++
+			t.hidden[k].rows += rows[i]
+		}
+	}
+	return t
+}
+
+// aroundDigits returns the parts of a long text that lie near digits: what needs
+// digits is looked for there alone.
+func aroundDigits(s string) string {
+	const short, near = 160, 48
+	if len(s) <= short {
+		return s
+	}
+	var b strings.Builder
+	to := 0 // written up to here
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' || i < to-near {
+			continue
+		}
+		from := max(to, i-near)
+		if from > to && b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		to = min(len(s), i+near)
+		b.WriteString(s[from:to])
+	}
+	return b.String()
+}
+
 func (det *detector) matches(d *Detectors, s string, sh shape) bool {
-	return sh.digits >= det.digits && sh.has(det.needs) && det.find(d, s)
+	return sh.digits >= det.digits && sh.letters >= det.letters && sh.length >= det.length && sh.has(det.needs) &&
+		(det.needles == nil || slices.ContainsFunc(det.needles, func(n string) bool { return strings.Contains(s, n) })) && det.find(d, s)
 }
 
 // encoded returns the detectors that find something in what a text encodes.
@@ -129,6 +209,8 @@ func (c *column) weigh(det detector, h hits, all int) Severity {
 		return Low
 	case det.class == ClassSSN && det.share == 0.9 && h.levels == all && all >= 50:
 		return High // by chance 0.88^50 of such columns
+	case det.kind == kindOrdinal && !dated(c.tokens) && !anyOf(c.tokens, "julian", "ordinal"):
+		return Medium // a year and a number counted up make many a pseudonym
 	case det.class == ClassIP && anyOf(c.tokens, "ip", "ipv4", "ipv6", "host", "addr"):
 		return High
 	case role == datasets.RolePatient && det.class == ClassOther:
@@ -165,7 +247,7 @@ func (c *column) named() []Finding {
 		return []Finding{c.finding(Medium, ClassOther, "free text", used, rows)}
 	}
 	h, ok := hinted(c.tokens)
-	if !ok || coded(c.tokens) {
+	if !ok || coded(c.tokens) || about(c.tokens) || yesOrNo(c.levels) {
 		return nil
 	}
 	severity := Low
@@ -405,7 +487,7 @@ func (c *column) ranges(t *datasets.Table, r spread) []Finding {
 	switch {
 	case born(c.tokens) && r.low >= 1850 && r.low <= float64(latestYear-ofAge):
 		tell(High, ClassDates, "year of birth of somebody over 89", func(v float64) bool { return v <= float64(latestYear-ofAge) }, 0)
-	case r.whole && dated(c.tokens) && r.low >= 15000 && r.high <= 80000:
+	case r.whole && dated(c.tokens) && !amounts(c) && r.low >= 15000 && r.high <= 80000:
 		tell(High, ClassDates, "date as a spreadsheet's day number", func(v float64) bool { return v >= 20000 && v < 60000 }, 0.9)
 	case !r.whole && anyOf(c.tokens, "lat", "lon", "lng", "latitude", "longitude"):
 		tell(High, ClassPlace, "coordinates", func(v float64) bool { return math.Abs(v*100-math.Round(v*100)) > 1e-6 }, 0.1)
@@ -414,6 +496,44 @@ func (c *column) ranges(t *datasets.Table, r spread) []Finding {
 		tell(Low, ClassOther, "measure of the body that hardly anybody has", func(v float64) bool { return v < low || v > high }, 0)
 	}
 	return out
+}
+
+// overBands finds bands of ages that part those over 89.
+func (c *column) overBands() []Finding {
+	if c.mostAge() != ofAge {
+		return nil
+	}
+	var h hits
+	for i, l := range c.levels {
+		m := bandPattern.FindStringSubmatch(fold(l))
+		if m == nil {
+			continue
+		}
+		from := atoi(m[1])
+		if m[2] != "" && from >= ofAge || m[2] == "" && from > ofAge {
+			h.levels++
+			h.rows += c.rows[i]
+		}
+	}
+	if h.levels == 0 {
+		return nil
+	}
+	return []Finding{c.finding(High, ClassDates, "band of ages over 89", h.levels, h.rows)}
+}
+
+// bandPattern is a band with both ends, or with one that is open: 95+.
+var bandPattern = regexp.MustCompile(`^(\d{2,3}) *(?:(?:-|to) *(\d{2,3})|\+|(?:and|or) (?:over|older|more))$`)
+
+// yesOrNo reports a column of flags.
+func yesOrNo(levels []string) bool {
+	for _, l := range levels {
+		switch strings.ToLower(fold(l)) {
+		case "", "0", "1", "2", "y", "n", "yes", "no", "true", "false", "unknown", "ja", "nein", "oui", "non":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // numeric reports that all of the levels are plain numbers.
@@ -434,7 +554,7 @@ const latestYear = 2025
 // mostAge returns the number from which a column of ages is over 89, 0 for one that
 // is not of ages.
 func (c *column) mostAge() float64 {
-	if !anyOf(c.tokens, "age", "ages", "alter", "edad", "leeftijd") || anyOf(c.tokens, "at", "since") && anyOf(c.tokens, "stage") {
+	if !anyOf(c.tokens, "age", "ages", "alter", "edad", "leeftijd") {
 		return 0
 	}
 	unit := strings.ToLower(c.field.Unit)
@@ -474,7 +594,7 @@ func amounts(c *column) bool {
 	case datasets.RoleCost, datasets.RoleDose, datasets.RoleStrength, datasets.RoleQuantity, datasets.RoleWeight, datasets.RoleDay, datasets.RoleTime:
 		return true
 	}
-	return coded(c.tokens)
+	return coded(c.tokens) || anyOf(c.tokens, "cost", "costs", "charge", "charges", "amount", "paid", "payment", "price", "fee", "salary", "income", "usd", "eur", "gbp", "dose", "mme", "count", "total")
 }
 
 // spread is what one pass tells of a numeric column.

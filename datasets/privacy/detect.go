@@ -14,9 +14,12 @@ type detector struct {
 	class    Class
 	severity Severity
 	needs    marks
-	digits   int     // fewest digits
-	share    float64 // of a column's levels that must be found; 0: one is enough
-	least    int     // fewest levels that must be found
+	digits   int      // fewest digits
+	letters  int      // fewest letters
+	length   int      // fewest bytes
+	needles  []string // of which a text must contain one
+	share    float64  // of a column's levels that must be found; 0: one is enough
+	least    int      // fewest levels that must be found
 	// own reports a detector that only means something in a cell of its own, not
 	// in what is decoded or stands beside the cells.
 	own  bool
@@ -81,25 +84,25 @@ func valueDetectors() []detector {
 		// C: elements of dates finer than the year, ages over 89
 		{kind: "date", class: ClassDates, severity: High, needs: separator, digits: 5, find: isoDate},
 		{kind: "date", class: ClassDates, severity: High, needs: separator, digits: 3, find: writtenDate},
-		{kind: "date", class: ClassDates, severity: High, needs: letter, digits: 3, find: matching(`(?i)` + before + `(?:\d{1,2}(?:st|nd|rd|th)?[ .-]*(?:of )?)?` + month + `\.?[ ,-]*(?:\d{1,2}(?:st|nd|rd|th)?,?[ -]+)?(?:19|20)\d{2}` + after + `|` + before + `\d{1,2}[ -]?` + month + `[ -]?\d{2}` + after)},
+		{kind: "date", class: ClassDates, severity: High, needs: letter, digits: 3, letters: 3, length: 7, find: matching(`(?i)` + before + `(?:\d{1,2}(?:st|nd|rd|th)?[ .-]*(?:of )?)?` + month + `\.?[ ,-]*(?:\d{1,2}(?:st|nd|rd|th)?,?[ -]+)?(?:19|20)\d{2}` + after + `|` + before + `\d{1,2}[ -]?` + month + `[ -]?\d{2}` + after)},
 		{kind: "month", class: ClassDates, severity: High, digits: 6, needs: separator, share: 0.5, own: true, find: matching(`^(?:19|20)\d{2}[-/.](?:0[1-9]|1[0-2])$|^(?:0[1-9]|1[0-2])[-/.](?:19|20)\d{2}$`)},
 		{kind: "quarter or week", class: ClassDates, severity: High, needs: letter, digits: 5, own: true, find: matching(`(?i)^(?:19|20)\d{2}[- ]?(?:q[1-4]|w[0-5]\d(?:-?[1-7])?)$|^q[1-4][- /]?(?:19|20)\d{2}$`)},
 		{kind: "date in digits", class: ClassDates, severity: High, digits: 8, share: 0.8, least: 3, own: true, find: ofDigits(compactDate)},
-		{kind: "ordinal date", class: ClassDates, severity: High, digits: 7, share: 0.9, least: 3, own: true, find: ofDigits(ordinalDate)},
+		{kind: kindOrdinal, class: ClassDates, severity: High, digits: 7, share: 0.9, least: 3, own: true, find: ofDigits(ordinalDate)},
 		{kind: "timestamp", class: ClassDates, severity: High, digits: 10, share: 0.9, least: 3, own: true, find: ofDigits(epoch)},
 		{kind: "identifier with a timestamp", class: ClassDates, severity: Medium, digits: 6, needs: dash, own: true, find: matching(`(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[16][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)},
 		{kind: "identifier with a timestamp", class: ClassDates, severity: Medium, needs: letter, share: 0.9, own: true, find: timedID},
-		{kind: "age over 89", class: ClassDates, severity: High, needs: letter, digits: 2, find: matching(`(?i)` + before + `(?:9\d|1[0-2]\d)[ -]?(?:y/?o|yrs?|years?)(?:[ -]?old)?` + after + `|\bage[d:]? +(?:9\d|1[0-2]\d)` + after)},
+		{kind: "age over 89", class: ClassDates, severity: High, needs: letter, digits: 2, letters: 2, find: matching(`(?i)` + before + `(?:9\d|1[0-2]\d)[ -]?(?:y/?o|yrs?|years?)(?:[ -]?old)?` + after + `|\bage[d:]? +(?:9\d|1[0-2]\d)` + after)},
 
 		// F, D, N, O: how to reach somebody
 		{kind: "e-mail address", class: ClassEmail, severity: High, needs: at, find: matching(`(?i)[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}`)},
-		{kind: "e-mail address", class: ClassEmail, severity: High, needs: letter | blank, find: matching(`(?i)[a-z0-9._+-]+ *[(\[{]? *\bat\b *[)\]}]? *[a-z0-9-]+ *[(\[{]? *\bdot\b *[)\]}]? *(?:com|org|net|edu|gov|info|int|[a-z]{2})\b`)},
+		{kind: "e-mail address", class: ClassEmail, severity: High, needs: letter | blank, letters: 9, needles: []string{"dot", "DOT", "Dot"}, find: matching(`(?i)[a-z0-9._+-]+ *[(\[{]? *\bat\b *[)\]}]? *[a-z0-9-]+ *[(\[{]? *\bdot\b *[)\]}]? *(?:com|org|net|edu|gov|info|int|[a-z]{2})\b`)},
 		{kind: "telephone number", class: ClassPhone, severity: High, needs: separator, digits: 10, find: matching(before + `(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\)[ .-]?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}` + after)},
-		{kind: "telephone number", class: ClassPhone, severity: High, needs: letter, digits: 7, find: captured(`(?i)\b(?:phone|tel|telephone|call|mobile|cell(?: phone|:)|fax|ph)\b[^0-9+]{0,12}(\+?[0-9][0-9 ().-]{5,18}\d)`+after, func(s string) bool { n := len(onlyDigits(s)); return n >= 7 && n <= 15 })},
+		{kind: "telephone number", class: ClassPhone, severity: High, needs: letter, digits: 7, letters: 2, find: captured(`(?i)\b(?:phone|tel|telephone|call|mobile|cell(?: phone|:)|fax|ph)\b[^0-9+]{0,12}(\+?[0-9][0-9 ().-]{5,18}\d)`+after, func(s string) bool { n := len(onlyDigits(s)); return n >= 7 && n <= 15 })},
 		{kind: "telephone number", class: ClassPhone, severity: High, needs: plus, digits: 8, find: captured(`(?:^|[^0-9A-Za-z])\+([1-9][0-9 ().-]{7,18}\d)`+after, phoneAbroad)},
 		{kind: "telephone number", class: ClassPhone, severity: Medium, digits: 10, share: 0.5, own: true, find: matching(`^0(?:7\d{3} \d{3} ?\d{3}|1\d{3} ?\d{3} ?\d{3}|2\d \d{4} ?\d{4}|\d(?: \d{2}){4})$`)},
 		{kind: "telephone number", class: ClassPhone, severity: Medium, digits: 10, share: 0.9, least: 20, own: true, find: ofDigits(phonePlain)},
-		{kind: "web address", class: ClassURL, severity: High, needs: letter | dot, find: matching(`(?i)\b(?:(?:https?|ftp)://|www\.)[^\s"<>]+`)},
+		{kind: "web address", class: ClassURL, severity: High, needs: letter | dot, letters: 4, needles: []string{"://", "www.", "WWW."}, find: matching(`(?i)\b(?:(?:https?|ftp)://|www\.)[^\s"<>]+`)},
 		{kind: "IP address", class: ClassIP, severity: Medium, needs: dot, digits: 4, own: true, find: ipv4},
 		{kind: "IP address", class: ClassIP, severity: Medium, needs: colon, digits: 1, own: true, find: matching(`(?i)^(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?:[0-9a-f]{1,4}:){2,6}(?::[0-9a-f]{1,4}){1,5}|[0-9a-f]{2,4}:(?:[0-9a-f]{1,4}:)*:[0-9a-f]{1,4})$`)},
 
@@ -108,40 +111,41 @@ func valueDetectors() []detector {
 		{kind: "social security number, backwards", class: ClassSSN, severity: Medium, needs: dash, digits: 9, share: 0.8, own: true, find: captured(`^(\d{4}-\d{2}-\d{3})$`, func(s string) bool { return socialSecurity(onlyDigits(backwards(s))) })},
 		{kind: "nine digits as of a social security number", class: ClassSSN, severity: Medium, digits: 9, share: 0.9, least: 8, own: true, find: func(_ *Detectors, s string) bool { return len(s) == 9 && allDigits(s) && socialSecurity(s) }},
 		{kind: "taxpayer number", class: ClassSSN, severity: Medium, needs: dash, digits: 9, find: matching(before + `9\d{2}-(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])-\d{4}` + after)},
-		{kind: "national insurance number", class: ClassSSN, severity: High, needs: capital, digits: 6, find: matching(before + `[ABCEGHJ-PRSTW-Z][ABCEGHJ-NPRSTW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]` + after)},
-		{kind: "medical record number", class: ClassRecord, severity: High, needs: letter, digits: 5, find: matching(`(?i)(?:^|[^a-z])(?:mrn|med(?:ical)?[ _-]?rec(?:ord)?|chart|hosp(?:ital)?)[ _-]?(?:no|num(?:ber)?|id|#)?\W{0,4}[A-Z]{0,3}\d{5,10}` + after)},
+		{kind: "national insurance number", class: ClassSSN, severity: High, needs: capital, digits: 6, letters: 3, find: matching(before + `[ABCEGHJ-PRSTW-Z][ABCEGHJ-NPRSTW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]` + after)},
+		{kind: "medical record number", class: ClassRecord, severity: High, needs: letter, digits: 5, letters: 3, find: matching(`(?i)(?:^|[^a-z])(?:mrn|med(?:ical)?[ _-]?rec(?:ord)?|chart|hosp(?:ital)?)[ _-]?(?:no|num(?:ber)?|id|#)?\W{0,4}[A-Z]{0,3}\d{5,10}` + after)},
 		{kind: "NHS number", class: ClassRecord, severity: High, digits: 10, share: 0.8, least: 4, own: true, find: ofDigits(nhs)},
-		{kind: "Medicare beneficiary identifier", class: ClassPlan, severity: High, needs: capital, digits: 5, find: matching(before + `[1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y]{2}\d{2}` + after)},
+		{kind: "Medicare beneficiary identifier", class: ClassPlan, severity: High, needs: capital, digits: 5, letters: 4, length: 11, find: matching(before + `[1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y]{2}\d{2}` + after)},
 		{kind: "health card number", class: ClassPlan, severity: Medium, needs: separator, digits: 10, share: 0.5, own: true, find: matching(`^\d{4}[- ]\d{3}[- ]\d{3}(?:[- ]?[A-Z]{2})?$`)},
 		{kind: "payment card number", class: ClassAccount, severity: High, needs: separator, digits: 15, find: captured(before+`((?:[3-6]\d{3})[ -]\d{4}[ -]\d{4}[ -]\d{3,4}|3[47]\d{2}[ -]\d{6}[ -]\d{5})`+after, func(s string) bool { return luhn(onlyDigits(s)) })},
 		{kind: "payment card number", class: ClassAccount, severity: Medium, digits: 15, share: 0.9, least: 4, own: true, find: func(_ *Detectors, s string) bool {
 			return len(s) <= 16 && allDigits(s) && s[0] >= '3' && s[0] <= '6' && luhn(s)
 		}},
-		{kind: "bank account number", class: ClassAccount, severity: High, needs: capital, digits: 10, find: captured(before+`([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)`+after, iban)},
+		{kind: "bank account number", class: ClassAccount, severity: High, needs: capital, digits: 10, letters: 2, length: 15, find: captured(before+`([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)`+after, iban)},
 		{kind: "DEA registration", class: ClassLicence, severity: Medium, needs: capital, digits: 7, share: 0.9, least: 3, own: true, find: captured(`^[A-HJ-MPR-UX][A-Z9](\d{7})$`, dea)},
 		{kind: "national provider identifier", class: ClassLicence, severity: Medium, digits: 10, share: 0.9, least: 8, own: true, find: func(_ *Detectors, s string) bool {
 			return len(s) == 10 && allDigits(s) && (s[0] == '1' || s[0] == '2') && luhn("80840"+s)
 		}},
 
 		// L, M: vehicles and devices
-		{kind: "vehicle identification number", class: ClassVehicle, severity: High, needs: capital, digits: 4, find: captured(before+`([A-HJ-NPR-Z0-9]{17})`+after, vin)},
-		{kind: "hardware address", class: ClassDevice, severity: High, digits: 1, find: matching(`(?i)` + before + `(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}` + after)},
+		{kind: "vehicle identification number", class: ClassVehicle, severity: High, needs: capital, digits: 4, letters: 3, length: 17, find: captured(before+`([A-HJ-NPR-Z0-9]{17})`+after, vin)},
+		{kind: "hardware address", class: ClassDevice, severity: High, digits: 1, length: 17, find: matching(`(?i)` + before + `(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}` + after)},
 		{kind: "device identifier", class: ClassDevice, severity: High, needs: paren, digits: 14, find: matching(`\(01\) ?\d{14}`)},
 
 		// B: places smaller than a state
 		{kind: "postcode", class: ClassPlace, severity: High, needs: capital | blank, digits: 5, find: matching(`\b` + states + `,? \d{5}(?:-\d{4})?` + after)},
 		{kind: "postcode", class: ClassPlace, severity: High, needs: capital | blank, digits: 2, find: matching(before + `(?:GIR 0AA|[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKPSTUW]|[A-HK-Y]\d[ABEHMNPRVWXY]) \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d)` + after)},
 		{kind: "street", class: ClassPlace, severity: High, needs: capital | blank, digits: 1, find: matching(before + `\d{1,5}[A-Za-z]? (?:[NSEW]\.? )?(?:[A-Z][a-z]+|\d+(?:st|nd|rd|th))(?: [A-Z][a-z]+)? (?:St|Street|Ave|Avenue|Rd|Road|Blvd|Boulevard|Dr|Drive|Ln|Lane|Ct|Court|Way|Pl|Place|Terrace|Crescent|Close|Square|Parkway|Highway)\b|(?i:\bp\.? ?o\.? ?box \d+)`)},
-		{kind: "street", class: ClassPlace, severity: High, needs: letter, digits: 1, find: matching(`\b[A-Z][a-zäöüß]+(?:straße|strasse|str\.|gasse|weg|allee|platz) \d{1,4}\b|\b\d{1,4},? (?:rue|avenue|boulevard) (?:de |du |des |la )*[A-Z]|\b(?:Calle|Via|Rua) [A-Z]\w+,? \d{1,4}\b`)},
+		{kind: "street", class: ClassPlace, severity: High, needs: letter, digits: 1, letters: 5, find: matching(`\b[A-Z][a-zäöüß]+(?:straße|strasse|str\.|gasse|weg|allee|platz) \d{1,4}\b|\b\d{1,4},? (?:rue|avenue|boulevard) (?:de |du |des |la )*[A-Z]|\b(?:Calle|Via|Rua) [A-Z]\w+,? \d{1,4}\b`)},
 		{kind: "coordinates", class: ClassPlace, severity: High, needs: comma | dot, digits: 6, find: captured(`(-?\d{1,3}\.\d{3,} *, *-?\d{1,3}\.\d{3,})`, coordinates)},
 		{kind: "three-word address", class: ClassPlace, severity: Medium, needs: letter | dot, share: 0.8, own: true, find: matching(`^(?:///)?\pL{3,12}\.\pL{3,12}\.\pL{3,12}$`)},
 		{kind: "town or employer", class: ClassPlace, severity: Medium, needs: capital | blank, find: matching(`\b(?:in|at|from|near|to|of) (?:the )?[A-Z]\w*(?:ville|burgh?|town|borough|stead|haven|ford|bury|shire|wick|mouth|dorf|heim|stadt)\b|\b[A-Z][a-z]+ (?:plant|factory|mill|elementary|high school|hospital) in [A-Z][a-z]+`)},
 		{kind: "town or employer", class: ClassPlace, severity: Medium, needs: capital | blank, find: matching(`\b(?:in|from|near|of|to) [A-Z][a-z]+(?: [A-Z][a-z]+)?,? ` + states + `\b`)},
 
 		// A: names
-		{kind: "name", class: ClassNames, severity: High, needs: capital | blank, find: titled},
+		{kind: "name", class: ClassNames, severity: High, needs: capital | blank, needles: []string{"Mr", "Ms", "Miss", "Dr", "Prof", "Frau", "Herr", "Mme", "Sr"}, find: titled},
 		{kind: "name", class: ClassNames, severity: High, needs: caret, find: matching(`(?i)^[a-z' -]{2,}\^[a-z'-]+(?:\^[a-z'-]*)*$`)},
 		{kind: "name", class: ClassNames, severity: High, needs: capital, find: func(d *Detectors, s string) bool { return d.named(words(s), true) }},
+		{kind: "name", class: ClassNames, severity: High, needs: letter | blank, own: true, find: func(d *Detectors, s string) bool { ws := words(s); return len(ws) <= 3 && d.named(ws, false) }},
 		{kind: "name", class: ClassNames, severity: High, needs: capital | blank, share: 0.6, least: 4, own: true, find: func(d *Detectors, s string) bool { return d.twoWords(s) }},
 		{kind: "name", class: ClassNames, severity: Medium, needs: foreign, own: true, find: matching(`^\p{Han}{2,4}$|^\p{Hangul}{2,4}$`)},
 		{kind: "name alone", class: ClassNames, severity: High, needs: capital, share: 0.8, least: 5, own: true, find: nameAlone},
@@ -152,7 +156,7 @@ func valueDetectors() []detector {
 			return (len(s) == 32 || len(s) == 40 || len(s) == 64) && isHex(s)
 		}},
 		{kind: "random identifier", class: ClassOther, severity: Low, needs: dash, digits: 4, own: true, find: matching(`(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[2-57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)},
-		{kind: "office that one person holds", class: ClassOther, severity: Low, needs: letter, own: true, find: matching(`(?i)\b(?:mayor|governor|senator|sheriff|judge|bishop|ambassador|congress(?:man|woman)|minister|superintendent|headmaster|principal|ceo|president|astronaut|olympi\w+)\b`)},
+		{kind: "office that one person holds", class: ClassOther, severity: Low, needs: letter, letters: 3, own: true, find: office},
 		{kind: "free text", class: ClassOther, severity: Medium, needs: blank, own: true, find: freeText},
 	}
 }
@@ -314,6 +318,11 @@ func (d *Detectors) twoWords(s string) bool {
 	}
 	return known && onlyDigits(s) == ""
 }
+
+// office finds a post that few people hold, in texts short enough to be one.
+func office(_ *Detectors, s string) bool { return len(s) <= 120 && officePattern.MatchString(s) }
+
+var officePattern = regexp.MustCompile(`(?i)\b(?:mayor|governor|senator|sheriff|judge|bishop|ambassador|congress(?:man|woman)|minister|superintendent|headmaster|principal|ceo|president|astronaut|olympi\w+)\b`)
 
 // nameAlone is one name that is no everyday word.
 func nameAlone(d *Detectors, s string) bool {

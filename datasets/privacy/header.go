@@ -107,6 +107,12 @@ func hinted(ts []string) (hint, bool) {
 	return hint{}, false
 }
 
+// about reports a column that counts, rates or tells of something in place of
+// holding it: phone_visits, email_consent.
+func about(ts []string) bool {
+	return anyOf(ts, "type", "kind", "size", "status", "flag", "yn", "count", "n", "score", "confirmed", "known", "any", "has", "is", "visit", "visits", "days", "pct", "percent", "cost", "complete", "consent", "mode", "preferred", "reminder")
+}
+
 func anyOf(ts []string, words ...string) bool {
 	return slices.ContainsFunc(ts, func(t string) bool { return slices.Contains(words, t) })
 }

@@ -98,7 +98,7 @@ func words(s string) []word {
 }
 
 // named reports whether two neighbouring words are a given and a family name, in
-// either order, and not both everyday words.
+// either order, and not both everyday words; in small letters neither may be one.
 func (d *Detectors) named(ws []word, needCapital bool) bool {
 	for i := range ws {
 		if ws[i].initial {
@@ -115,7 +115,12 @@ func (d *Detectors) named(ws []word, needCapital bool) bool {
 			continue
 		}
 		a, b := d.names[ws[i].text], d.names[ws[j].text]
-		if (a&given != 0 && b&family != 0 || a&family != 0 && b&given != 0) && a&b&everyday == 0 && ws[i].text != ws[j].text {
+		both := a&given != 0 && b&family != 0 || a&family != 0 && b&given != 0
+		ordinary := a & b & everyday
+		if !ws[i].capital || !ws[j].capital {
+			ordinary = (a | b) & everyday
+		}
+		if both && ordinary == 0 && ws[i].text != ws[j].text {
 			return true
 		}
 	}

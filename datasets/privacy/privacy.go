@@ -141,6 +141,7 @@ const (
 	kindPeriod    = "quarter"
 	kindAnonymity = "patients too few of whom are alike"
 	kindDate      = "calendar date"
+	kindOrdinal   = "ordinal date"
 )
 
 // Refusal returns what refuses the cohort, nil where nothing does.

@@ -94,6 +94,8 @@ func TestNeedles(t *testing.T) {
 		{privacy.ClassNames, "NGUYEN^THI"},
 		{privacy.ClassNames, "O'Brien, Kathleen"},
 		{privacy.ClassNames, "Müller, Jürgen"},
+		{privacy.ClassNames, "john smith"},
+		{privacy.ClassNames, "NOWAK ANNA"},
 		{privacy.ClassDates, "2024%2D02%2D29"},                                     // URL
 		{privacy.ClassEmail, "jane&#46;roe&#64;example&#46;org"},                   // HTML
 		{privacy.ClassEmail, "6a616e652e726f65406578616d706c652e6f7267"},           // hexadecimal
@@ -106,6 +108,26 @@ func TestNeedles(t *testing.T) {
 		if !has(found, privacy.High, c.class) {
 			t.Errorf("%q: no %s of high severity in %+v", c.cell, c.class, found)
 		}
+	}
+}
+
+// A long text is looked at near its digits, and as a whole for what has none.
+func TestLongText(t *testing.T) {
+	long := strings.Repeat("The patient tolerated the session well and goes on with pacing and stretching at home. ", 20)
+	for cell, class := range map[string]privacy.Class{
+		long + "Reach her on 614-555-0188 in the evening. " + long: privacy.ClassPhone,
+		long + "SSN 219-09-9999":                                   privacy.ClassSSN,
+		"12 " + long + "seen 3/14/2021 " + long:                    privacy.ClassDates,
+		long + "Discussed with Maria Gonzalez. ":                   privacy.ClassNames,
+		long + "jane.roe@example.org " + long:                      privacy.ClassEmail,
+		"7 of 10. " + long + "221 Baker Street, 4":                 privacy.ClassPlace,
+	} {
+		if found := column(t, "n", "string", "", "none", "none", cell); !has(found, privacy.High, class) || !has(found, privacy.Medium, privacy.ClassOther) {
+			t.Errorf("no %s of high severity, or no free text, in %+v", class, found)
+		}
+	}
+	if found := column(t, "n", "string", "", "none", "none", long); high(found) {
+		t.Errorf("%+v", found)
 	}
 }
 
@@ -122,6 +144,8 @@ func TestColumns(t *testing.T) {
 		{privacy.ClassDates, "admit_dt", "integer", []string{"44197", "44250", "44301"}},
 		{privacy.ClassDates, "period_of_care", "string", []string{"2021Q1", "2021Q2", "2021Q1"}},
 		{privacy.ClassDates, "age", "number", []string{"34", "91", "60"}},
+		{privacy.ClassDates, "age_band", "string", []string{"80-84", "85-89", "90-94"}},
+		{privacy.ClassDates, "age group", "string", []string{"40-59", "95+"}},
 		{privacy.ClassDates, "birth_year", "integer", []string{"1931", "1960"}},
 		{privacy.ClassPlace, "zip_code", "integer", []string{"43210", "4343", "10001"}},
 		{privacy.ClassPlace, "zip3", "string", []string{"432", "036", "100"}},
@@ -148,63 +172,73 @@ func TestColumns(t *testing.T) {
 // numbers are no identifiers.
 func TestClinicalVocabulary(t *testing.T) {
 	for name, cells := range map[string]string{
-		"icd10":         "M54.50 M54.16 G89.29 G89.4 F11.20 Z79.891 M79.7 R52 G90.511 S32.009A M96.1 F45.42",
-		"diagnosis":     "M54.5 M54.5 G89.4 M79.7 M54.5 G89.4 M79.7",
-		"loinc":         "38208-3 72514-3 44249-1 55758-7 70221-7 61577-3",
-		"atc":           "N02AA01 N02AX02 N03AX16 N06AX21 M01AE01 N02BE01 N06AA09",
-		"cpt":           "97110 97112 97530 99213 90837 64483 62323 22612",
-		"hcpcs":         "G0299 J2360 L0650 E0730 A4595 C1820",
-		"ndc":           "00002143380 50580044901 00406055262 59011041010",
-		"drug_code":     "50580-449-01 0406-0552-62 59011-410-10",
-		"snomed":        "82423001 161891005 22253000 279039007 203082005 57676002",
-		"concept":       "82423001 161891005 22253000 279039007 203082005 57676002 84229001 73211009",
-		"rxcui":         "7052 5489 10689 32680 1819",
-		"site":          "S01 S02 S03 N1 N2",
-		"study_code":    "PRP-0001 PRP-0002 PRP-0003 PRP-0104",
-		"visit":         "baseline t2_arm_1 12_month_follow_up_arm_1 discharge week_4 V01",
-		"arm":           "IPRP usual_care PRT placebo",
-		"status":        "retired working student unemployed on_leave",
-		"nrs":           "7 8 6 9 5 4 0 10",
-		"odi":           "44 52 38.5 60 22.2",
-		"dose":          "30 45.5 90 120 15 7.5",
-		"weeks":         "0 4 13 26 52 104",
-		"year":          "2019 2020 2021 2022 2023",
-		"days":          "0 21 90 365 730 1095",
-		"cost":          "12345.67 9876.5 20111 104523 98234",
-		"total_charge":  "1234567 2345678 345678 4567890",
-		"score_t":       "61.2 58.9 64.4 50.0",
-		"p":             "0.05 0.001 0.5",
-		"software":      "1.2.3.4 1.2.3.5 2.0.1.0",
-		"blood":         "120/80 135/85 110/70",
-		"ratio":         "1/2 3/4 5/10",
-		"range":         "10-20 20-30 1-3",
-		"time_of_day":   "10:33 11:02 23:59:59",
-		"eq5d_profile":  "21232 11111 32321 11223",
-		"education":     "1 2 3 4",
-		"contact":       "0 1 1 0",
-		"face":          "0 2 4 6 8 10",
-		"social":        "34.5 40.2 51.1",
-		"phone_visit":   "1 0 0 1",
-		"insurance":     "private public self-pay private public",
-		"medicaid":      "yes no no yes",
-		"weight":        "115 120 185 240",
-		"height_cm":     "170 165 181 158",
-		"age":           "34 45 67 89",
-		"hash_short":    "k7x2m q9d4z p3v8n",
-		"link":          "logit probit logit",
-		"serial":        "1 2 3 4",
-		"plate":         "locking compression locking",
-		"chart":         "line bar line",
-		"lot":           "A1 B2 C3",
-		"state":         "OH MI PA NY",
-		"race":          "White Black Asian White Black",
-		"employment":    "full-time part-time not-working",
-		"spine_level":   "L4-L5 L5-S1 C5-C6 T12-L1",
-		"mri":           "Modic1 Modic2 Pfirrmann-III",
-		"gene":          "OPRM1 COMT CYP2D6 CYP3A4",
-		"vitamin":       "B12 D3 B6",
-		"temperature":   "36.6 37.2 38.1",
-		"reported_days": "33 21 17 32",
+		"icd10":          "M54.50 M54.16 G89.29 G89.4 F11.20 Z79.891 M79.7 R52 G90.511 S32.009A M96.1 F45.42",
+		"diagnosis":      "M54.5 M54.5 G89.4 M79.7 M54.5 G89.4 M79.7",
+		"loinc":          "38208-3 72514-3 44249-1 55758-7 70221-7 61577-3",
+		"atc":            "N02AA01 N02AX02 N03AX16 N06AX21 M01AE01 N02BE01 N06AA09",
+		"cpt":            "97110 97112 97530 99213 90837 64483 62323 22612",
+		"hcpcs":          "G0299 J2360 L0650 E0730 A4595 C1820",
+		"ndc":            "00002143380 50580044901 00406055262 59011041010",
+		"drug_code":      "50580-449-01 0406-0552-62 59011-410-10",
+		"snomed":         "82423001 161891005 22253000 279039007 203082005 57676002",
+		"concept":        "82423001 161891005 22253000 279039007 203082005 57676002 84229001 73211009",
+		"rxcui":          "7052 5489 10689 32680 1819",
+		"site":           "S01 S02 S03 N1 N2",
+		"study_code":     "PRP-0001 PRP-0002 PRP-0003 PRP-0104",
+		"visit":          "baseline t2_arm_1 12_month_follow_up_arm_1 discharge week_4 V01",
+		"arm":            "IPRP usual_care PRT placebo",
+		"status":         "retired working student unemployed on_leave",
+		"nrs":            "7 8 6 9 5 4 0 10",
+		"odi":            "44 52 38.5 60 22.2",
+		"dose":           "30 45.5 90 120 15 7.5",
+		"weeks":          "0 4 13 26 52 104",
+		"year":           "2019 2020 2021 2022 2023",
+		"days":           "0 21 90 365 730 1095",
+		"cost":           "12345.67 9876.5 20111 104523 98234",
+		"total_charge":   "1234567 2345678 345678 4567890",
+		"score_t":        "61.2 58.9 64.4 50.0",
+		"p":              "0.05 0.001 0.5",
+		"software":       "1.2.3.4 1.2.3.5 2.0.1.0",
+		"blood":          "120/80 135/85 110/70",
+		"ratio":          "1/2 3/4 5/10",
+		"range":          "10-20 20-30 1-3",
+		"time_of_day":    "10:33 11:02 23:59:59",
+		"eq5d_profile":   "21232 11111 32321 11223",
+		"education":      "1 2 3 4",
+		"contact":        "0 1 1 0",
+		"face":           "0 2 4 6 8 10",
+		"social":         "34.5 40.2 51.1",
+		"phone_visit":    "1 0 0 1",
+		"insurance":      "private public self-pay private public",
+		"medicaid":       "yes no no yes",
+		"weight":         "115 120 185 240",
+		"height_cm":      "170 165 181 158",
+		"age":            "34 45 67 89",
+		"hash_short":     "k7x2m q9d4z p3v8n",
+		"link":           "logit probit logit",
+		"serial":         "1 2 3 4",
+		"plate":          "locking compression locking",
+		"chart":          "line bar line",
+		"lot":            "A1 B2 C3",
+		"state":          "OH MI PA NY",
+		"race":           "White Black Asian White Black",
+		"employment":     "full-time part-time not-working",
+		"spine_level":    "L4-L5 L5-S1 C5-C6 T12-L1",
+		"mri":            "Modic1 Modic2 Pfirrmann-III",
+		"gene":           "OPRM1 COMT CYP2D6 CYP3A4",
+		"vitamin":        "B12 D3 B6",
+		"temperature":    "36.6 37.2 38.1",
+		"reported_days":  "33 21 17 32",
+		"age_band":       "40-44 85-89 90+",
+		"surgery_cost":   "21234 30555 44100 27891",
+		"discharge_paid": "20123 45999 33333",
+		"phone_visits":   "3 2 0 11",
+		"email_consent":  "yes no yes",
+		"address_known":  "yes no no",
+		"mother_alive":   "yes no yes",
+		"city_size":      "large small medium",
+		"who_reported":   "patient partner clinician",
+		"mode":           "phone mail web",
 	} {
 		for _, kind := range []string{"string", "number"} {
 			values := strings.Fields(cells)
@@ -241,7 +275,8 @@ func TestPatientIDs(t *testing.T) {
 		keyed = append(keyed, fmt.Sprintf("%016x", uint64(i+1)*0x9e3779b97f4a7c15))
 	}
 	sites := []string{"110101", "110102", "110103", "110104", "110105", "110106", "110107", "110108", "110109", "110110", "110111", "110112"}
-	for i, pass := range [][]string{sequence, random, keyed, sites, {"P-01", "P-02"}, {"c232ab00-9414-41ec-b3c8-9f6bdeced846", "d2f0c1e0-9414-41ec-b3c8-9f6bdeced846"}} {
+	yearly := []string{"2019001", "2019002", "2019003", "2020001", "2020002", "2020003", "2020004"}
+	for i, pass := range [][]string{sequence, random, keyed, sites, yearly, {"P-01", "P-02"}, {"c232ab00-9414-41ec-b3c8-9f6bdeced846", "d2f0c1e0-9414-41ec-b3c8-9f6bdeced846"}} {
 		if found := ids(t, pass...); high(found) {
 			t.Errorf("ids %d: %+v", i, found)
 		}
@@ -370,4 +405,21 @@ func BenchmarkScan(b *testing.B) {
 		privacy.Scan(c, nil)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows/4, "ns/cell")
+}
+
+// BenchmarkFreeText measures the gate on notes of about 500 bytes, all different,
+// the dearest column there is.
+func BenchmarkFreeText(b *testing.B) {
+	var sb strings.Builder
+	sb.WriteString("id,note\n")
+	for i := range 2000 {
+		fmt.Fprintf(&sb, "P%05d,\"%s visit %d: reports pain 6/10 after walking 20 minutes. Sleeps 5 hours.\"\n", i,
+			strings.Repeat("Patient tolerated the session well and continues with graded activity, pacing and daily stretching at home. ", 4), i)
+	}
+	text := sb.String()
+	c := cohort(b, "name: c\nresources: [{name: t, path: t.csv, schema: {fields: [{name: id, type: string, role: patient}, {name: note, type: string}]}}]", map[string]string{"t.csv": text})
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		privacy.Scan(c, nil)
+	}
 }

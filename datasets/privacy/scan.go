@@ -63,6 +63,7 @@ func (d *Detectors) table(t *datasets.Table, once bool) []Finding {
 			if numeric(c.levels) {
 				found = append(found, c.ranges(t, rangeOf(t, f.Name))...)
 			}
+			found = append(found, c.overBands()...)
 			found = append(found, d.labels(c)...)
 		default:
 			found = append(found, d.numbers(t, c)...)
