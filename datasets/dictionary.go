@@ -338,6 +338,18 @@ type Allowance struct {
 	Reason string `yaml:"reason" json:"reason"`
 }
 
+// allowed lists what may pass, the word on dates among it.
+func (p *Privacy) allowed() []Allowance {
+	if p == nil {
+		return nil
+	}
+	out := slices.Clone(p.Allowances)
+	if p.Dates != nil {
+		out = append(out, Allowance{Column: "dates", By: p.Dates.By, Reason: string(p.Dates.Are) + ": " + p.Dates.Reason})
+	}
+	return out
+}
+
 // ArmName returns the name of an arm, or its value where it has none.
 func (a Arm) ArmName() string { return cmpOr(a.Name, a.Value) }
 

@@ -23,6 +23,9 @@ type Origin struct {
 	Rows       int    `json:"rows"`
 	Digest     string `json:"digest"`
 	Drafted    bool   `json:"drafted,omitempty"`
+	// Allowed is what the cohort file lets pass though it may identify a person, by
+	// whom and why; column "dates" for all columns of dates.
+	Allowed []Allowance `json:"allowed,omitempty"`
 }
 
 // Origin computes the cohort's digest and returns it with its size.
@@ -32,7 +35,7 @@ type Origin struct {
 // NaN), texts in normal form C, missing as its own mark. It is the same from
 // whichever format the values were read.
 func (c *Cohort) Origin(ctx context.Context) (Origin, error) {
-	o := Origin{Dictionary: c.dict.Name, Patients: len(c.patients), Rows: c.Rows(), Drafted: c.dict.Drafted}
+	o := Origin{Dictionary: c.dict.Name, Patients: len(c.patients), Rows: c.Rows(), Drafted: c.dict.Drafted, Allowed: c.dict.Privacy.allowed()}
 	tables := slices.Clone(c.tables)
 	slices.SortFunc(tables, func(a, b *Table) int { return strings.Compare(a.name, b.name) })
 	top := sha256.New()
