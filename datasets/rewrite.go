@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -120,4 +121,84 @@ func (c *Cohort) Noting(ps Problems) *Cohort {
 	out := *c
 	out.notes = append(slices.Clone(c.notes), ps...)
 	return &out
+}
+
+// SortByPatient returns the cohort with the rows of each table in the order of the
+// patients' ids, those of one patient as they were: where ids are pseudonyms the
+// order of rows no longer tells who came first.
+func (c *Cohort) SortByPatient() *Cohort {
+	out := &Cohort{dict: c.dict, excluded: c.excluded, notes: c.notes}
+	for _, t := range c.tables {
+		order := make([]int, t.rows)
+		for r := range order {
+			order[r] = r
+		}
+		slices.SortStableFunc(order, func(a, b int) int {
+			return strings.Compare(c.patients[t.patient[a]], c.patients[t.patient[b]])
+		})
+		n := &Table{name: t.name, fields: t.fields, rows: t.rows, reasons: t.reasons}
+		for _, batches := range t.columns {
+			n.columns = append(n.columns, gather(batches, order))
+		}
+		for _, r := range order[:len(t.lines)] { // none of a table that no file was read for
+			n.lines = append(n.lines, t.lines[r])
+		}
+		out.tables = append(out.tables, n)
+	}
+	out.join(newCollector()) // which agreed before
+	return out
+}
+
+// gather returns a column's cells in another order, in batches of the same sizes.
+func gather(batches []arrow.Array, order []int) []arrow.Array {
+	var batch, at []int // of each row
+	for b, a := range batches {
+		for i := range a.Len() {
+			batch, at = append(batch, b), append(at, i)
+		}
+	}
+	var out []arrow.Array
+	from := 0
+	for _, a := range batches {
+		b := array.NewBuilder(memory.DefaultAllocator, indexType(a))
+		for _, r := range order[from : from+a.Len()] {
+			appendCell(b, batches[batch[r]], at[r])
+		}
+		from += a.Len()
+		cells := b.NewArray()
+		if d, ok := a.(*array.Dictionary); ok {
+			cells = array.NewDictionaryArray(d.DataType(), cells, d.Dictionary())
+		}
+		out = append(out, cells)
+	}
+	return out
+}
+
+// indexType is the type of a column's cells, codes for text.
+func indexType(a arrow.Array) arrow.DataType {
+	if d, ok := a.DataType().(*arrow.DictionaryType); ok {
+		return d.IndexType
+	}
+	return a.DataType()
+}
+
+func appendCell(b array.Builder, a arrow.Array, i int) {
+	if a.IsNull(i) {
+		b.AppendNull()
+		return
+	}
+	switch v := a.(type) {
+	case *array.Float64:
+		b.(*array.Float64Builder).Append(v.Value(i))
+	case *array.Int64:
+		b.(*array.Int64Builder).Append(v.Value(i))
+	case *array.Boolean:
+		b.(*array.BooleanBuilder).Append(v.Value(i))
+	case *array.Date32:
+		b.(*array.Date32Builder).Append(v.Value(i))
+	case *array.Timestamp:
+		b.(*array.TimestampBuilder).Append(v.Value(i))
+	case *array.Dictionary: // all batches of a column share their levels
+		b.(*array.Int32Builder).Append(int32(v.GetValueIndex(i)))
+	}
 }

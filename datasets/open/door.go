@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -50,7 +51,7 @@ func (in *door) open(_ context.Context, path string, r datasets.Resource) (datas
 		return nil, fmt.Errorf("table %s: no file %s beside the cohort file: %w", r.Name, path, fs.ErrNotExist)
 	}
 	if err != nil {
-		return nil, err
+		return nil, in.hushed(err)
 	}
 	in.look(src, full, r)
 	if r.Renames() {
@@ -58,6 +59,27 @@ func (in *door) open(_ context.Context, path string, r datasets.Resource) (datas
 	}
 	return in.mask(src, r), nil
 }
+
+// hushed takes names of sheets and the like that identify somebody out of what a
+// reader says of a file.
+func (in *door) hushed(err error) error {
+	var ps datasets.Problems
+	if !errors.As(err, &ps) {
+		return err
+	}
+	out := slices.Clone(ps)
+	for i := range out {
+		for _, m := range quotedPattern.FindAllStringSubmatch(out[i].Expected, -1) {
+			if in.detectors.Identifies(m[1]) {
+				out[i].Expected = strings.ReplaceAll(out[i].Expected, m[1], "(not shown)")
+				out[i].Mend = strings.ReplaceAll(out[i].Mend, m[1], "(not shown)")
+			}
+		}
+	}
+	return out
+}
+
+var quotedPattern = regexp.MustCompile(`"([^"]+)"`)
 
 // look keeps what a file carries beside its cells.
 func (in *door) look(src datasets.Source, path string, r datasets.Resource) {

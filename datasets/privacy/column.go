@@ -205,7 +205,7 @@ func (c *column) weigh(det detector, h hits, all int) Severity {
 	switch {
 	case det.class == ClassNames && det.severity == High && (role == datasets.RoleSite || role == datasets.RoleProcedure || role == datasets.RoleDrug):
 		return Medium // hospitals, operations and preparations are named after people
-	case coded(c.tokens) && det.share > 0:
+	case (coded(c.tokens) || role == datasets.RoleProcedure || role == datasets.RoleCategory) && det.share > 0:
 		return Low
 	case det.class == ClassSSN && det.share == 0.9 && h.levels == all && all >= 50:
 		return High // by chance 0.88^50 of such columns

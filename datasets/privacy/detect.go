@@ -85,6 +85,7 @@ func valueDetectors() []detector {
 		{kind: "date", class: ClassDates, severity: High, needs: separator, digits: 5, find: isoDate},
 		{kind: "date", class: ClassDates, severity: High, needs: separator, digits: 3, find: writtenDate},
 		{kind: "date", class: ClassDates, severity: High, needs: letter, digits: 3, letters: 3, length: 7, find: matching(`(?i)` + before + `(?:\d{1,2}(?:st|nd|rd|th)?[ .-]*(?:of )?)?` + month + `\.?[ ,-]*(?:\d{1,2}(?:st|nd|rd|th)?,?[ -]+)?(?:19|20)\d{2}` + after + `|` + before + `\d{1,2}[ -]?` + month + `[ -]?\d{2}` + after)},
+		{kind: "date", class: ClassDates, severity: High, needs: separator, digits: 4, share: 0.8, least: 5, own: true, find: shortDate},
 		{kind: "month", class: ClassDates, severity: High, digits: 6, needs: separator, share: 0.5, own: true, find: matching(`^(?:19|20)\d{2}[-/.](?:0[1-9]|1[0-2])$|^(?:0[1-9]|1[0-2])[-/.](?:19|20)\d{2}$`)},
 		{kind: "quarter or week", class: ClassDates, severity: High, needs: letter, digits: 5, own: true, find: matching(`(?i)^(?:19|20)\d{2}[- ]?(?:q[1-4]|w[0-5]\d(?:-?[1-7])?)$|^q[1-4][- /]?(?:19|20)\d{2}$`)},
 		{kind: "date in digits", class: ClassDates, severity: High, digits: 8, share: 0.8, least: 3, own: true, find: ofDigits(compactDate)},
@@ -97,10 +98,10 @@ func valueDetectors() []detector {
 		// F, D, N, O: how to reach somebody
 		{kind: "e-mail address", class: ClassEmail, severity: High, needs: at, find: matching(`(?i)[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}`)},
 		{kind: "e-mail address", class: ClassEmail, severity: High, needs: letter | blank, letters: 9, needles: []string{"dot", "DOT", "Dot"}, find: matching(`(?i)[a-z0-9._+-]+ *[(\[{]? *\bat\b *[)\]}]? *[a-z0-9-]+ *[(\[{]? *\bdot\b *[)\]}]? *(?:com|org|net|edu|gov|info|int|[a-z]{2})\b`)},
-		{kind: "telephone number", class: ClassPhone, severity: High, needs: separator, digits: 10, find: matching(before + `(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\)[ .-]?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}` + after)},
+		{kind: "telephone number", class: ClassPhone, severity: High, needs: separator, digits: 10, find: matching(before + `(?:(?:\+|00)?1[ .-]?)?(?:\([2-9]\d{2}\)[ .-]?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?: ?(?:x|ext\.?) ?\d+)?` + after)},
 		{kind: "telephone number", class: ClassPhone, severity: High, needs: letter, digits: 7, letters: 2, find: captured(`(?i)\b(?:phone|tel|telephone|call|mobile|cell(?: phone|:)|fax|ph)\b[^0-9+]{0,12}(\+?[0-9][0-9 ().-]{5,18}\d)`+after, func(s string) bool { n := len(onlyDigits(s)); return n >= 7 && n <= 15 })},
 		{kind: "telephone number", class: ClassPhone, severity: High, needs: plus, digits: 8, find: captured(`(?:^|[^0-9A-Za-z])\+([1-9][0-9 ().-]{7,18}\d)`+after, phoneAbroad)},
-		{kind: "telephone number", class: ClassPhone, severity: Medium, digits: 10, share: 0.5, own: true, find: matching(`^0(?:7\d{3} \d{3} ?\d{3}|1\d{3} ?\d{3} ?\d{3}|2\d \d{4} ?\d{4}|\d(?: \d{2}){4})$`)},
+		{kind: "telephone number", class: ClassPhone, severity: Medium, digits: 10, share: 0.5, own: true, find: matching(`^(?:\(0\d{2,5}\)|0\d{2,5}[ /-])[ ]?\d{2,4}(?:[ -]?\d{2,4}){0,2}$|^0\d(?: \d{2}){4}$|^07\d{9}$`)},
 		{kind: "telephone number", class: ClassPhone, severity: Medium, digits: 10, share: 0.9, least: 20, own: true, find: ofDigits(phonePlain)},
 		{kind: "web address", class: ClassURL, severity: High, needs: letter | dot, letters: 4, needles: []string{"://", "www.", "WWW."}, find: matching(`(?i)\b(?:(?:https?|ftp)://|www\.)[^\s"<>]+`)},
 		{kind: "IP address", class: ClassIP, severity: Medium, needs: dot, digits: 4, own: true, find: ipv4},
@@ -117,8 +118,8 @@ func valueDetectors() []detector {
 		{kind: "Medicare beneficiary identifier", class: ClassPlan, severity: High, needs: capital, digits: 5, letters: 4, length: 11, find: matching(before + `[1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y]{2}\d{2}` + after)},
 		{kind: "health card number", class: ClassPlan, severity: Medium, needs: separator, digits: 10, share: 0.5, own: true, find: matching(`^\d{4}[- ]\d{3}[- ]\d{3}(?:[- ]?[A-Z]{2})?$`)},
 		{kind: "payment card number", class: ClassAccount, severity: High, needs: separator, digits: 15, find: captured(before+`((?:[3-6]\d{3})[ -]\d{4}[ -]\d{4}[ -]\d{3,4}|3[47]\d{2}[ -]\d{6}[ -]\d{5})`+after, func(s string) bool { return luhn(onlyDigits(s)) })},
-		{kind: "payment card number", class: ClassAccount, severity: Medium, digits: 15, share: 0.9, least: 4, own: true, find: func(_ *Detectors, s string) bool {
-			return len(s) <= 16 && allDigits(s) && s[0] >= '3' && s[0] <= '6' && luhn(s)
+		{kind: "payment card number", class: ClassAccount, severity: High, digits: 13, share: 0.9, least: 8, own: true, find: func(_ *Detectors, s string) bool {
+			return len(s) >= 13 && len(s) <= 19 && allDigits(s) && luhn(s)
 		}},
 		{kind: "bank account number", class: ClassAccount, severity: High, needs: capital, digits: 10, letters: 2, length: 15, find: captured(before+`([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)`+after, iban)},
 		{kind: "DEA registration", class: ClassLicence, severity: Medium, needs: capital, digits: 7, share: 0.9, least: 3, own: true, find: captured(`^[A-HJ-MPR-UX][A-Z9](\d{7})$`, dea)},
@@ -127,7 +128,8 @@ func valueDetectors() []detector {
 		}},
 
 		// L, M: vehicles and devices
-		{kind: "vehicle identification number", class: ClassVehicle, severity: High, needs: capital, digits: 4, letters: 3, length: 17, find: captured(before+`([A-HJ-NPR-Z0-9]{17})`+after, vin)},
+		{kind: "vehicle identification number", class: ClassVehicle, severity: High, needs: capital, digits: 4, letters: 3, length: 17, share: 0.5, own: true, find: captured(`^([A-HJ-NPR-Z0-9]{17})$`, vin)},
+		{kind: "vehicle identification number", class: ClassVehicle, severity: High, needs: capital, digits: 4, letters: 3, length: 17, needles: []string{"VIN", "vin", "Vin"}, find: captured(`(?i:\bVIN\b)\W{0,3}([A-HJ-NPR-Z0-9]{17})`+after, vin)},
 		{kind: "hardware address", class: ClassDevice, severity: High, digits: 1, length: 17, find: matching(`(?i)` + before + `(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}` + after)},
 		{kind: "device identifier", class: ClassDevice, severity: High, needs: paren, digits: 14, find: matching(`\(01\) ?\d{14}`)},
 
@@ -135,6 +137,9 @@ func valueDetectors() []detector {
 		{kind: "postcode", class: ClassPlace, severity: High, needs: capital | blank, digits: 5, find: matching(`\b` + states + `,? \d{5}(?:-\d{4})?` + after)},
 		{kind: "postcode", class: ClassPlace, severity: High, needs: capital | blank, digits: 2, find: matching(before + `(?:GIR 0AA|[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKPSTUW]|[A-HK-Y]\d[ABEHMNPRVWXY]) \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d)` + after)},
 		{kind: "street", class: ClassPlace, severity: High, needs: capital | blank, digits: 1, find: matching(before + `\d{1,5}[A-Za-z]? (?:[NSEW]\.? )?(?:[A-Z][a-z]+|\d+(?:st|nd|rd|th))(?: [A-Z][a-z]+)? (?:St|Street|Ave|Avenue|Rd|Road|Blvd|Boulevard|Dr|Drive|Ln|Lane|Ct|Court|Way|Pl|Place|Terrace|Crescent|Close|Square|Parkway|Highway)\b|(?i:\bp\.? ?o\.? ?box \d+)`)},
+		{kind: "street", class: ClassPlace, severity: High, needs: capital | blank, digits: 2, letters: 5, find: matching(before + `\d{1,5} [A-Z][A-Za-z .]{3,40}\b(?:Suite|Apt|Apartment|Flat)\b\.? ?#?\d+`)},
+		{kind: "street", class: ClassPlace, severity: High, needs: capital | blank, digits: 1, letters: 5, share: 0.6, least: 8, own: true, find: matching(`^\d{1,5}[A-Za-z]? (?:[A-Z][a-z]+ ){1,3}[A-Z][a-z]+`)},
+		{kind: "five digits as of a postcode", class: ClassPlace, severity: Medium, digits: 5, share: 0.9, least: 20, own: true, find: fiveDigits},
 		{kind: "street", class: ClassPlace, severity: High, needs: letter, digits: 1, letters: 5, find: matching(`\b[A-Z][a-zäöüß]+(?:straße|strasse|str\.|gasse|weg|allee|platz) \d{1,4}\b|\b\d{1,4},? (?:rue|avenue|boulevard) (?:de |du |des |la )*[A-Z]|\b(?:Calle|Via|Rua) [A-Z]\w+,? \d{1,4}\b`)},
 		{kind: "coordinates", class: ClassPlace, severity: High, needs: comma | dot, digits: 6, find: captured(`(-?\d{1,3}\.\d{3,} *, *-?\d{1,3}\.\d{3,})`, coordinates)},
 		{kind: "three-word address", class: ClassPlace, severity: Medium, needs: letter | dot, share: 0.8, own: true, find: matching(`^(?:///)?\pL{3,12}\.\pL{3,12}\.\pL{3,12}$`)},
@@ -148,7 +153,7 @@ func valueDetectors() []detector {
 		{kind: "name", class: ClassNames, severity: High, needs: letter | blank, own: true, find: func(d *Detectors, s string) bool { ws := words(s); return len(ws) <= 3 && d.named(ws, false) }},
 		{kind: "name", class: ClassNames, severity: High, needs: capital | blank, share: 0.6, least: 4, own: true, find: func(d *Detectors, s string) bool { return d.twoWords(s) }},
 		{kind: "name", class: ClassNames, severity: Medium, needs: foreign, own: true, find: matching(`^\p{Han}{2,4}$|^\p{Hangul}{2,4}$`)},
-		{kind: "name alone", class: ClassNames, severity: High, needs: capital, share: 0.8, least: 5, own: true, find: nameAlone},
+		{kind: "name alone", class: ClassNames, severity: High, needs: capital, share: 0.5, least: 5, own: true, find: nameAlone},
 		{kind: "name alone", class: ClassNames, severity: Low, needs: capital, own: true, find: nameAlone},
 
 		// R: anything else that is one person's
@@ -192,6 +197,19 @@ func writtenDate(_ *Detectors, s string) bool {
 }
 
 var writtenPattern = regexp.MustCompile(`(?:^|[^0-9./-])(\d{1,2})([-/.])(\d{1,2})([-/.])((?:19|20)?\d{2})(?:$|[^0-9./-]|\.$)`)
+
+// shortDate is a date with a year of two digits and dots or hyphens: many things
+// alone, a date where most of a column is so.
+func shortDate(_ *Detectors, s string) bool {
+	m := shortPattern.FindStringSubmatch(s)
+	if m == nil {
+		return false
+	}
+	a, b, year := atoi(m[1]), atoi(m[2]), 1900+atoi(m[3])
+	return isDate(year, a, b) || isDate(year, b, a)
+}
+
+var shortPattern = regexp.MustCompile(`^(\d{1,2})[.-](\d{1,2})[.-](\d{2})$`)
 
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s) // of digits alone
@@ -288,6 +306,12 @@ func coordinates(s string) bool {
 	lat, err1 := strconv.ParseFloat(strings.TrimSpace(a), 64)
 	lon, err2 := strconv.ParseFloat(strings.TrimSpace(b), 64)
 	return err1 == nil && err2 == nil && lat >= -90 && lat <= 90 && lon >= -180 && lon <= 180
+}
+
+// fiveDigits is a US postcode by its range, but not a profile of five levels.
+func fiveDigits(_ *Detectors, s string) bool {
+	s, _, _ = strings.Cut(s, "-")
+	return len(s) == 5 && allDigits(s) && number(s, 0, 5) >= 501 && number(s, 0, 5) <= 99950 && strings.Trim(s, "12345") != ""
 }
 
 // titled finds a form of address before a name.

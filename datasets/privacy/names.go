@@ -47,7 +47,6 @@ type word struct {
 	text     string // folded, without marks
 	capital  bool   // begins with a capital letter
 	initial  bool   // one letter
-	comma    bool   // a comma follows
 	adjacent bool   // only a blank, a comma or a mark of an identifier lies before it
 }
 
@@ -58,7 +57,7 @@ func words(s string) []word {
 	var out []word
 	var b strings.Builder
 	capital, near := false, true
-	lower := false
+	lower, last := false, ' '
 	end := func() {
 		if b.Len() > 0 {
 			out = append(out, word{text: plain(b.String()), capital: capital, initial: b.Len() == 1, adjacent: near})
@@ -82,16 +81,16 @@ func words(s string) []word {
 		case unicode.Is(unicode.Mn, r):
 		default:
 			end()
-			switch r {
-			case ',':
-				if n := len(out); n > 0 {
-					out[n-1].comma = true
-				}
-			case ' ', '_', '-', '.', '^':
+			n := len(out)
+			switch {
+			case r == ' ' && last == '.' && n > 0 && !out[n-1].initial:
+				near = false // a sentence ends
+			case strings.ContainsRune(" ,_-.^", r):
 			default:
 				near = false
 			}
 		}
+		last = r
 	}
 	end()
 	return out

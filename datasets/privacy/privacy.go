@@ -168,15 +168,19 @@ func Problems(found []Finding) datasets.Problems {
 }
 
 // arrange puts the findings in order, the gravest first, and keeps one of a kind
-// and class for each place.
+// and class for each place: the one of most rows.
 func arrange(found []Finding) []Finding {
 	slices.SortStableFunc(found, func(a, b Finding) int { return cmp.Compare(a.Severity.rank(), b.Severity.rank()) })
 	var out []Finding
 	for _, f := range found {
-		if !slices.ContainsFunc(out, func(o Finding) bool {
+		i := slices.IndexFunc(out, func(o Finding) bool {
 			return o.Table == f.Table && o.name == f.name && o.Column == f.Column && o.Where == f.Where && o.Class == f.Class && (o.Kind == f.Kind || o.Where == inCells && f.Severity == Low)
-		}) {
+		})
+		switch {
+		case i < 0:
 			out = append(out, f)
+		case out[i].Kind == f.Kind:
+			out[i].Values, out[i].Rows = max(out[i].Values, f.Values), max(out[i].Rows, f.Rows)
 		}
 	}
 	return out

@@ -47,10 +47,10 @@ func TestCanary(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := book.NewSheet("canary@example"); err != nil {
+	if _, err := book.NewSheet("canary@example.org"); err != nil {
 		t.Fatal(err)
 	}
-	if err := book.SetSheetVisible("canary@example", false); err != nil {
+	if err := book.SetSheetVisible("canary@example.org", false); err != nil {
 		t.Fatal(err)
 	}
 	if err := book.AddComment("Sheet1", excelize.Comment{Cell: "B2", Author: canary, Text: canary}); err != nil {
@@ -63,6 +63,22 @@ func TestCanary(t *testing.T) {
 		t.Fatal(err)
 	}
 	plant(t, "book.yaml", cohort("book.xlsx", fields))
+	if err := book.SetSheetVisible("canary@example.org", true); err != nil {
+		t.Fatal(err)
+	}
+	for _, sheet := range []string{"canary@example.org", "Maria Gonzalez canary"} {
+		if _, err := book.NewSheet(sheet); err != nil {
+			t.Fatal(err)
+		}
+		if err := book.SetSheetRow(sheet, "A1", &[]any{"id", canary}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := book.SaveAs("sheets.xlsx"); err != nil {
+		t.Fatal(err)
+	}
+	plant(t, "sheets.yaml", cohort("sheets.xlsx", fields))
+	plant(t, "nosheet.yaml", cohort("sheets.xlsx#Absent", fields))
 	if _, errs, code := run(t, "data", "deidentify", "--new-key", "key"); code != 0 {
 		t.Fatal(errs)
 	}
@@ -70,7 +86,7 @@ func TestCanary(t *testing.T) {
 	for _, f := range files(t) {
 		mine[f] = true
 	}
-	for _, c := range []string{"cells.yaml", "named.yaml", "broken.yaml", "comment.yaml", "book.yaml", "cells.csv", "book.xlsx"} {
+	for _, c := range []string{"cells.yaml", "named.yaml", "broken.yaml", "comment.yaml", "book.yaml", "sheets.yaml", "nosheet.yaml", "cells.csv", "book.xlsx"} {
 		commands := [][]string{
 			{"data", "check", c},
 			{"data", "check", c, "--json"},

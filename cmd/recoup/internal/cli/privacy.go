@@ -109,6 +109,7 @@ cohorts that every other command refuses for privacy.
   postcodes       cut to three digits; 000 where 20,000 people or fewer live
   all else that data check lists as an error or a warning, free text among it, is
   dropped, unless the cohort file has an allowance for the column
+  rows            in the order of the pseudonyms
 
 Where the cohort file has an allowance for a column named quarter, the quarter of
 discharge (else admission) is worked out before dates are shifted, and added.
@@ -182,6 +183,7 @@ func (a *app) deidentify(ctx context.Context, path string, f loadFlags, o privac
 	if err != nil {
 		return err
 	}
+	safe = safe.SortByPatient()
 	files, err := convert(safe, to)
 	if err != nil {
 		return err
