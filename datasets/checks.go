@@ -218,25 +218,6 @@ func (t *tableReader) onlyFile() string {
 	return ""
 }
 
-// checkPeriod refuses a quarter column without a recorded allowance: a quarter
-// is finer than the year that de-identified data may carry.
-func (l *loader) checkPeriod() {
-	for _, r := range l.dict.Resources {
-		f, ok := r.field(RolePeriod)
-		if !ok {
-			continue
-		}
-		allowed := l.dict.Privacy != nil && slices.ContainsFunc(l.dict.Privacy.Allowances, func(a Allowance) bool { return a.Column == f.Name })
-		if !allowed {
-			l.problems.add(Problem{
-				Code: CodePeriodAllowance, Table: r.Name, Column: f.Name,
-				Expected: "expected a recorded allowance for a column that holds quarters: a quarter is finer than the year that de-identified data may carry",
-				Mend:     "add privacy: allowances: [{column: " + f.Name + ", by: who decided, reason: why}] to the cohort file, or drop the column",
-			})
-		}
-	}
-}
-
 // totals are words that stand in an id column where a file ends with sums.
 var totals = []string{"total", "totals", "sum", "subtotal", "mean", "average", "all", "grand total", "n"}
 

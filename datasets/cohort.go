@@ -569,8 +569,9 @@ func ParseQuarter(s string) (string, error) {
 // Quarters returns the quarter by patient, "" where unknown: that of discharged,
 // else of admitted, else period, patient by patient. Columns of discharged and
 // admitted that hold day numbers, not dates, say nothing of the quarter and are
-// passed over. From lists the roles that were found; with none of them quarters
-// is nil, and reports cover all patients.
+// passed over, and so are dates that the cohort file says are shifted. From lists
+// the roles that were found; with none of them quarters is nil, and reports cover
+// all patients.
 func (c *Cohort) Quarters() (quarters []string, from []Role) {
 	quarters = make([]string, len(c.patients))
 	fill := func(role Role, at func(p int) string) {
@@ -581,8 +582,9 @@ func (c *Cohort) Quarters() (quarters []string, from []Role) {
 			}
 		}
 	}
+	shifted := c.dict.Privacy != nil && c.dict.Privacy.Dates != nil && c.dict.Privacy.Dates.Are == DatesShifted
 	for _, role := range []Role{RoleDischarged, RoleAdmitted} {
-		if days := c.Days(role); days != nil && c.dated(role) {
+		if days := c.Days(role); days != nil && c.dated(role) && !shifted {
 			fill(role, func(p int) string { return quarterOf(days[p]) })
 		}
 	}

@@ -307,15 +307,50 @@ type Rule struct {
 
 // Privacy is what the owner says about identification.
 type Privacy struct {
-	QuasiIdentifiers []string    `yaml:"quasiIdentifiers,omitempty" json:"quasiIdentifiers,omitempty"`
+	QuasiIdentifiers []string    `yaml:"quasiIdentifiers,omitempty" json:"quasiIdentifiers,omitempty"` // columns by which others may know a patient
+	Sensitive        []string    `yaml:"sensitive,omitempty" json:"sensitive,omitempty"`               // columns that nobody should learn by them
+	K                int         `yaml:"k,omitempty" json:"k,omitempty"`                               // refuse a cohort in which fewer patients than this are alike; 0: tell only
+	SamplingFraction float64     `yaml:"samplingFraction,omitempty" json:"samplingFraction,omitempty"` // share of the population that the cohort is; 0: all of it
+	Dates            *DatesAre   `yaml:"dates,omitempty" json:"dates,omitempty"`
 	Allowances       []Allowance `yaml:"allowances,omitempty" json:"allowances,omitempty"`
 }
 
-// Allowance is a recorded decision that a column may be carried.
+// DatesAre is the owner's word on columns of calendar dates, which Safe Harbor
+// counts among the identifiers.
+type DatesAre struct {
+	Are    DateKind `yaml:"are" json:"are"`
+	By     string   `yaml:"by" json:"by"`
+	Reason string   `yaml:"reason" json:"reason"`
+}
+
+// DateKind says what a cohort's dates are.
+type DateKind string
+
+// What a cohort's dates are.
+const (
+	DatesShifted DateKind = "shifted"          // each patient's by an unknown number of days: intervals hold, quarters do not
+	DatesLimited DateKind = "limited-data-set" // as they were, under a data use agreement
+)
+
+// Allowance is a recorded decision that a column may be carried. Column may also
+// be a place beside the cells, such as "file name".
 type Allowance struct {
 	Column string `yaml:"column" json:"column"`
+	Class  string `yaml:"class,omitempty" json:"class,omitempty"` // only this class of identifier, A to R; "" all
 	By     string `yaml:"by" json:"by"`
 	Reason string `yaml:"reason" json:"reason"`
+}
+
+// allowed lists what may pass, the word on dates among it.
+func (p *Privacy) allowed() []Allowance {
+	if p == nil {
+		return nil
+	}
+	out := slices.Clone(p.Allowances)
+	if p.Dates != nil {
+		out = append(out, Allowance{Column: "dates", By: p.Dates.By, Reason: string(p.Dates.Are) + ": " + p.Dates.Reason})
+	}
+	return out
 }
 
 // ArmName returns the name of an arm, or its value where it has none.
@@ -416,13 +451,34 @@ func (d *Dictionary) check(file string) Problems {
 		}
 	}
 	if d.Privacy != nil {
-		for i, a := range d.Privacy.Allowances {
-			if a.Column == "" || a.By == "" || a.Reason == "" {
-				bad("", "", "expected allowance %d under privacy to say column, by and reason", i+1)
-			}
-		}
+		d.checkPrivacy(bad)
 	}
 	return ps
+}
+
+func (d *Dictionary) checkPrivacy(bad func(string, string, string, ...any)) {
+	p := d.Privacy
+	for i, a := range p.Allowances {
+		if a.Column == "" || a.By == "" || a.Reason == "" {
+			bad("", "", "expected allowance %d under privacy to say column, by and reason", i+1)
+		}
+		if a.Class != "" && (len(a.Class) != 1 || a.Class[0] < 'A' || a.Class[0] > 'R') {
+			bad("", "", "expected the class of allowance %d under privacy to be a letter from A to R; see: recoup help privacy", i+1)
+		}
+	}
+	if t := p.Dates; t != nil && (t.Are != DatesShifted && t.Are != DatesLimited || t.By == "" || t.Reason == "") {
+		bad("", "", "expected dates under privacy to say are: shifted or limited-data-set, by and reason")
+	}
+	if p.K < 0 || p.SamplingFraction < 0 || p.SamplingFraction > 1 {
+		bad("", "", "expected k under privacy to be at least 0, and samplingFraction from 0 to 1")
+	}
+	for _, name := range slices.Concat(p.QuasiIdentifiers, p.Sensitive) {
+		if !slices.ContainsFunc(d.Resources, func(r Resource) bool {
+			return r.Constants[name] != "" || slices.ContainsFunc(r.Schema.Fields, func(f Field) bool { return f.Name == name })
+		}) {
+			bad("", name, "expected the column named under privacy to be described under fields")
+		}
+	}
 }
 
 func checkValues(what string, n int, at func(int) (value, name string), bad func(string, string, string, ...any)) {
@@ -564,14 +620,4 @@ func numericRole(r Role) bool {
 		return true
 	}
 	return false
-}
-
-// field returns the first field of the resource with the role.
-func (r *Resource) field(role Role) (Field, bool) {
-	for _, f := range r.Schema.Fields {
-		if f.Role == role {
-			return f, true
-		}
-	}
-	return Field{}, false
 }

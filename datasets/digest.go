@@ -7,11 +7,8 @@ import (
 	"encoding/hex"
 	"hash"
 	"math"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -26,6 +23,9 @@ type Origin struct {
 	Rows       int    `json:"rows"`
 	Digest     string `json:"digest"`
 	Drafted    bool   `json:"drafted,omitempty"`
+	// Allowed is what the cohort file lets pass though it may identify a person, by
+	// whom and why; column "dates" for all columns of dates.
+	Allowed []Allowance `json:"allowed,omitempty"`
 }
 
 // Origin computes the cohort's digest and returns it with its size.
@@ -60,25 +60,20 @@ func (d *Digester) Add(ctx context.Context, t *Table) error {
 		}
 		d.tables[t.name] = columns
 	}
-	var next atomic.Int32
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(columns)) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(columns) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				for _, a := range t.columns[i] {
-					columns[i].add(a)
-				}
+	t.EachColumn(func(i int, _ Field) {
+		for _, a := range t.columns[i] {
+			if ctx.Err() == nil {
+				columns[i].add(a)
 			}
-		})
-	}
-	wg.Wait()
+		}
+	})
 	return ctx.Err()
 }
 
 // Origin returns the digest of the rows added, with the cohort's size. The cohort
 // may be one without rows.
 func (d *Digester) Origin(c *Cohort) Origin {
-	o := Origin{Dictionary: c.dict.Name, Patients: len(c.patients), Drafted: c.dict.Drafted}
+	o := Origin{Dictionary: c.dict.Name, Patients: len(c.patients), Drafted: c.dict.Drafted, Allowed: c.dict.Privacy.allowed()}
 	tables := c.Outline()
 	slices.SortFunc(tables, func(a, b *Table) int { return strings.Compare(a.name, b.name) })
 	top := sha256.New()

@@ -157,7 +157,6 @@ func (l *loader) cohort(ctx context.Context, each func(*Table) error) (*Cohort, 
 		}
 		c.tables = append(c.tables, t.table)
 	}
-	l.checkPeriod()
 	l.checkArms()
 	l.checkIDs()
 	l.unmatched()

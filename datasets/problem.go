@@ -48,6 +48,8 @@ const (
 	CodeInvisible       = "invisible-marks"    // invisible characters taken off a cell
 	CodeEmpty           = "empty"              // a file without a header, or without rows
 	CodePeriodAllowance = "period-allowance"   // a quarter column without a recorded allowance
+	CodeIdentifier      = "identifier"         // what may identify a person
+	CodeAnonymity       = "k-anonymity"        // fewer patients alike than the cohort file asks for
 	CodeRule            = "rule"               // a row that breaks a rule of the cohort file
 	CodeTotals          = "totals-row"         // a patient whose id is a word for a sum
 	CodeFiltered        = "filtered"           // rows left out by a where condition
@@ -134,7 +136,9 @@ func (ps Problems) Error() string {
 // privacy stands in the way.
 func (ps Problems) Unwrap() []error {
 	for _, p := range ps {
-		if p.Code != CodePeriodAllowance {
+		switch p.Code {
+		case CodePeriodAllowance, CodeIdentifier, CodeAnonymity:
+		default:
 			return []error{ErrInvalid}
 		}
 	}

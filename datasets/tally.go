@@ -4,9 +4,6 @@ import (
 	"context"
 	"hash/maphash"
 	"math"
-	"runtime"
-	"sync"
-	"sync/atomic"
 )
 
 // Tally counts, batch by batch, the patients who were seen at each visit and those
@@ -65,26 +62,16 @@ func (t *Tally) Add(ctx context.Context, b *Table) error {
 	}
 	visits := numbered(b, f.Name, t.visits)
 	t.seen.add(b.patient, visits, nil, t.visits.len())
-	var columns []string
 	for _, f := range b.fields {
-		if f.Role != RoleOutcome {
-			continue
-		}
-		columns = append(columns, f.Name)
-		if t.outcomes[f.Name] == nil {
+		if f.Role == RoleOutcome && t.outcomes[f.Name] == nil {
 			t.outcomes[f.Name] = &tallied{}
 		}
 	}
-	var next atomic.Int32
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(columns)) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(columns) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				t.outcomes[columns[i]].add(b.patient, visits, b.Floats(columns[i]), t.visits.len())
-			}
-		})
-	}
-	wg.Wait()
+	b.EachColumn(func(_ int, f Field) {
+		if f.Role == RoleOutcome && ctx.Err() == nil {
+			t.outcomes[f.Name].add(b.patient, visits, b.Floats(f.Name), t.visits.len())
+		}
+	})
 	return ctx.Err()
 }
 

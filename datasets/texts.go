@@ -102,16 +102,6 @@ func (t *texts) number(s string) int32 {
 	return n
 }
 
-// from returns the number of text i of another set of the same seed.
-func (t *texts) from(o *texts, i int) int32 {
-	s, sum := o.at(i), o.sums[i]
-	n := t.findSum(s, sum)
-	if n < 0 {
-		n = t.add(s, sum)
-	}
-	return n
-}
-
 // array returns the texts as an Arrow array that shares their bytes.
 func (t *texts) array() arrow.Array {
 	ends := make([]int32, 1+len(t.ends))

@@ -207,6 +207,7 @@ func TestReductionOrderAndTable(t *testing.T) {
 func TestReductionAtDischarge(t *testing.T) {
 	in := cohort(t, map[string]string{
 		"cohort.yaml": `name: d
+privacy: {dates: {are: shifted, by: a test, reason: invented}}
 resources:
   - name: patients
     path: patients.csv

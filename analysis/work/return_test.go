@@ -252,6 +252,7 @@ func TestTimesFromATable(t *testing.T) {
 
 func TestTimesFromSpells(t *testing.T) {
 	yaml := `name: s
+privacy: {dates: {are: shifted, by: a test, reason: invented}}
 resources:
   - name: patients
     path: patients.csv

@@ -28,7 +28,7 @@ func TestDigestFromDatasetJSON(t *testing.T) {
 	}
 	var digests []string
 	for _, name := range []string{"cohort.yaml", "json.yaml"} {
-		c, err := Cohort(context.Background(), filepath.Join(dir, name), Options{})
+		c, _, err := Examine(context.Background(), filepath.Join(dir, name), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

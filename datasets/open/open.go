@@ -1,12 +1,11 @@
 // Package open is the only door to data files: it knows the list of formats and
-// which file is read by which.
+// which file is read by which, and lets no cohort pass in which something may
+// identify a person, unless its cohort file says by whom and why that is allowed.
 package open
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"recoup/datasets/cdisc"
 	"recoup/datasets/fhir"
 	"recoup/datasets/parquet"
+	"recoup/datasets/privacy"
 	"recoup/datasets/redcap"
 	"recoup/datasets/sas"
 	"recoup/datasets/spss"
@@ -98,27 +98,78 @@ type Options struct {
 }
 
 // Cohort opens a cohort file, or a bare data file, for which a dictionary is
-// drafted in memory and its guesses are kept as warnings.
+// drafted in memory and its guesses are kept as warnings. A cohort that may
+// identify a person is refused; what is allowed or not grave is among its notes.
+// What Each made of the batches of a cohort that is refused must be thrown away.
 func Cohort(ctx context.Context, path string, opt Options) (*datasets.Cohort, error) {
-	d, err := Dictionary(ctx, path)
+	c, found, err := read(ctx, path, opt)
 	if err != nil {
 		return nil, err
+	}
+	if err := privacy.Refusal(found); err != nil {
+		return nil, err
+	}
+	return narrow(c.Noting(privacy.Problems(found)), path, opt)
+}
+
+// Examine opens a cohort whatever may identify a person in it, and returns that.
+// It is for those who tell of it or take it out; all others use Cohort.
+func Examine(ctx context.Context, path string, opt Options) (*datasets.Cohort, []privacy.Finding, error) {
+	c, found, err := read(ctx, path, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err = narrow(c, path, opt)
+	return c, found, err
+}
+
+// read reads a cohort and looks at all of it, whatever is kept: a condition must not
+// lead around the gate.
+func read(ctx context.Context, path string, opt Options) (*datasets.Cohort, []privacy.Finding, error) {
+	d, err := Dictionary(ctx, path)
+	if err != nil {
+		return nil, nil, err
 	}
 	if opt.Only != "" {
 		d.Resources = slices.DeleteFunc(d.Resources, func(r datasets.Resource) bool { return r.Name != opt.Only })
 	}
-	o := &opener{dir: filepath.Dir(path)}
+	in := newDoor(filepath.Dir(path))
+	look := privacy.NewLook(d)
 	c, err := datasets.Load(ctx, d, datasets.LoadOptions{
-		Open: o.open, SetAside: opt.SetAside, Where: opt.Where, Progress: opt.Progress, Each: opt.Each, Keep: opt.Keep, KeepVisits: opt.KeepVisits,
+		Open: in.open, SetAside: opt.SetAside, Progress: opt.Progress, KeepVisits: opt.KeepVisits,
+		Keep: look.Keep(opt.Keep),
+		Each: func(b *datasets.Table) error {
+			look.Add(b)
+			if opt.Each != nil {
+				return opt.Each(b)
+			}
+			return nil
+		},
 	})
-	err = o.close(err)
-	if err == nil && c.Patients() == 0 && opt.Only == "" {
+	if err = in.close(err); err != nil {
+		return nil, nil, in.masked(err)
+	}
+	return c, look.Findings(c, in.asides), nil
+}
+
+// narrow keeps the patients or rows that are asked for.
+func narrow(c *datasets.Cohort, path string, opt Options) (*datasets.Cohort, error) {
+	if opt.Where != "" {
+		cond, err := datasets.ParseCondition(opt.Where)
+		if err != nil {
+			return nil, fmt.Errorf("where: %w", err)
+		}
+		if c, err = c.Where(cond); err != nil {
+			return nil, err
+		}
+	}
+	if c.Patients() == 0 && opt.Only == "" {
 		return nil, datasets.Problems{{
 			Severity: datasets.SeverityError, Code: datasets.CodeEmpty, File: path,
 			Expected: "expected at least one patient; the files have no rows that can be used" + left(c),
 		}}
 	}
-	return c, err
+	return c, nil
 }
 
 // left says what was left out of a cohort, for one that has nobody left.
@@ -166,61 +217,44 @@ func Draft(ctx context.Context, paths []string) (*datasets.Dictionary, error) {
 		}
 		all = append(all, tables...)
 	}
-	o := &opener{}
-	d, err := datasets.Draft(ctx, all, o.open)
-	return d, o.close(err)
+	in := newDoor("")
+	d, err := datasets.Draft(ctx, all, in.open)
+	if err = in.close(err); err != nil {
+		return nil, in.masked(err)
+	}
+	if in.detectors.Identifies(d.Name) { // it is the file's name
+		d.Name = "cohort"
+	}
+	for i := range d.Resources {
+		r := &d.Resources[i]
+		if in.detectors.Identifies(r.Name) {
+			r.Name = fmt.Sprintf("table_%d", i+1)
+		}
+		for j := range r.Schema.Fields {
+			f := &r.Schema.Fields[j]
+			if slices.ContainsFunc(f.Categories, func(l datasets.Category) bool {
+				return in.detectors.Identifies(l.Value) || in.detectors.Identifies(l.Label)
+			}) {
+				f.Categories, f.Guess = nil, "levels are left out: one may identify a person"
+			}
+		}
+	}
+	if slices.ContainsFunc(d.Visits, func(v datasets.Visit) bool { return in.detectors.Identifies(v.Value) }) {
+		d.Visits = nil
+	}
+	if slices.ContainsFunc(d.Arms, func(a datasets.Arm) bool { return in.detectors.Identifies(a.Value) }) {
+		d.Arms = nil
+	}
+	return d, nil
 }
 
 // DraftREDCap drafts a cohort file from a REDCap project's data dictionary and
 // its exports. The problems, none of severity error, are what a person must know
 // of the draft.
 func DraftREDCap(ctx context.Context, dictionary string, exports []string) (*datasets.Dictionary, datasets.Problems, error) {
-	o := &opener{}
-	d, ps, err := redcap.Draft(ctx, dictionary, exports, o.open)
-	return d, ps, o.close(err)
-}
-
-// opener opens the files of one reading of a cohort.
-type opener struct {
-	dir       string // of the cohort file
-	databases sqldb.Databases
-}
-
-// close ends the reading and returns the first error, err or its own.
-func (o *opener) close(err error) error {
-	if closed := o.databases.Close(); err == nil {
-		return closed
-	}
-	return err
-}
-
-// open opens a resource's path, which is relative to the cohort file's folder.
-func (o *opener) open(ctx context.Context, path string, r datasets.Resource) (datasets.Source, error) {
-	full := path
-	if !filepath.IsAbs(path) {
-		full = filepath.Join(o.dir, filepath.FromSlash(path))
-	}
-	f, err := format(path)
-	if err != nil {
-		return nil, datasets.Problems{{Severity: datasets.SeverityError, Code: datasets.CodeFile, Table: r.Name, File: path, Expected: err.Error()}}
-	}
-	inFile := r
-	if r.Renames() {
-		inFile = r.AsInFile()
-	}
-	var src datasets.Source
-	if f.open == nil {
-		src, err = o.databases.Open(ctx, full, inFile)
-	} else {
-		src, err = f.open(full, inFile)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("table %s: no file %s beside the cohort file: %w", r.Name, path, fs.ErrNotExist)
-	}
-	if err == nil && r.Renames() {
-		src = datasets.Renamed(src, r)
-	}
-	return src, err
+	in := newDoor("")
+	d, ps, err := redcap.Draft(ctx, dictionary, exports, in.open)
+	return d, ps, in.close(err)
 }
 
 func format(path string) (Format, error) {

@@ -56,7 +56,7 @@ func TestDigestAcrossFormats(t *testing.T) {
 		return path
 	}
 	digest := func(path string) (string, *datasets.Cohort) {
-		c, err := Cohort(context.Background(), path, Options{})
+		c, _, err := Examine(context.Background(), path, Options{})
 		if err != nil {
 			t.Fatal(path, err)
 		}
@@ -227,7 +227,7 @@ func TestBareFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("patient_id,visit,group,pain,age,seen\n007,baseline,A,6,44,2020-01-02\n007,end,A,3,44,2020-02-03\n8,baseline,B,NA,51,2020-01-05\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Cohort(context.Background(), path, Options{})
+	c, _, err := Examine(context.Background(), path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func TestDigestOfStatisticalPackages(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		co, err := Cohort(context.Background(), path, Options{})
+		co, _, err := Examine(context.Background(), path, Options{})
 		if err != nil {
 			t.Errorf("%s: %v", c.file, err)
 			continue
@@ -77,7 +77,7 @@ func TestDigestOfStatisticalPackages(t *testing.T) {
 // A bare file of a statistical package is described by itself.
 func TestBareStatisticalFile(t *testing.T) {
 	for file, code := range map[string]string{"same.dta": ".a", "same.zsav": "-99", "same.xpt": ".A"} {
-		co, err := Cohort(context.Background(), "testdata/"+file, Options{})
+		co, _, err := Examine(context.Background(), "testdata/"+file, Options{})
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			continue

@@ -157,7 +157,7 @@ func TestTraps(t *testing.T) {
 		if err := os.WriteFile(path, []byte(cohort), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		c, err := Cohort(context.Background(), path, Options{})
+		c, _, err := Examine(context.Background(), path, Options{})
 		var ps datasets.Problems
 		switch {
 		case x.refuse != "":

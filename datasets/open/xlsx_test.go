@@ -22,7 +22,7 @@ func TestDigestFromExcel(t *testing.T) {
 		if err := os.WriteFile(path, []byte(cohort), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c, err := Cohort(context.Background(), path, Options{})
+		c, _, err := Examine(context.Background(), path, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

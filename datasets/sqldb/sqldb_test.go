@@ -145,6 +145,7 @@ tables:
 
 const cohort = `
 name: omop
+privacy: {dates: {are: limited-data-set, by: the test, reason: made up}}
 resources:
   - name: patients
     path: PATH#patients
@@ -289,7 +290,9 @@ func TestCohort(t *testing.T) {
 		}
 		told := map[string]int{}
 		for _, p := range c.Notes() {
-			told[p.Table+" "+p.Column+" "+p.Code] = p.Rows
+			if p.Code != "identifier" { // the gate's, not the reader's
+				told[p.Table+" "+p.Column+" "+p.Code] = p.Rows
+			}
 		}
 		for what, rows := range map[string]int{
 			"patients  no-index":              2, // 20 and 21
@@ -341,7 +344,7 @@ func TestDraft(t *testing.T) {
 	if sex := got["patients.sex"]; len(sex.Categories) != 2 || sex.Categories[0].Value != "male" || !slices.ContainsFunc(sex.MissingValues, func(m datasets.MissingValue) bool { return m.Value == "0" }) {
 		t.Errorf("%+v", sex)
 	}
-	if c, err := open.Cohort(context.Background(), path+"#patients", open.Options{}); err != nil || c.Patients() != 4 {
+	if c, _, err := open.Examine(context.Background(), path+"#patients", open.Options{}); err != nil || c.Patients() != 4 {
 		t.Errorf("a table of the mapping as a cohort: %v", err)
 	}
 }

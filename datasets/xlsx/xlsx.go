@@ -146,12 +146,13 @@ func (s *source) open(want string, res datasets.Resource) error {
 
 // choose finds the sheet that is meant, and tells of those that are hidden.
 func (s *source) choose(want string) (sheet, error) {
-	var hidden, filled []string
+	var filled []string
+	hidden := 0
 	var found *sheet
 	for i := range s.book.sheets {
 		sh := &s.book.sheets[i]
 		if sh.hidden {
-			hidden = append(hidden, sh.name)
+			hidden++
 		}
 		if want != "" {
 			if sh.name == want {
@@ -185,8 +186,8 @@ func (s *source) choose(want string) (sheet, error) {
 	case found.part == "":
 		return sheet{}, refusal{datasets.CodeFile, "expected a sheet of cells, found a chart or a macro", "name another sheet after #"}
 	}
-	if len(hidden) > 0 {
-		expected := "the book has hidden sheets, which are not read: " + quoted(hidden)
+	if hidden > 0 {
+		expected := fmt.Sprintf("the book has hidden sheets, which are not read: %d", hidden)
 		if found.hidden {
 			expected = "the sheet is hidden; it is read since the path names it"
 		}

@@ -259,7 +259,7 @@ func TestSheets(t *testing.T) {
 		problem string
 	}{
 		{"", nil, `expected the path to name one of the sheets "Visits", "a#b.c"`},
-		{"#Visits", []string{"id|seen", "2: Visits 1|2021-02-03"}, `hidden sheets, which are not read: "Secret"`},
+		{"#Visits", []string{"id|seen", "2: Visits 1|2021-02-03"}, `hidden sheets, which are not read: 1`},
 		{"#Secret", []string{"id", "2: Secret 1"}, "the sheet is hidden"},
 		{"#a#b.c", []string{"id", "2: a#b.c 1"}, "hidden sheets"},
 		{"#visits", nil, `the book has "Sheet1", "Visits", "Secret", "a#b.c"`},

@@ -392,6 +392,9 @@ func short(w io.Writer, e estimates) {
 	if o.Drafted {
 		fmt.Fprintln(w, "warning: what the columns mean was guessed from the data; write a cohort file with recoup data init and check it")
 	}
+	for _, x := range o.Allowed {
+		fmt.Fprintf(w, "allowed: %s, by %s: %s\n", clean(x.Column), clean(x.By), clean(x.Reason))
+	}
 	fmt.Fprintf(w, "%s on %s: %d patients, digest %s; recoup %s, %s\n", e.Provenance.Analysis, clean(o.Dictionary), o.Patients, o.Digest[:16], version, runtime.Version())
 }
 

@@ -19,16 +19,17 @@ import (
 	"recoup/datasets"
 	"recoup/datasets/open"
 	"recoup/datasets/parquet"
+	"recoup/datasets/privacy"
 	"recoup/datasets/published"
 )
 
 func (a *app) dataCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "data",
-		Short: "Cohort files: draft, check, describe, convert, synthesize",
+		Short: "Cohort files: draft, check, describe, convert, de-identify, synthesize",
 		Long:  "Cohort files and the data they describe. See: recoup help cohort-files",
 	}
-	c.AddCommand(a.dataInit(), a.dataCheck(), a.dataDescribe(), a.dataConvert(), a.dataSynthesize(), a.dataComparators())
+	c.AddCommand(a.dataInit(), a.dataCheck(), a.dataDescribe(), a.dataConvert(), a.dataDeidentify(), a.dataSynthesize(), a.dataComparators())
 	return c
 }
 
@@ -180,35 +181,47 @@ func relative(d *datasets.Dictionary, dir string) {
 
 func (a *app) dataCheck() *cobra.Command {
 	var f loadFlags
+	var private bool
 	c := &cobra.Command{
 		Use:   "check COHORT",
 		Short: "List every problem of a cohort at once",
 		Long: `Read a cohort file and its data and list every problem at once, with table, row,
 column and what was expected; a cell's value is never shown. Row 1 is the first
-below the header. Exit status 3 where there is a problem of severity error.`,
-		Example: "  recoup data check cohort.yaml\n  recoup data check cohort.yaml --json",
+below the header. Exit status 3 where there is a problem of severity error, 4
+where the only ones are that something may identify a person.
+
+With --privacy it also says how far patients are alike in the quasi-identifiers
+(k-anonymity, l-diversity, risks of re-identification) and which combinations
+single patients out.`,
+		Example: "  recoup data check cohort.yaml\n  recoup data check cohort.yaml --privacy\n  recoup data check cohort.yaml --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.runCheck(c.Context(), args[0], f)
+			return a.runCheck(c.Context(), args[0], f, private)
 		},
 	}
 	f.add(c)
+	c.Flags().BoolVar(&private, "privacy", false, "tell how far patients are alike, and all that may identify one")
 	return c
 }
 
-func (a *app) runCheck(ctx context.Context, path string, f loadFlags) error {
+func (a *app) runCheck(ctx context.Context, path string, f loadFlags, private bool) error {
 	opt := open.Options{SetAside: f.setAside, Where: f.where}
-	if f.where == "" {
+	if f.where == "" && !private {
 		opt.Keep = keepNone
 	}
-	co, err := open.Cohort(ctx, path, opt)
+	co, found, err := open.Examine(ctx, path, opt)
 	var ps datasets.Problems
 	if err != nil && !errors.As(err, &ps) {
 		return err
 	}
 	var excluded []datasets.Exclusion
+	var told *privacyTold
 	if err == nil {
-		ps, excluded = co.Notes(), co.Excluded()
+		ps, excluded = append(co.Notes(), privacy.Problems(found)...), co.Excluded()
+		err = privacy.Refusal(found)
+		if private {
+			told = tellPrivacy(co, found)
+		}
 	}
 	errorsFound := 0
 	for _, p := range ps {
@@ -223,7 +236,8 @@ func (a *app) runCheck(ctx context.Context, path string, f loadFlags) error {
 			Valid    bool                 `json:"valid"`
 			Problems datasets.Problems    `json:"problems"`
 			Excluded []datasets.Exclusion `json:"excluded"`
-		}{"recoup.problems/v1", filepath.Base(path), err == nil, ps, excluded}
+			Privacy  *privacyTold         `json:"privacy,omitempty"`
+		}{"recoup.problems/v1", filepath.Base(path), err == nil, ps, excluded, told}
 		if out.Problems == nil {
 			out.Problems = datasets.Problems{}
 		}
@@ -239,6 +253,9 @@ func (a *app) runCheck(ctx context.Context, path string, f loadFlags) error {
 		}
 		for _, x := range excluded {
 			fmt.Fprintf(a.Out, "left out: %s\n", clean(x.String()))
+		}
+		if told != nil {
+			told.text(a.Out)
 		}
 		if err == nil {
 			fmt.Fprintf(a.Out, "%s is valid: %d patients, %d rows in %d tables\n", filepath.Base(path), co.Patients(), co.Rows(), len(co.Tables()))
@@ -258,6 +275,9 @@ type invalid struct {
 }
 
 func (e invalid) Error() string {
+	if errors.Is(e.error, datasets.ErrPrivacy) {
+		return fmt.Sprintf("the cohort is refused for privacy: %d of what is listed may identify a person", e.n)
+	}
 	if e.n == 1 {
 		return "the cohort is not valid: 1 problem"
 	}
@@ -513,12 +533,6 @@ func content(s string) func(io.Writer) error {
 // convert writes a cohort into a folder. It reads the cohort once to check it and
 // to learn what its tables hold, again to write them, and reads what it wrote.
 func (a *app) convert(ctx context.Context, path string, f loadFlags, to, out string) (datasets.Origin, error) {
-	begin := map[string]func(io.Writer, *datasets.Contents) (datasets.TableWriter, error){
-		"csv": datasets.NewCSVWriter, "arrow": datasets.NewIPCWriter, "parquet": parquet.NewWriter,
-	}[to]
-	if begin == nil {
-		return datasets.Origin{}, usagef("expected --to csv, arrow or parquet")
-	}
 	var digest datasets.Digester
 	contents := map[string]*datasets.Contents{}
 	co, err := a.stream(ctx, path, f, keepNone, func(b *datasets.Table) error {
@@ -532,18 +546,55 @@ func (a *app) convert(ctx context.Context, path string, f loadFlags, to, out str
 		return datasets.Origin{}, err
 	}
 	before := digest.Origin(co)
+	var again func(table string, each func(*datasets.Table) error) error
+	if f.where == "" {
+		again = func(table string, each func(*datasets.Table) error) error {
+			_, err := open.Cohort(ctx, path, open.Options{SetAside: f.setAside, Keep: keepNone, Only: table, Each: each})
+			return err
+		}
+	}
+	files, err := tableFiles(co, to, contents, again)
+	if err != nil {
+		return before, err
+	}
+	return before, writeFolder(out, files, func(dir string) error {
+		var digest datasets.Digester
+		again, err := open.Cohort(ctx, filepath.Join(dir, "cohort.yaml"), open.Options{Keep: keepNone, Each: func(b *datasets.Table) error { return digest.Add(ctx, b) }})
+		if err != nil {
+			return fmt.Errorf("the written cohort cannot be read back: %w", err)
+		}
+		if digest.Origin(again).Digest != before.Digest {
+			return errors.New("the written cohort has another digest than the one read; nothing was kept")
+		}
+		return nil
+	})
+}
+
+// tableFiles returns the files of a cohort in a format. The rows of a table are
+// those in memory, or come from read where it is given; contents are what is known of
+// the tables, nil where it is to be found out.
+func tableFiles(co *datasets.Cohort, to string, contents map[string]*datasets.Contents, read func(table string, each func(*datasets.Table) error) error) ([]file, error) {
+	begin := map[string]func(io.Writer, *datasets.Contents) (datasets.TableWriter, error){
+		"csv": datasets.NewCSVWriter, "arrow": datasets.NewIPCWriter, "parquet": parquet.NewWriter,
+	}[to]
+	if begin == nil {
+		return nil, usagef("expected --to csv, arrow or parquet")
+	}
+	known := map[string]*datasets.Contents{}
 	var files []file
 	for _, t := range co.Outline() {
-		if contents[t.Name()] == nil {
-			contents[t.Name()] = datasets.NewContents(t)
+		c := contents[t.Name()]
+		if c == nil {
+			c = datasets.ContentsOf(t)
 		}
+		known[t.Name()] = c
 		files = append(files, file{fileName(t.Name()) + "." + to, func(w io.Writer) error {
-			tw, err := begin(w, contents[t.Name()])
+			tw, err := begin(w, c)
 			if err != nil {
 				return err
 			}
-			if f.where == "" {
-				_, err = open.Cohort(ctx, path, open.Options{SetAside: f.setAside, Keep: keepNone, Only: t.Name(), Each: tw.Write})
+			if read != nil {
+				err = read(t.Name(), tw.Write)
 			} else {
 				for b := range t.Batches() {
 					if err = tw.Write(b); err != nil {
@@ -557,22 +608,11 @@ func (a *app) convert(ctx context.Context, path string, f loadFlags, to, out str
 			return tw.Close()
 		}})
 	}
-	y, err := co.Described(func(table string) string { return fileName(table) + "." + to }, to == "csv", contents).YAML()
+	y, err := co.Described(func(table string) string { return fileName(table) + "." + to }, to == "csv", known).YAML()
 	if err != nil {
-		return before, err
+		return nil, err
 	}
-	files = append(files, file{"cohort.yaml", content(string(y))})
-	return before, writeFolder(out, files, func(dir string) error {
-		var digest datasets.Digester
-		again, err := open.Cohort(ctx, filepath.Join(dir, "cohort.yaml"), open.Options{Keep: keepNone, Each: func(b *datasets.Table) error { return digest.Add(ctx, b) }})
-		if err != nil {
-			return fmt.Errorf("the written cohort cannot be read back: %w", err)
-		}
-		if digest.Origin(again).Digest != before.Digest {
-			return errors.New("the written cohort has another digest than the one read; nothing was kept")
-		}
-		return nil
-	})
+	return append(files, file{"cohort.yaml", content(string(y))}), nil
 }
 
 // fileName makes a table's name fit for a file.

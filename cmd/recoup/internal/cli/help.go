@@ -43,7 +43,8 @@ name and version:
   recoup.simulation/v1   simulate run
   recoup.comparison/v1   simulate compare
   recoup.cohort/v1       data init, describe, convert
-  recoup.problems/v1     data check
+  recoup.problems/v1     data check; with --privacy also findings and anonymity
+  recoup.deidentified/v1 data deidentify
   recoup.report/v1       report quarterly, report sections
   recoup.catalog/v1      analyze list, show
   recoup.scenario/v1     simulate init, check
@@ -139,6 +140,33 @@ that a mapping file names, which is only read from. Errors and logs say file, ro
 and column, never a cell's value. Reports hide small cells, and the cells that would
 reveal them, on the report's model before anything is drawn; analyze and data print
 unsuppressed numbers for those who hold the data.
+
+Every cohort is looked at when it is read, by column name and by content, for the
+eighteen identifiers of the Safe Harbor rule (45 CFR 164.514(b)(2)), in classes:
+
+  A names  B places smaller than a state  C dates finer than the year, ages over 89
+  D telephone  E fax  F e-mail  G social security  H medical record  I health plan
+  J account  K licence  L vehicle  M device  N web address  O IP address
+  P biometric  Q photograph  R any other, free text among it
+
+File names, names of sheets, comments, metadata and unused levels are looked at
+too; columns with role: ignore are not carried and not looked at. What is certain
+refuses the cohort with exit status 4; what is likely is a warning, the rest a
+note. recoup data check lists it all, with --privacy also how far patients are
+alike. The cohort file says what may pass all the same, by whom and why:
+
+  privacy:
+    dates: {are: shifted, by: WHO, reason: WHY}      # or are: limited-data-set
+    allowances: [{column: quarter, class: C, by: WHO, reason: WHY}]
+    quasiIdentifiers: [age, sex, site]               # what others may know
+    sensitive: [work_status]
+    k: 5                                             # refuse fewer alike; 0: tell
+    samplingFraction: 0.1                            # of the population
+
+Columns of type date or datetime need the line dates, a column of quarters an
+allowance. A column of ages with constraints: {maximum: 90} is taken to hold 90
+for all above. No rule finds every identifier: a cohort that passes may still
+identify somebody. recoup data deidentify writes a cohort that passes.
 
 recoup is for program evaluation, not for decisions about a single patient.`),
 	}
