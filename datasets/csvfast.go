@@ -30,7 +30,7 @@ import (
 // pieceBytes is the size of a piece; blockBytes that of a block.
 const (
 	pieceBytes = 4 << 20
-	blockBytes = 32 << 10
+	blockBytes = 16 << 10
 )
 
 // errOdd means that a piece is not as plain as the fast way needs.

@@ -95,11 +95,16 @@ func (t *Table) Batches() iter.Seq[*Table] {
 // numbers where its cells are numbers, else NaN. It returns nil for a column
 // that the table does not have.
 func (t *Table) Floats(column string) []float64 {
+	return t.AppendFloats(make([]float64, 0, t.rows), column)
+}
+
+// AppendFloats appends what Floats returns to a slice, to be used again batch after
+// batch.
+func (t *Table) AppendFloats(out []float64, column string) []float64 {
 	i := t.index(column)
 	if i < 0 {
 		return nil
 	}
-	out := make([]float64, 0, t.rows)
 	for _, a := range t.columns[i] {
 		out = appendFloats(out, a)
 	}

@@ -20,6 +20,7 @@ type Tally struct {
 type tallied struct {
 	pairs   pairs
 	moments []Moments
+	batch   []float64
 }
 
 // Moments are the count, mean and sum of squared differences from the mean of
@@ -69,7 +70,9 @@ func (t *Tally) Add(ctx context.Context, b *Table) error {
 	}
 	b.EachColumn(func(_ int, f Field) {
 		if f.Role == RoleOutcome && ctx.Err() == nil {
-			t.outcomes[f.Name].add(b.patient, visits, b.Floats(f.Name), t.visits.len())
+			o := t.outcomes[f.Name]
+			o.batch = b.AppendFloats(o.batch[:0], f.Name)
+			o.add(b.patient, visits, o.batch, t.visits.len())
 		}
 	})
 	return ctx.Err()

@@ -530,6 +530,35 @@ func newNumberLook(c *column) *numberLook {
 	return n
 }
 
+// addAll takes a batch of numbers in. Most columns hold nothing that needs more than
+// the range.
+func (n *numberLook) addAll(vs []float64) {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, v := range vs {
+		if v < low {
+			low = v
+		}
+		if v > high {
+			high = v
+		}
+	}
+	if len(n.outside) > 0 || high >= n.from && n.whole {
+		for _, v := range vs {
+			n.add(v, 1)
+		}
+		return
+	}
+	n.low, n.high = min(n.low, low), max(n.high, high)
+	for _, v := range vs {
+		if v == v {
+			n.n++
+			if n.whole && v != math.Trunc(v) {
+				n.whole = false
+			}
+		}
+	}
+}
+
 // add takes a number in that so many rows have.
 func (n *numberLook) add(v float64, rows int) {
 	if v != v {

@@ -33,6 +33,7 @@ type columnLook struct {
 	cells   int
 	texts   *datasets.Counts
 	numbers *numberLook
+	batch   []float64
 }
 
 // NewLook returns a look at nothing yet.
@@ -73,9 +74,8 @@ func (l *Look) Add(b *datasets.Table) {
 		case c.texts != nil:
 			c.texts.Add(b, f.Name, maxText)
 		case c.numbers != nil:
-			for _, v := range b.Floats(f.Name) {
-				c.numbers.add(v, 1)
-			}
+			c.batch = b.AppendFloats(c.batch[:0], f.Name)
+			c.numbers.addAll(c.batch)
 		}
 	})
 }

@@ -1,0 +1,208 @@
+//go:build unix
+
+package datasets
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// benchFields are the columns of the file that loaders are measured with: numbers
+// have decimals, the least and the greatest, levels how many there are.
+var benchFields = []struct {
+	name     string
+	role     Role
+	decimals int
+	low      float64
+	high     float64
+	levels   int
+	missing  float64
+}{
+	{"patient_id", RolePatient, 0, 0, 0, 0, 0},
+	{"program", RoleArm, 0, 0, 0, 12, 0},
+	{"site", RoleSite, 0, 0, 0, 40, 0},
+	{"visit", RoleVisit, 0, 0, 0, 5, 0},
+	{"visit_date", RoleDate, 0, 0, 0, 0, 0},
+	{"enrol_date", RoleAdmitted, 0, 0, 0, 0, 0},
+	{"age", RoleCovariate, 1, 18, 90, 0, 0},
+	{"sex", RoleCovariate, 0, 0, 0, 3, 0},
+	{"bmi", RoleCovariate, 1, 16, 60, 0, 0.1},
+	{"pain", RoleOutcome, 1, 0, 10, 0, 0.14},
+	{"interference", RoleOutcome, 2, 0, 10, 0, 0.14},
+	{"pdi", RoleOutcome, 0, 0, 70, 0, 0.14},
+	{"pcs", RoleOutcome, 0, 0, 52, 0, 0.14},
+	{"fabq", RoleOutcome, 0, 0, 96, 0, 0.24},
+	{"phq9", RoleOutcome, 0, 0, 27, 0, 0.14},
+	{"gad7", RoleOutcome, 0, 0, 21, 0, 0.14},
+	{"tsk", RoleOutcome, 0, 17, 68, 0, 0.14},
+	{"psqi", RoleOutcome, 0, 0, 21, 0, 0.2},
+	{"eq5d", RoleOutcome, 3, -0.594, 1, 0, 0.14},
+	{"walk6m", RoleOutcome, 1, 20, 800, 0, 0.3},
+	{"meq_mg", RoleOutcome, 2, 0, 600, 0, 0.05},
+	{"work_status", RoleCovariate, 0, 0, 0, 7, 0},
+	{"diagnosis", RoleCovariate, 0, 0, 0, 20, 0},
+	{"payer", RolePayer, 0, 0, 0, 6, 0},
+	{"region", RoleCovariate, 0, 0, 0, 10, 0},
+}
+
+// benchCohort writes visits.csv of five visits for each patient, and returns the
+// cohort file that describes it, with a range or levels for every column.
+func benchCohort(b *testing.B, dir string, patients int) string {
+	f, err := os.Create(filepath.Join(dir, "visits.csv"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	var names []string
+	var y strings.Builder
+	y.WriteString("name: bench\nresources:\n  - name: visits\n    path: visits.csv\n    schema:\n      missingValues: [\"\", {value: \"-99\", label: not asked}]\n      fields:\n")
+	for _, c := range benchFields {
+		names = append(names, c.name)
+		switch {
+		case strings.HasSuffix(c.name, "_date"):
+			fmt.Fprintf(&y, "        - {name: %s, type: date, role: %s}\n", c.name, c.role)
+		case c.high != 0:
+			fmt.Fprintf(&y, "        - {name: %s, type: number, role: %s, constraints: {minimum: %g, maximum: %g}}\n", c.name, c.role, c.low, c.high)
+		default:
+			fmt.Fprintf(&y, "        - {name: %s, type: string, role: %s}\n", c.name, c.role)
+		}
+	}
+	fmt.Fprintln(w, strings.Join(names, ","))
+	r := rand.New(rand.NewPCG(5, 25))
+	first := time.Date(2018, 1, 1, 0, 0, 0, 0, time.UTC)
+	var row []byte
+	levels := make([]int, len(benchFields))
+	for p := range patients {
+		enrolled := r.IntN(2000)
+		for i, c := range benchFields {
+			if c.levels > 0 {
+				levels[i] = r.IntN(c.levels)
+			}
+		}
+		for v := range 5 {
+			row = row[:0]
+			for i, c := range benchFields {
+				switch {
+				case c.role == RolePatient:
+					row = strconv.AppendInt(row, int64(100_000_001+7*p), 10)
+				case c.role == RoleVisit:
+					row = fmt.Appendf(row, "month%d", 3*v)
+				case c.name == "visit_date":
+					row = first.AddDate(0, 0, enrolled+90*v+r.IntN(9)).AppendFormat(row, "2006-01-02")
+				case c.name == "enrol_date":
+					row = first.AddDate(0, 0, enrolled).AppendFormat(row, "2006-01-02")
+				case c.levels > 0:
+					row = fmt.Appendf(row, "%s_%03d", c.name[:3], levels[i])
+				case r.Float64() >= c.missing:
+					row = strconv.AppendFloat(row, c.low+(c.high-c.low)*r.Float64(), 'f', c.decimals, 64)
+				}
+				row = append(row, ',')
+			}
+			row[len(row)-1] = '\n'
+			if _, err := w.Write(row); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	if err := w.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return y.String()
+}
+
+// openFile opens a file of delimited text in a folder.
+func openFile(dir string) func(context.Context, string, Resource) (Source, error) {
+	return func(_ context.Context, path string, r Resource) (Source, error) {
+		f, err := os.Open(filepath.Join(dir, path))
+		if err != nil {
+			return nil, err
+		}
+		return NewCSV(path, f, r)
+	}
+}
+
+// BenchmarkPeers loads 5 million rows of 25 columns, with every type and check on,
+// and has what is installed beside it do so: each a process of its own, its CPU
+// seconds and peak memory as the system counts them. RECOUP_PYTHON names the Python
+// to ask for peers; RECOUP_ROWS makes the file smaller.
+func BenchmarkPeers(b *testing.B) {
+	if dir := os.Getenv("RECOUP_LOAD"); dir != "" { // the process that is measured
+		y, err := os.ReadFile(filepath.Join(dir, "cohort.yaml"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		d, err := ParseDictionary("cohort.yaml", y)
+		if err != nil {
+			b.Fatal(err)
+		}
+		c, err := Load(b.Context(), d, LoadOptions{Open: openFile(dir)})
+		if err != nil || c.Rows() == 0 {
+			b.Fatal(err)
+		}
+		return
+	}
+	rows := 5_000_000
+	if n, err := strconv.Atoi(os.Getenv("RECOUP_ROWS")); err == nil {
+		rows = n
+	}
+	dir := b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "cohort.yaml"), []byte(benchCohort(b, dir, rows/5)), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	python := os.Getenv("RECOUP_PYTHON")
+	if python == "" {
+		python = "python3"
+	}
+	csv := filepath.Join(dir, "visits.csv")
+	self := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=BenchmarkPeers$", "-test.benchtime=1x")
+	self.Env = append(os.Environ(), "RECOUP_LOAD="+dir)
+	for _, peer := range []struct {
+		name    string
+		command *exec.Cmd
+		asked   *exec.Cmd // whether it is installed
+	}{
+		{"recoup", self, nil},
+		{"polars", exec.Command(python, "testdata/peers/load_polars.py", csv), exec.Command(python, "-c", "import polars")},
+		{"fread", exec.Command("Rscript", "testdata/peers/load_fread.R", csv), exec.Command("Rscript", "-e", "library(data.table)")},
+		{"duckdb", exec.Command(python, "testdata/peers/load_duckdb.py", csv), exec.Command(python, "-c", "import duckdb")},
+		{"pyarrow", exec.Command(python, "testdata/peers/load_pyarrow.py", csv), exec.Command(python, "-c", "import pyarrow")},
+		{"pandas", exec.Command(python, "testdata/peers/load_pandas.py", csv), exec.Command(python, "-c", "import pandas")},
+	} {
+		b.Run(peer.name, func(b *testing.B) {
+			if peer.asked != nil && peer.asked.Run() != nil {
+				b.Skip("SKIPPED: not installed")
+			}
+			var cpu time.Duration
+			peak := int64(0)
+			for b.Loop() {
+				c := exec.Command(peer.command.Args[0], peer.command.Args[1:]...)
+				c.Env = peer.command.Env
+				if out, err := c.CombinedOutput(); err != nil {
+					b.Fatalf("%v: %s", err, out)
+				}
+				cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+				if u, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok && runtime.GOOS == "linux" {
+					peak = max(peak, u.Maxrss>>10)
+				}
+			}
+			b.ReportMetric(cpu.Seconds()/float64(b.N), "cpu-s/op")
+			b.ReportMetric(float64(peak), "peak-MiB")
+			b.ReportMetric(0, "B/op")
+			b.ReportMetric(0, "allocs/op")
+		})
+	}
+}

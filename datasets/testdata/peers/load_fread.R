@@ -1,0 +1,2 @@
+suppressMessages(library(data.table))
+print(dim(fread(commandArgs(TRUE)[1], showProgress = FALSE)))
