@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -216,6 +217,7 @@ func draftTable(ctx context.Context, path, name string, open func(context.Contex
 			}
 		}
 	}
+	draftItems(r.Schema.Fields, samples)
 	slices.Sort(missing)
 	for _, m := range missing {
 		r.Schema.MissingValues = append(r.Schema.MissingValues, MissingValue{Value: m})
@@ -410,7 +412,8 @@ func (s *sample) field(taken map[Role]bool) Field {
 		if f.Instrument != "" {
 			f.Role = RoleOutcome
 			why = append(why, "instrument from the name")
-			why = append(why, s.sentinels(&f)...)
+			i, _ := instrument.Find(f.Instrument)
+			why = append(why, s.sentinels(&f, i.Min, i.Max)...)
 		}
 	}
 	if f.Role == RolePeriod {
@@ -430,12 +433,11 @@ var usualCodes = []string{"-7", "-8", "-9", "-66", "-77", "-88", "-95", "-96", "
 
 // sentinels declares the usual missing codes that are outside the instrument's
 // range.
-func (s *sample) sentinels(f *Field) []string {
-	i, _ := instrument.Find(f.Instrument)
+func (s *sample) sentinels(f *Field, low, high float64) []string {
 	var found []string
 	for _, level := range s.levels {
 		v, err := parseNumber(level, f.DecimalChar, "")
-		if err == nil && !i.InRange(v) && slices.Contains(usualCodes, level) {
+		if err == nil && (v < low || v > high) && slices.Contains(usualCodes, level) {
 			found = append(found, level)
 		}
 	}
@@ -447,6 +449,71 @@ func (s *sample) sentinels(f *Field) []string {
 		f.MissingValues = append(f.MissingValues, MissingValue{Value: code})
 	}
 	return []string{"missing codes from numbers outside the instrument's range"}
+}
+
+// draftItems guesses which columns are the items of a questionnaire: those named as
+// it is, with a number, where every number of the form is there and whole answers
+// are in its range.
+func draftItems(fields []Field, samples []*sample) {
+	for _, in := range instrument.All() {
+		for _, form := range []string{in.Name, in.PartOf} {
+			scales, n, err := instrument.Scales(form)
+			if err != nil || n < 2 {
+				continue
+			}
+			at := make([]*Field, n)
+			found := 0
+			for i := range fields {
+				f := &fields[i]
+				base, item := itemOf(f.Name)
+				named := slices.Contains([]string{plainName(form), plainName(form) + "q", plainName(form) + "item"}, base)
+				if f.Role != "" || !named || item < 1 || item > n || at[item-1] != nil {
+					continue
+				}
+				s := samples[slices.IndexFunc(samples, func(s *sample) bool { return s.name == f.Name })]
+				if f.Type == TypeInteger && s.answers(scales[0]) {
+					at[item-1] = f
+					found++
+				}
+			}
+			if found < n {
+				continue
+			}
+			for i, f := range at {
+				s := samples[slices.IndexFunc(samples, func(s *sample) bool { return s.name == f.Name })]
+				f.Role, f.Instrument, f.Item = RoleItem, form, i+1
+				f.Guess = strings.Join(append([]string{"questionnaire and item number from the name"}, s.sentinels(f, in.ItemMin, in.ItemMax)...), "; ")
+			}
+		}
+	}
+}
+
+// itemOf splits a column's name into what comes before the number at its end,
+// without marks, and the number; 0 where there is none.
+func itemOf(column string) (form string, item int) {
+	before := strings.TrimRight(column, "0123456789")
+	item, err := strconv.Atoi(column[len(before):])
+	if err != nil {
+		return "", 0
+	}
+	return plainName(before), item
+}
+
+func plainName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("_. -", r) {
+			return -1
+		}
+		return r
+	}, strings.ToLower(s))
+}
+
+// answers reports whether every cell is a possible answer, or a usual missing code.
+func (s *sample) answers(in instrument.Instrument) bool {
+	return !s.many && !slices.ContainsFunc(s.levels, func(level string) bool {
+		v, err := parseNumber(level, ".", "")
+		return err != nil || (v < in.ItemMin || v > in.ItemMax) && !slices.Contains(usualCodes, level)
+	})
 }
 
 func instrumentOf(name string) string {

@@ -51,6 +51,11 @@ const (
 	CodeRule            = "rule"               // a row that breaks a rule of the cohort file
 	CodeTotals          = "totals-row"         // a patient whose id is a word for a sum
 	CodeFiltered        = "filtered"           // rows left out by a where condition
+	CodeTooFewItems     = "too-few-items"      // rows whose items do not suffice for a score
+	CodeScoreFilled     = "score-filled"       // scores made although items are unanswered, by the form's rule
+	CodeScoreDiffers    = "score-differs"      // a score column that is not what its items give
+	CodeSafetyItem      = "safety-item"        // answers that a clinician must see
+	CodeItemCoding      = "item-coding"        // answers counted from another lowest code than the form's
 	CodeDraft           = "draft"              // a guess made by drafting a dictionary from the data
 )
 

@@ -181,21 +181,17 @@ func TestScales(t *testing.T) {
 
 // Each scale takes its own items out of the form, whose answers are told apart here
 // by the place that a hand gives them.
-func TestOf(t *testing.T) {
+func TestPickByHand(t *testing.T) {
 	form := make([]float64, 21)
 	form[4-1], form[15-1] = 3, 1 // both of anxiety
 	for name, want := range map[string]float64{"dass21-d": 0, "dass21-a": 8, "dass21-s": 0} {
 		in, _ := Find(name)
-		items, err := in.Of("dass21", form)
+		items, err := in.Pick(form)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got, err := in.Score(items); err != nil || got != want {
 			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
 		}
-	}
-	in, _ := Find("pcs-magnification")
-	if own, err := in.Of("pcs-magnification", []float64{1, 2, 3}); err != nil || len(own) != 3 {
-		t.Errorf("its own items: %v, %v", own, err)
 	}
 }

@@ -140,15 +140,6 @@ func Scales(questionnaire string) (scales []Instrument, items int, err error) {
 	return scales, items, err
 }
 
-// Of takes this scale's items out of the answers to a questionnaire of [Scales],
-// which is its own, or the one that it is part of.
-func (in Instrument) Of(questionnaire string, answers []float64) ([]float64, error) {
-	if in.Name == questionnaire {
-		return answers, nil
-	}
-	return in.Pick(answers)
-}
-
 // Pick takes this scale's items out of the answers to the whole questionnaire,
 // ready for Score. An instrument that is no part of another returns the
 // answers as they are.
