@@ -72,7 +72,7 @@ type Problem struct {
 	Column   string   `json:"column,omitempty"`
 	Expected string   `json:"expected"`
 	Mend     string   `json:"mend,omitempty"`
-	Rows     int      `json:"rows,omitempty"` // how many rows have this same problem, when more than one is told at once
+	Rows     int      `json:"rows,omitempty"` // how many rows have this same problem, where rows are told at once
 }
 
 // String returns the problem as one line.
@@ -100,7 +100,10 @@ func (p Problem) String() string {
 		b.WriteString(": ")
 	}
 	b.WriteString(p.Expected)
-	if p.Rows > 1 {
+	switch {
+	case p.Rows == 1:
+		b.WriteString(" (1 row)")
+	case p.Rows > 1:
 		fmt.Fprintf(&b, " (%d rows)", p.Rows)
 	}
 	if p.Mend != "" {

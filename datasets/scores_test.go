@@ -98,7 +98,7 @@ func TestScalesAreScored(t *testing.T) {
 	}
 	row[4-1], row[15-1] = "3", "1" // anxiety
 	row[3-1] = "2"                 // depression
-	row[1-1], row[18-1] = "1", ""  // stress: 2 × 1 × 7 / 6
+	row[0], row[18-1] = "1", ""    // stress: 2 × 1 × 7 / 6
 	c, err := load(t, itemsFile(strings.Join(fields, "\n")+"\n"), map[string]string{"v.csv": header("d", 21) + "a,x," + strings.Join(row, ",") + "\n"})
 	if err != nil {
 		t.Fatal(err)
@@ -296,7 +296,7 @@ func TestScoresDoNotDependOnReading(t *testing.T) {
 		for i := range items {
 			items[i] = math.NaN()
 			if s := cell(r, i); s != "" {
-				fmt.Sscan(s, &items[i])
+				items[i] = float64(s[0] - '0')
 			}
 		}
 		if want, _ := pcs.Score(items); got != want && (got == got || want == want) {
