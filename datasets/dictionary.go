@@ -50,6 +50,7 @@ const (
 	RoleQuantity     Role = "quantity"
 	RoleDaysSupplied Role = "days_supplied"
 	RoleIndication   Role = "indication"
+	RoleWearHours    Role = "wear_hours" // how long a patch is worn
 	RoleStart        Role = "start"
 	RoleEnd          Role = "end"
 	RoleTime         Role = "time"
@@ -68,15 +69,15 @@ var Roles = []Role{
 	RoleCompleted, RoleDischarged, RoleArm, RoleSite, RolePayer, RoleProcedure, RoleWorkBefore,
 	RoleOutcome, RoleItem, RoleCovariate, RoleExposure, RoleWorkStatus, RoleSickLeave, RoleDose,
 	RoleDrug, RoleRoute, RoleUnit, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleIndication,
-	RoleStart, RoleEnd, RoleTime, RoleEvent, RoleCategory, RoleCost, RolePriceYear, RoleWeight,
-	RoleCluster, RoleIgnore,
+	RoleWearHours, RoleStart, RoleEnd, RoleTime, RoleEvent, RoleCategory, RoleCost, RolePriceYear,
+	RoleWeight, RoleCluster, RoleIgnore,
 }
 
 // once lists the roles that at most one column of a table may have.
 var once = []Role{
 	RolePatient, RoleVisit, RoleRepeat, RoleDay, RoleDate, RolePeriod, RoleReferred, RoleAdmitted, RoleCompleted,
 	RoleDischarged, RoleArm, RoleSite, RolePayer, RoleProcedure, RoleWorkBefore, RoleDose, RoleDrug,
-	RoleRoute, RoleUnit, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleIndication, RoleStart,
+	RoleRoute, RoleUnit, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleIndication, RoleWearHours, RoleStart,
 	RoleEnd, RoleTime, RoleEvent, RoleCategory, RoleCost, RolePriceYear,
 }
 
@@ -552,7 +553,7 @@ func checkField(table string, f *Field, bad func(string, string, string, ...any)
 
 func numericRole(r Role) bool {
 	switch r {
-	case RoleOutcome, RoleItem, RoleDose, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleTime, RoleCost, RoleDay, RoleWeight:
+	case RoleOutcome, RoleItem, RoleDose, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleWearHours, RoleTime, RoleCost, RoleDay, RoleWeight:
 		return true
 	}
 	return false
