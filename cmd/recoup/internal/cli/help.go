@@ -51,6 +51,7 @@ name and version:
   recoup.evidence/v1     evidence list, show
   recoup.design/v1       design list, show
   recoup.instruments/v1  instrument list, show
+  recoup.opioid/v1       opioid tables, convert, rules
   recoup.demo/v1         demo
   recoup.version/v1      version
   recoup.error/v1        any error, on standard error
@@ -88,8 +89,8 @@ Package with recoup's own role, instrument, visits and arms:
 
 Roles: patient visit repeat day date period referred admitted completed discharged arm
 site payer procedure work_before outcome item covariate exposure work_status
-sick_leave dose drug route unit strength quantity days_supplied indication start
-end time event category cost price_year weight cluster ignore.
+sick_leave dose drug route unit strength quantity days_supplied indication
+wear_hours start end time event category cost price_year weight cluster ignore.
 
 Items of a questionnaire are columns with role: item, its name and their number in
 the form; each row is scored into a new outcome of the questionnaire's name, sub-scales
