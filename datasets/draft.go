@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -451,69 +451,36 @@ func (s *sample) sentinels(f *Field, low, high float64) []string {
 	return []string{"missing codes from numbers outside the instrument's range"}
 }
 
-// draftItems guesses which columns are the items of a questionnaire: those named as
-// it is, with a number, where every number of the form is there and whole answers
-// are in its range.
+// draftItems guesses which columns are the items of a questionnaire.
 func draftItems(fields []Field, samples []*sample) {
-	for _, in := range instrument.All() {
-		for _, form := range []string{in.Name, in.PartOf} {
-			scales, n, err := instrument.Scales(form)
-			if err != nil || n < 2 {
-				continue
-			}
-			at := make([]*Field, n)
-			found := 0
-			for i := range fields {
-				f := &fields[i]
-				base, item := itemOf(f.Name)
-				named := slices.Contains([]string{plainName(form), plainName(form) + "q", plainName(form) + "item"}, base)
-				if f.Role != "" || !named || item < 1 || item > n || at[item-1] != nil {
-					continue
-				}
-				s := samples[slices.IndexFunc(samples, func(s *sample) bool { return s.name == f.Name })]
-				if f.Type == TypeInteger && s.answers(scales[0]) {
-					at[item-1] = f
-					found++
-				}
-			}
-			if found < n {
-				continue
-			}
-			for i, f := range at {
-				s := samples[slices.IndexFunc(samples, func(s *sample) bool { return s.name == f.Name })]
-				f.Role, f.Instrument, f.Item = RoleItem, form, i+1
-				f.Guess = strings.Join(append([]string{"questionnaire and item number from the name"}, s.sentinels(f, in.ItemMin, in.ItemMax)...), "; ")
-			}
-		}
+	at := func(f *Field) *sample {
+		return samples[slices.IndexFunc(samples, func(s *sample) bool { return s.name == f.Name })]
 	}
-}
-
-// itemOf splits a column's name into what comes before the number at its end,
-// without marks, and the number; 0 where there is none.
-func itemOf(column string) (form string, item int) {
-	before := strings.TrimRight(column, "0123456789")
-	item, err := strconv.Atoi(column[len(before):])
-	if err != nil {
-		return "", 0
-	}
-	return plainName(before), item
-}
-
-func plainName(s string) string {
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune("_. -", r) {
-			return -1
+	items := GuessItems(fields, func(f *Field) (Answers, bool) {
+		if f.Role != "" || f.Type != TypeInteger {
+			return Answers{}, false
 		}
-		return r
-	}, strings.ToLower(s))
-}
-
-// answers reports whether every cell is a possible answer, or a usual missing code.
-func (s *sample) answers(in instrument.Instrument) bool {
-	return !s.many && !slices.ContainsFunc(s.levels, func(level string) bool {
-		v, err := parseNumber(level, ".", "")
-		return err != nil || (v < in.ItemMin || v > in.ItemMax) && !slices.Contains(usualCodes, level)
+		return at(f).answers()
 	})
+	for _, f := range items {
+		scales, _, _ := instrument.Scales(f.Instrument)
+		f.Guess = strings.Join(append([]string{f.Guess}, at(f).sentinels(f, scales[0].ItemMin, scales[0].ItemMax)...), "; ")
+	}
+}
+
+// answers returns the range of a column's cells but for the usual missing codes.
+func (s *sample) answers() (Answers, bool) {
+	a := Answers{Low: math.Inf(1), High: math.Inf(-1)}
+	for _, level := range s.levels {
+		v, err := parseNumber(level, ".", "")
+		if err != nil {
+			return a, false
+		}
+		if !slices.Contains(usualCodes, level) {
+			a.Low, a.High = min(a.Low, v), max(a.High, v)
+		}
+	}
+	return a, !s.many && a.Low <= a.High
 }
 
 func instrumentOf(name string) string {

@@ -160,6 +160,19 @@ func TestScoreOfTheFileIsCompared(t *testing.T) {
 	}
 }
 
+// Answers of yes and no, and answers that need not be whole.
+func TestItemsOfOtherTypes(t *testing.T) {
+	yes := strings.ReplaceAll(itemFields("r", "rmdq", 24, ""), "type: integer", "type: boolean, trueValues: [yes], falseValues: [no]")
+	c, err := load(t, itemsFile(yes+"        - {name: line, type: number, role: item, instrument: vas-pain, item: 1}\n"),
+		map[string]string{"v.csv": header("r", 24, "line") + "a,x,yes,no,yes" + strings.Repeat(",no", 20) + ",,62.5\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, v := c.Values("rmdq", "x")[0], c.Values("vas-pain", "x")[0]; r != 2 || v != 62.5 {
+		t.Errorf("scores %v and %v, want 2 and 62.5", r, v)
+	}
+}
+
 // Two sets of one questionnaire in a row have scores of the names they say.
 func TestTwoSetsInARow(t *testing.T) {
 	fields := itemFields("a", "peg", 3, ", score: entry") + itemFields("z", "peg", 3, ", score: exit")

@@ -104,6 +104,11 @@ constraints: {minimum: 1, maximum: 4}. Two sets in a row say score: NAME. A scor
 the file has too is held against its items and kept. recoup instrument show NAME has
 each form's rule; where items are not scored (PROMIS), the score itself is given.
 
+Opioid doses are supplies (strength, quantity, days_supplied), a log (dose by day), or
+what was said at visits (dose by visit, in mg a day with its drug, or in MME/day, which
+is not converted again). definitions: {dose-overlap: shift, dose-hold: before} chooses
+how they become daily doses; recoup opioid rules lists the rules.
+
 Files: delimited text, Arrow IPC, Parquet, Excel (book.xlsx#Sheet), Stata, CDISC
 Dataset-JSON 1.1 and FHIR QuestionnaireResponses (.json and .ndjson, told apart by
 what is in them).
