@@ -98,7 +98,8 @@ type Options struct {
 }
 
 // Rule is a named choice of Options, with where it comes from and whether that was
-// read (sourced) or is a convention of the field (unverified).
+// read (sourced), is a convention of the field (unverified), or is this project's
+// own choice, for which no source is claimed (own).
 type Rule struct {
 	Kind   string `json:"rule"` // gap, unconverted, overlap, early, grace, length or hold
 	Name   string `json:"choice"`
@@ -110,20 +111,20 @@ type Rule struct {
 const convention = "convention of studies of dispensing records"
 
 var rules = []Rule{
-	{"gap", string(GapUnknown), "a day without a record is unknown", "this project: no record is not evidence of no opioid", "unverified"},
+	{"gap", string(GapUnknown), "a day without a record is unknown", "this project: no record is not evidence of no opioid", "own"},
 	{"gap", string(GapZero), "a day without a record is free of opioids", convention + "; for sources that list every supply", "unverified"},
 	{"grace", "DAYS", "a gap of at most so many days between records keeps the dose of the day before it; 29 is the longest that is no end of treatment by Bao et al. (PMC8311577), 59 by Neprash et al. (PMC8175547)", "the lengths: as named; keeping the dose: " + convention, "unverified"},
 	{"overlap", string(OverlapSum), "supplies of one product that overlap are added", "CDC 2022, as given at globalrph.com/medcalcs/morphine-milligram-equivalents-calculator", "sourced"},
 	{"overlap", string(OverlapShift), "a supply begins when the one before it of the same product has run out; leftover supply is carried over", convention, "unverified"},
 	{"overlap", string(OverlapTruncate), "a supply ends on the day before the next of the same product begins; leftover supply is not taken", convention, "unverified"},
 	{"early", "DAYS", "with shift and truncate, a refill more than so many days early is a higher dose and is added", convention, "unverified"},
-	{"length", string(LengthUnknown), "a supply that does not say for how many days it is makes its days unknown", "this project: a dose a day cannot be worked out without days", "unverified"},
+	{"length", string(LengthUnknown), "a supply that does not say for how many days it is makes its days unknown", "this project: a dose a day cannot be worked out without days", "own"},
 	{"length", string(LengthNextFill), "such a supply lasts until the day before the next of the same product, at most fill_days; the last stays unknown", convention, "unverified"},
 	{"length", string(LengthAssumed), "such a supply lasts fill_days", convention, "unverified"},
-	{"hold", string(HoldDay), "a total asked at a visit holds for the day of the visit", "this project: no more was asked", "unverified"},
-	{"hold", string(HoldBefore), "a total asked at a visit holds for the hold_days days that end with it, or those since the visit before", "the form's own recall period; choose hold_days by it", "unverified"},
+	{"hold", string(HoldDay), "a total asked at a visit holds for the day of the visit", "this project: no more was asked", "own"},
+	{"hold", string(HoldBefore), "a total asked at a visit holds for the hold_days days that end with it, or those since the visit before", "the recall period of the question; choose hold_days by it", "own"},
 	{"hold", string(HoldUntilNext), "a total asked at a visit holds until the day before the next visit; the last for its day", "last observation carried forward", "unverified"},
-	{"unconverted", string(UnconvertedUnknown), "a day under a record that has no factor is unknown", "this project: its total is not known", "unverified"},
+	{"unconverted", string(UnconvertedUnknown), "a day under a record that has no factor is unknown", "this project: its total is not known", "own"},
 	{"unconverted", string(UnconvertedIgnored), "a day under a record that has no factor is the total of the others, which is too low", convention, "unverified"},
 }
 
@@ -150,9 +151,9 @@ func (opt Options) Check() error {
 	return nil
 }
 
-// Said says the rules in words for a method: the choice of each kind, and whether
-// its source was read, but for those of lengths and visits where they are the
-// default.
+// Said says the rules in words for a method: the choice of each kind and, but for
+// this project's own, whether its source was read. Those of lengths and visits are
+// left out where they are the default.
 func (opt Options) Said() []string {
 	opt = opt.withDefaults()
 	var out []string
@@ -163,7 +164,10 @@ func (opt Options) Said() []string {
 		for _, r := range rules {
 			if r.Kind == c[0] && r.Name == c[1] {
 				text := strings.NewReplacer("fill_days", fmt.Sprintf("%d days", opt.FillDays), "hold_days days", fmt.Sprintf("%d days", opt.HoldDays)).Replace(r.Text)
-				out = append(out, fmt.Sprintf("%s [%s]", text, r.Status))
+				if r.Status != "own" {
+					text += " [" + r.Status + "]"
+				}
+				out = append(out, text)
 			}
 		}
 	}

@@ -215,7 +215,9 @@ func (a *app) opioidRules() *cobra.Command {
 	return &cobra.Command{
 		Use: "rules", Short: "List the named rules for dose records", Args: cobra.NoArgs,
 		Long: `List the rules by which prescriptions, logs and doses said at visits become daily doses:
-gaps, overlapping supplies and early refills, supplies without days, visits. Choose them
+gaps, overlapping supplies and early refills, supplies without days, visits. Each names
+its source: sourced (read), unverified (a convention), or own (this project's choice, for
+which no source is claimed). Choose them
 with analyze run ... taper/reduction --set overlap=shift, or under definitions in the
 cohort file: dose-overlap, dose-early, dose-gap, dose-grace, dose-length,
 dose-fill-days, dose-hold, dose-hold-days.`,
