@@ -114,6 +114,13 @@ func TestOverlapRulesByHand(t *testing.T) {
 			t.Errorf("%+v: %v, moved %d, cut %d; want %v, %d, %d", c.opt, got, s.Moved, s.Cut, c.want, c.moved, c.cut)
 		}
 	}
+	// A gap that begins before the days asked for and ends after them is seen whole.
+	for grace, want := range map[int]float64{3: nan, 4: 20} {
+		got, s := cdc.Daily(records, 7, 8, Options{Grace: grace})
+		if !sameDays(got, []float64{want, want}) || s.Days != 2 || s.GapDays != 2 || s.BridgedDays != s.KnownDays {
+			t.Errorf("grace %d within the gap: %v, %+v", grace, got, s)
+		}
+	}
 	if records[1].StartDay != 2 || records[0].cut != 0 {
 		t.Error("the records were changed")
 	}
