@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -51,6 +50,7 @@ const (
 	RoleQuantity     Role = "quantity"
 	RoleDaysSupplied Role = "days_supplied"
 	RoleIndication   Role = "indication"
+	RoleWearHours    Role = "wear_hours" // how long a patch is worn
 	RoleStart        Role = "start"
 	RoleEnd          Role = "end"
 	RoleTime         Role = "time"
@@ -69,15 +69,15 @@ var Roles = []Role{
 	RoleCompleted, RoleDischarged, RoleArm, RoleSite, RolePayer, RoleProcedure, RoleWorkBefore,
 	RoleOutcome, RoleItem, RoleCovariate, RoleExposure, RoleWorkStatus, RoleSickLeave, RoleDose,
 	RoleDrug, RoleRoute, RoleUnit, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleIndication,
-	RoleStart, RoleEnd, RoleTime, RoleEvent, RoleCategory, RoleCost, RolePriceYear, RoleWeight,
-	RoleCluster, RoleIgnore,
+	RoleWearHours, RoleStart, RoleEnd, RoleTime, RoleEvent, RoleCategory, RoleCost, RolePriceYear,
+	RoleWeight, RoleCluster, RoleIgnore,
 }
 
 // once lists the roles that at most one column of a table may have.
 var once = []Role{
 	RolePatient, RoleVisit, RoleRepeat, RoleDay, RoleDate, RolePeriod, RoleReferred, RoleAdmitted, RoleCompleted,
 	RoleDischarged, RoleArm, RoleSite, RolePayer, RoleProcedure, RoleWorkBefore, RoleDose, RoleDrug,
-	RoleRoute, RoleUnit, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleIndication, RoleStart,
+	RoleRoute, RoleUnit, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleIndication, RoleWearHours, RoleStart,
 	RoleEnd, RoleTime, RoleEvent, RoleCategory, RoleCost, RolePriceYear,
 }
 
@@ -222,6 +222,8 @@ type Field struct {
 	Role          Role           `yaml:"role,omitempty" json:"role,omitempty"`
 	Unit          string         `yaml:"unit,omitempty" json:"unit,omitempty"`
 	Instrument    string         `yaml:"instrument,omitempty" json:"instrument,omitempty"`
+	Item          int            `yaml:"item,omitempty" json:"item,omitempty"`   // of role item: its number in the questionnaire, from 1
+	Score         string         `yaml:"score,omitempty" json:"score,omitempty"` // of role item: the score's column, where it is not named as the instrument
 	Categories    []Category     `yaml:"categories,omitempty" json:"categories,omitempty"`
 	Constraints   Constraints    `yaml:"constraints,omitempty" json:"constraints,omitzero"`
 	MissingValues []MissingValue `yaml:"missingValues,omitempty" json:"missingValues,omitempty"` // in place of the table's
@@ -241,7 +243,7 @@ func (f Field) Label() string {
 	if f.Title != "" {
 		return f.Title
 	}
-	if i, ok := instrument.Find(f.Instrument); ok && f.Instrument != "" {
+	if i, ok := instrument.Find(f.Instrument); ok && f.Role != RoleItem {
 		return i.Title
 	}
 	return f.Name
@@ -547,6 +549,7 @@ func (d *Dictionary) checkResource(r *Resource, bad func(string, string, string,
 			bad(r.Name, key, "expected either a constant or a column for the role, not both")
 		}
 	}
+	r.itemSets(func(column, expected string, args ...any) { bad(r.Name, column, expected, args...) })
 	if roles[RolePatient] == "" && len(r.Schema.Fields) > 0 {
 		bad(r.Name, "", "expected one column with role: patient, by which tables are joined")
 	}
@@ -583,14 +586,7 @@ func checkField(table string, f *Field, bad func(string, string, string, ...any)
 	if numericRole(f.Role) && f.Type != TypeNumber && f.Type != TypeInteger && f.Type != TypeBoolean {
 		bad(table, f.Name, "expected type number or integer for the role %s", f.Role)
 	}
-	if f.Instrument != "" {
-		if i, ok := instrument.Find(f.Instrument); !ok {
-			bad(table, f.Name, "expected a known instrument; see: recoup instrument list")
-		} else if f.Constraints.Minimum == nil && f.Constraints.Maximum == nil && f.Role == RoleOutcome && i.Min < i.Max && !math.IsInf(i.Max, 0) {
-			lo, hi := i.Min, i.Max
-			f.Constraints.Minimum, f.Constraints.Maximum = &lo, &hi
-		}
-	}
+	checkInstrument(table, f, bad)
 	switch f.DecimalChar {
 	case "", ".", ",":
 	default:
@@ -616,7 +612,7 @@ func checkField(table string, f *Field, bad func(string, string, string, ...any)
 
 func numericRole(r Role) bool {
 	switch r {
-	case RoleOutcome, RoleItem, RoleDose, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleTime, RoleCost, RoleDay, RoleWeight:
+	case RoleOutcome, RoleItem, RoleDose, RoleStrength, RoleQuantity, RoleDaysSupplied, RoleWearHours, RoleTime, RoleCost, RoleDay, RoleWeight:
 		return true
 	}
 	return false

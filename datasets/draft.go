@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -220,6 +221,7 @@ func draftTable(ctx context.Context, path, name string, open func(context.Contex
 			}
 		}
 	}
+	draftItems(r.Schema.Fields, samples)
 	slices.Sort(missing)
 	for _, m := range missing {
 		r.Schema.MissingValues = append(r.Schema.MissingValues, MissingValue{Value: m})
@@ -414,7 +416,8 @@ func (s *sample) field(taken map[Role]bool) Field {
 		if f.Instrument != "" {
 			f.Role = RoleOutcome
 			why = append(why, "instrument from the name")
-			why = append(why, s.sentinels(&f)...)
+			i, _ := instrument.Find(f.Instrument)
+			why = append(why, s.sentinels(&f, i.Min, i.Max)...)
 		}
 	}
 	if f.Role == RolePeriod {
@@ -434,12 +437,11 @@ var usualCodes = []string{"-7", "-8", "-9", "-66", "-77", "-88", "-95", "-96", "
 
 // sentinels declares the usual missing codes that are outside the instrument's
 // range.
-func (s *sample) sentinels(f *Field) []string {
-	i, _ := instrument.Find(f.Instrument)
+func (s *sample) sentinels(f *Field, low, high float64) []string {
 	var found []string
 	for _, level := range s.levels {
 		v, err := parseNumber(level, f.DecimalChar, "")
-		if err == nil && !i.InRange(v) && slices.Contains(usualCodes, level) {
+		if err == nil && (v < low || v > high) && slices.Contains(usualCodes, level) {
 			found = append(found, level)
 		}
 	}
@@ -451,6 +453,38 @@ func (s *sample) sentinels(f *Field) []string {
 		f.MissingValues = append(f.MissingValues, MissingValue{Value: code})
 	}
 	return []string{"missing codes from numbers outside the instrument's range"}
+}
+
+// draftItems guesses which columns are the items of a questionnaire.
+func draftItems(fields []Field, samples []*sample) {
+	at := func(f *Field) *sample {
+		return samples[slices.IndexFunc(samples, func(s *sample) bool { return s.name == f.Name })]
+	}
+	items := GuessItems(fields, func(f *Field) (Answers, bool) {
+		if f.Role != "" || f.Type != TypeInteger {
+			return Answers{}, false
+		}
+		return at(f).answers()
+	})
+	for _, f := range items {
+		scales, _, _ := instrument.Scales(f.Instrument)
+		f.Guess = strings.Join(append([]string{f.Guess}, at(f).sentinels(f, scales[0].ItemMin, scales[0].ItemMax)...), "; ")
+	}
+}
+
+// answers returns the range of a column's cells but for the usual missing codes.
+func (s *sample) answers() (Answers, bool) {
+	a := Answers{Low: math.Inf(1), High: math.Inf(-1)}
+	for _, level := range s.levels {
+		v, err := parseNumber(level, ".", "")
+		if err != nil {
+			return a, false
+		}
+		if !slices.Contains(usualCodes, level) {
+			a.Low, a.High = min(a.Low, v), max(a.High, v)
+		}
+	}
+	return a, !s.many && a.Low <= a.High
 }
 
 func instrumentOf(name string) string {

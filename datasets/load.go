@@ -113,6 +113,7 @@ type tableReader struct {
 	table    *Table // without rows
 	where    *Condition
 	rules    []tableRule
+	items    []itemSet // questionnaires that are scored row by row
 	visits   *texts
 	seen     pairs
 	unique   []*texts // by field, where values must be
@@ -255,6 +256,8 @@ func (l *loader) begin(r Resource, each func(*Table) error) (*tableReader, error
 	if r.Reshape != nil {
 		batch = reshape(batch, *r.Reshape)
 	}
+	t.items = r.itemSets(func(string, string, ...any) {}) // checked with the dictionary
+	t.addScores(batch)
 	t.table = batch
 	for _, rule := range l.dict.Rules {
 		if rule.Table != r.Name {
@@ -318,6 +321,7 @@ func (t *tableReader) read(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", path, closeErr)
 		}
 	}
+	t.tellScores()
 	// How a file was cut into batches must not show in the order.
 	slices.SortFunc(t.excluded[before:], func(a, b Exclusion) int {
 		return cmp.Or(strings.Compare(a.Reason, b.Reason), strings.Compare(a.Code, b.Code))
@@ -459,6 +463,7 @@ func (t *tableReader) part(p *part) error {
 	if b.rows == 0 {
 		return nil
 	}
+	t.addScores(b)
 	t.join(b)
 	t.checkRules(b)
 	t.table.rows += b.rows

@@ -53,6 +53,11 @@ const (
 	CodeRule            = "rule"               // a row that breaks a rule of the cohort file
 	CodeTotals          = "totals-row"         // a patient whose id is a word for a sum
 	CodeFiltered        = "filtered"           // rows left out by a where condition
+	CodeTooFewItems     = "too-few-items"      // rows whose items do not suffice for a score
+	CodeScoreFilled     = "score-filled"       // scores made although items are unanswered, by the form's rule
+	CodeScoreDiffers    = "score-differs"      // a score column that is not what its items give
+	CodeSafetyItem      = "safety-item"        // answers that a clinician must see
+	CodeItemCoding      = "item-coding"        // answers counted from another lowest code than the form's
 	CodeDraft           = "draft"              // a guess made by drafting a dictionary from the data
 )
 
@@ -69,7 +74,7 @@ type Problem struct {
 	Column   string   `json:"column,omitempty"`
 	Expected string   `json:"expected"`
 	Mend     string   `json:"mend,omitempty"`
-	Rows     int      `json:"rows,omitempty"` // how many rows have this same problem, when more than one is told at once
+	Rows     int      `json:"rows,omitempty"` // how many rows have this same problem, where rows are told at once
 }
 
 // String returns the problem as one line.
@@ -97,7 +102,10 @@ func (p Problem) String() string {
 		b.WriteString(": ")
 	}
 	b.WriteString(p.Expected)
-	if p.Rows > 1 {
+	switch {
+	case p.Rows == 1:
+		b.WriteString(" (1 row)")
+	case p.Rows > 1:
 		fmt.Fprintf(&b, " (%d rows)", p.Rows)
 	}
 	if p.Mend != "" {

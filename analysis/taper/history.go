@@ -23,12 +23,14 @@ type history struct {
 	table   *datasets.Table
 	day     []float64 // whole days, NaN where unknown
 	clock   string    // what the days count from
+	visits  bool      // a row is what was said at a visit
 	undated datasets.Exclusion
 }
 
-// read finds the first table with doses and days.
+// read finds the first table with doses and days, else the first with doses by visit
+// and weeks of the visits.
 func read(c *datasets.Cohort) (history, error) {
-	var found string
+	var found []history
 	for _, t := range c.Tables() {
 		_, dose := t.Field(datasets.RoleDose)
 		_, strength := t.Field(datasets.RoleStrength)
@@ -36,18 +38,23 @@ func read(c *datasets.Cohort) (history, error) {
 		if !dose && !strength {
 			continue
 		}
-		found = t.Name()
-		h := history{c: c, table: t}
+		h := history{c: c, table: t, visits: visits}
 		if err := h.days(); err != nil {
 			if visits {
+				found = append(found, h)
 				continue
 			}
 			return h, err
 		}
 		return h, nil
 	}
-	if found != "" {
-		return history{}, cannot("the doses of table %s are by visit; a dose history needs a column with role day, date or start", found)
+	for _, h := range found {
+		if h.weeks() {
+			return h, nil
+		}
+	}
+	if found != nil {
+		return history{}, cannot("the doses of table %s are by visit; a dose history needs a column with role day, date or start, or the week of each visit", found[0].table.Name())
 	}
 	return history{}, cannot("no table has a column with role dose, or with roles strength, quantity and days_supplied")
 }
@@ -71,17 +78,48 @@ func (h *history) days() error {
 				h.day[row] -= admitted[p]
 			}
 		}
-		for row, d := range h.day {
-			if h.day[row] = math.Floor(d); math.IsNaN(d) || math.Abs(d) > 1e6 {
-				h.day[row] = math.NaN()
-				h.undated.Rows++
-			}
-		}
-		h.undated.Code, h.undated.Table = analysis.WarnExcluded, h.table.Name()
-		h.undated.Reason = "dose records without a usable day, or of patients without a date of admission to count from"
+		h.whole()
 		return nil
 	}
 	return cannot("the doses of table %s have no column with role day, date or start", h.table.Name())
+}
+
+// weeks takes the day of each row from the planned week of its visit, and reports
+// whether any visit has one.
+func (h *history) weeks() bool {
+	f, _ := h.table.Field(datasets.RoleVisit)
+	codes, levels := h.table.Codes(f.Name)
+	planned := make([]float64, len(levels))
+	any := false
+	for i, s := range levels {
+		planned[i] = math.NaN()
+		if v, err := h.c.Visit(s); err == nil && v.Week != nil {
+			planned[i] = math.Round(7 * *v.Week)
+			any = true
+		}
+	}
+	h.day = make([]float64, len(codes))
+	for row, code := range codes {
+		h.day[row] = math.NaN()
+		if code >= 0 {
+			h.day[row] = planned[code]
+		}
+	}
+	h.clock = "week 0 of the visits, each at its planned week"
+	h.whole()
+	return any
+}
+
+// whole floors the days and counts the rows that have none.
+func (h *history) whole() {
+	for row, d := range h.day {
+		if h.day[row] = math.Floor(d); math.IsNaN(d) || math.Abs(d) > 1e6 {
+			h.day[row] = math.NaN()
+			h.undated.Rows++
+		}
+	}
+	h.undated.Code, h.undated.Table = analysis.WarnExcluded, h.table.Name()
+	h.undated.Reason = "dose records without a usable day, or of patients without a date of admission to count from"
 }
 
 // exclusions returns the rows left out for want of a day.
@@ -166,8 +204,9 @@ func (h *history) unit() func(row int) string {
 var alreadyMME = []string{"mme", "mme day", "mme d", "omedd", "omedd day", "omedd d"}
 
 // records returns the dose records of each patient. A row with a dose is a log
-// entry, of one day unless it has days supplied or an end; any other row is a
-// supply. Converted is how many rows were in MME already: they pass through every
+// entry, of one day unless it has days supplied or an end; in a table of visits
+// without those it is what was said at the visit, and so is a row with neither dose
+// nor strength there: not known. Any other row is a supply. Converted is how many rows were in MME already: they pass through every
 // table unchanged, as morphine by mouth in milligrams.
 func (h *history) records() (byPatient [][]opioid.Record, converted int) {
 	drug, _ := h.texts(datasets.RoleDrug)
@@ -176,7 +215,7 @@ func (h *history) records() (byPatient [][]opioid.Record, converted int) {
 	unit := h.unit()
 	dose, strength := h.floats(datasets.RoleDose), h.floats(datasets.RoleStrength)
 	quantity, supplied := h.floats(datasets.RoleQuantity), h.floats(datasets.RoleDaysSupplied)
-	last := h.ends()
+	last, hours := h.ends(), h.floats(datasets.RoleWearHours)
 	byPatient = make([][]opioid.Record, h.c.Patients())
 	for row, p := range h.table.Patient() {
 		if math.IsNaN(h.day[row]) {
@@ -189,13 +228,22 @@ func (h *history) records() (byPatient [][]opioid.Record, converted int) {
 		if math.IsNaN(r.DaysSupplied) {
 			r.DaysSupplied = last(row)
 		}
-		if !math.IsNaN(r.DosePerDay) {
+		if w := hours(row); !math.IsNaN(w) {
+			r.WearDays = w / 24
+		}
+		if h.visits && math.IsNaN(r.DaysSupplied) && math.IsNaN(r.Strength) {
+			r.Kind = opioid.AtVisit
+		}
+		said := !math.IsNaN(r.DosePerDay)
+		if said && r.Kind != opioid.AtVisit {
 			r.Kind = opioid.Logged
 			if math.IsNaN(r.DaysSupplied) {
 				r.DaysSupplied = 0
 			}
-			if slices.Contains(alreadyMME, fold(r.Unit)) {
-				r.Drug, r.Route, r.Unit = "morphine", "oral", "mg"
+		}
+		if r.Kind != opioid.Dispensed && slices.Contains(alreadyMME, fold(r.Unit)) {
+			r.Drug, r.Route, r.Unit = "morphine", "oral", "mg"
+			if said {
 				converted++
 			}
 		}

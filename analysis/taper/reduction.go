@@ -2,9 +2,11 @@ package taper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"recoup/analysis"
 	"recoup/datasets"
@@ -17,7 +19,13 @@ type ReductionOptions struct {
 	Baseline    string   `opt:"baseline" doc:"days before treatment, counted from admission"`
 	Windows     []string `opt:"windows" doc:"days compared with the baseline: discharge (the day of discharge and the 6 after) or FROM:TO"`
 	Gap         string   `opt:"gap" cohort:"dose-gap" doc:"what a day without a record means: unknown, or zero where the source lists every supply" choices:"unknown|zero"`
-	Overlap     string   `opt:"overlap" doc:"supplies of one product that overlap: sum, or shift to follow each other" choices:"sum|shift"`
+	Grace       int      `opt:"grace" cohort:"dose-grace" doc:"longest gap, in days, between records that keeps the dose before it; 0 for none"`
+	Overlap     string   `opt:"overlap" cohort:"dose-overlap" doc:"supplies of one product that overlap: sum; shift, to follow each other; truncate, to replace each other" choices:"sum|shift|truncate"`
+	Early       int      `opt:"early" cohort:"dose-early" doc:"most days early that a refill is shifted or replaces; an earlier one is added; 0 for no limit"`
+	Length      string   `opt:"length" cohort:"dose-length" doc:"how long a supply without days lasts: unknown; next-fill, until the next of its product, at most fill_days; assumed, fill_days" choices:"unknown|next-fill|assumed"`
+	FillDays    int      `opt:"fill_days" cohort:"dose-fill-days" doc:"days of a supply that does not say, for length"`
+	Hold        string   `opt:"hold" cohort:"dose-hold" doc:"days that a dose said at a visit stands for: day; before, the hold_days that end with it; until-next visit" choices:"day|before|until-next"`
+	HoldDays    int      `opt:"hold_days" cohort:"dose-hold-days" doc:"days that a visit's question asks about, for hold=before"`
 	Unconverted string   `opt:"unconverted" doc:"a day under a record that has no factor: unknown, or ignored" choices:"unknown|ignored"`
 	MinKnown    float64  `opt:"min_known" doc:"share of a window's days whose dose must be known for its mean"`
 }
@@ -125,6 +133,15 @@ func named() []analysis.Definition {
 var reductionDefaults = ReductionOptions{
 	Table: defaultTable, Baseline: "-28:-1", Windows: []string{"discharge", "152:180"},
 	Gap: string(opioid.GapUnknown), Overlap: string(opioid.OverlapSum), Unconverted: string(opioid.UnconvertedUnknown), MinKnown: 0.5,
+	Length: string(opioid.LengthUnknown), FillDays: 30, Hold: string(opioid.HoldDay), HoldDays: 28,
+}
+
+// rules are the choices of how records become daily doses.
+func (o ReductionOptions) rules() opioid.Options {
+	return opioid.Options{
+		Gap: opioid.Gap(o.Gap), Grace: o.Grace, Overlap: opioid.Overlap(o.Overlap), Early: o.Early, Unconverted: opioid.Unconverted(o.Unconverted),
+		Length: opioid.Length(o.Length), FillDays: o.FillDays, Hold: opioid.Hold(o.Hold), HoldDays: o.HoldDays,
+	}
 }
 
 // Reduction compares the mean daily MME of windows after admission with that of
@@ -136,7 +153,10 @@ var Reduction = analysis.New(analysis.Analysis{
 	Doc: `Each patient's daily MME is the sum over the records that cover a day, converted by a
 stamped table: strength × quantity / days supplied × factor, or the dose logged.
 A window's mean is over its known days, and unknown where under half of them are
-known (min_known); a day without a record is unknown, never zero, unless gap=zero. Patients count who have a known baseline mean above 0.
+known (min_known); a day without a record is unknown, never zero, unless gap=zero.
+Early refills, short gaps, supplies without days and doses said at visits go by named
+rules (overlap, grace, length, hold); recoup opioid rules lists them with sources. Doses
+recorded in MME are not converted again. Patients count who have a known baseline mean above 0.
 Terms, for each window: mme_baseline_mean, mme_mean, mme_change_mean (window less
 baseline) and percent_change_mean (mean of the patients' own percentages), over
 patients known in both; for each definition a share _all (patients whose dose is
@@ -168,6 +188,9 @@ type span struct {
 func runReduction(_ context.Context, in analysis.Input, q analysis.Question, o ReductionOptions) (analysis.Result, error) {
 	if in.Cohort == nil {
 		return analysis.Result{}, cannot("expected a cohort")
+	}
+	if err := o.rules().Check(); err != nil || o.FillDays < 1 || o.HoldDays < 1 {
+		return analysis.Result{}, errors.Join(fmt.Errorf("%w: expected early and grace from 0 to 3660 days, fill_days and hold_days from 1", analysis.ErrOptions), err)
 	}
 	if o.MinKnown < 0 || o.MinKnown > 1 {
 		return analysis.Result{}, fmt.Errorf("%w: expected min_known to be a share from 0 to 1", analysis.ErrOptions)
@@ -242,7 +265,7 @@ func (r *reducer) prepare() error {
 		}
 	}
 	records, already := r.h.records()
-	opt := opioid.Options{Gap: opioid.Gap(r.o.Gap), Overlap: opioid.Overlap(r.o.Overlap), Unconverted: opioid.Unconverted(r.o.Unconverted)}
+	opt := r.o.rules()
 	var t tally
 	r.patients = make([]patient, len(records))
 	for p := range records {
@@ -258,6 +281,15 @@ func (r *reducer) prepare() error {
 	}
 	r.result.Excluded = append(r.result.Excluded, t.exclusions(r.h.table.Name(), table.Name)...)
 	r.result.Warnings = append(r.result.Warnings, conversionWarnings(already)...)
+	atVisit := slices.ContainsFunc(records, func(rs []opioid.Record) bool {
+		return slices.ContainsFunc(rs, func(r opioid.Record) bool { return r.Kind == opioid.AtVisit })
+	})
+	if atVisit && opt.Hold == opioid.HoldDay {
+		r.result.Warnings = append(r.result.Warnings, analysis.Warning{
+			Code: analysis.WarnUnknownDose, Message: "doses are recorded by visit, and each stands for the day of its visit alone",
+			Cure: "pass --set hold=before with the days that the question asks about as hold_days, or say dose-hold under definitions in the cohort file",
+		})
+	}
 	if table.Status != "sourced" {
 		r.result.Warnings = append(r.result.Warnings, analysis.Warning{Code: analysis.WarnUnverified, Message: "the conversion table " + table.Name + " was not read in its source", Cure: "choose another table"})
 	}
@@ -351,12 +383,18 @@ func (r *reducer) empty(term string, scale analysis.Scale, visit, arm, definitio
 	e := analysis.NewEstimate(term, scale)
 	e.Outcome, e.Visit, e.Arm = "mme", visit, arm
 	details := fmt.Sprintf("gap %s; %s; baseline %s", r.o.Gap, r.o.Table, r.baseline)
+	if r.o.Overlap != string(opioid.OverlapSum) {
+		details = "overlap " + r.o.Overlap + "; " + details
+	}
+	if r.o.Grace > 0 {
+		details = fmt.Sprintf("grace %d; ", r.o.Grace) + details
+	}
 	if definition != "" {
 		details = definition + "; " + details
 	}
 	e.Definition = details
-	e.Method.Name = fmt.Sprintf("daily MME by %s, days from %s, a day without a record is %s, overlapping supplies: %s, a day with an unconverted record is %s, means where at least %g %% of the days are known",
-		r.o.Table, r.h.clock, r.o.Gap, r.o.Overlap, r.o.Unconverted, 100*r.o.MinKnown)
+	e.Method.Name = fmt.Sprintf("daily MME by %s, days from %s; %s; means where at least %g %% of the days are known",
+		r.o.Table, r.h.clock, strings.Join(r.o.rules().Said(), "; "), 100*r.o.MinKnown)
 	return e
 }
 

@@ -35,7 +35,7 @@ func (in Instrument) Score(items []float64) (float64, error) {
 	switch in.Scoring {
 	case Single, Sum, Mean, Percent:
 	default:
-		return math.NaN(), fmt.Errorf("%s: %w: enter the score itself", in.Name, ErrNotScored)
+		return math.NaN(), fmt.Errorf("%s: %w: enter %s", in.Name, ErrNotScored, in.entry())
 	}
 	if in.Items == 0 || len(items) != in.Items {
 		return math.NaN(), fmt.Errorf("%s: %w: got %d, want %d", in.Name, ErrItems, len(items), in.Items)
@@ -44,7 +44,7 @@ func (in Instrument) Score(items []float64) (float64, error) {
 	if err != nil {
 		return math.NaN(), err
 	}
-	if need := in.needed(); answered < need {
+	if need := in.Needed(); answered < need {
 		return math.NaN(), fmt.Errorf("%s: %w: %d of %d, at least %d needed", in.Name, ErrTooFew, answered, in.Items, need)
 	}
 	if in.Missing.Fill == Zero {
@@ -97,12 +97,47 @@ func (in Instrument) reverses(item int) bool {
 	return false
 }
 
-// needed is the least number of answers that gives a score.
-func (in Instrument) needed() int {
+// entry is what is entered in place of the items.
+func (in Instrument) entry() string {
+	if in.Unit == "T" {
+		return "the T score itself: the table from raw sums to T scores is not held here"
+	}
+	return "the score itself"
+}
+
+// Needed is the least number of answered items that gives a score.
+func (in Instrument) Needed() int {
 	if in.Missing.MinAnswered == 0 || in.Missing.Fill == None {
 		return in.Items
 	}
 	return in.Missing.MinAnswered
+}
+
+// Scales returns what the items of a questionnaire are scored to, in the
+// registry's order: the instrument of that name, where there is one, and the
+// scales that are part of it; and how many items the questionnaire has, 0 where
+// it is not scored from items. The error wraps ErrNotScored where no instrument
+// of the name, or none of its scales, is scored from items.
+func Scales(questionnaire string) (scales []Instrument, items int, err error) {
+	err = fmt.Errorf("%w: no questionnaire of that name", ErrNotScored)
+	for _, in := range All() {
+		n := in.Items
+		switch {
+		case in.PartOf == questionnaire && questionnaire != "":
+			n = in.Whole
+		case in.Name != questionnaire:
+			continue
+		}
+		if n == 0 {
+			_, err = in.Score(nil)
+			continue
+		}
+		scales, items = append(scales, in), n
+	}
+	if scales != nil {
+		err = nil
+	}
+	return scales, items, err
 }
 
 // Pick takes this scale's items out of the answers to the whole questionnaire,

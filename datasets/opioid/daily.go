@@ -3,51 +3,7 @@ package opioid
 import (
 	"errors"
 	"math"
-	"sort"
 )
-
-// Gap is what a day without a record means.
-type Gap string
-
-const (
-	// GapUnknown leaves the day NaN: no record is not evidence of no opioid. The default.
-	GapUnknown Gap = "unknown"
-	// GapZero takes the day as free of opioids. Only for sources that are known
-	// to be complete, such as a dispensing register.
-	GapZero Gap = "zero"
-)
-
-// Unconverted is what happens to a day under a record that could not be converted.
-type Unconverted string
-
-const (
-	// UnconvertedUnknown leaves the day NaN, since its total is not known. The default.
-	UnconvertedUnknown Unconverted = "unknown"
-	// UnconvertedIgnored gives the total of the records that could be
-	// converted, which is too low by the others. A day under no other record
-	// stays NaN.
-	UnconvertedIgnored Unconverted = "ignored"
-)
-
-// Overlap is what happens where supplies of the same product overlap.
-type Overlap string
-
-const (
-	// OverlapSum adds what overlaps. The default, and the CDC's rule.
-	OverlapSum Overlap = "sum"
-	// OverlapShift lets a dispensed record begin when the supply before it of
-	// the same drug, route, unit, strength and indication has run out: an
-	// early refill is stock, not a higher dose.
-	OverlapShift Overlap = "shift"
-)
-
-// Options of Daily. The zero value is unknown gaps, unknown totals under
-// records that could not be converted, and overlaps added.
-type Options struct {
-	Gap         Gap
-	Unconverted Unconverted
-	Overlap     Overlap
-}
 
 // Exclusion counts the records that were not converted for one reason.
 type Exclusion struct {
@@ -67,23 +23,31 @@ type Summary struct {
 	Days           int // from first to last
 	KnownDays      int // with a dose, zero included
 	GapDays        int // without any record that is for pain
+	BridgedDays    int // of the gaps, those that keep the dose before them
 	IncompleteDays int // under a record that could not be converted
+
+	Lengths int // records whose length is by the rule for it
+	Moved   int // supplies that begin later by the rule for overlaps
+	Cut     int // supplies that end sooner by it
 }
 
 // Daily returns the morphine equivalents of each day from and to, both
-// included, for the records of one person. Records that overlap add up, and a
-// graduated factor goes by the day's whole dose of the drug. A day without a
-// known dose is NaN. A record that does not say how long it lasts makes its first
-// day unknown, and every later day without a record too: GapZero must not read a
-// supply of unknown length as none. Medication for opioid use disorder neither
-// adds to a day nor covers it. Daily returns nothing but the Summary when to is before from.
+// included, for the records of one person, in whatever order they are. What
+// overlaps, what says no length and what was asked at a visit goes by the rules of
+// the options; after that records of one day add up, and a graduated factor goes by
+// the day's whole dose of the drug. A day without a known dose is NaN. A record whose
+// length is not known makes its first day unknown, and every later day without a
+// record too: GapZero must not read a supply of unknown length as none. Medication
+// for opioid use disorder neither adds to a day nor covers it. Daily returns nothing
+// but the Summary when to is before from.
 func (t Table) Daily(records []Record, from, to int, opt Options) ([]float64, Summary) {
 	opt = opt.withDefaults()
 	s := Summary{Table: t.Name, Version: t.Version, Source: t.Source, Options: opt, Records: len(records)}
-	if opt.Overlap == OverlapShift {
-		records = shift(records)
+	if to < from {
+		return nil, s
 	}
-	w := newWindow(from, to)
+	records = opt.apply(records, &s)
+	w := newWindow(from-opt.Grace-1, to+opt.Grace+1) // gaps are seen whole
 	excluded := make([]int, len(reasons))
 	for _, r := range records {
 		f, dose, err := t.resolve(r)
@@ -107,20 +71,7 @@ func (t Table) Daily(records []Record, from, to int, opt Options) ([]float64, Su
 			s.Excluded = append(s.Excluded, Exclusion{reasons[i].code, n})
 		}
 	}
-	return w.close(opt, &s), s
-}
-
-func (opt Options) withDefaults() Options {
-	if opt.Gap == "" {
-		opt.Gap = GapUnknown
-	}
-	if opt.Unconverted == "" {
-		opt.Unconverted = UnconvertedUnknown
-	}
-	if opt.Overlap == "" {
-		opt.Overlap = OverlapSum
-	}
-	return opt
+	return w.close(from, to, opt, &s), s
 }
 
 // window gathers the days that are asked for.
@@ -129,6 +80,7 @@ type window struct {
 	mme      []float64
 	covered  []bool // by a record that was converted
 	spoiled  []bool // by one that was not
+	bridged  []bool // a gap that keeps the dose before it
 	open     int    // first day of the first record of unknown length
 	stepped  []stepped
 }
@@ -141,7 +93,7 @@ type stepped struct {
 
 func newWindow(from, to int) *window {
 	n := max(to-from+1, 0)
-	return &window{from: from, to: to, mme: make([]float64, n), covered: make([]bool, n), spoiled: make([]bool, n), open: math.MaxInt}
+	return &window{from: from, to: to, mme: make([]float64, n), covered: make([]bool, n), spoiled: make([]bool, n), bridged: make([]bool, n), open: math.MaxInt}
 }
 
 // each calls f with the index of every day of the window that the record covers.
@@ -149,6 +101,9 @@ func (w *window) each(r Record, f func(i int)) {
 	days, err := r.days()
 	if err != nil || r.StartDay > w.to {
 		return
+	}
+	if r.cut > 0 {
+		days = min(days, r.cut)
 	}
 	for day := max(r.StartDay, w.from); day <= min(r.StartDay+days-1, w.to); day++ {
 		f(day - w.from)
@@ -185,52 +140,53 @@ func (w *window) spoil(r Record) {
 	w.each(r, func(i int) { w.spoiled[i] = true })
 }
 
-// close applies the rules for gaps and unconverted records and counts the days.
-func (w *window) close(opt Options, s *Summary) []float64 {
-	s.Days = len(w.mme)
+// close applies the rules for gaps and unconverted records, and counts and returns
+// the days that were asked for.
+func (w *window) close(from, to int, opt Options, s *Summary) []float64 {
 	for i := range w.mme {
 		for _, st := range w.stepped {
 			w.mme[i] += st.factor.mme(st.dose[i])
 		}
+		if w.spoiled[i] && (opt.Unconverted == UnconvertedUnknown || !w.covered[i]) {
+			w.mme[i] = math.NaN()
+		}
+	}
+	for i := 0; i < len(w.mme); i++ {
+		next := i // first day with a record
+		for next < len(w.mme) && w.gap(next) {
+			next++
+		}
+		bridge := i > 0 && next < len(w.mme) && next-i <= opt.Grace && !math.IsNaN(w.mme[i-1])
+		for first := i; i < next; i++ {
+			switch {
+			case w.from+i > w.open:
+				w.mme[i] = math.NaN()
+			case bridge:
+				w.mme[i] = w.mme[first-1]
+				w.bridged[i] = true
+			case opt.Gap == GapUnknown:
+				w.mme[i] = math.NaN()
+			}
+		}
+	}
+	a, b := from-w.from, to-w.from+1
+	s.Days = b - a
+	for i := a; i < b; i++ {
 		switch {
 		case w.spoiled[i]:
 			s.IncompleteDays++
-			if opt.Unconverted == UnconvertedUnknown || !w.covered[i] {
-				w.mme[i] = math.NaN()
-			}
 		case !w.covered[i]:
 			s.GapDays++
-			if opt.Gap == GapUnknown || w.from+i > w.open {
-				w.mme[i] = math.NaN()
-			}
+		}
+		if w.bridged[i] {
+			s.BridgedDays++
 		}
 		if !math.IsNaN(w.mme[i]) {
 			s.KnownDays++
 		}
 	}
-	return w.mme
+	return w.mme[a:b:b]
 }
 
-// shift moves early refills to the day after the supply before them ends.
-func shift(records []Record) []Record {
-	moved := append([]Record(nil), records...)
-	sort.SliceStable(moved, func(i, j int) bool { return moved[i].StartDay < moved[j].StartDay })
-	type product struct {
-		drug, route, unit, indication string
-		strength                      float64
-	}
-	next := map[product]int{} // first day without supply
-	for i, r := range moved {
-		days, err := r.days()
-		if err != nil || r.Kind != Dispensed {
-			continue
-		}
-		name, _ := Drug(r.Drug)
-		key := product{name, fold(r.Route), fold(r.Unit), fold(r.Indication), r.Strength}
-		if first, ok := next[key]; ok && r.StartDay < first {
-			moved[i].StartDay = first
-		}
-		next[key] = moved[i].StartDay + days
-	}
-	return moved
-}
+// gap reports a day without a record.
+func (w *window) gap(i int) bool { return !w.covered[i] && !w.spoiled[i] }

@@ -14,6 +14,9 @@ const (
 	Dispensed Kind = iota
 	// Logged records give the dose taken a day.
 	Logged
+	// AtVisit records give the dose taken a day as a patient or a chart says it at a
+	// visit; which days it stands for is a rule of Options.
+	AtVisit
 )
 
 // Record is one prescription or one entry of a dose log. Names may be written
@@ -34,10 +37,12 @@ type Record struct {
 	Strength     float64
 	Quantity     float64
 	DaysSupplied float64
-	// DosePerDay in Unit, or the rate worn where the unit is mcg/h: Logged.
+	// DosePerDay in Unit, or the rate worn where the unit is mcg/h: Logged, AtVisit.
 	DosePerDay float64
 	// WearDays a patch is worn; 0 takes the table's figure.
 	WearDays float64
+
+	cut int // days after which the next supply takes its place; 0: it runs out
 }
 
 // Errors that MMEPerDay wraps; Reason gives each one's code.
@@ -186,7 +191,7 @@ func (r Record) dose(f Factor) (float64, error) {
 	if _, err := r.days(); err != nil {
 		return 0, err
 	}
-	if r.Kind == Logged {
+	if r.Kind != Dispensed {
 		if !(r.DosePerDay >= 0) || math.IsInf(r.DosePerDay, 0) {
 			return 0, fmt.Errorf("%w: dose a day", ErrAmount)
 		}
@@ -209,7 +214,7 @@ func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
 
 // days is the number of days the record covers.
 func (r Record) days() (int, error) {
-	if r.Kind == Logged && r.DaysSupplied == 0 {
+	if r.Kind != Dispensed && r.DaysSupplied == 0 {
 		return 1, nil
 	}
 	const century = 36525 // beyond this it is a typing error

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"recoup/datasets"
@@ -174,12 +175,35 @@ func (d *drafter) table(name, where string, holds func(column) bool, repeats boo
 		taken[f.Role] = true
 		r.Schema.Fields = append(r.Schema.Fields, f)
 	}
+	datasets.GuessItems(r.Schema.Fields, d.answers)
 	for _, u := range d.export.unknown {
 		if u != "" {
 			r.Schema.Fields = append(r.Schema.Fields, datasets.Field{Name: u, Type: datasets.TypeString, Role: datasets.RoleIgnore, Guess: "the data dictionary does not have the column"})
 		}
 	}
 	return r
+}
+
+// answers returns the range of a field's choices, where all are whole numbers but
+// for the codes that mean missing.
+func (d *drafter) answers(f *datasets.Field) (datasets.Answers, bool) {
+	a := datasets.Answers{Declared: true}
+	n := 0
+	for _, c := range f.Categories {
+		v, err := strconv.Atoi(c.Value)
+		if slices.ContainsFunc(slices.Concat(d.missing, f.MissingValues), func(m datasets.MissingValue) bool { return m.Value == c.Value }) {
+			continue
+		}
+		if err != nil {
+			return a, false
+		}
+		if n == 0 {
+			a.Low, a.High = float64(v), float64(v)
+		}
+		a.Low, a.High = min(a.Low, float64(v)), max(a.High, float64(v))
+		n++
+	}
+	return a, n > 0 && f.Role == "" && !d.export.labels
 }
 
 // other returns a column's name in the file where that is not the field's.

@@ -198,3 +198,35 @@ func FuzzDraft(f *testing.F) {
 		_, _, _ = Draft(context.Background(), "d.csv", []string{"e.csv"}, files(map[string]string{"d.csv": dictionary, "e.csv": export}))
 	})
 }
+
+// Items are known by their names, and their codes by the choices: answers counted
+// from 1 say so under constraints.
+func TestDraftItems(t *testing.T) {
+	var dictionary, head, row strings.Builder
+	dictionary.WriteString(strings.SplitAfter(fixture(t, "dictionary.csv"), "\n")[0])
+	dictionary.WriteString("record_id,f,,text,Record,,,,,,,,,,,,,\n")
+	head.WriteString("record_id")
+	row.WriteString("1")
+	for i := range 9 {
+		n := string(rune('1' + i))
+		dictionary.WriteString("phq9_" + n + `,f,,radio,Item,"1, Never | 2, Some | 3, More | 4, Daily",,,,,,,,,,,,` + "\n")
+		head.WriteString(",phq9_" + n)
+		row.WriteString(",2")
+	}
+	m := map[string]string{"dictionary.csv": dictionary.String(), "export.csv": head.String() + "\n" + row.String() + "\n"}
+	d, _, err := Draft(context.Background(), "dictionary.csv", []string{"export.csv"}, files(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fieldOf(t, d, "patients", "phq9_4")
+	if f.Role != datasets.RoleItem || f.Instrument != "phq9" || f.Item != 4 || f.Type != datasets.TypeInteger || f.Constraints.Minimum == nil || *f.Constraints.Minimum != 1 {
+		t.Errorf("%+v", f)
+	}
+	c, err := datasets.Load(context.Background(), d, datasets.LoadOptions{Open: files(m)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Covariate("phq9"); err != nil || got[0] != 9 { // nine answers of 2, which is 1
+		t.Errorf("score %v, %v; want 9", got, err)
+	}
+}

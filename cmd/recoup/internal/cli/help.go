@@ -51,7 +51,8 @@ name and version:
   recoup.comparators/v1  data comparators
   recoup.evidence/v1     evidence list, show
   recoup.design/v1       design list, show
-  recoup.instrument/v1   instrument list, show
+  recoup.instruments/v1  instrument list, show
+  recoup.opioid/v1       opioid tables, convert, rules
   recoup.demo/v1         demo
   recoup.version/v1      version
   recoup.error/v1        any error, on standard error
@@ -89,8 +90,25 @@ Package with recoup's own role, instrument, visits and arms:
 
 Roles: patient visit repeat day date period referred admitted completed discharged arm
 site payer procedure work_before outcome item covariate exposure work_status
-sick_leave dose drug route unit strength quantity days_supplied indication start
-end time event category cost price_year weight cluster ignore.
+sick_leave dose drug route unit strength quantity days_supplied indication
+wear_hours start end time event category cost price_year weight cluster ignore.
+
+Items of a questionnaire are columns with role: item, its name and their number in
+the form; each row is scored into a new outcome of the questionnaire's name, sub-scales
+too (dass21 gives dass21-d, dass21-a and dass21-s):
+
+  - {name: q1, type: integer, role: item, instrument: phq9, item: 1}
+
+Every item must be there. Unanswered ones go by the form's rule; rows scored so, and
+rows with too few answers, are counted. Codes that begin elsewhere are told by the
+constraints: {minimum: 1, maximum: 4}. Two sets in a row say score: NAME. A score that
+the file has too is held against its items and kept. recoup instrument show NAME has
+each form's rule; where items are not scored (PROMIS), the score itself is given.
+
+Opioid doses are supplies (strength, quantity, days_supplied), a log (dose by day), or
+what was said at visits (dose by visit, in mg a day with its drug, or in MME/day, which
+is not converted again). definitions: {dose-overlap: shift, dose-hold: before} chooses
+how they become daily doses; recoup opioid rules lists the rules.
 
 Files: delimited text, Arrow IPC, Parquet, Excel (book.xlsx#Sheet), Stata, CDISC
 Dataset-JSON 1.1 and FHIR QuestionnaireResponses (.json and .ndjson, told apart by

@@ -1,14 +1,11 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"recoup/datasets/instrument"
 	"recoup/simulate/design"
 	"recoup/simulate/evidence"
 )
@@ -140,126 +137,4 @@ func (a *app) designCommand() *cobra.Command {
 	}
 	c.AddCommand(list, show)
 	return c
-}
-
-func (a *app) instrumentCommand() *cobra.Command {
-	c := &cobra.Command{Use: "instrument", Short: "Questionnaires and performance tests", Long: "Questionnaires and performance tests: range, direction, scoring, bands and important differences."}
-	list := &cobra.Command{
-		Use: "list", Short: "List the instruments", Args: cobra.NoArgs, Long: "List the questionnaires and performance tests that cohort files may name.",
-		Example: "  recoup instrument list",
-		RunE: func(*cobra.Command, []string) error {
-			if a.json {
-				var out []json.RawMessage
-				for _, i := range instrument.All() {
-					b, err := json.Marshal(instrumentJSON(i))
-					if err != nil {
-						return err
-					}
-					out = append(out, b)
-				}
-				return a.writeJSON(struct {
-					Schema      string            `json:"schema"`
-					Instruments []json.RawMessage `json:"instruments"`
-				}{"recoup.instrument/v1", out})
-			}
-			g := grid{head: []string{"instrument", "title", "range", "better", "important difference"}}
-			for _, i := range instrument.All() {
-				important := "no sourced one"
-				if d, ok := i.Default(); ok {
-					important = differenceText(d)
-				}
-				g.rows = append(g.rows, []string{i.Name, i.Title, rangeText(i), string(i.Direction), important})
-			}
-			g.text(a.Out)
-			return nil
-		},
-	}
-	show := &cobra.Command{
-		Use: "show NAME", Short: "Show an instrument with its sources", Args: cobra.ExactArgs(1),
-		Long:    "Show an instrument: scoring, missing-item rule, bands and every important difference with its method, population and source.",
-		Example: "  recoup instrument show nrs",
-		RunE: func(_ *cobra.Command, args []string) error {
-			i, ok := instrument.Find(args[0])
-			if !ok {
-				return usagef("no instrument %q; see: recoup instrument list", args[0])
-			}
-			if a.json {
-				return a.writeJSON(struct {
-					Schema     string `json:"schema"`
-					Instrument any    `json:"instrument"`
-				}{"recoup.instrument/v1", instrumentJSON(i)})
-			}
-			fmt.Fprintf(a.Out, "%s: %s\nrange %s, %s is better, scored by %s of %d items [%s]\nSource: %s\n", i.Name, i.Title, rangeText(i), i.Direction, i.Scoring, i.Items, i.Status, orNone(i.Source))
-			if i.Note != "" {
-				fmt.Fprintln(a.Out, i.Note)
-			}
-			for _, d := range i.Differences {
-				mark := ""
-				if d.Default {
-					mark = " (used by reports)"
-				}
-				fmt.Fprintf(a.Out, "  important difference %s%s: %s, %s; %s [%s]\n", differenceText(d), mark, d.Method, d.Population, d.Source, d.Status)
-			}
-			for _, b := range i.Bands {
-				fmt.Fprintf(a.Out, "  bands:")
-				for _, l := range b.Levels {
-					fmt.Fprintf(a.Out, " %s from %g;", l.Label, l.From)
-				}
-				fmt.Fprintf(a.Out, " %s [%s]\n", b.Source, b.Status)
-			}
-			return nil
-		},
-	}
-	c.AddCommand(list, show)
-	return c
-}
-
-func rangeText(i instrument.Instrument) string {
-	if math.IsInf(i.Max, 1) {
-		return fmt.Sprintf("%g and over", i.Min)
-	}
-	return fmt.Sprintf("%g to %g", i.Min, i.Max)
-}
-
-func differenceText(d instrument.Difference) string {
-	if d.Kind == instrument.Relative {
-		return fmt.Sprintf("%g %%", d.Value)
-	}
-	return fmt.Sprintf("%g", d.Value)
-}
-
-// instrumentJSON is an instrument under JSON's names, numbers that are not there
-// as null.
-func instrumentJSON(i instrument.Instrument) any {
-	type difference struct {
-		Value      float64 `json:"value"`
-		Kind       string  `json:"kind"`
-		Method     string  `json:"method"`
-		Population string  `json:"population"`
-		Source     string  `json:"source"`
-		Status     string  `json:"status"`
-		Default    bool    `json:"default"`
-	}
-	ds := []difference{}
-	for _, d := range i.Differences {
-		ds = append(ds, difference{d.Value, string(d.Kind), string(d.Method), d.Population, d.Source, string(d.Status), d.Default})
-	}
-	var most any
-	if !math.IsInf(i.Max, 1) {
-		most = i.Max
-	}
-	return struct {
-		Name        string       `json:"name"`
-		Title       string       `json:"title"`
-		Domain      string       `json:"domain"`
-		Unit        string       `json:"unit"`
-		Minimum     float64      `json:"minimum"`
-		Maximum     any          `json:"maximum"`
-		Direction   string       `json:"better"`
-		Scoring     string       `json:"scoring"`
-		Items       int          `json:"items"`
-		Status      string       `json:"status"`
-		Source      string       `json:"source"`
-		Differences []difference `json:"important_differences"`
-	}{i.Name, i.Title, i.Domain, i.Unit, i.Min, most, string(i.Direction), string(i.Scoring), i.Items, string(i.Status), i.Source, ds}
 }
