@@ -350,11 +350,15 @@ func TestScoresDoNotDependOnReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	var streamed []float64
-	empty, err := Stream(context.Background(), d, LoadOptions{Open: OpenText(map[string]string{"v.csv": write(columns, order)}), piece: 1000}, func(b *Table) error {
-		streamed = append(streamed, b.Floats("pcs-rumination")...)
-		return nil
+	empty, err := Load(t.Context(), d, LoadOptions{
+		Open: OpenText(map[string]string{"v.csv": write(columns, order)}), piece: 1000,
+		Keep: func(*Table, Field) bool { return false },
+		Each: func(b *Table) error {
+			streamed = append(streamed, b.Floats("pcs-rumination")...)
+			return nil
+		},
 	})
-	if err != nil || !empty.Table("visits").Has("pcs-rumination") {
+	if err != nil || !empty.Outline()[0].Has("pcs-rumination") {
 		t.Fatalf("streamed: %v", err)
 	}
 	if want := first.Table("visits").Floats("pcs-rumination"); !slices.EqualFunc(streamed, want, func(a, b float64) bool { return a == b || a != a && b != b }) {
@@ -365,7 +369,7 @@ func TestScoresDoNotDependOnReading(t *testing.T) {
 	if err := first.Table("visits").WriteCSV(&text); err != nil {
 		t.Fatal(err)
 	}
-	y, err := first.Described(func(string) string { return "v.csv" }, true).YAML()
+	y, err := first.Described(func(string) string { return "v.csv" }, true, nil).YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
