@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"math"
@@ -17,7 +18,12 @@ type keeper struct {
 	opt    LoadOptions
 	seed   maphash.Seed
 	tables map[string]*keptTable
+	bytes  int64
 }
+
+// ErrMemory is what errors.Is finds in the error for a cohort that needs more memory
+// than it may take.
+var ErrMemory = errors.New("more memory is needed than there is")
 
 type keptTable struct {
 	*Table
@@ -72,6 +78,12 @@ func (k *keeper) add(b *Table) error {
 	}
 	t.rows += b.rows
 	t.patients = append(t.patients, b.patient)
+	for _, f := range t.fields {
+		k.bytes += int64(b.rows) * int64(width(f.Type))
+	}
+	if most := k.opt.MostMemory; most > 0 && k.bytes > most {
+		return fmt.Errorf("%w: %d rows of table %s and what was read before take more than the %.1f GiB that may be used; give columns that are not needed role: ignore", ErrMemory, t.rows, t.name, float64(most)/(1<<30))
+	}
 	for i, from := range t.from {
 		a := b.columns[from][0]
 		if d, ok := a.(*array.Dictionary); ok && t.fields[i].Role == RolePatient {
@@ -89,6 +101,17 @@ func (k *keeper) add(b *Table) error {
 		t.why[i] = append(t.why[i], b.why[from][0])
 	}
 	return nil
+}
+
+// width is how many bytes a cell of the type takes.
+func width(t Type) int {
+	switch t {
+	case TypeString, TypeDate:
+		return 4
+	case TypeBoolean:
+		return 1
+	}
+	return 8
 }
 
 // ofVisits returns the rows of the visits; all of a table that has none.

@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -169,5 +170,24 @@ resources:
 	}
 	if _, err := Load(t.Context(), d, LoadOptions{Open: open, Where: "a > 3", KeepVisits: []string{"x"}}); err == nil || !strings.Contains(err.Error(), "where") {
 		t.Errorf("a condition on a cohort of which a part is kept: %v", err)
+	}
+}
+
+// A cohort that needs more memory than it may take is refused; one of which nothing
+// is kept is not.
+func TestMostMemory(t *testing.T) {
+	d, err := ParseDictionary("cohort.yaml", []byte(manyDoses))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := LoadOptions{MostMemory: 100_000 * 28, Open: func(_ context.Context, path string, r Resource) (Source, error) {
+		return NewCSV(path, &endless{rows: 200_000}, r)
+	}}
+	if _, err := Load(t.Context(), d, opt); !errors.Is(err, ErrMemory) {
+		t.Errorf("200,000 rows where 100,000 may be kept: %v", err)
+	}
+	opt.Keep = func(*Table, Field) bool { return false }
+	if c, err := Load(t.Context(), d, opt); err != nil || c.Patients() != 200 {
+		t.Error(err)
 	}
 }

@@ -35,6 +35,9 @@ type LoadOptions struct {
 	Keep func(t *Table, f Field) bool
 	// KeepVisits are the visits (values) whose rows stay; nil keeps all.
 	KeepVisits []string
+	// MostMemory is how many bytes of cells may stay in memory; 0 sets no limit. A
+	// cohort that needs more is refused with [ErrMemory] while it is read.
+	MostMemory int64
 	// Workers is how many goroutines read a file; 0 means one a processor. The
 	// cohort does not depend on it.
 	Workers int

@@ -95,6 +95,7 @@ type Options struct {
 	Keep       func(t *datasets.Table, f datasets.Field) bool
 	KeepVisits []string
 	Only       string // table; the others are not read
+	MostMemory int64
 }
 
 // Cohort opens a cohort file, or a bare data file, for which a dictionary is
@@ -136,7 +137,7 @@ func read(ctx context.Context, path string, opt Options) (*datasets.Cohort, []pr
 	in := newDoor(filepath.Dir(path))
 	look := privacy.NewLook(d)
 	c, err := datasets.Load(ctx, d, datasets.LoadOptions{
-		Open: in.open, SetAside: opt.SetAside, Progress: opt.Progress, KeepVisits: opt.KeepVisits,
+		Open: in.open, SetAside: opt.SetAside, Progress: opt.Progress, KeepVisits: opt.KeepVisits, MostMemory: opt.MostMemory,
 		Keep: look.Keep(opt.Keep),
 		Each: func(b *datasets.Table) error {
 			look.Add(b)

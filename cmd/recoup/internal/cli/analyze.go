@@ -36,10 +36,11 @@ type catalogEntry struct {
 	Needs       []datasets.Role       `json:"needs"`
 	Options     []analysis.Option     `json:"options"`
 	Definitions []analysis.Definition `json:"definitions,omitempty"`
+	Narrow      bool                  `json:"narrow"`
 }
 
 func entryOf(x *analysis.Analysis) catalogEntry {
-	return catalogEntry{x.Name, x.Title, x.Estimand, x.Doc, x.Refs, x.Needs, x.Options(), x.Definitions}
+	return catalogEntry{x.Name, x.Title, x.Estimand, x.Doc, x.Refs, x.Needs, x.Options(), x.Definitions, x.Narrow}
 }
 
 func (a *app) analyzeList() *cobra.Command {
@@ -96,6 +97,9 @@ func (a *app) analyzeShow() *cobra.Command {
 
 func showAnalysis(w io.Writer, x *analysis.Analysis) {
 	fmt.Fprintf(w, "%s: %s\n\nEstimand: %s\n\n%s\n", x.Name, x.Title, x.Estimand, x.Doc)
+	if x.Narrow {
+		fmt.Fprintln(w, "\nNarrow: of a cohort larger than memory only the outcome at the two visits is kept.")
+	}
 	if opts := x.Options(); len(opts) > 0 {
 		fmt.Fprintln(w, "\nSettings (--set name=value):")
 		for _, o := range opts {

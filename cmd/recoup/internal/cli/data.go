@@ -59,10 +59,14 @@ func (a *app) loadPart(ctx context.Context, path string, f loadFlags, opt open.O
 	report, stop := a.progress("Reading " + filepath.Base(path))
 	defer stop()
 	opt.SetAside, opt.Where = f.setAside, f.where
+	opt.MostMemory = freeMemory() / 2 // estimators copy what they work on
 	if report != nil {
 		opt.Progress = func(rows int) { report(rows, 0) }
 	}
 	c, err := open.Cohort(ctx, path, opt)
+	if errors.Is(err, datasets.ErrMemory) {
+		return nil, fmt.Errorf("%w. data check, data describe, data convert and the analyses that recoup analyze show calls narrow read a cohort of any size", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -145,6 +145,10 @@ with otherUnits (stop, leave-out) and as: day. Values that are not taken are cou
 The database is read in one transaction that cannot write. recoup data init
 clinic.sql.yaml drafts the cohort file; go doc recoup/datasets/sqldb has the rules.
 
+A missing code with a label keeps its reason: {value: "-99", label: refused}. In Arrow
+and Parquet files, which have no room for codes, a column's missingReasons names the
+column that holds the code of each missing cell; recoup data convert writes both.
+
 Types: string integer number boolean date datetime duration. Dates take a format
 such as %d/%m/%Y; numbers may say decimalChar: "," and groupChar. A table may say
 encoding, dialect: {delimiter: ";"}, where, constants and reshape. A column that
