@@ -145,6 +145,24 @@ func TestFastEqualsSlow(t *testing.T) {
 	}
 }
 
+// So do they on any bytes below the header.
+func FuzzFast(f *testing.F) {
+	for seed := range uint64(4) {
+		_, body, _ := strings.Cut(randomFile(rand.New(rand.NewPCG(seed, 3)), 6, seed%2 == 1, seed > 1, "\n"), "\n")
+		f.Add([]byte(body), seed)
+	}
+	f.Add([]byte("a,b\n\"\"\"\",\r\n,,,,,,,,,,\n"), uint64(5))
+	f.Fuzz(func(t *testing.T, body []byte, cut uint64) {
+		text := "id,visit,n,i,d,e,b,l,s,r,c\n" + string(body)
+		for _, aside := range []bool{false, true} {
+			want := read(t, text, LoadOptions{slow: true, SetAside: aside})
+			if diff := cmp.Diff(want, read(t, text, LoadOptions{piece: 20 + int(cut%200), Workers: 1 + int(cut%3), SetAside: aside})); diff != "" {
+				t.Fatalf("slow and fast differ (-slow +fast):\n%s", diff)
+			}
+		}
+	})
+}
+
 // A plain file does go the fast way: it is not enough that both agree.
 func TestFastIsTaken(t *testing.T) {
 	text := randomFile(rand.New(rand.NewPCG(4, 4)), 50, false, true, "\n")

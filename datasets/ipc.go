@@ -71,6 +71,9 @@ func NewIPC(path string, res Resource) (Source, error) {
 		if err != nil {
 			return err
 		}
+		if err := checkIPC(f, st.Size()); err != nil {
+			return err
+		}
 		s.r, err = ipc.NewFileReader(f, ipc.WithAllocator(bounded{memory.DefaultAllocator, 64<<20 + 256*st.Size()}))
 		if err != nil {
 			return err
@@ -116,7 +119,7 @@ func (s *ipcSource) Next(ctx context.Context) (*Chunk, error) {
 	c := &Chunk{First: s.row + 1}
 	err := Guard(func() error {
 		if s.next >= s.r.NumRecords() {
-			return io.EOF
+			return nil
 		}
 		rec, err := s.r.RecordAt(s.next)
 		if err != nil {
@@ -125,13 +128,18 @@ func (s *ipcSource) Next(ctx context.Context) (*Chunk, error) {
 		s.next++
 		c.Rows = int(rec.NumRows())
 		c.Arrays = rec.Columns()
+		for _, a := range c.Arrays {
+			if a.Len() != c.Rows || !sound(a) {
+				return errIPC
+			}
+		}
 		return nil
 	})
 	switch {
-	case errors.Is(err, io.EOF):
-		return nil, io.EOF
-	case err != nil:
+	case err != nil: // the decoder's end of file too: batches that the footer promises are missing
 		return nil, FileProblem("", s.f.Name(), "an Arrow IPC file")
+	case c.Arrays == nil:
+		return nil, io.EOF
 	}
 	s.row += c.Rows
 	return c, nil

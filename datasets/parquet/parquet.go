@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -43,6 +44,7 @@ type source struct {
 	group, row  int
 	chunks      []file.ColumnChunkReader // of the current row group
 	left        int64                    // rows of it
+	buffers     sync.Pool
 }
 
 // Open opens a Parquet file of flat columns.
@@ -52,6 +54,7 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 		return nil, err
 	}
 	s := &source{table: res.Name, path: path, f: f}
+	s.buffers.New = func() any { return memory.NewResizableBuffer(memory.DefaultAllocator) }
 	err = datasets.Guard(func() error {
 		if err := checkEnds(f); err != nil {
 			return err
@@ -187,11 +190,14 @@ func (s *source) nextGroup() error {
 	s.left = g.NumRows()
 	s.chunks = s.chunks[:0]
 	for i := range s.columns {
-		r, err := g.Column(i)
+		pages, err := g.GetColumnPageReader(i)
 		if err != nil {
 			return err
 		}
-		s.chunks = append(s.chunks, r)
+		d := s.r.MetaData().Schema.Column(i)
+		s.chunks = append(s.chunks, file.NewColumnReader(d, &checkedPages{
+			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(),
+		}, memory.DefaultAllocator, &s.buffers))
 	}
 	return nil
 }

@@ -1,0 +1,205 @@
+package parquet
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/file"
+)
+
+// checkedPages hands on the pages of a column whose levels and values are as many
+// as the page's header promises. The decoders pass over the error for one whose are
+// not, and then ask for the rest of its values for ever.
+type checkedPages struct {
+	file.PageReader
+	optional bool
+	physical parquet.Type
+	bad      bool
+}
+
+// Next goes to the next page.
+func (c *checkedPages) Next() bool {
+	if c.bad || !c.PageReader.Next() {
+		return false
+	}
+	switch p := c.Page().(type) {
+	case *file.DataPageV1:
+		c.bad = !c.first(p)
+	case *file.DataPageV2:
+		c.bad = !c.second(p)
+	}
+	return !c.bad
+}
+
+// Err returns why there is no next page, nil at the end.
+func (c *checkedPages) Err() error {
+	if c.bad {
+		return errFormat
+	}
+	return c.PageReader.Err()
+}
+
+// first checks a data page of version 1.
+func (c *checkedPages) first(p *file.DataPageV1) bool {
+	data, n := p.Data(), int(p.NumValues())
+	if c.optional {
+		if parquet.Encoding(p.DefinitionLevelEncoding()) != parquet.Encodings.RLE || len(data) < 4 {
+			return false
+		}
+		size := binary.LittleEndian.Uint32(data)
+		data = data[4:]
+		if uint64(size) > uint64(len(data)) {
+			return false
+		}
+		var ok bool
+		levels := data[:size]
+		data = data[size:]
+		if n, ok = runs(levels, 1, n); !ok {
+			return false
+		}
+	}
+	return c.values(data, parquet.Encoding(p.Encoding()), n)
+}
+
+// second checks a data page of version 2.
+func (c *checkedPages) second(p *file.DataPageV2) bool {
+	data, n := p.Data(), int(p.NumValues())
+	reps, defs := int(p.RepetitionLevelByteLen()), int(p.DefinitionLevelByteLen())
+	if reps < 0 || defs < 0 || reps+defs > len(data) {
+		return false
+	}
+	if c.optional {
+		var ok bool
+		if n, ok = runs(data[reps:reps+defs], 1, n); !ok {
+			return false
+		}
+	}
+	return c.values(data[reps+defs:], parquet.Encoding(p.Encoding()), n)
+}
+
+// values reports whether data holds n values in the encoding.
+func (c *checkedPages) values(data []byte, encoding parquet.Encoding, n int) bool {
+	if n <= 0 {
+		return n == 0
+	}
+	switch encoding {
+	case parquet.Encodings.Plain:
+		switch c.physical {
+		case parquet.Types.Boolean:
+			return (n+7)/8 <= len(data)
+		case parquet.Types.Int32, parquet.Types.Float:
+			return n <= len(data)/4
+		case parquet.Types.Int64, parquet.Types.Double:
+			return n <= len(data)/8
+		case parquet.Types.ByteArray:
+			for ; n > 0; n-- {
+				if len(data) < 4 {
+					return false
+				}
+				size := uint64(binary.LittleEndian.Uint32(data))
+				data = data[4:]
+				if size > uint64(len(data)) {
+					return false
+				}
+				data = data[size:]
+			}
+			return true
+		}
+	case parquet.Encodings.PlainDict, parquet.Encodings.RLEDict:
+		if len(data) == 0 || data[0] > 32 {
+			return false
+		}
+		_, ok := runs(data[1:], int(data[0]), n)
+		return ok
+	case parquet.Encodings.RLE:
+		if len(data) < 4 || uint64(binary.LittleEndian.Uint32(data)) > uint64(len(data)-4) {
+			return false
+		}
+		_, ok := runs(data[4:], 1, n)
+		return ok
+	case parquet.Encodings.DeltaBinaryPacked, parquet.Encodings.DeltaLengthByteArray:
+		count, _, ok := delta(data)
+		return ok && count == n
+	case parquet.Encodings.DeltaByteArray:
+		prefixes, used, ok := delta(data)
+		if !ok || prefixes != n {
+			return false
+		}
+		suffixes, _, ok := delta(data[used:])
+		return ok && suffixes == n
+	}
+	return false
+}
+
+// runs goes through runs of equal and of packed numbers until there are n, and
+// reports whether there are. Of numbers of one bit it returns how many are 1.
+func runs(data []byte, width, n int) (set int, ok bool) {
+	for n > 0 {
+		header, used := binary.Uvarint(data)
+		if used <= 0 || header>>1 == 0 || header>>1 > 1<<31 {
+			return 0, false
+		}
+		data = data[used:]
+		count, size := int(header>>1), (width+7)/8
+		if header&1 == 1 {
+			size = count * width
+			count *= 8
+		}
+		if size > len(data) {
+			return 0, false
+		}
+		count = min(count, n)
+		switch {
+		case width != 1:
+		case header&1 == 0:
+			set += count * int(data[0]&1)
+		default:
+			for i := range count / 8 {
+				set += bits.OnesCount8(data[i])
+			}
+			if rest := count % 8; rest > 0 {
+				set += bits.OnesCount8(data[count/8] & (1<<rest - 1))
+			}
+		}
+		data = data[size:]
+		n -= count
+	}
+	return set, true
+}
+
+// delta goes through packed differences and returns how many numbers they are and
+// how many bytes they take.
+func delta(data []byte) (count, used int, ok bool) {
+	next := func() uint64 {
+		v, n := binary.Uvarint(data[used:])
+		ok = ok && n > 0
+		used += max(n, 0)
+		return v
+	}
+	ok = true
+	block, minis, total := next(), next(), next()
+	next() // the first number
+	if !ok || block == 0 || block%128 != 0 || block > 1<<20 || minis == 0 || block%minis != 0 || block/minis%32 != 0 || total > 1<<31 {
+		return 0, 0, false
+	}
+	each := int(block / minis)
+	for left := int(total) - 1; left > 0; {
+		next() // the least difference
+		if !ok || used+int(minis) > len(data) {
+			return 0, 0, false
+		}
+		widths := data[used : used+int(minis)]
+		used += int(minis)
+		for _, width := range widths {
+			if left <= 0 {
+				break
+			}
+			if used += int(width) * each / 8; width > 64 || used > len(data) {
+				return 0, 0, false
+			}
+			left -= each
+		}
+	}
+	return int(total), used, true
+}
