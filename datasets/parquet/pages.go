@@ -44,7 +44,7 @@ func (c *checkedPages) Err() error {
 func (c *checkedPages) first(p *file.DataPageV1) bool {
 	data, n := p.Data(), int(p.NumValues())
 	if c.optional {
-		if parquet.Encoding(p.DefinitionLevelEncoding()) != parquet.Encodings.RLE || len(data) < 4 {
+		if p.DefinitionLevelEncoding() != parquet.Encodings.RLE || len(data) < 4 {
 			return false
 		}
 		size := binary.LittleEndian.Uint32(data)
