@@ -15,11 +15,10 @@ type texts struct {
 	seed  maphash.Seed // which slot a text takes does not show in its number
 	bytes []byte
 	ends  []int
-	sums  []uint32 // of the hash, by number
-	slots []int32  // 1 + number, 0 where free; a power of two of them
+	slots []uint64 // a text's sum, and below it 1 + its number; 0 where free; a power of two of them
 }
 
-func newTexts(seed maphash.Seed) *texts { return &texts{seed: seed, slots: make([]int32, 16)} }
+func newTexts(seed maphash.Seed) *texts { return &texts{seed: seed, slots: make([]uint64, 16)} }
 
 func (t *texts) len() int { return len(t.ends) }
 
@@ -51,45 +50,48 @@ func (t *texts) find(s string) (int32, uint32) {
 func (t *texts) findSum(s string, sum uint32) int32 {
 	mask := uint32(len(t.slots) - 1)
 	for i := sum & mask; ; i = (i + 1) & mask {
-		n := t.slots[i] - 1
-		if n < 0 || t.sums[n] == sum && t.at(int(n)) == s {
+		slot := t.slots[i]
+		n := int32(uint32(slot)) - 1
+		if n < 0 || uint32(slot>>32) == sum && t.at(int(n)) == s {
 			return n
 		}
 	}
 }
 
-// add numbers a text that is not there yet.
+// add numbers a text that is not there yet. No more than half of the slots are
+// taken: with more, most of the time goes into looking for a free one.
 func (t *texts) add(s string, sum uint32) int32 {
-	if 4*(len(t.ends)+1) > 3*len(t.slots) {
+	if 2*(len(t.ends)+1) > len(t.slots) {
 		t.grow()
 	}
 	n := int32(len(t.ends))
 	t.bytes = append(t.bytes, s...)
 	t.ends = append(t.ends, len(t.bytes))
-	t.sums = append(t.sums, sum)
-	t.place(n, sum)
+	t.place(uint64(sum)<<32 | uint64(n+1))
 	return n
 }
 
-func (t *texts) place(n int32, sum uint32) {
+func (t *texts) place(slot uint64) {
 	mask := uint32(len(t.slots) - 1)
-	i := sum & mask
+	i := uint32(slot>>32) & mask
 	for t.slots[i] != 0 {
 		i = (i + 1) & mask
 	}
-	t.slots[i] = n + 1
+	t.slots[i] = slot
 }
 
 func (t *texts) grow() {
-	t.slots = make([]int32, 2*len(t.slots))
-	room := 3 * len(t.slots) / 4
+	old := t.slots
+	t.slots = make([]uint64, 2*len(old))
+	for _, slot := range old {
+		if slot != 0 {
+			t.place(slot)
+		}
+	}
+	room := len(t.slots) / 2
 	t.ends = append(make([]int, 0, room), t.ends...)
-	t.sums = append(make([]uint32, 0, room), t.sums...)
 	if n := len(t.ends); n > 0 {
 		t.bytes = append(make([]byte, 0, room*(1+len(t.bytes)/n)), t.bytes...)
-	}
-	for n, sum := range t.sums {
-		t.place(int32(n), sum)
 	}
 }
 
