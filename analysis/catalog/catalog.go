@@ -11,6 +11,7 @@ import (
 	"recoup/analysis/compare"
 	"recoup/analysis/describe"
 	"recoup/analysis/effect"
+	"recoup/analysis/longitudinal"
 	"recoup/analysis/quality"
 	"recoup/analysis/taper"
 	"recoup/analysis/work"
@@ -26,6 +27,7 @@ var All = []*analysis.Analysis{
 	effect.HedgesG,
 	effect.Responders,
 	effect.Ancova,
+	longitudinal.MMRM,
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,
