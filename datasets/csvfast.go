@@ -188,12 +188,15 @@ func lastRecordEnd(b []byte) int {
 	return 0
 }
 
-// fastWorker turns pieces into columns. Its tables of starts and ends are used
+// span is where a cell begins and ends in its block.
+type span struct{ start, end uint32 }
+
+// fastWorker turns pieces into columns. Its table of cells is used
 // again from block to block.
 type fastWorker struct {
-	f            *fastReader
-	starts, ends []uint32
-	masks        []uint64
+	f     *fastReader
+	cells []span
+	masks []uint64
 }
 
 func (w *fastWorker) piece(text []byte) (*piece, error) {
@@ -229,7 +232,7 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 			return nil, err
 		}
 		for _, c := range columns {
-			c.block(padded, from, w.starts, w.ends, n, rows, p.rows)
+			c.block(padded, from, w.cells, n, rows, p.rows)
 		}
 		if p.lineOf == nil {
 			p.lines += rows
@@ -259,7 +262,7 @@ func (w *fastWorker) split(text []byte, n int, crlf bool) (rows, size int, err e
 	b := text[:size]
 	words := (size + 63) / 64
 	if len(w.masks) < words {
-		w.masks, w.ends, w.starts = make([]uint64, words), make([]uint32, 64*words), make([]uint32, 64*words+1)
+		w.masks, w.cells = make([]uint64, words), make([]span, 64*words)
 	}
 	whole := size / 64
 	separators(b[:64*whole], w.f.src.delim, w.masks)
@@ -268,27 +271,27 @@ func (w *fastWorker) split(text []byte, n int, crlf bool) (rows, size int, err e
 		copy(tail[:], b[64*whole:])
 		separators(tail[:], w.f.src.delim, w.masks[whole:])
 	}
-	k := 0
+	k, start := 0, uint32(0)
 	for i, m := range w.masks[:words] {
 		for ; m != 0; m &= m - 1 {
 			end := uint32(64*i + bits.TrailingZeros64(m))
-			w.ends[k] = end
+			w.cells[k] = span{start, end}
+			start = end + 1
 			k++
-			w.starts[k] = end + 1
 		}
 	}
-	w.starts[0] = 0
-	starts, ends := w.starts[:k], w.ends[:k]
+	cells := w.cells[:k]
 	rows = k / n
 	if rows == 0 || rows*n != k || bytes.Count(b, []byte{'\n'}) != rows {
 		return 0, 0, errOdd
 	}
 	for r := n - 1; r < k; r += n {
-		if b[ends[r]] != '\n' {
+		c := &cells[r]
+		if b[c.end] != '\n' {
 			return 0, 0, errOdd
 		}
-		if crlf && ends[r] > starts[r] && b[ends[r]-1] == '\r' {
-			ends[r]--
+		if crlf && c.end > c.start && b[c.end-1] == '\r' {
+			c.end--
 		}
 	}
 	return rows, size, nil
@@ -318,7 +321,7 @@ func unquote(text []byte, start int) (end, next int, err error) {
 // splitQuoted finds the cells of about blockBytes of text with quotes, one byte
 // after the other.
 func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, err error) {
-	w.starts, w.ends, w.masks = w.starts[:0], w.ends[:0], nil
+	w.cells, w.masks = w.cells[:0], nil
 	if p.lineOf == nil {
 		p.lineOf = []int32{}
 		p.lines = p.rows
@@ -351,7 +354,7 @@ func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, 
 		if end-start > maxCell || i >= len(text) {
 			return 0, 0, errOdd
 		}
-		w.starts, w.ends = append(w.starts, uint32(start)), append(w.ends, uint32(end))
+		w.cells = append(w.cells, span{uint32(start), uint32(end)})
 		cells++
 		switch c := text[i]; {
 		case c == '\n' && cells == n:
@@ -380,7 +383,7 @@ type fastColumn struct {
 	days    []int32
 	codes   []int32
 	levels  *texts
-	recent  []recentText
+	recent  *[1 << recentBits]recentText
 	slow    *columnBuilder
 	valid   []byte // bitmap of cells that have a value; nil while all have
 	nulls   int
@@ -434,7 +437,7 @@ func newFastColumn(spec *columnSpec, at, rows int) *fastColumn {
 		c.kind, c.days = kindDate, make([]int32, rows)
 	case f.Type == TypeString && !spec.codedLevel():
 		c.kind, c.codes, c.levels = kindText, make([]int32, rows), spec.newLevels()
-		c.recent = make([]recentText, 1<<recentBits)
+		c.recent = new([1 << recentBits]recentText)
 	}
 	if c.kind == kindSlow {
 		c.slow = newColumnBuilder(spec)
@@ -454,15 +457,15 @@ func (s *columnSpec) codedLevel() bool {
 
 // block adds the rows of a block, which begins at from in text; row is the piece's
 // row of its first.
-func (c *fastColumn) block(text []byte, from int, starts, ends []uint32, n, rows, row int) {
-	starts, ends = starts[c.first():], ends[c.first():]
+func (c *fastColumn) block(text []byte, from int, cells []span, n, rows, row int) {
+	cells = cells[c.first():]
 	switch c.kind {
 	case kindNumber:
-		c.readNumbers(text, from, starts, ends, n, c.floats[row:row+rows], row)
+		c.readNumbers(text, from, cells, n, c.floats[row:row+rows], row)
 	case kindInteger:
 		out := c.ints[row : row+rows]
 		for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
-			s, e := from+int(starts[k]), from+int(ends[k])
+			s, e := from+int(cells[k].start), from+int(cells[k].end)
 			if s == e && c.blank {
 				c.null(row + r)
 				continue
@@ -476,7 +479,7 @@ func (c *fastColumn) block(text []byte, from int, starts, ends []uint32, n, rows
 	case kindDate:
 		out := c.days[row : row+rows]
 		for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
-			s, e := from+int(starts[k]), from+int(ends[k])
+			s, e := from+int(cells[k].start), from+int(cells[k].end)
 			v, ok := plainDate(text[s:e])
 			if !ok {
 				if s == e && c.blank {
@@ -488,14 +491,14 @@ func (c *fastColumn) block(text []byte, from int, starts, ends []uint32, n, rows
 			out[r] = v
 		}
 	case kindText:
-		c.readTexts(text, from, starts, ends, n, c.codes[row:row+rows], row)
+		c.readTexts(text, from, cells, n, c.codes[row:row+rows], row)
 	default:
 		for k, r := 0, 0; r < rows; k, r = k+n, r+1 {
 			if c.at < 0 {
 				c.slow.builder.AppendNull()
 				continue
 			}
-			c.slow.text(string(text[from+int(starts[k]) : from+int(ends[k])]))
+			c.slow.text(string(text[from+int(cells[k].start) : from+int(cells[k].end)]))
 		}
 	}
 }
@@ -515,10 +518,10 @@ func (c *fastColumn) builder() *columnBuilder {
 // what stands before the cell is made zeros, the point is closed up, and three
 // multiplications make eight digits a number, which a division by a power of ten
 // rounds as strconv would.
-func (c *fastColumn) readNumbers(text []byte, from int, starts, ends []uint32, n int, out []float64, row int) {
+func (c *fastColumn) readNumbers(text []byte, from int, cells []span, n int, out []float64, row int) {
 	const zeros, points = '0' * ones, '.' * ones
 	for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
-		s, e := from+int(starts[k]), from+int(ends[k])
+		s, e := from+int(cells[k].start), from+int(cells[k].end)
 		if s == e && c.blank {
 			c.null(row + r)
 			continue
@@ -563,9 +566,10 @@ func (c *fastColumn) readNumbers(text []byte, from int, starts, ends []uint32, n
 
 // readTexts reads texts. One of up to 16 bytes is known again by two words, a longer
 // one by its hash.
-func (c *fastColumn) readTexts(text []byte, from int, starts, ends []uint32, n int, out []int32, row int) {
+func (c *fastColumn) readTexts(text []byte, from int, cells []span, n int, out []int32, row int) {
+	recent := c.recent
 	for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
-		s, e := from+int(starts[k]), from+int(ends[k])
+		s, e := from+int(cells[k].start), from+int(cells[k].end)
 		size := e - s
 		if size == 0 && c.blank {
 			c.null(row + r)
@@ -581,7 +585,7 @@ func (c *fastColumn) readTexts(text []byte, from int, starts, ends []uint32, n i
 		} else {
 			high = binary.LittleEndian.Uint64(text[s+8:]) & lowBytes[size-8]
 		}
-		slot := &c.recent[((low*0x9E3779B97F4A7C15)^(high*0xC2B2AE3D27D4EB4F)+uint64(size))>>(64-recentBits)]
+		slot := &recent[(low^bits.RotateLeft64(high, 29))*0x9E3779B97F4A7C15>>(64-recentBits)]
 		if slot.low != low || slot.high != high || slot.size != int32(size) {
 			nulls, marked := c.nulls, c.built.invisible
 			code := c.text(text[s:e], row+r)
