@@ -18,7 +18,7 @@ type MMRMOptions struct {
 	Covariance string   `opt:"covariance" doc:"of a patient's visits: unstructured, heterogeneous (h) or homogeneous Toeplitz, ante-dependence, AR(1), compound symmetry" choices:"us|toeph|adh|ar1h|csh|toep|ad|ar1|cs"`
 	Fallback   bool     `opt:"fallback" doc:"where the covariance does not converge, go on with toeph, ar1h and cs, and say so"`
 	Method     string   `opt:"method" doc:"restricted or full maximum likelihood" choices:"reml|ml"`
-	Inference  string   `opt:"inference" doc:"standard errors and degrees of freedom" choices:"satterthwaite|kenward-roger-linear"`
+	Inference  string   `opt:"inference" doc:"standard errors and degrees of freedom" choices:"satterthwaite|kenward-roger|kenward-roger-linear"`
 	Baseline   string   `opt:"baseline" doc:"the outcome at baseline as a covariate with a slope for each visit, or not in the model" choices:"covariate|none"`
 	Covariates []string `opt:"covariates" doc:"columns of the patients to adjust for, one slope for all visits"`
 	Weights    string   `opt:"weights" doc:"adjusted means at the share of each level among the patients used, or at equal shares (emmeans)" choices:"proportional|equal"`
@@ -34,7 +34,7 @@ var MMRM = analysis.New(analysis.Analysis{
 	Doc: `Linear model of the outcome at all visits after baseline: a mean for each arm and visit, a slope for the outcome at baseline at each visit, covariates, and a covariance between a patient's visits, the same in each arm. By (restricted) maximum likelihood:
   -2 log L = Σ log|Σᵢ| + Σ (yᵢ - Xᵢβ)'Σᵢ⁻¹(yᵢ - Xᵢβ) + log|ΣXᵢ'Σᵢ⁻¹Xᵢ| + (n - p) log 2π   (without the third term, and n in place of n - p, by full likelihood)
 Terms: adjusted_mean of each arm and visit (at the mean baseline and covariates of the patients used), adjusted_change (the same less the mean at baseline), adjusted_difference (arm minus reference). Without an arm every arm is in the model, and no difference is given.
-Satterthwaite: df = 2 (l'Cl)² / g'Ag, g the derivatives of l'Cl by the covariance's parameters and A the inverse of the observed information. Kenward-Roger, linear: errors enlarged by what is not known of the covariance, as SAS does for an unstructured one; the degrees of freedom of a single contrast are Satterthwaite's.
+Satterthwaite: df = 2 (l'Cl)² / g'Ag, g the derivatives of l'Cl by the covariance's parameters and A the inverse of the observed information. Kenward-Roger: errors enlarged by what is not known of the covariance, in full (by mmrm's parameters of an unstructured covariance) or linear (as SAS does for an unstructured one); the degrees of freedom of a single contrast are Satterthwaite's.
 Missing values: patients with the outcome at any visit after baseline, and baseline and covariates, are used with all their values; unbiased where missingness depends on what was seen (missing at random). A visit at which an arm has no values is left out.
 Cost: sums over the patterns of visits that are there, so a fit does not depend on the number of patients.
 R: mmrm::mmrm(y ~ arm * visit + baseline:visit + us(visit | id)); emmeans::emmeans(fit, ~ arm | visit). SAS: PROC MIXED with REPEATED / TYPE=UN DDFM=SATTERTHWAITE.`,
@@ -80,6 +80,9 @@ func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOpt
 		return r, fmt.Errorf("%w: %w; leave out visits with few patients, or choose a simpler covariance", analysis.ErrCannot, err)
 	}
 	r.Warnings = append(r.Warnings, warn...)
+	if !f.Has(fit.Inference(o.Inference)) {
+		return r, fmt.Errorf("%w: Kenward and Roger's full form is there for an unstructured covariance; choose inference=kenward-roger-linear", analysis.ErrCannot)
+	}
 	r.Warnings = append(r.Warnings, m.seen()...)
 	asked := -1
 	if q.Visit != "" {
@@ -394,7 +397,7 @@ func (m *model) estimates(f *fit.RepeatedFit, v int, q analysis.Question, o MMRM
 		return e
 	}
 	contrast := func(e analysis.Estimate, c []float64, less float64) analysis.Estimate {
-		value, se, df := f.Contrast(c, o.Inference == "kenward-roger-linear")
+		value, se, df := f.Contrast(c, fit.Inference(o.Inference))
 		e.Value = analysis.Num(value - less)
 		if !(se > 0) || math.IsNaN(df) {
 			return e.Warn(analysis.WarnNoVariance, "the model fits without error, so there is no error to give", "")

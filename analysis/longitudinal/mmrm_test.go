@@ -90,6 +90,7 @@ func TestPublishedTrial(t *testing.T) {
 	for key, set := range map[string]map[string]string{
 		"us_satt":      {},
 		"us_ml":        {"method": "ml"},
+		"us_kr":        {"inference": "kenward-roger"},
 		"us_kr_linear": {"inference": "kenward-roger-linear"},
 		"ar1h":         {"covariance": "ar1h"},
 	} {

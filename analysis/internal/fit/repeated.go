@@ -242,7 +242,24 @@ type RepeatedFit struct {
 	thetaCov *mat.SymDense
 	by       []*mat.SymDense // X'W S_h W X by parameter
 	kr       *mat.SymDense   // Kenward and Roger's covariance, linear form
+	full     *mat.SymDense   // the full form; nil where it is not defined
 }
+
+// Inference is how standard errors are found.
+type Inference string
+
+// The ways. Kenward and Roger's full form holds for the parameters it is written in;
+// these are mmrm's of an unstructured covariance: L = D M, D the exponentials of the
+// logarithms of L's diagonal and M of ones on its diagonal. The linear form is that
+// of SAS, where a covariance is linear in its parameters.
+const (
+	Satterthwaite      Inference = "satterthwaite"
+	KenwardRoger       Inference = "kenward-roger"
+	KenwardRogerLinear Inference = "kenward-roger-linear"
+)
+
+// Has reports whether the fit has this inference.
+func (f *RepeatedFit) Has(i Inference) bool { return i != KenwardRoger || f.full != nil }
 
 // Errors of FitRepeated.
 var (
@@ -621,15 +638,119 @@ func (r *Repeated) derivatives(f *RepeatedFit, w *work) {
 			inner.Add(inner, &u)
 		}
 	}
-	var t, u mat.Dense
-	t.Mul(f.Cov, inner)
-	u.Mul(&t, f.Cov)
+	around := func(m mat.Matrix) *mat.Dense {
+		var t, u mat.Dense
+		t.Mul(f.Cov, m)
+		u.Mul(&t, f.Cov)
+		return &u
+	}
+	u := around(inner)
 	f.kr = mat.NewSymDense(p, nil)
 	for i := range p {
 		for j := i; j < p; j++ {
 			f.kr.SetSym(i, j, f.Cov.At(i, j)+u.At(i, j)+u.At(j, i))
 		}
 	}
+	if f.Structure != Unstructured {
+		return
+	}
+	curve, ok := f.curvature(v)
+	if !ok {
+		return
+	}
+	bent := around(sum(func(q *pattern, in []float64) []float64 {
+		k := len(q.visits)
+		d := make([]float64, k*k)
+		for a, va := range q.visits {
+			for b, vb := range q.visits {
+				d[a*k+b] = curve[va*v+vb]
+			}
+		}
+		return sandwich(in, d, k)
+	}))
+	f.full = mat.NewSymDense(p, nil)
+	for i := range p {
+		for j := i; j < p; j++ {
+			f.full.SetSym(i, j, f.kr.At(i, j)-bent.At(i, j)/2)
+		}
+	}
+}
+
+// curvature returns the sum of the second derivatives of an unstructured covariance
+// by mmrm's parameters, each times the covariance of the two.
+func (f *RepeatedFit) curvature(v int) ([]float64, bool) {
+	n := len(f.Theta)
+	l := make([]float64, v*v)
+	row, column := make([]int, n), make([]int, n)
+	k := 0
+	for i := range v {
+		for j := 0; j <= i; j++ {
+			row[k], column[k] = i, j
+			l[i*v+j] = f.Theta[k]
+			if i == j {
+				l[i*v+j] = math.Exp(f.Theta[k])
+			}
+			k++
+		}
+	}
+	// Ours by theirs: log L[i,i] is one of theirs, L[i,j] = L[i,i] M[i,j].
+	change := mat.NewDense(n, n, nil)
+	for k := range n {
+		for h := range n {
+			switch {
+			case row[k] != row[h]:
+			case row[h] == column[h] && k == h:
+				change.Set(k, h, 1)
+			case row[h] == column[h]:
+				change.Set(k, h, l[row[k]*v+column[k]])
+			case k == h:
+				change.Set(k, h, l[row[k]*v+row[k]])
+			}
+		}
+	}
+	var back, t, cov mat.Dense
+	if back.Inverse(change) != nil {
+		return nil, false
+	}
+	t.Mul(&back, f.thetaCov)
+	cov.Mul(&t, back.T())
+	// by returns the derivative of L by their parameter h.
+	by := func(h int) []float64 {
+		d := make([]float64, v*v)
+		i := row[h]
+		if i == column[h] {
+			copy(d[i*v:i*v+i+1], l[i*v:])
+		} else {
+			d[i*v+column[h]] = l[i*v+i]
+		}
+		return d
+	}
+	out := make([]float64, v*v)
+	add := func(a, b []float64, w float64) { // w (a b' + b a')
+		for i := range v {
+			for j := range v {
+				for c := range v {
+					out[i*v+j] += w * (a[i*v+c]*b[j*v+c] + b[i*v+c]*a[j*v+c])
+				}
+			}
+		}
+	}
+	for h := range n {
+		for g := range n {
+			w := cov.At(h, g)
+			add(by(h), by(g), w)
+			switch { // the second derivative of L
+			case row[h] != row[g]:
+			case h == g && row[h] == column[h]:
+				add(by(h), l, w)
+			case row[h] == column[h]:
+				add(by(g), l, w)
+			case row[g] == column[g]:
+				add(by(h), l, w)
+			}
+		}
+	}
+	return out, true
 }
 
 func product(a, b []float64, k int) []float64 {
@@ -644,10 +765,10 @@ func product(a, b []float64, k int) []float64 {
 	return out
 }
 
-// Contrast returns a sum of coefficients with its standard error and Satterthwaite's
-// degrees of freedom; with Kenward and Roger's standard error (linear form, as SAS
-// has it) where kr says so.
-func (f *RepeatedFit) Contrast(c []float64, kr bool) (value, se, df float64) {
+// Contrast returns a sum of coefficients with its standard error by the inference,
+// which the fit must have, and Satterthwaite's degrees of freedom: those of Kenward
+// and Roger for a single contrast too.
+func (f *RepeatedFit) Contrast(c []float64, by Inference) (value, se, df float64) {
 	x := mat.NewVecDense(len(c), c)
 	value = mat.Dot(x, mat.NewVecDense(len(f.Beta), f.Beta))
 	variance := mat.Inner(x, f.Cov, x)
@@ -658,8 +779,11 @@ func (f *RepeatedFit) Contrast(c []float64, kr bool) (value, se, df float64) {
 		g.SetVec(h, mat.Inner(&cx, f.by[h], &cx))
 	}
 	df = 2 * variance * variance / mat.Inner(g, f.thetaCov, g)
-	if kr {
+	switch by {
+	case KenwardRogerLinear:
 		variance = mat.Inner(x, f.kr, x)
+	case KenwardRoger:
+		variance = mat.Inner(x, f.full, x)
 	}
 	return value, math.Sqrt(variance), df
 }

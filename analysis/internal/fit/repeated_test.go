@@ -91,19 +91,20 @@ func TestRepeatedFEV(t *testing.T) {
 		key  string
 		s    Structure
 		reml bool
-		kr   bool
+		by   Inference
 	}{
-		{"us_satt", Unstructured, true, false},
-		{"us_ml", Unstructured, false, false},
-		{"us_kr_linear", Unstructured, true, true},
-		{"cs", Compound, true, false},
-		{"csh", CompoundH, true, false},
-		{"ar1", AR1, true, false},
-		{"ar1h", AR1H, true, false},
-		{"toep", Toeplitz, true, false},
-		{"toeph", ToeplitzH, true, false},
-		{"ad", Ante, true, false},
-		{"adh", AnteH, true, false},
+		{"us_satt", Unstructured, true, Satterthwaite},
+		{"us_ml", Unstructured, false, Satterthwaite},
+		{"us_kr_linear", Unstructured, true, KenwardRogerLinear},
+		{"us_kr", Unstructured, true, KenwardRoger},
+		{"cs", Compound, true, Satterthwaite},
+		{"csh", CompoundH, true, Satterthwaite},
+		{"ar1", AR1, true, Satterthwaite},
+		{"ar1h", AR1H, true, Satterthwaite},
+		{"toep", Toeplitz, true, Satterthwaite},
+		{"toeph", ToeplitzH, true, Satterthwaite},
+		{"ad", Ante, true, Satterthwaite},
+		{"adh", AnteH, true, Satterthwaite},
 	} {
 		f, err := r.FitRepeated(c.s, c.reml)
 		if err != nil {
@@ -118,7 +119,7 @@ func TestRepeatedFEV(t *testing.T) {
 		for i, name := range names {
 			l := make([]float64, len(names))
 			l[i] = 1
-			value, se, df := f.Contrast(l, c.kr)
+			value, se, df := f.Contrast(l, c.by)
 			near(c.key+" "+name, value, w.Coef[name], 1e-6)
 			near(c.key+" se "+name, se, w.SE[name], 1e-6)
 			near(c.key+" df "+name, df, w.DF[name], 1e-6)
@@ -157,7 +158,7 @@ func TestRepeatedBalanced(t *testing.T) {
 		}
 		l := []float64{0, 0, 0}
 		l[a] = 1
-		if _, se, df := f.Contrast(l, false); math.Abs(df-5) > 1e-6 || math.Abs(se*se-f.Sigma.At(a, a)/6) > 1e-9 {
+		if _, se, df := f.Contrast(l, Satterthwaite); math.Abs(df-5) > 1e-6 || math.Abs(se*se-f.Sigma.At(a, a)/6) > 1e-9 {
 			t.Errorf("visit %d: se %v, df %v, want that of a mean with 5", a, se, df)
 		}
 		for b := range 3 {
@@ -251,6 +252,6 @@ func BenchmarkRepeated(b *testing.B) {
 		}
 		c := make([]float64, 2*visits+1)
 		c[2*visits-1] = 1
-		f.Contrast(c, false)
+		f.Contrast(c, Satterthwaite)
 	}
 }
