@@ -38,6 +38,13 @@ type LoadOptions struct {
 	// Workers is how many goroutines read a file; 0 means one a processor. The
 	// cohort does not depend on it.
 	Workers int
+	// DoseCeiling returns the largest dose a day that is plausible of a drug by a route
+	// in a unit, or of strength × quantity / days of a supply; NaN where it is not
+	// known. Package datasets/open supplies it; nil looks at no dose.
+	DoseCeiling func(drug, route, unit string, supply bool) float64
+	// LeftOut is handed each row or cell that is set aside, in file order: as many as the
+	// exclusions count. What was made of them must be thrown away when Load fails.
+	LeftOut func(LeftOut)
 
 	slow  bool // for tests: never the fast way
 	piece int  // for tests: bytes of a piece
@@ -103,6 +110,11 @@ type loader struct {
 	lists  []string
 	tables []*tableReader
 	aList  bool // some table has one row a patient
+
+	checks     map[string]CodeMeaning // those that are on, by code
+	attributes []*attribute
+	stays      stays
+	stayed     bool // a finder asks for them
 }
 
 // tableReader is what is known of a table while it is read.
@@ -126,6 +138,12 @@ type tableReader struct {
 	oneEach  bool  // one row a patient
 	begins   bool  // its rows show that a patient began
 	expected string
+
+	lineOf  func(row int) int // of the batch: line of the file by data row; nil where it has none
+	asides  []LeftOut
+	finders []finder
+	holds   *held // nil where no finder holds rows against each other
+	holding int   // how many of the batch's rows are held
 }
 
 type tableRule struct {
@@ -137,7 +155,7 @@ func newLoader(d *Dictionary, opt LoadOptions) *loader {
 	seed := maphash.MakeSeed()
 	return &loader{
 		dict: d, opt: opt, problems: newCollector(), setAside: opt.SetAside || d.OnProblem == OnProblemSetAside,
-		seed: seed, ids: newTexts(seed), arms: newTexts(seed), inTwo: map[int32]bool{},
+		seed: seed, ids: newTexts(seed), arms: newTexts(seed), inTwo: map[int32]bool{}, checks: d.checksOn(),
 	}
 }
 
@@ -158,6 +176,7 @@ func (l *loader) cohort(ctx context.Context, each func(*Table) error) (*Cohort, 
 		}
 		c.tables = append(c.tables, t.table)
 	}
+	l.tellFinders()
 	l.checkArms()
 	l.checkIDs()
 	l.unmatched()
@@ -176,6 +195,43 @@ func (l *loader) cohort(ctx context.Context, each func(*Table) error) (*Cohort, 
 	}
 	c.setArms(codes, l.arms.all())
 	return c, nil
+}
+
+// LeftOut is one row or cell that could not be used, and why. It never holds a cell's value.
+type LeftOut struct {
+	Table, File string
+	Row         int // data row, the first after the header is 1
+	Line        int // line of a text file; 0 where the file has none
+	Column      string
+	Code        string
+	Reason      string
+}
+
+// leaveOut counts a row, or a cell of it where a column is named, that cannot be used.
+func (t *tableReader) leaveOut(code, reason, column string, row int) {
+	t.excluded = exclude(t.excluded, Exclusion{Code: code, Table: t.r.Name, Rows: 1, Reason: reason})
+	t.tellAside(code, reason, column, row)
+}
+
+// tellAside hands a row or cell on to who asked for them.
+func (t *tableReader) tellAside(code, reason, column string, row int) {
+	if t.opt.LeftOut == nil {
+		return
+	}
+	a := LeftOut{Table: t.r.Name, File: t.path, Row: row, Column: column, Code: code, Reason: reason}
+	if t.lineOf != nil {
+		a.Line = t.lineOf(row)
+	}
+	t.asides = append(t.asides, a)
+}
+
+// flushAsides hands on what of a batch was set aside, row by row.
+func (t *tableReader) flushAsides() {
+	slices.SortStableFunc(t.asides, func(a, b LeftOut) int { return cmp.Compare(a.Row, b.Row) })
+	for _, a := range t.asides {
+		t.opt.LeftOut(a)
+	}
+	t.asides = t.asides[:0]
 }
 
 // Exclusion counts rows, cells or patients that could not be used, and why.
@@ -258,6 +314,9 @@ func (l *loader) begin(r Resource, each func(*Table) error) (*tableReader, error
 	}
 	t.items = r.itemSets(func(string, string, ...any) {}) // checked with the dictionary
 	t.addScores(batch)
+	for i := range t.items {
+		t.items[i].beginSame(t)
+	}
 	t.table = batch
 	for _, rule := range l.dict.Rules {
 		if rule.Table != r.Name {
@@ -294,6 +353,7 @@ func (l *loader) begin(r Resource, each func(*Table) error) (*tableReader, error
 	if t.oneEach {
 		l.lists = append(l.lists, r.Name)
 	}
+	t.beginFinders(batch)
 	return t, nil
 }
 
@@ -435,6 +495,11 @@ func (t *tableReader) fast(ctx context.Context, src Source, at []int) error {
 // part takes a batch through all that is done with a table's rows.
 func (t *tableReader) part(p *part) error {
 	t.rowsRead(p.rows)
+	t.lineOf = nil
+	if p.line != nil {
+		t.lineOf = func(row int) int { return p.line(row - p.first) }
+	}
+	defer t.flushAsides()
 	for i, c := range p.columns {
 		t.hidden[i] += c.invisible
 		for _, b := range c.bad {
@@ -450,11 +515,14 @@ func (t *tableReader) part(p *part) error {
 	}
 	b := t.batch(p)
 	if t.where != nil {
-		kept := b.keep(b.matching(t.where))
-		if n := b.rows - kept.rows; n > 0 {
-			t.excluded = exclude(t.excluded, Exclusion{Code: CodeFiltered, Table: b.name, Rows: n, Reason: "rows left out by where: " + t.where.String()})
+		rows := b.matching(t.where)
+		reason := "rows left out by where: " + t.where.String()
+		for r, keep := range rows {
+			if !keep {
+				t.leaveOut(CodeFiltered, reason, "", b.line(r))
+			}
 		}
-		b = kept
+		b = b.keep(rows)
 	}
 	if t.r.Reshape != nil {
 		b = reshape(b, *t.r.Reshape)
@@ -466,6 +534,7 @@ func (t *tableReader) part(p *part) error {
 	t.addScores(b)
 	t.join(b)
 	t.checkRules(b)
+	t.find(b)
 	t.table.rows += b.rows
 	return t.each(b)
 }
@@ -571,10 +640,7 @@ func (t *tableReader) match(src Source) []int {
 // bad tells of a bad cell, or counts it where bad cells are set aside.
 func (t *tableReader) bad(bad badCell, f Field, row, line int) {
 	if t.setAside && bad.code != CodeRequired && bad.code != CodeUnique {
-		t.excluded = exclude(t.excluded, Exclusion{
-			Code: "set-aside-" + bad.code, Table: t.r.Name, Rows: 1,
-			Reason: fmt.Sprintf("cells of column %q made missing: %s", f.Name, bad.expected),
-		})
+		t.leaveOut("set-aside-"+bad.code, fmt.Sprintf("cells of column %q made missing: %s", f.Name, bad.expected), f.Name, row)
 		return
 	}
 	t.problems.add(Problem{Code: bad.code, Table: t.r.Name, File: t.path, Row: row, Line: line, Column: f.Name, Expected: bad.expected, Mend: mendOf(bad.code)})

@@ -14,6 +14,7 @@ import (
 	"recoup/datasets"
 	"recoup/datasets/cdisc"
 	"recoup/datasets/fhir"
+	"recoup/datasets/opioid"
 	"recoup/datasets/parquet"
 	"recoup/datasets/privacy"
 	"recoup/datasets/redcap"
@@ -95,6 +96,7 @@ type Options struct {
 	Keep       func(t *datasets.Table, f datasets.Field) bool
 	KeepVisits []string
 	Only       string // table; the others are not read
+	LeftOut    func(datasets.LeftOut)
 }
 
 // Cohort opens a cohort file, or a bare data file, for which a dictionary is
@@ -137,7 +139,7 @@ func read(ctx context.Context, path string, opt Options) (*datasets.Cohort, []pr
 	look := privacy.NewLook(d)
 	c, err := datasets.Load(ctx, d, datasets.LoadOptions{
 		Open: in.open, SetAside: opt.SetAside, Progress: opt.Progress, KeepVisits: opt.KeepVisits,
-		Keep: look.Keep(opt.Keep),
+		Keep: look.Keep(opt.Keep), DoseCeiling: opioid.Ceiling, LeftOut: opt.LeftOut,
 		Each: func(b *datasets.Table) error {
 			look.Add(b)
 			if opt.Each != nil {
