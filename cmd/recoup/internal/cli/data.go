@@ -23,7 +23,6 @@ import (
 	"recoup/datasets/open"
 	"recoup/datasets/parquet"
 	"recoup/datasets/privacy"
-	"recoup/datasets/published"
 )
 
 func (a *app) dataCommand() *cobra.Command {
@@ -784,43 +783,4 @@ func replaceable(path string) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-func (a *app) dataComparators() *cobra.Command {
-	var outcome, procedure, payer string
-	c := &cobra.Command{
-		Use:   "comparators [ID]",
-		Short: "List published comparators and benchmarks with their sources",
-		Long: `List the published comparators and benchmarks that come with recoup, or show one.
-Status sourced: read in a public copy of the source. Unverified: from memory, to
-be checked before use. Claim: a headline claim under test, never a default.`,
-		Example: "  recoup data comparators --outcome work\n  recoup data comparators nguyen-2011",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			entries := published.Select(published.Filter{Outcome: outcome, Procedure: procedure, Payer: payer})
-			if len(args) == 1 {
-				e, ok := published.Find(args[0])
-				if !ok {
-					return usagef("no comparator %q; see: recoup data comparators", args[0])
-				}
-				entries = []published.Entry{e}
-			}
-			rows := comparatorRows(entries)
-			if a.json {
-				return a.writeJSON(struct {
-					Schema      string          `json:"schema"`
-					Comparators []comparatorRow `json:"comparators"`
-				}{"recoup.comparators/v1", rows})
-			}
-			comparatorGrid(rows).text(a.Out)
-			if len(args) == 1 {
-				fmt.Fprintf(a.Out, "\n%s\n%s\n", entries[0].Citation, entries[0].Note)
-			}
-			return nil
-		},
-	}
-	c.Flags().StringVar(&outcome, "outcome", "", "only this outcome: "+strings.Join(published.Vocabulary("outcome"), ", "))
-	c.Flags().StringVar(&procedure, "procedure", "", "only this procedure: "+strings.Join(published.Vocabulary("procedure"), ", "))
-	c.Flags().StringVar(&payer, "payer", "", "only this payer: "+strings.Join(published.Vocabulary("payer"), ", "))
-	return c
 }
