@@ -53,7 +53,7 @@ func Checks() []CodeMeaning {
 		{CodeEndBeforeStart, "a spell or supply ends before it starts", SeverityError, dates},
 		{CodeOverlappingSpells, "two spells of work or sick leave of one patient overlap", SeverityWarning, dates},
 		{CodeVisitOrder, "a visit's date is before that of a visit of an earlier week", SeverityWarning, "correct the dates, or the weeks under visits"},
-		{CodeVisitOutsideStay, fmt.Sprintf("a visit's date is before referral, over %d weeks before admission, or so long after the last visit's week", visitSlackWeeks), SeverityWarning, "correct the dates"},
+		{CodeVisitOutsideStay, fmt.Sprintf("a visit's date is before referral (where there is none, over %d weeks before admission), or so long after the last visit's week", visitSlackWeeks), SeverityWarning, "correct the dates"},
 		{CodeDoseCeiling, "a dose over what is plausible", SeverityWarning, "correct the dose, its unit or its drug"},
 		{CodeSupply, fmt.Sprintf("a quantity of 0 or less, days supplied below 1 or over %d, or over %d units a day", mostDaysSupplied, mostUnitsADay), SeverityWarning, "correct quantity and days supplied"},
 		{CodeNegativeCost, "a cost below 0", SeverityWarning, "correct the cost; give refunds with what they refund"},

@@ -12,12 +12,12 @@ import (
 // waits for the end.
 type finder interface {
 	look(b *Table)
-	// tell is called when all tables are read, so that it may ask for the patients' stays.
+	// tell is called when the table is read.
 	tell()
 }
 
 // heldRows is how many rows of a table are held against each other, where a patient's
-// rows may lie anywhere in the file: the memory of such checks (at most about 10 MB
+// rows may lie anywhere in the file: the memory of such checks (at most about 12 MB
 // and 4 bytes a row and outcome) does not grow with the file beyond that. It is more
 // than a national registry of 50,000 patients has visits; of a larger table the first
 // rows are looked at, and a note says so.
@@ -38,10 +38,14 @@ type foundIn struct {
 	path string
 	rows int
 	at   []int
+	line int // of the first of them
 }
 
-// row counts a data row of a file.
-func (f *found) row(path string, row int) {
+// row counts a row of a batch that is looked at.
+func (f *found) row(b *Table, r int) { f.count(f.t.path, b.line(r), f.t.line(b.line(r))) }
+
+// count counts a data row of a file.
+func (f *found) count(path string, row, line int) {
 	i := slices.IndexFunc(f.files, func(in foundIn) bool { return in.path == path })
 	if i < 0 {
 		i = len(f.files)
@@ -50,6 +54,9 @@ func (f *found) row(path string, row int) {
 	in := &f.files[i]
 	in.rows++
 	at, _ := slices.BinarySearch(in.at, row)
+	if at == 0 {
+		in.line = line
+	}
 	if at < fewRows {
 		in.at = slices.Insert(in.at, at, row)
 		in.at = in.at[:min(len(in.at), fewRows)]
@@ -59,7 +66,7 @@ func (f *found) row(path string, row int) {
 func (f *found) tell() {
 	for _, in := range f.files {
 		f.t.problems.add(Problem{
-			Severity: f.check.Severity, Code: f.check.Code, Table: f.t.r.Name, File: in.path, Row: in.at[0], Column: f.column,
+			Severity: f.check.Severity, Code: f.check.Code, Table: f.t.r.Name, File: in.path, Row: in.at[0], Line: in.line, Column: f.column,
 			Expected: f.expected, Mend: f.check.Mend, Rows: in.rows, At: in.at,
 		})
 	}
@@ -89,6 +96,7 @@ func (d *Dictionary) checksOn() map[string]CodeMeaning {
 type held struct {
 	patient []int32
 	row     []int32
+	line    []int32
 	from    []int // of each file: its first row among those held
 	paths   []string
 	over    bool // there were more
@@ -98,7 +106,7 @@ type held struct {
 }
 
 // add holds what there is room for of a batch's rows and returns their number.
-func (h *held) add(b *Table, path string) int {
+func (h *held) add(b *Table, path string, line func(row int) int) int {
 	n := min(b.rows, heldRows-len(h.row))
 	h.over = h.over || n < b.rows
 	if n > 0 && (len(h.paths) == 0 || h.paths[len(h.paths)-1] != path) {
@@ -106,6 +114,7 @@ func (h *held) add(b *Table, path string) int {
 	}
 	for r := range n {
 		h.row = append(h.row, int32(b.line(r)))
+		h.line = append(h.line, int32(line(b.line(r))))
 	}
 	h.patient = append(h.patient, b.patient[:n]...)
 	return n
@@ -116,7 +125,7 @@ func (h *held) tell(f *found, i int32) {
 	if !ok {
 		file--
 	}
-	f.row(h.paths[file], int(h.row[i]))
+	f.count(h.paths[file], int(h.row[i]), int(h.line[i]))
 }
 
 // groups calls each with the rows of one patient after the other, in file order.
@@ -162,7 +171,7 @@ func (t *tableReader) find(b *Table) {
 	}
 	t.holding = 0
 	if t.holds != nil {
-		t.holding = t.holds.add(b, t.path)
+		t.holding = t.holds.add(b, t.path, t.line)
 	}
 	for _, f := range t.finders {
 		f.look(b)
@@ -178,18 +187,24 @@ func (t *tableReader) hold(codes ...string) *held {
 	return t.holds
 }
 
-// tellFinders tells what the finders found, once all tables are read.
-func (l *loader) tellFinders() {
-	for _, t := range l.tables {
-		for _, f := range t.finders {
-			f.tell()
+// tellFinders tells what the finders found, once the table is read; those that ask for
+// the patients' stays wait for the last table.
+func (t *tableReader) tellFinders(last bool) {
+	t.finders = slices.DeleteFunc(t.finders, func(f finder) bool {
+		if v, ok := f.(*visits); ok && v.stay != nil && !last {
+			return false
 		}
-		if t.holds != nil && t.holds.over {
-			l.problems.add(Problem{
-				Severity: SeverityNote, Code: CodeCheckedInPart, Table: t.r.Name,
-				Expected: fmt.Sprintf("the first %d rows were held against each other (%s); the table has more", heldRows, strings.Join(t.holds.by, ", ")),
-			})
-		}
-		t.holds, t.finders = nil, nil
+		f.tell()
+		return true
+	})
+	if len(t.finders) > 0 || t.holds == nil {
+		return
 	}
+	if t.holds.over {
+		t.problems.add(Problem{
+			Severity: SeverityNote, Code: CodeCheckedInPart, Table: t.r.Name,
+			Expected: fmt.Sprintf("the first %d rows were held against each other (%s); the table has more", heldRows, strings.Join(t.holds.by, ", ")),
+		})
+	}
+	t.holds = nil
 }

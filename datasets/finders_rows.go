@@ -42,7 +42,7 @@ func (f *inOrder) look(b *Table) {
 	f.a, f.b = b.AppendFloats(f.a[:0], f.first), b.AppendFloats(f.b[:0], f.second)
 	for r, x := range f.a {
 		if math.Floor(f.b[r]) < math.Floor(x) {
-			f.row(f.t.path, b.line(r))
+			f.row(b, r)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func (f *notDischarged) look(b *Table) {
 	f.a, f.b = b.AppendFloats(f.a[:0], f.completed), b.AppendFloats(f.b[:0], f.discharged)
 	for r, x := range f.a {
 		if x == 1 && math.IsNaN(f.b[r]) {
-			f.row(f.t.path, b.line(r))
+			f.row(b, r)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func (f *beyond) look(b *Table) {
 	f.v = b.AppendFloats(f.v[:0], f.column)
 	for r, v := range f.v {
 		if f.wrong(v) {
-			f.row(f.t.path, b.line(r))
+			f.row(b, r)
 		}
 	}
 }
@@ -143,20 +143,20 @@ func (f *doses) look(b *Table) {
 		}
 		// Without a quantity it is a spell of some dose, or of none, which may be long.
 		if f.days != nil && (days[r] < 1 || days[r] > mostDaysSupplied && !math.IsNaN(quantity[r])) {
-			f.days.row(f.days.t.path, b.line(r))
+			f.days.row(b, r)
 		}
 		if f.units != nil && perDay > mostUnitsADay {
-			f.units.row(f.units.t.path, b.line(r))
+			f.units.row(b, r)
 		}
 		if ceilings == nil {
 			continue
 		}
 		most := ceilings(r)
 		if f.supplied != nil && f.v[RoleStrength][r]*perDay > most[1] {
-			f.supplied.row(f.supplied.t.path, b.line(r))
+			f.supplied.row(b, r)
 		}
 		if f.taken != nil && f.v[RoleDose][r] > most[0] {
-			f.taken.row(f.taken.t.path, b.line(r))
+			f.taken.row(b, r)
 		}
 	}
 }
@@ -291,7 +291,7 @@ func (f *differs) look(b *Table) {
 		case math.IsNaN(*was):
 			*was = v
 		case *was != v:
-			f.row(f.t.path, b.line(r))
+			f.row(b, r)
 		}
 	}
 }
@@ -390,7 +390,7 @@ func (f *sameRows) look(b *Table) {
 	}
 	for r, sum := range f.sums {
 		if _, ok := f.seen[sum]; ok {
-			f.row(f.t.path, b.line(r))
+			f.row(b, r)
 		}
 		f.seen[sum] = struct{}{}
 	}

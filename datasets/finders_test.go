@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	gotoken "go/token"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -229,18 +230,18 @@ func TestChecksFindWhatIsPlanted(t *testing.T) {
 
 	shuffled := map[string][]string{}
 	r := rand.New(rand.NewPCG(1, 1))
-	for name, lines := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		lines := files[name]
 		rest := slices.Clone(lines[1:])
 		r.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
 		shuffled[name] = append([]string{lines[0]}, rest...)
 	}
 	count := func(lines []string) (out []string) {
 		for _, l := range lines {
-			before, _, _ := strings.Cut(l, "[")
-			if strings.Contains(l, "attribute") { // the first of a patient's rows is the standard
-				out = append(out, before)
+			if strings.Contains(l, CodeAttribute) { // the first of a patient's rows is the standard
 				continue
 			}
+			before, _, _ := strings.Cut(l, "[")
 			out = append(out, before+l[strings.LastIndex(l, " "):])
 		}
 		slices.Sort(out)

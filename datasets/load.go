@@ -55,7 +55,8 @@ type LoadOptions struct {
 // the cohort. A file that cannot be opened at all is returned as that error.
 //
 // Memory: what is kept, a few batches of rows for each worker, and for each patient
-// the id and about 60 bytes, whatever the number of rows.
+// the id and about 80 bytes, whatever the number of rows; of tables whose rows are held
+// against each other also some bytes for each of their first 262,144 rows.
 func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) {
 	if opt.Where != "" && (opt.Keep != nil || opt.KeepVisits != nil) {
 		return nil, errors.New("where: whom it keeps is not known of a cohort of which a part is kept")
@@ -176,7 +177,9 @@ func (l *loader) cohort(ctx context.Context, each func(*Table) error) (*Cohort, 
 		}
 		c.tables = append(c.tables, t.table)
 	}
-	l.tellFinders()
+	for _, t := range l.tables {
+		t.tellFinders(true)
+	}
 	l.checkArms()
 	l.checkIDs()
 	l.unmatched()
@@ -210,19 +213,18 @@ type LeftOut struct {
 // leaveOut counts a row, or a cell of it where a column is named, that cannot be used.
 func (t *tableReader) leaveOut(code, reason, column string, row int) {
 	t.excluded = exclude(t.excluded, Exclusion{Code: code, Table: t.r.Name, Rows: 1, Reason: reason})
-	t.tellAside(code, reason, column, row)
-}
-
-// tellAside hands a row or cell on to who asked for them.
-func (t *tableReader) tellAside(code, reason, column string, row int) {
 	if t.opt.LeftOut == nil {
 		return
 	}
-	a := LeftOut{Table: t.r.Name, File: t.path, Row: row, Column: column, Code: code, Reason: reason}
-	if t.lineOf != nil {
-		a.Line = t.lineOf(row)
+	t.asides = append(t.asides, LeftOut{Table: t.r.Name, File: t.path, Row: row, Line: t.line(row), Column: column, Code: code, Reason: reason})
+}
+
+// line returns the line of the file of a data row of the batch, 0 where it has none.
+func (t *tableReader) line(row int) int {
+	if t.lineOf == nil {
+		return 0
 	}
-	t.asides = append(t.asides, a)
+	return t.lineOf(row)
 }
 
 // flushAsides hands on what of a batch was set aside, row by row.
@@ -382,6 +384,7 @@ func (t *tableReader) read(ctx context.Context) error {
 		}
 	}
 	t.tellScores()
+	t.tellFinders(false)
 	// How a file was cut into batches must not show in the order.
 	slices.SortFunc(t.excluded[before:], func(a, b Exclusion) int {
 		return cmp.Or(strings.Compare(a.Reason, b.Reason), strings.Compare(a.Code, b.Code))

@@ -116,7 +116,7 @@ func (s *itemSet) reversed() bool {
 }
 
 // straight counts the rows with the same answer to every item.
-func (s *itemSet) straight(t *tableReader, b *Table, form [][]float64) {
+func (s *itemSet) straight(b *Table, form [][]float64) {
 	if s.same == nil {
 		return
 	}
@@ -130,7 +130,7 @@ func (s *itemSet) straight(t *tableReader, b *Table, form [][]float64) {
 			i++
 		}
 		if i == len(form) {
-			s.same.row(t.path, b.line(r))
+			s.same.row(b, r)
 		}
 	}
 }
@@ -289,7 +289,7 @@ func (t *tableReader) addScores(b *Table) {
 				form[i][r] += set.recode[i]
 			}
 		}
-		set.straight(t, b, form)
+		set.straight(b, form)
 		for j := range set.scores {
 			s := &set.scores[j]
 			if s.given {
