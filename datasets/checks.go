@@ -133,7 +133,7 @@ func (t *tableReader) checkOnce(b *Table) {
 	for r, p := range b.patient {
 		if t.seen.again(p, visits[r]) {
 			t.problems.add(Problem{
-				Code: CodeDuplicate, Table: b.name, File: t.path, Row: b.line(r), Expected: t.expected,
+				Code: CodeDuplicate, Table: b.name, File: t.path, Row: b.line(r), Line: t.line(b.line(r)), Expected: t.expected,
 				Mend: "remove or correct the second row",
 			})
 		}
@@ -146,7 +146,7 @@ func (t *tableReader) checkRules(b *Table) {
 		for r, holds := range b.matching(rule.cond) {
 			if !holds {
 				t.problems.add(Problem{
-					Code: CodeRule, Table: b.name, File: t.path, Row: b.line(r), Expected: "expected " + cmpOr(rule.Message, "a row for which holds: "+rule.Check),
+					Code: CodeRule, Table: b.name, File: t.path, Row: b.line(r), Line: t.line(b.line(r)), Expected: "expected " + cmpOr(rule.Message, "a row for which holds: "+rule.Check),
 					Mend: "correct the row, or the rule in the cohort file",
 				})
 			}

@@ -110,6 +110,9 @@ type Dictionary struct {
 	Definitions map[string]string `yaml:"definitions,omitempty" json:"definitions,omitempty"` // kind of definition to the name of the chosen one
 	CaseMix     *CaseMix          `yaml:"caseMix,omitempty" json:"caseMix,omitempty"`
 	OnProblem   OnProblem         `yaml:"onProblem,omitempty" json:"onProblem,omitempty"`
+	// Checks gives checks between cells, rows and visits, by code, another severity, or
+	// switches them off.
+	Checks map[string]CheckLevel `yaml:"checks,omitempty" json:"checks,omitempty"`
 
 	// Drafted is true for a dictionary guessed from a bare data file.
 	Drafted bool `yaml:"-" json:"-"`
@@ -452,6 +455,7 @@ func (d *Dictionary) check(file string) Problems {
 			bad(r.Table, "", "expected rule %d to name a table and say under check what must hold, such as: discharged >= admitted", i+1)
 		}
 	}
+	d.checkChecks(bad)
 	if d.Privacy != nil {
 		d.checkPrivacy(bad)
 	}

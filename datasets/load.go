@@ -41,6 +41,13 @@ type LoadOptions struct {
 	// Workers is how many goroutines read a file; 0 means one a processor. The
 	// cohort does not depend on it.
 	Workers int
+	// DoseCeiling returns the largest dose a day that is plausible of a drug by a route
+	// in a unit, or of strength × quantity / days of a supply; NaN where it is not
+	// known. Package datasets/open supplies it; nil looks at no dose.
+	DoseCeiling func(drug, route, unit string, supply bool) float64
+	// LeftOut is handed each row or cell that is set aside, in file order: as many as the
+	// exclusions count. What was made of them must be thrown away when Load fails.
+	LeftOut func(LeftOut)
 
 	slow  bool // for tests: never the fast way
 	piece int  // for tests: bytes of a piece
@@ -51,7 +58,8 @@ type LoadOptions struct {
 // the cohort. A file that cannot be opened at all is returned as that error.
 //
 // Memory: what is kept, a few batches of rows for each worker, and for each patient
-// the id and about 60 bytes, whatever the number of rows.
+// the id and about 80 bytes, whatever the number of rows; of tables whose rows are held
+// against each other also some bytes for each of their first 262,144 rows.
 func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) {
 	if opt.Where != "" && (opt.Keep != nil || opt.KeepVisits != nil) {
 		return nil, errors.New("where: whom it keeps is not known of a cohort of which a part is kept")
@@ -106,6 +114,11 @@ type loader struct {
 	lists  []string
 	tables []*tableReader
 	aList  bool // some table has one row a patient
+
+	checks     map[string]CodeMeaning // those that are on, by code
+	attributes []*attribute
+	stays      stays
+	stayed     bool // a finder asks for them
 }
 
 // tableReader is what is known of a table while it is read.
@@ -129,6 +142,12 @@ type tableReader struct {
 	oneEach  bool  // one row a patient
 	begins   bool  // its rows show that a patient began
 	expected string
+
+	lineOf  func(row int) int // of the batch: line of the file by data row; nil where it has none
+	asides  []LeftOut
+	finders []finder
+	holds   *held // nil where no finder holds rows against each other
+	holding int   // how many of the batch's rows are held
 }
 
 type tableRule struct {
@@ -140,7 +159,7 @@ func newLoader(d *Dictionary, opt LoadOptions) *loader {
 	seed := maphash.MakeSeed()
 	return &loader{
 		dict: d, opt: opt, problems: newCollector(), setAside: opt.SetAside || d.OnProblem == OnProblemSetAside,
-		seed: seed, ids: newTexts(seed), arms: newTexts(seed), inTwo: map[int32]bool{},
+		seed: seed, ids: newTexts(seed), arms: newTexts(seed), inTwo: map[int32]bool{}, checks: d.checksOn(),
 	}
 }
 
@@ -161,6 +180,9 @@ func (l *loader) cohort(ctx context.Context, each func(*Table) error) (*Cohort, 
 		}
 		c.tables = append(c.tables, t.table)
 	}
+	for _, t := range l.tables {
+		t.tellFinders(true)
+	}
 	l.checkArms()
 	l.checkIDs()
 	l.unmatched()
@@ -179,6 +201,42 @@ func (l *loader) cohort(ctx context.Context, each func(*Table) error) (*Cohort, 
 	}
 	c.setArms(codes, l.arms.all())
 	return c, nil
+}
+
+// LeftOut is one row or cell that could not be used, and why. It never holds a cell's value.
+type LeftOut struct {
+	Table, File string
+	Row         int // data row, the first after the header is 1
+	Line        int // line of a text file; 0 where the file has none
+	Column      string
+	Code        string
+	Reason      string
+}
+
+// leaveOut counts a row, or a cell of it where a column is named, that cannot be used.
+func (t *tableReader) leaveOut(code, reason, column string, row int) {
+	t.excluded = exclude(t.excluded, Exclusion{Code: code, Table: t.r.Name, Rows: 1, Reason: reason})
+	if t.opt.LeftOut == nil {
+		return
+	}
+	t.asides = append(t.asides, LeftOut{Table: t.r.Name, File: t.path, Row: row, Line: t.line(row), Column: column, Code: code, Reason: reason})
+}
+
+// line returns the line of the file of a data row of the batch, 0 where it has none.
+func (t *tableReader) line(row int) int {
+	if t.lineOf == nil {
+		return 0
+	}
+	return t.lineOf(row)
+}
+
+// flushAsides hands on what of a batch was set aside, row by row.
+func (t *tableReader) flushAsides() {
+	slices.SortStableFunc(t.asides, func(a, b LeftOut) int { return cmp.Compare(a.Row, b.Row) })
+	for _, a := range t.asides {
+		t.opt.LeftOut(a)
+	}
+	t.asides = t.asides[:0]
 }
 
 // Exclusion counts rows, cells or patients that could not be used, and why.
@@ -261,6 +319,9 @@ func (l *loader) begin(r Resource, each func(*Table) error) (*tableReader, error
 	}
 	t.items = r.itemSets(func(string, string, ...any) {}) // checked with the dictionary
 	t.addScores(batch)
+	for i := range t.items {
+		t.items[i].beginSame(t)
+	}
 	t.table = batch
 	for _, rule := range l.dict.Rules {
 		if rule.Table != r.Name {
@@ -297,6 +358,7 @@ func (l *loader) begin(r Resource, each func(*Table) error) (*tableReader, error
 	if t.oneEach {
 		l.lists = append(l.lists, r.Name)
 	}
+	t.beginFinders(batch)
 	return t, nil
 }
 
@@ -325,6 +387,7 @@ func (t *tableReader) read(ctx context.Context) error {
 		}
 	}
 	t.tellScores()
+	t.tellFinders(false)
 	// How a file was cut into batches must not show in the order.
 	slices.SortFunc(t.excluded[before:], func(a, b Exclusion) int {
 		return cmp.Or(strings.Compare(a.Reason, b.Reason), strings.Compare(a.Code, b.Code))
@@ -438,6 +501,11 @@ func (t *tableReader) fast(ctx context.Context, src Source, at []int) error {
 // part takes a batch through all that is done with a table's rows.
 func (t *tableReader) part(p *part) error {
 	t.rowsRead(p.rows)
+	t.lineOf = nil
+	if p.line != nil {
+		t.lineOf = func(row int) int { return p.line(row - p.first) }
+	}
+	defer t.flushAsides()
 	for i, c := range p.columns {
 		t.hidden[i] += c.invisible
 		for _, b := range c.bad {
@@ -453,11 +521,14 @@ func (t *tableReader) part(p *part) error {
 	}
 	b := t.batch(p)
 	if t.where != nil {
-		kept := b.keep(b.matching(t.where))
-		if n := b.rows - kept.rows; n > 0 {
-			t.excluded = exclude(t.excluded, Exclusion{Code: CodeFiltered, Table: b.name, Rows: n, Reason: "rows left out by where: " + t.where.String()})
+		rows := b.matching(t.where)
+		reason := "rows left out by where: " + t.where.String()
+		for r, keep := range rows {
+			if !keep {
+				t.leaveOut(CodeFiltered, reason, "", b.line(r))
+			}
 		}
-		b = kept
+		b = b.keep(rows)
 	}
 	if t.r.Reshape != nil {
 		b = reshape(b, *t.r.Reshape)
@@ -469,6 +540,7 @@ func (t *tableReader) part(p *part) error {
 	t.addScores(b)
 	t.join(b)
 	t.checkRules(b)
+	t.find(b)
 	t.table.rows += b.rows
 	return t.each(b)
 }
@@ -574,10 +646,7 @@ func (t *tableReader) match(src Source) []int {
 // bad tells of a bad cell, or counts it where bad cells are set aside.
 func (t *tableReader) bad(bad badCell, f Field, row, line int) {
 	if t.setAside && bad.code != CodeRequired && bad.code != CodeUnique {
-		t.excluded = exclude(t.excluded, Exclusion{
-			Code: "set-aside-" + bad.code, Table: t.r.Name, Rows: 1,
-			Reason: fmt.Sprintf("cells of column %q made missing: %s", f.Name, bad.expected),
-		})
+		t.leaveOut("set-aside-"+bad.code, fmt.Sprintf("cells of column %q made missing: %s", f.Name, bad.expected), f.Name, row)
 		return
 	}
 	t.problems.add(Problem{Code: bad.code, Table: t.r.Name, File: t.path, Row: row, Line: line, Column: f.Name, Expected: bad.expected, Mend: mendOf(bad.code)})

@@ -75,6 +75,7 @@ type Problem struct {
 	Expected string   `json:"expected"`
 	Mend     string   `json:"mend,omitempty"`
 	Rows     int      `json:"rows,omitempty"` // how many rows have this same problem, where rows are told at once
+	At       []int    `json:"at,omitempty"`   // the first few of them, as data rows
 }
 
 // String returns the problem as one line.
@@ -105,6 +106,12 @@ func (p Problem) String() string {
 	switch {
 	case p.Rows == 1:
 		b.WriteString(" (1 row)")
+	case p.Rows > 1 && len(p.At) > 0:
+		fmt.Fprintf(&b, " (%d rows: %s", p.Rows, numbers(p.At))
+		if p.Rows > len(p.At) {
+			b.WriteString(", ...")
+		}
+		b.WriteString(")")
 	case p.Rows > 1:
 		fmt.Fprintf(&b, " (%d rows)", p.Rows)
 	}

@@ -110,7 +110,7 @@ func TestRefused(t *testing.T) {
 		"other digits":              {"id,visit,pain,note\na,x,３,SECRET\n", CodeType, 1, 2},
 		"decimal comma":             {"id;visit;pain;note\na;x;3,5;SECRET\n", CodeType, 1, 2},
 		"out of range":              {"id,visit,pain,note\na,x,99,SECRET\n", CodeRange, 1, 2},
-		"a visit twice":             {"id,visit,pain,note\na,x,1,n\na,x,2,SECRET\n", CodeDuplicate, 2, 0},
+		"a visit twice":             {"id,visit,pain,note\na,x,1,n\na,x,2,SECRET\n", CodeDuplicate, 2, 3},
 		"a column absent":           {"id,visit,note\na,x,SECRET\n", CodeColumnMissing, 0, 0},
 		"line after a quoted break": {"id,visit,pain,note\na,x,1,\"two\nlines\"\nb,x,SECRET,n\n", CodeType, 2, 4},
 	} {

@@ -94,6 +94,45 @@ type itemSet struct {
 	columns []string  // by item
 	recode  []float64 // by item: added to its answers
 	scores  []itemScore
+	same    *found // rows with one answer throughout; nil where that may be
+}
+
+// straightItems is how many items must have the same answer, neither the lowest nor
+// the highest, to be taken for straight-lining where no item is reversed: all lowest is
+// what the healthy answer. The project's own choice: were five answers even and
+// independent, chance would do it in 4 of 100,000 rows.
+const straightItems = 7
+
+// beginSame begins to look for rows with the same answer to every item.
+func (s *itemSet) beginSame(t *tableReader) {
+	if s.reversed() || len(s.columns) >= straightItems {
+		s.same = t.finds(CodeStraightLining, "", "expected different answers to the %d items of %s", len(s.columns), s.form)
+	}
+}
+
+// reversed reports whether some items are worded against the others.
+func (s *itemSet) reversed() bool {
+	return slices.ContainsFunc(s.scores, func(x itemScore) bool { return len(x.Reversed) > 0 })
+}
+
+// straight counts the rows with the same answer to every item.
+func (s *itemSet) straight(b *Table, form [][]float64) {
+	if s.same == nil {
+		return
+	}
+	in, reversed := s.scores[0], s.reversed()
+	for r, v := range form[0] {
+		if v != v || !reversed && (v <= in.ItemMin || v >= in.ItemMax) {
+			continue
+		}
+		i := 1
+		for i < len(form) && form[i][r] == v {
+			i++
+		}
+		if i == len(form) {
+			s.same.row(b, r)
+		}
+	}
 }
 
 // itemScore is one score made of items: a column of its own, or one of the file
@@ -104,7 +143,12 @@ type itemScore struct {
 	given  bool  // the file has the column
 	at     []int // which items of the form, from 0
 
-	filled, few, differ, absent, alone, safety int // rows
+	filled, differ, absent, alone, safety int // rows
+}
+
+// tooFew says why rows have no score.
+func (s *itemScore) tooFew() string {
+	return fmt.Sprintf("no score %s: fewer than %d of %d items answered", s.column, s.Needed(), s.Items)
 }
 
 // itemSets gathers a table's items by questionnaire, in the order of the fields, and
@@ -245,12 +289,13 @@ func (t *tableReader) addScores(b *Table) {
 				form[i][r] += set.recode[i]
 			}
 		}
+		set.straight(b, form)
 		for j := range set.scores {
 			s := &set.scores[j]
 			if s.given {
 				s.compare(form, b.Floats(s.column))
 			} else {
-				s.add(form, b)
+				s.add(t, form, b)
 			}
 		}
 	}
@@ -279,7 +324,7 @@ func (s *itemScore) row(form [][]float64, r int, items []float64) (score float64
 	return score, answered
 }
 
-func (s *itemScore) add(form [][]float64, b *Table) {
+func (s *itemScore) add(t *tableReader, form [][]float64, b *Table) {
 	scores := array.NewFloat64Builder(memory.DefaultAllocator)
 	scores.Reserve(b.rows)
 	var why []byte
@@ -300,7 +345,7 @@ func (s *itemScore) add(form [][]float64, b *Table) {
 		why[r] = 1
 		if answered > 0 {
 			why[r] = 2
-			s.few++
+			t.leaveOut(CodeTooFewItems, s.tooFew(), s.column, b.line(r))
 		}
 	}
 	b.fields = append(b.fields, Field{Name: s.column, Type: TypeNumber, Role: RoleOutcome, Unit: s.Unit, Instrument: s.Name})
@@ -351,6 +396,9 @@ func (t *tableReader) tellScores() {
 		for _, s := range set.scores {
 			s.tell(t)
 		}
+		if set.same != nil {
+			set.same.tell()
+		}
 	}
 }
 
@@ -359,12 +407,6 @@ func (s *itemScore) tell(t *tableReader) {
 		if rows > 0 {
 			t.problems.add(Problem{Severity: severity, Code: code, Table: t.r.Name, Column: s.column, Expected: fmt.Sprintf(expected, args...), Mend: mend, Rows: rows})
 		}
-	}
-	if s.few > 0 {
-		t.excluded = exclude(t.excluded, Exclusion{
-			Code: CodeTooFewItems, Table: t.r.Name, Rows: s.few,
-			Reason: fmt.Sprintf("no score %s: fewer than %d of %d items answered", s.column, s.Needed(), s.Items),
-		})
 	}
 	stands := "the mean of the answered items stands for the others"
 	if s.Missing.Fill == instrument.Zero {

@@ -65,37 +65,33 @@ func (t *Table) cells(column string) func(row int) cell {
 
 // usable takes out the rows that no analysis could use, and counts them: those
 // without a patient, and those of a visit that the cohort file does not list.
-func (l *loader) usable(t *Table) *Table {
-	keep := make([]bool, t.rows)
+func (t *tableReader) usable(b *Table) *Table {
+	keep := make([]bool, b.rows)
 	for i := range keep {
 		keep[i] = true
 	}
 	drop := func(code, reason string, bad func(r int) bool) {
-		n := 0
 		for r := range keep {
 			if keep[r] && bad(r) {
 				keep[r] = false
-				n++
+				t.leaveOut(code, reason, "", b.line(r))
 			}
 		}
-		if n > 0 {
-			l.excluded = exclude(l.excluded, Exclusion{Code: code, Table: t.name, Rows: n, Reason: reason})
-		}
 	}
-	if f, ok := t.Field(RolePatient); ok {
-		codes, _ := t.Codes(f.Name)
+	if f, ok := b.Field(RolePatient); ok {
+		codes, _ := b.Codes(f.Name)
 		drop(CodeNoPatient, "rows without a patient", func(r int) bool { return codes[r] < 0 })
 	}
-	if f, ok := t.Field(RoleVisit); ok {
-		codes, levels := t.Codes(f.Name)
+	if f, ok := b.Field(RoleVisit); ok {
+		codes, levels := b.Codes(f.Name)
 		listed := make([]bool, len(levels))
 		for i, s := range levels {
-			_, ok := l.dict.visit(s)
-			listed[i] = ok || len(l.dict.Visits) == 0
+			_, ok := t.dict.visit(s)
+			listed[i] = ok || len(t.dict.Visits) == 0
 		}
 		drop(CodeVisitNotListed, "rows of a visit that the cohort file does not list", func(r int) bool { return codes[r] < 0 || !listed[codes[r]] })
 	}
-	return t.keep(keep)
+	return b.keep(keep)
 }
 
 // reshape turns a batch of one row a patient with a column a visit into one of one

@@ -182,10 +182,15 @@ func benchmark(id, outcome, group string) (Cell, string) {
 		if r.Note != "" {
 			source += ": " + lower(strings.TrimSuffix(r.Note, "."))
 		}
-		if r.Status != published.Sourced {
-			source += " (" + string(r.Status) + ")"
-		}
-		return c, source
+		return c, source + unsourced(r)
 	}
 	return Cell{}, ""
+}
+
+// unsourced says of a published figure that was not read in its source what it is.
+func unsourced(r published.Result) string {
+	if r.Status == published.Sourced {
+		return ""
+	}
+	return " (" + string(r.Status) + ")"
 }

@@ -252,10 +252,7 @@ func (q *quarter) surgery(ours []Row, definition string, horizon published.Horiz
 			if r.Group != "" {
 				who += "; " + r.Group
 			}
-			source := e.ID
-			if r.Status != published.Sourced {
-				source += " (" + string(r.Status) + ")"
-			}
+			source := e.ID + unsourced(r)
 			if r.Complement {
 				source += " (complement of the share disabled, not a measured return)"
 			}

@@ -36,7 +36,7 @@ var packages = map[string]rule{
 	"datasets":            {[]string{"datasets/instrument"}, []string{arrow, goyaml, xcpu, xtext}},
 	"datasets/instrument": {nil, []string{goyaml}},
 	"datasets/opioid":     {nil, []string{goyaml}},
-	"datasets/open":       {[]string{"datasets", "datasets/cdisc", "datasets/fhir", "datasets/parquet", "datasets/privacy", "datasets/redcap", "datasets/sas", "datasets/spss", "datasets/sqldb", "datasets/stata", "datasets/xlsx"}, nil},
+	"datasets/open":       {[]string{"datasets", "datasets/cdisc", "datasets/fhir", "datasets/opioid", "datasets/parquet", "datasets/privacy", "datasets/redcap", "datasets/sas", "datasets/spss", "datasets/sqldb", "datasets/stata", "datasets/xlsx"}, nil},
 	"datasets/parquet":    {[]string{"datasets"}, []string{arrow}},
 	"datasets/privacy":    {[]string{"datasets"}, []string{xtext}},
 	"datasets/published":  {nil, []string{goyaml}},

@@ -14,6 +14,7 @@ import (
 	"recoup/datasets"
 	"recoup/datasets/cdisc"
 	"recoup/datasets/fhir"
+	"recoup/datasets/opioid"
 	"recoup/datasets/parquet"
 	"recoup/datasets/privacy"
 	"recoup/datasets/redcap"
@@ -96,6 +97,7 @@ type Options struct {
 	KeepVisits []string
 	Only       string // table; the others are not read
 	MostMemory int64
+	LeftOut    func(datasets.LeftOut)
 }
 
 // Cohort opens a cohort file, or a bare data file, for which a dictionary is
@@ -138,7 +140,7 @@ func read(ctx context.Context, path string, opt Options) (*datasets.Cohort, []pr
 	look := privacy.NewLook(d)
 	c, err := datasets.Load(ctx, d, datasets.LoadOptions{
 		Open: in.open, SetAside: opt.SetAside, Progress: opt.Progress, KeepVisits: opt.KeepVisits, MostMemory: opt.MostMemory,
-		Keep: look.Keep(opt.Keep),
+		Keep: look.Keep(opt.Keep), DoseCeiling: opioid.Ceiling, LeftOut: opt.LeftOut,
 		Each: func(b *datasets.Table) error {
 			look.Add(b)
 			if opt.Each != nil {

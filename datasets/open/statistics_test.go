@@ -12,6 +12,7 @@ import (
 
 const sameCells = `
 name: same
+checks: {attribute-changes: off}
 resources:
   - name: visits
     path: FILE

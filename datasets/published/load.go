@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"strings"
 	"sync"
 
 	"github.com/goccy/go-yaml"
@@ -69,6 +70,7 @@ var load = sync.OnceValues(func() (data, error) {
 			return data{}, err
 		}
 		for i := range part {
+			part[i].Kind = strings.TrimSuffix(f.Name(), ".yaml")
 			part[i].inherit()
 		}
 		d.entries = append(d.entries, part...)

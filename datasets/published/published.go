@@ -41,11 +41,20 @@ const (
 	Ratio         Measure = "ratio"          // cost-effectiveness and other ratios
 	Total         Measure = "total"          // a count or an amount for the whole population
 	Range         Measure = "range"          // Low to High, without a Value
+
+	LogOddsRatio      Measure = "log odds ratio"     // a coefficient of a logistic model
+	VarianceExplained Measure = "variance explained" // in percent
 )
+
+// Kinds are the parts that entries are filed under.
+func Kinds() []string {
+	return []string{"claims", "costs", "programs", "registries", "reviews", "surgery"}
+}
 
 // Entry is one publication, with the patients it is about and its results.
 type Entry struct {
 	ID       string `yaml:"id"` // first author and year, such as juratli-2006
+	Kind     string `yaml:"-"`  // one of Kinds
 	Citation string `yaml:"citation"`
 	Year     int    `yaml:"year"` // 0 where not known
 	DOI      string `yaml:"doi"`
@@ -177,7 +186,10 @@ func Vocabulary(field string) []string {
 type Filter struct {
 	Outcome, Instrument, Measure            string
 	Procedure, Condition, Payer, WorkBefore string
-	Definition, Design, Status              string
+	Definition, Design, Status, Kind        string
+	// Horizon picks results as long after, to a tenth of the longer, and after the
+	// same event where it names one; nil picks all.
+	Horizon *Horizon
 }
 
 // Select returns the entries that have a result fitting the filter, each with
@@ -186,7 +198,7 @@ type Filter struct {
 func Select(f Filter) []Entry {
 	var out []Entry
 	for _, e := range All() {
-		if !fits(f.Design, e.Design) {
+		if !fits(f.Design, e.Design) || !fits(f.Kind, e.Kind) {
 			continue
 		}
 		kept := e
@@ -197,7 +209,7 @@ func Select(f Filter) []Entry {
 			}
 		}
 		for _, t := range e.Transitions {
-			if f.admits(e, Result{Outcome: t.Outcome, Definition: t.Definition, Status: e.Status}) {
+			if f.admits(e, Result{Outcome: t.Outcome, Definition: t.Definition, Status: e.Status, At: t.At}) {
 				kept.Transitions = append(kept.Transitions, t)
 			}
 		}
@@ -212,7 +224,13 @@ func (f Filter) admits(e Entry, r Result) bool {
 	mix := e.CaseMix(r)
 	return fits(f.Outcome, r.Outcome) && fits(f.Instrument, r.Instrument) && fits(f.Measure, string(r.Measure)) &&
 		fits(f.Procedure, mix.Procedure) && fits(f.Condition, mix.Condition) && fits(f.Payer, mix.Payer) &&
-		fits(f.WorkBefore, mix.WorkBefore) && fits(f.Definition, r.Definition) && fits(f.Status, string(r.Status))
+		fits(f.WorkBefore, mix.WorkBefore) && fits(f.Definition, r.Definition) && fits(f.Status, string(r.Status)) &&
+		(f.Horizon == nil || f.Horizon.covers(r.At))
+}
+
+// covers reports whether a result seen at the other horizon was seen at this one.
+func (h Horizon) covers(at Horizon) bool {
+	return near(h.Days(), at.Days()) && (h.After == "" || h.After == at.After)
 }
 
 func fits(asked, has string) bool { return asked == "" || asked == has }

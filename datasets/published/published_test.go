@@ -2,6 +2,7 @@ package published
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,6 +75,90 @@ func TestEntriesAreWhole(t *testing.T) {
 	}
 }
 
+// What is shown of an entry is there and in the range of its kind, so that no listing
+// of it can leave out how sure it is.
+func TestEntriesCanBeShown(t *testing.T) {
+	id, pmc := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`), regexp.MustCompile(`^(PMC[0-9]+)?$`)
+	results := map[Status]int{}
+	for _, e := range All() {
+		if !id.MatchString(e.ID) || !pmc.MatchString(e.PMC) || e.DOI != "" && !strings.HasPrefix(e.DOI, "10.") || e.Year != 0 && (e.Year < 1980 || e.Year > 2030) {
+			t.Errorf("%s: id, PMC %q, DOI %q or year %d", e.ID, e.PMC, e.DOI, e.Year)
+		}
+		if !slices.Contains(Kinds(), e.Kind) || !slices.Contains([]Status{Sourced, Unverified, Claim}, e.Status) {
+			t.Errorf("%s: kind %q, status %q", e.ID, e.Kind, e.Status)
+		}
+		if (e.Kind == "claims") != (e.Status == Claim) || len(e.Population) < 8 {
+			t.Errorf("%s: %s filed under %s, population %q", e.ID, e.Status, e.Kind, e.Population)
+		}
+		for i, r := range e.Results {
+			results[r.Status]++
+			bad := false
+			switch r.Measure {
+			case Proportion:
+				share := r.Share()
+				bad = !(share >= 0 && share <= 1)
+			case PercentChange:
+				bad = r.Value < -100
+			case OddsRatio, Ratio, Total, Median:
+				bad = !(r.Value > 0)
+			case SMD, LogOddsRatio:
+				bad = !(math.Abs(r.Value) < 5)
+			case VarianceExplained:
+				bad = !(r.Value >= 0 && r.Value <= 100)
+			case Mean:
+				bad = r.Unit == "utility" && !(r.Value >= -1 && r.Value <= 1) || r.Value < 0
+			case Range:
+				bad = !(r.Low < r.High) || r.Unit == "percent" && (r.Low < 0 || r.High > 100)
+			case Difference, Change:
+				bad = r.Unit == "utility" && math.Abs(r.Value) > 2
+			}
+			if bad {
+				t.Errorf("%s, result %d: %s of %g (%g to %g) %s", e.ID, i+1, r.Measure, r.Value, r.Low, r.High, r.Unit)
+			}
+			if e.Status == Unverified && r.Status == Sourced && r.Source == e.Source {
+				t.Errorf("%s, result %d is sourced and its entry is not: it needs a source of its own", e.ID, i+1)
+			}
+		}
+	}
+	if results[Sourced] < 250 || results[Unverified] < 30 || results[Claim] != 4 {
+		t.Errorf("results by status: %v", results)
+	}
+	for _, k := range Kinds() {
+		if len(Select(Filter{Kind: k})) == 0 {
+			t.Errorf("nothing of kind %s", k)
+		}
+	}
+}
+
+// A horizon picks what was seen as long after, of whatever event unless it names one.
+func TestSelectByHorizon(t *testing.T) {
+	at := func(text string) map[string]bool {
+		h, err := ParseHorizon(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]bool{}
+		for _, e := range Select(Filter{Horizon: &h}) {
+			for _, r := range e.Results {
+				if !near(r.At.Days(), h.Days()) {
+					t.Errorf("%s: %s at %s", text, e.ID, r.At)
+				}
+			}
+			out[e.ID] = true
+		}
+		return out
+	}
+	if got := at("2 years"); !got["juratli-2006"] || !got["fairbank-2005"] || !got["rivano-fischer-2019"] || got["qod-2017"] {
+		t.Errorf("2 years: %v", got)
+	}
+	if got := at("24 months after surgery"); !got["juratli-2006"] || got["fairbank-2005"] || got["rivano-fischer-2019"] {
+		t.Errorf("24 months after surgery: %v", got)
+	}
+	if got := at("discharge"); !got["rome-2004"] || got["juratli-2006"] {
+		t.Errorf("discharge: %v", got)
+	}
+}
+
 func known(t *testing.T, id, field, word string) {
 	t.Helper()
 	if word != "" && !slices.Contains(Vocabulary(field), word) {
@@ -116,7 +201,7 @@ func checkResult(t *testing.T, e Entry, i int, r Result) {
 
 func checkNumbers(t *testing.T, r Result, fail func(string, ...any)) {
 	t.Helper()
-	measures := []Measure{Proportion, Mean, Median, Change, PercentChange, Difference, SMD, OddsRatio, Ratio, Total, Range}
+	measures := []Measure{Proportion, Mean, Median, Change, PercentChange, Difference, SMD, OddsRatio, Ratio, Total, Range, LogOddsRatio, VarianceExplained}
 	if !slices.Contains(measures, r.Measure) {
 		fail("measure %q", r.Measure)
 	}

@@ -93,6 +93,8 @@ func TestCanary(t *testing.T) {
 			{"data", "check", c, "--privacy"},
 			{"data", "check", c, "--privacy", "--json"},
 			{"data", "check", c, "--set-aside"},
+			{"data", "check", c, "--set-aside", "--set-aside-to", "left-out.csv"},
+			{"data", "check", c, "--strict", "--json"},
 			{"data", "describe", c},
 			{"data", "describe", c, "--json", "--where", "pain > 3"},
 			{"data", "convert", c, "-o", "converted"},

@@ -188,12 +188,12 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [COMMAND or TOPIC]",
 		Short:   "Help about a command or a topic",
-		Long:    "Help about a command or a topic. Topics: exit-codes, json, reproducibility, cohort-files, privacy.",
+		Long:    "Help about a command or a topic. Topics: exit-codes, json, reproducibility, cohort-files, problems, privacy.",
 		Example: "  recoup help data check\n  recoup help exit-codes",
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
-				return usagef("no help about %q; there is help about: %s, and exit-codes, json, reproducibility, cohort-files, privacy", strings.Join(args, " "), words(root))
+				return usagef("no help about %q; there is help about: %s, and exit-codes, json, reproducibility, cohort-files, problems, privacy", strings.Join(args, " "), words(root))
 			}
 			c.InitDefaultHelpFlag()
 			return c.Help()

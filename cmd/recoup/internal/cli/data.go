@@ -2,8 +2,10 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/csv"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,7 +23,6 @@ import (
 	"recoup/datasets/open"
 	"recoup/datasets/parquet"
 	"recoup/datasets/privacy"
-	"recoup/datasets/published"
 )
 
 func (a *app) dataCommand() *cobra.Command {
@@ -37,11 +39,45 @@ func (a *app) dataCommand() *cobra.Command {
 type loadFlags struct {
 	setAside bool
 	where    string
+	strict   bool
 }
 
 func (f *loadFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.setAside, "set-aside", false, "make bad cells missing, counted, in place of refusing the cohort")
 	c.Flags().StringVar(&f.where, "where", "", "keep the patients or rows for which a condition holds: 'site = \"North\" and age >= 18'")
+	c.Flags().BoolVar(&f.strict, "strict", false, "refuse a cohort with warnings as one with errors")
+}
+
+// strictError is the error of a cohort that has warnings where none may be.
+type strictError struct{ datasets.Problems }
+
+// Unwrap makes it an input that is not valid, whatever the warnings are about.
+func (strictError) Unwrap() error { return datasets.ErrInvalid }
+
+// As finds the warnings.
+func (e strictError) As(target any) bool {
+	ps, ok := target.(*datasets.Problems)
+	if ok {
+		*ps = e.Problems
+	}
+	return ok
+}
+
+// judge tells a cohort's warnings, or makes them an error where they count as such.
+func (a *app) judge(notes datasets.Problems, f loadFlags) error {
+	var warnings datasets.Problems
+	for _, n := range notes {
+		if n.Severity == datasets.SeverityWarning {
+			warnings = append(warnings, n)
+		}
+	}
+	if f.strict && len(warnings) > 0 {
+		return strictError{warnings}
+	}
+	for _, n := range warnings {
+		a.note("warning: %s", n)
+	}
+	return nil
 }
 
 // load opens a cohort and tells its notes on standard error.
@@ -70,12 +106,7 @@ func (a *app) loadPart(ctx context.Context, path string, f loadFlags, opt open.O
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range c.Notes() {
-		if n.Severity == datasets.SeverityWarning {
-			a.note("warning: %s", n)
-		}
-	}
-	return c, nil
+	return c, a.judge(c.Notes(), f)
 }
 
 // stream opens a cohort and hands its rows on batch by batch: of the cohort only
@@ -186,6 +217,7 @@ func relative(d *datasets.Dictionary, dir string) {
 func (a *app) dataCheck() *cobra.Command {
 	var f loadFlags
 	var private bool
+	var to string
 	c := &cobra.Command{
 		Use:   "check COHORT",
 		Short: "List every problem of a cohort at once",
@@ -194,22 +226,59 @@ column and what was expected; a cell's value is never shown. Row 1 is the first
 below the header. Exit status 3 where there is a problem of severity error, 4
 where the only ones are that something may identify a person.
 
+With --strict warnings count as errors. recoup help problems has every code, and
+how checks between cells, rows and visits are switched off. --set-aside-to writes
+each row and cell that is left out to a CSV file: table, file, row, line, column,
+code and reason, and never a cell's value.
+
 With --privacy it also says how far patients are alike in the quasi-identifiers
 (k-anonymity, l-diversity, risks of re-identification) and which combinations
 single patients out.`,
-		Example: "  recoup data check cohort.yaml\n  recoup data check cohort.yaml --privacy\n  recoup data check cohort.yaml --json",
+		Example: "  recoup data check cohort.yaml\n  recoup data check cohort.yaml --privacy\n  recoup data check cohort.yaml --json\n  recoup data check cohort.yaml --set-aside --set-aside-to left-out.csv",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.runCheck(c.Context(), args[0], f, private)
+			if to == "" {
+				return a.runCheck(c.Context(), args[0], f, private, nil)
+			}
+			if f.where != "" {
+				return usagef("expected either --set-aside-to or --where: the file lists what of the whole cohort is left out")
+			}
+			return a.checkInto(c.Context(), to, args[0], f, private)
 		},
 	}
 	f.add(c)
 	c.Flags().BoolVar(&private, "privacy", false, "tell how far patients are alike, and all that may identify one")
+	c.Flags().StringVar(&to, "set-aside-to", "", "write the rows and cells that are left out to a CSV file")
 	return c
 }
 
-func (a *app) runCheck(ctx context.Context, path string, f loadFlags, private bool) error {
-	opt := open.Options{SetAside: f.setAside, Where: f.where}
+// checkInto checks a cohort and lists the rows and cells that are left out in a file.
+// The file is written where the cohort could be read, unless something in it may
+// identify a person.
+func (a *app) checkInto(ctx context.Context, to, path string, f loadFlags, private bool) error {
+	var found error
+	text := func(s string) string { return neutral(clean(s)) }
+	err := writeFile(to, func(w io.Writer) error {
+		cw := csv.NewWriter(w)
+		_ = cw.Write([]string{"table", "file", "row", "line", "column", "code", "reason"}) // Flush tells of errors
+		found = a.runCheck(ctx, path, f, private, func(x datasets.LeftOut) {
+			line := ""
+			if x.Line > 0 {
+				line = strconv.Itoa(x.Line)
+			}
+			_ = cw.Write([]string{text(x.Table), text(x.File), strconv.Itoa(x.Row), line, text(x.Column), x.Code, text(x.Reason)})
+		})
+		if found != nil && !isFound(found) {
+			return found
+		}
+		cw.Flush()
+		return cw.Error()
+	})
+	return cmp.Or(err, found)
+}
+
+func (a *app) runCheck(ctx context.Context, path string, f loadFlags, private bool, leftOut func(datasets.LeftOut)) error {
+	opt := open.Options{SetAside: f.setAside, Where: f.where, LeftOut: leftOut}
 	if f.where == "" && !private {
 		opt.Keep = keepNone
 	}
@@ -229,9 +298,12 @@ func (a *app) runCheck(ctx context.Context, path string, f loadFlags, private bo
 	}
 	errorsFound := 0
 	for _, p := range ps {
-		if p.Severity == datasets.SeverityError {
+		if p.Severity == datasets.SeverityError || f.strict && p.Severity == datasets.SeverityWarning {
 			errorsFound++
 		}
+	}
+	if err == nil && errorsFound > 0 {
+		err = strictError{ps}
 	}
 	if a.json {
 		out := struct {
@@ -266,7 +338,7 @@ func (a *app) runCheck(ctx context.Context, path string, f loadFlags, private bo
 		}
 	}
 	if err != nil {
-		return invalid{err, errorsFound}
+		return invalid{err, errorsFound, co != nil}
 	}
 	return nil
 }
@@ -275,7 +347,14 @@ func (a *app) runCheck(ctx context.Context, path string, f loadFlags, private bo
 // stays, the list is not repeated.
 type invalid struct {
 	error
-	n int
+	n    int
+	read bool // the cohort could be read
+}
+
+// isFound reports the error of a cohort that could be read and identifies nobody.
+func isFound(err error) bool {
+	var found invalid
+	return errors.As(err, &found) && found.read && !errors.Is(err, datasets.ErrPrivacy)
 }
 
 func (e invalid) Error() string {
@@ -708,43 +787,4 @@ func replaceable(path string) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-func (a *app) dataComparators() *cobra.Command {
-	var outcome, procedure, payer string
-	c := &cobra.Command{
-		Use:   "comparators [ID]",
-		Short: "List published comparators and benchmarks with their sources",
-		Long: `List the published comparators and benchmarks that come with recoup, or show one.
-Status sourced: read in a public copy of the source. Unverified: from memory, to
-be checked before use. Claim: a headline claim under test, never a default.`,
-		Example: "  recoup data comparators --outcome work\n  recoup data comparators nguyen-2011",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			entries := published.Select(published.Filter{Outcome: outcome, Procedure: procedure, Payer: payer})
-			if len(args) == 1 {
-				e, ok := published.Find(args[0])
-				if !ok {
-					return usagef("no comparator %q; see: recoup data comparators", args[0])
-				}
-				entries = []published.Entry{e}
-			}
-			rows := comparatorRows(entries)
-			if a.json {
-				return a.writeJSON(struct {
-					Schema      string          `json:"schema"`
-					Comparators []comparatorRow `json:"comparators"`
-				}{"recoup.comparators/v1", rows})
-			}
-			comparatorGrid(rows).text(a.Out)
-			if len(args) == 1 {
-				fmt.Fprintf(a.Out, "\n%s\n%s\n", entries[0].Citation, entries[0].Note)
-			}
-			return nil
-		},
-	}
-	c.Flags().StringVar(&outcome, "outcome", "", "only this outcome: "+strings.Join(published.Vocabulary("outcome"), ", "))
-	c.Flags().StringVar(&procedure, "procedure", "", "only this procedure: "+strings.Join(published.Vocabulary("procedure"), ", "))
-	c.Flags().StringVar(&payer, "payer", "", "only this payer: "+strings.Join(published.Vocabulary("payer"), ", "))
-	return c
 }

@@ -3,8 +3,12 @@ package cli
 import (
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"recoup/datasets"
 )
 
 func (a *app) versionCommand() *cobra.Command {
@@ -154,9 +158,12 @@ such as %d/%m/%Y; numbers may say decimalChar: "," and groupChar. A table may sa
 encoding, dialect: {delimiter: ";"}, where, constants and reshape. A column that
 is not described is reported and not carried. A bad cell stops the run, listed
 with all others, unless --set-aside (or onProblem: set-aside) makes it missing,
-counted. A field may say column: where its name in the file is another than its
+counted. Checks between cells, rows and visits run on every load; checks:
+{impossible-jump: off, visit-order: error} switches them off or gives them another
+severity: recoup help problems. A field may say column: where its name in the file is another than its
 name here. Draft one with: recoup data init FILE, or from a REDCap project with
 recoup data init --redcap DICTIONARY EXPORT`),
+		page("problems", "Every code of a problem, and what it means", problemsPage()),
 		page("privacy", "What recoup does with patients' data", `Everything stays on this machine: no telemetry, and no network but for the database
 that a mapping file names, which is only read from. Errors and logs say file, row
 and column, never a cell's value. Reports hide small cells, and the cells that would
@@ -192,4 +199,36 @@ identify somebody. recoup data deidentify writes a cohort that passes.
 
 recoup is for program evaluation, not for decisions about a single patient.`),
 	}
+}
+
+// problemsPage lists every code, from the one table that there is.
+func problemsPage() string {
+	var b strings.Builder
+	b.WriteString(`recoup data check lists problems: errors stop every command, warnings are told, and
+count as errors with --strict; notes are of what was put right. --json has each as
+code, severity, table, file, row, line, column, expected, mend, rows (how many have
+it, where rows are told together) and at (the first few of them).
+
+Between cells, rows and visits; checks: {CODE: off} in the cohort file switches one
+off, and note, warning or error is another severity than the one given here:
+
+`)
+	list := func(of []datasets.CodeMeaning) {
+		for _, c := range of {
+			meaning := c.Meaning
+			if c.Severity != "" {
+				meaning = string(c.Severity) + ": " + meaning
+			}
+			fmt.Fprintf(&b, "  %s\n", c.Code)
+			for line := range strings.SplitSeq(wrapped(meaning), "\n") {
+				fmt.Fprintf(&b, "      %s\n", strings.TrimSpace(line))
+			}
+		}
+	}
+	checks := datasets.Checks()
+	list(checks)
+	b.WriteString("\nAll others:\n\n")
+	list(slices.DeleteFunc(datasets.Codes(), func(c datasets.CodeMeaning) bool { return c.Severity != "" }))
+	b.WriteString("\nset-aside-CODE counts cells made missing; what is left out has a code as well.")
+	return b.String()
 }

@@ -148,6 +148,14 @@ func clean(s string) string {
 	}, s)
 }
 
+// neutral keeps a spreadsheet from running a text as a formula.
+func neutral(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
 // csv writes the grid as CSV. Texts that a spreadsheet would take for a formula
 // are kept from being one; numbers are written as they are.
 func (g grid) csv(w io.Writer) error {
@@ -159,8 +167,8 @@ func (g grid) csv(w io.Writer) error {
 		out := make([]string, len(r))
 		for i, c := range r {
 			out[i] = c
-			if !(i < len(g.right) && g.right[i]) && c != "" && strings.ContainsRune("=+-@\t\r", rune(c[0])) {
-				out[i] = "'" + c
+			if !(i < len(g.right) && g.right[i]) {
+				out[i] = neutral(c)
 			}
 		}
 		if err := cw.Write(out); err != nil {

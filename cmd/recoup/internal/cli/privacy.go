@@ -179,6 +179,11 @@ func (a *app) deidentify(ctx context.Context, path string, f loadFlags, o privac
 	if err != nil {
 		return err
 	}
+	if f.strict { // what may identify somebody is taken out, so only the data's own warnings count
+		if err := a.judge(co.Notes(), f); err != nil {
+			return err
+		}
+	}
 	safe, done, err := privacy.Deidentify(co, found, o)
 	if err != nil {
 		return err
