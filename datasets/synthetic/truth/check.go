@@ -179,7 +179,7 @@ func (c *checker) visits(t *Truth) {
 func (c *checker) outcome(path string, t *Truth, o Outcome, seen map[string]bool) {
 	c.name(path+".name", o.Name, seen)
 	if _, ok := instrument.Find(o.Instrument); o.Instrument != "" && !ok {
-		c.bad(path+".instrument", "expected an instrument; see: recoup instrument list")
+		c.bad(path+".instrument", "expected the name of an instrument that recoup instrument list shows")
 	}
 	c.positive(path+".sd", o.SD)
 	if !(o.Low < o.High && o.High-o.Low <= large && math.Abs(o.Low) <= large) {
