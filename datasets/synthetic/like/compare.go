@@ -73,10 +73,11 @@ type RowsOf struct {
 // Correlations compares the correlations of normal scores within arms, for pairs of
 // columns at visits that enough patients of both cohorts have.
 type Correlations struct {
-	Pairs   int `json:"pairs"`
-	Least   int `json:"patients_at_least"` // with both, of a pair that is compared
-	Largest Num `json:"largest_difference"`
-	Mean    Num `json:"mean_difference"`
+	Pairs   int      `json:"pairs"`
+	Least   int      `json:"patients_at_least"` // with both, of a pair that is compared
+	Largest Num      `json:"largest_difference"`
+	Of      []string `json:"largest_difference_of"`
+	Mean    Num      `json:"mean_difference"`
 }
 
 // Copies counts rows of visits, or of patients where there are none, that are like
@@ -261,8 +262,7 @@ func within(c *datasets.Cohort, values []float64) []float64 {
 }
 
 // numbers returns the normal scores of the numbers among the copula's variables.
-func (s *side) numbers() [][]float64 {
-	var out [][]float64
+func (s *side) numbers() (out [][]float64, names []string) {
 	for _, t := range s.m.tables {
 		if t.kind == anyRows {
 			continue
@@ -287,15 +287,16 @@ func (s *side) numbers() [][]float64 {
 						values[p] = xs[r]
 					}
 				}
-				out = append(out, within(s.c, values))
+				out, names = append(out, within(s.c, values)), append(names, strings.TrimSpace(c.field.Name+" "+v))
 			}
 		}
 	}
-	return out
+	return out, names
 }
 
 func (m *Model) correlations(a, b *side) Correlations {
-	x, y := a.numbers(), b.numbers()
+	x, names := a.numbers()
+	y, _ := b.numbers()
 	c := Correlations{Least: max(50, 2*m.o.K)}
 	n := min(len(x), mostVariables)
 	sum := 0.0
@@ -306,7 +307,9 @@ func (m *Model) correlations(a, b *side) Correlations {
 			if nr >= c.Least && nq >= c.Least {
 				d := math.Abs(r - q)
 				c.Pairs++
-				c.Largest = max(c.Largest, Num(d))
+				if d > float64(c.Largest) {
+					c.Largest, c.Of = Num(d), []string{names[i], names[j]}
+				}
 				sum += d
 			}
 		}

@@ -14,7 +14,7 @@
 //   - who has a row for a visit: a logistic model with a level for each arm and visit,
 //     by whether the patient came before and by their last value;
 //   - the number of rows of a patient in other tables, and their columns given the
-//     row's texts. Rows of one patient are drawn apart from each other.
+//     row's texts and which of its numbers are missing. Rows of one patient are drawn apart from each other.
 //
 // Left out, and told: dates, items of questionnaires (their scores are columns),
 // texts of which no level has K patients, and patients of arms with fewer than K.
@@ -90,7 +90,7 @@ type table struct {
 	come    *attendance
 	rows    []marginal  // anyRows: number of rows, by group
 	combos  [][]float64 // anyRows: cumulative shares of the combinations of texts, by group
-	texts   [][]int     // anyRows: level of each column, by combination
+	texts   [][]int     // anyRows: by combination: level of each text, then whether each number is missing
 }
 
 // column is one column of a table.
@@ -126,13 +126,19 @@ const (
 	mostBins      = 100
 )
 
+// LeastK is the smallest group that may be learned of, and Most the patients drawn.
+const (
+	LeastK = 5
+	Most   = 10_000_000
+)
+
 // Learn learns a cohort.
 func Learn(ctx context.Context, c *datasets.Cohort, o Options) (*Model, error) {
 	if o.K == 0 {
 		o.K = 11
 	}
-	if o.K < 5 {
-		return nil, fmt.Errorf("%w: expected at least 5 patients in every group that is learned", datasets.ErrPrivacy)
+	if o.K < LeastK {
+		return nil, fmt.Errorf("%w: expected at least %d patients in every group that is learned", datasets.ErrPrivacy, LeastK)
 	}
 	if n := c.Patients(); n < 3*o.K {
 		return nil, fmt.Errorf("%w: the cohort has too few patients to draw others like them: expected at least %d, 3 times the %d of the smallest group that may be told of", datasets.ErrPrivacy, 3*o.K, o.K)
@@ -658,7 +664,14 @@ func (l *learner) learnRows(t *datasets.Table, out *table, from []datasets.Field
 		}
 		out.rows = append(out.rows, own)
 	}
-	// The combinations of texts that enough patients have.
+	// The combinations of texts, and of which numbers are missing, that enough
+	// patients have.
+	var numbers [][]float64
+	for i, c := range out.columns {
+		if c.how == isNumber {
+			numbers = append(numbers, t.Floats(from[i].Name))
+		}
+	}
 	var codes [][]int32
 	var text []*column
 	for i, c := range out.columns {
@@ -677,6 +690,13 @@ func (l *learner) learnRows(t *datasets.Table, out *table, from []datasets.Field
 			if code := codes[j][r]; code >= 0 {
 				levels[j] = int(c.of[code])
 			}
+		}
+		for _, xs := range numbers {
+			gone := 0
+			if math.IsNaN(xs[r]) {
+				gone = 1
+			}
+			levels = append(levels, gone)
 		}
 		key := fmt.Sprint(levels)
 		k, ok := index[key]
@@ -702,7 +722,7 @@ func (l *learner) learnRows(t *datasets.Table, out *table, from []datasets.Field
 		}
 	}
 	if gone > 0 {
-		l.note(t.Name(), "", fmt.Sprintf("combinations of texts of fewer than %d patients not drawn", l.o.K), gone)
+		l.note(t.Name(), "", fmt.Sprintf("combinations of texts and missing numbers of fewer than %d patients not drawn", l.o.K), gone)
 	}
 	l.note(t.Name(), "", "rows of one patient are drawn apart from each other: paths are not imitated", 0)
 	out.combos = l.comboShares(t, combo, kept, len(out.texts))

@@ -13,6 +13,7 @@ import (
 
 	"recoup/datasets"
 	"recoup/datasets/synthetic"
+	"recoup/datasets/synthetic/like"
 	"recoup/datasets/synthetic/truth"
 	"recoup/simulate/design"
 )
@@ -22,6 +23,8 @@ type synthesizeFlags struct {
 	built   synthetic.Options
 	truth   string
 	design  string
+	like    string
+	k       int
 	print   bool
 	to      string
 	out     string
@@ -45,8 +48,17 @@ random, at random and not at random, tapers, work and costs. --print-truth write
 one with comments, to be edited. truth.json then holds what follows for scores as
 recorded: means, differences, standardised effects, responders, retention, and
 how those who are seen differ from all. The flags given go before the file, and
---design moves the visit of discharge to the end of that program.`,
-		Example: "  recoup data synthesize --patients 300 -o synthetic\n  recoup data synthesize --print-truth -o truth.yaml\n  recoup data synthesize --truth truth.yaml --patients 200 --to parquet -o from-truth",
+--design moves the visit of discharge to the end of that program.
+
+With --like the cohort is drawn to be like a real one: its tables, arms, visits,
+marginals, correlations, who is missing, and rows a patient. All that is learned is
+of groups of at least --k patients: numbers in bins of that many, extremes cut at
+the mean of the outermost, rarer levels put together or left out; no id, date or
+free text. The privacy gate looks at the result, rows like a real one are counted
+and held against chance, and like.json says how near it came and what was left out.
+This is not anonymous by proof: there is no differential privacy. Treat it with the
+care that the statistics of your cohort need.`,
+		Example: "  recoup data synthesize --patients 300 -o synthetic\n  recoup data synthesize --print-truth -o truth.yaml\n  recoup data synthesize --truth truth.yaml --patients 200 --to parquet -o from-truth\n  recoup data synthesize --like cohort.yaml -o like-cohort",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.changed = func(flag string) bool { return c.Flags().Changed(flag) }
@@ -62,6 +74,8 @@ how those who are seen differ from all. The flags given go before the file, and
 	c.Flags().StringVar(&f.truth, "truth", "", "draw from this truth file")
 	c.Flags().StringVar(&f.design, "design", "", "with --truth: the program whose end is the visit of discharge, by name or file")
 	c.Flags().BoolVar(&f.print, "print-truth", false, "write a truth file with comments, and no cohort")
+	c.Flags().StringVar(&f.like, "like", "", "draw a cohort like this real one")
+	c.Flags().IntVar(&f.k, "k", 11, "with --like: fewest patients that anything learned is of")
 	c.Flags().StringVar(&f.to, "to", "csv", "format: csv, arrow or parquet")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "folder to write; with --print-truth the file")
 	return c
@@ -78,8 +92,19 @@ func (a *app) synthesize(ctx context.Context, f synthesizeFlags) error {
 		return usagef("expected a folder to write: -o FOLDER")
 	case f.design != "" && f.truth == "":
 		return usagef("expected --truth with --design")
+	case f.truth != "" && f.like != "":
+		return usagef("expected --truth or --like, not both")
 	case f.truth != "" && f.changed("comparison"):
 		return usagef("expected no --comparison with --truth: its arms are those of the file")
+	case f.like == "" && f.changed("k"):
+		return usagef("expected --like with --k")
+	case f.like != "" && f.k < like.LeastK:
+		return usagef("expected --k of at least %d", like.LeastK)
+	}
+	for _, flag := range []string{"sites", "quarters", "last", "comparison"} {
+		if f.like != "" && f.changed(flag) {
+			return usagef("expected no --%s with --like: the cohort says it", flag)
+		}
 	}
 	if _, err := replaceable(f.out); err != nil {
 		return err
@@ -113,6 +138,9 @@ func (a *app) synthesize(ctx context.Context, f synthesizeFlags) error {
 // it.
 func (a *app) drawn(ctx context.Context, f synthesizeFlags) (synthetic.Source, file, error) {
 	told := func(b []byte, err error) (file, error) { return file{"truth.json", content(string(b))}, err }
+	if f.like != "" {
+		return a.drawnLike(ctx, f)
+	}
 	if f.truth == "" {
 		source, known, err := synthetic.Draw(ctx, f.built)
 		if errors.Is(err, synthetic.ErrOptions) {
@@ -138,6 +166,32 @@ func (a *app) drawn(ctx context.Context, f synthesizeFlags) (synthetic.Source, f
 	}
 	beside, err := told(known.JSON())
 	return source, beside, err
+}
+
+// drawnLike learns a cohort and compares it with what is drawn.
+func (a *app) drawnLike(ctx context.Context, f synthesizeFlags) (s synthetic.Source, beside file, err error) {
+	real, err := a.load(ctx, f.like, loadFlags{})
+	if err != nil {
+		return s, beside, err
+	}
+	o := like.Options{K: f.k, Seed: f.built.Seed}
+	if f.changed("patients") {
+		if o.Patients = f.built.Patients; o.Patients < 1 || o.Patients > like.Most {
+			return s, beside, usagef("expected 1 to %d patients", like.Most)
+		}
+	}
+	m, err := like.Learn(ctx, real, o)
+	if err != nil {
+		return s, beside, err
+	}
+	r, err := m.Compare(ctx, real)
+	if err != nil {
+		return s, beside, err
+	}
+	b, err := r.JSON()
+	a.note("left out or merged: %d; correlations differ by %.2g on average; rows like a real one: %d of %d, by chance at most %d. Not anonymous by proof; see like.json",
+		len(r.LeftOut), float64(r.Correlations.Mean), r.Copies.Same, r.Copies.Rows, r.Copies.Most)
+	return m.Source(), file{"like.json", content(string(b))}, err
 }
 
 // readTruth reads a truth file; the flags that are given go before it.
