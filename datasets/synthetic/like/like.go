@@ -7,7 +7,9 @@
 //   - of a number, by arm and visit, bins of at least K patients with their mean. A
 //     value that K patients share is a bin of its own. Between the outermost bins a
 //     draw is uniform about the bin's mean, up to halfway to the next; the outermost
-//     are drawn as their mean, so that no extreme is copied;
+//     are drawn as their mean, whole numbers as those next to it that K patients of the
+//     cohort have, so that no extreme is copied. A number drawn between may be one
+//     that somebody has;
 //   - of a text, the levels of at least K patients; the rarer are put together as
 //     "other" where they are of K patients, and otherwise left out;
 //   - the correlations of normal scores within arms, as a Gaussian copula;

@@ -35,6 +35,7 @@ func (n Num) MarshalJSON() ([]byte, error) {
 // by Gauss and Legendre's rule with twelve points a step. The rest is integrated by
 // Monte Carlo.
 type Known struct {
+	Schema      string      `json:"schema"`
 	Note        string      `json:"note"`
 	Truth       Truth       `json:"truth"`
 	Sites       []Site      `json:"sites"`
@@ -133,8 +134,9 @@ func Follows(ctx context.Context, t Truth) (Known, error) {
 		return Known{}, err
 	}
 	k := Known{
-		Note:  "SYNTHETIC: the truth behind invented data. It is of recorded scores, of the population at these sites; nothing here is evidence about any program.",
-		Truth: t, Sites: m.sites,
+		Schema: "recoup.truth/v1",
+		Note:   "SYNTHETIC: the truth behind invented data. It is of recorded scores, of the population at these sites; nothing here is evidence about any program.",
+		Truth:  t, Sites: m.sites,
 		Integration: Integration{
 			Method:   "Monte Carlo on a stream apart from the cohort's, for retention, opioids and work",
 			Patients: integrated, Error: "of a share p of an arm with share a of patients: sqrt(p(1-p)/(a n)); of those on opioids or off work, n is that share of them",

@@ -294,9 +294,7 @@ func (t Truth) joint() [][]float64 {
 		m[i][i] = 1
 	}
 	for i, row := range t.Correlation.Outcomes {
-		for j, r := range row {
-			m[i][j] = r
-		}
+		copy(m[i], row)
 	}
 	for _, p := range t.Correlation.Covariates {
 		i, j := t.variable(p.A), t.variable(p.B)
