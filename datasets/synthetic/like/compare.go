@@ -24,7 +24,8 @@ func (n Num) MarshalJSON() ([]byte, error) {
 }
 
 // Report says how near a synthetic cohort is to the real one, and what was left out.
-// No figure in it is of fewer than K patients of the real cohort.
+// No figure in it is of fewer than K patients of the real cohort, and a share of which
+// fewer are missing, or have a row, is null.
 type Report struct {
 	Schema       string       `json:"schema"`
 	Note         string       `json:"note"`
@@ -179,8 +180,14 @@ func (s *side) rows(t *table, visit string) Num {
 			n++
 		}
 	}
+	if gone := s.c.Patients() - n; t.kind != anyRows && s.few(gone) || s.few(n) {
+		return Num(math.NaN())
+	}
 	return Num(float64(n) / float64(s.c.Patients()))
 }
+
+// few reports a number of cells or rows that may be of too few patients to be told.
+func (s *side) few(n int) bool { return n > 0 && n < s.m.o.K }
 
 // summary is of a number; n counts patients.
 type summary struct {
@@ -205,7 +212,11 @@ func (s *side) number(t *table, c *column, visit string) summary {
 	if m.N == 0 {
 		return summary{0, Num(math.NaN()), Num(math.NaN()), 1}
 	}
-	return summary{len(who), Num(m.Mean), Num(m.SD()), Num(1 - float64(m.N)/float64(rows))}
+	missing := Num(1 - float64(m.N)/float64(rows))
+	if s.few(rows - m.N) {
+		missing = Num(math.NaN())
+	}
+	return summary{len(who), Num(m.Mean), Num(m.SD()), missing}
 }
 
 // shares of a text's levels that were kept.

@@ -216,6 +216,14 @@ func TestDemo(t *testing.T) {
 	if err != nil || !bytes.Contains(b, []byte("not anonymous by proof")) {
 		t.Errorf("%v", err)
 	}
+	// Held against a cohort of the very same patients it is refused.
+	copied, err := m.Source().Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := m.Compare(t.Context(), copied); !errors.Is(err, datasets.ErrPrivacy) || r.Copies.Same < r.Copies.Rows*9/10 {
+		t.Errorf("copies pass: %+v, %v", r.Copies, err)
+	}
 	// The same bytes for any number of workers.
 	s := m.Source()
 	s.Patients = 200
