@@ -50,6 +50,9 @@ var packages = map[string]rule{
 	"datasets/xlsx":       {[]string{"datasets"}, nil},
 	"datasets/synthetic":  {[]string{"datasets", "simulate/stream"}, nil},
 
+	"datasets/synthetic/truth": {[]string{"datasets", "datasets/instrument", "datasets/synthetic", "simulate/stream"}, nil},
+	"datasets/synthetic/like":  {[]string{"datasets", "datasets/synthetic", "simulate/stream"}, []string{gonum}},
+
 	"analysis":              {[]string{"datasets", "datasets/instrument"}, []string{gonum, goyaml}},
 	"analysis/internal/fit": {nil, []string{gonum}},
 	"analysis/analysistest": {[]string{"analysis", "datasets"}, nil},

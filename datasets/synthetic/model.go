@@ -3,6 +3,7 @@ package synthetic
 import (
 	"fmt"
 
+	"recoup/datasets"
 	"recoup/simulate/stream"
 )
 
@@ -202,6 +203,15 @@ func newModel(o Options, last string) *model {
 		m.step = o.Quarters * 5 / 8
 	}
 	return m
+}
+
+// Quarters returns n quarters that end with the last.
+func Quarters(last string, n int) ([]string, error) {
+	last, err := datasets.ParseQuarter(last)
+	if err != nil {
+		return nil, err
+	}
+	return quartersTo(last, n), nil
 }
 
 // quartersTo returns n quarters that end with the last.

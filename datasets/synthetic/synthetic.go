@@ -90,33 +90,45 @@ func (f Files) Load(ctx context.Context) (*datasets.Cohort, error) {
 	return datasets.Load(ctx, d, datasets.LoadOptions{Open: datasets.OpenText(texts)})
 }
 
-// Make makes a synthetic cohort. Each person is drawn from a random stream of
-// their own, keyed by the seed and their number, so person 7 is the same in a
-// cohort of 50 and in one of 5,000.
-func Make(ctx context.Context, o Options) (Files, error) {
+// Draw returns a synthetic cohort, to be written as it is drawn, and what is true
+// of it. Each person is drawn from a random stream of their own, keyed by the seed
+// and their number, so person 7 is the same in a cohort of 50 and in one of 5,000.
+func Draw(ctx context.Context, o Options) (Source, Truth, error) {
 	last, err := o.check()
 	if err != nil {
-		return Files{}, err
+		return Source{}, Truth{}, err
 	}
 	m := newModel(o, last)
-	w := newWriter(m)
 	var seen tally
 	for i := range o.Patients {
 		if i%1024 == 0 {
 			if err := ctx.Err(); err != nil {
-				return Files{}, err
+				return Source{}, Truth{}, err
 			}
 		}
-		p := m.draw(i)
-		w.person(p)
-		seen.add(p)
+		seen.add(m.draw(i))
 	}
-	known := m.truth(seen)
-	f := Files{Tables: w.files(), Known: known}
-	if f.Cohort.Data, err = m.dictionary().YAML(); err != nil {
+	return Source{Dictionary: m.dictionary(), Patients: o.Patients, Rows: func(dst []byte, table, i int) []byte {
+		w := writer{m: m, table: table, out: dst}
+		w.person(m.draw(i))
+		return w.out
+	}}, m.truth(seen), nil
+}
+
+// Make makes a synthetic cohort in memory, as Draw does.
+func Make(ctx context.Context, o Options) (Files, error) {
+	source, known, err := Draw(ctx, o)
+	if err != nil {
 		return Files{}, err
 	}
-	if f.Truth.Data, err = known.json(); err != nil {
+	f := Files{Known: known}
+	if f.Tables, err = source.files(ctx); err != nil {
+		return Files{}, err
+	}
+	if f.Cohort.Data, err = source.Dictionary.YAML(); err != nil {
+		return Files{}, err
+	}
+	if f.Truth.Data, err = known.JSON(); err != nil {
 		return Files{}, err
 	}
 	f.Cohort.Name, f.Truth.Name = "cohort.yaml", "truth.json"

@@ -111,9 +111,9 @@ type CostTruth struct {
 	After    float64 `json:"after"`
 }
 
-// json writes the truth with seven digits a number, which leaves out what
+// JSON writes the truth with seven digits a number, which leaves out what
 // processors round differently.
-func (t Truth) json() ([]byte, error) {
+func (t Truth) JSON() ([]byte, error) {
 	o := t.Options
 	t.Options = Options{} // a seed has more digits than a float64
 	b, err := json.Marshal(t)

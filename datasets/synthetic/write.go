@@ -5,10 +5,11 @@ import (
 	"strconv"
 )
 
-// writer gathers the rows of the tables as CSV.
+// writer gathers the rows of one of the tables as CSV.
 type writer struct {
-	m      *model
-	tables [5][]byte
+	m     *model
+	table int
+	out   []byte
 }
 
 // The tables, in the order of the cohort file.
@@ -22,36 +23,18 @@ const (
 
 var tableNames = [...]string{"patients", "visits", "doses", "work", "costs"}
 
-func newWriter(m *model) *writer {
-	w := &writer{m: m}
-	for i, r := range m.dictionary().Resources {
-		var names []string
-		for _, f := range r.Schema.Fields {
-			names = append(names, f.Name)
-		}
-		w.row(i, names...)
-	}
-	return w
-}
-
-func (w *writer) files() []File {
-	var out []File
-	for i, b := range w.tables {
-		out = append(out, File{tableNames[i] + ".csv", b})
-	}
-	return out
-}
-
 // row writes cells that need no quotes: words and numbers of this package.
 func (w *writer) row(table int, cells ...string) {
-	b := w.tables[table]
+	if table != w.table {
+		return
+	}
 	for i, s := range cells {
 		if i > 0 {
-			b = append(b, ',')
+			w.out = append(w.out, ',')
 		}
-		b = append(b, s...)
+		w.out = append(w.out, s...)
 	}
-	w.tables[table] = append(b, '\n')
+	w.out = append(w.out, '\n')
 }
 
 func (w *writer) person(p *person) {

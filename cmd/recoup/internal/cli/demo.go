@@ -46,9 +46,9 @@ func (a *app) runDemo(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	files, err := synthesize(ctx, synthetic.Default)
-	if err != nil {
-		return err
+	var files []file
+	for _, f := range append(made.Tables, made.Cohort, made.Truth) {
+		files = append(files, file{f.Name, content(string(f.Data))})
 	}
 	co, err := made.Load(ctx)
 	if err != nil {

@@ -49,6 +49,8 @@ name and version:
   recoup.cohort/v1       data init, describe, convert
   recoup.problems/v1     data check; with --privacy also findings and anonymity
   recoup.deidentified/v1 data deidentify
+  recoup.truth/v1        truth.json of data synthesize --truth
+  recoup.like/v1         like.json of data synthesize --like
   recoup.report/v1       report quarterly, report sections
   recoup.catalog/v1      analyze list, show
   recoup.scenario/v1     simulate init, check
@@ -196,6 +198,12 @@ Columns of type date or datetime need the line dates, a column of quarters an
 allowance. A column of ages with constraints: {maximum: 90} is taken to hold 90
 for all above. No rule finds every identifier: a cohort that passes may still
 identify somebody. recoup data deidentify writes a cohort that passes.
+
+recoup data synthesize --like writes a cohort like a real one, learned of groups of at
+least 11 patients: bins of numbers with their means, levels, correlations and rates,
+no id, date or free text; a number drawn between bins may be one that somebody has. It
+is not anonymous by proof: there is no differential privacy, and who knows all
+patients of a group but one can work that one out of its mean.
 
 recoup is for program evaluation, not for decisions about a single patient.`),
 	}
