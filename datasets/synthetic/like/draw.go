@@ -176,11 +176,32 @@ func (m *Model) cells(t *table, id string, p person, v int, missing *bool) []str
 }
 
 // cell draws a column of a table of one row a patient, or a patient and visit. What
-// a column repeats of another table is drawn as it was there.
+// a column repeats of another table is drawn as it was there. The days of a stay are
+// drawn apart and put in order.
 func (m *Model) cell(col *column, p person, v int) string {
 	if col.source != nil {
 		col = col.source
 	}
+	x := m.value(col, p, v)
+	if len(col.stay) < 2 || math.IsNaN(x) {
+		return col.text(x)
+	}
+	var days []float64
+	own := 0
+	for _, c := range col.stay {
+		if c == col {
+			own = len(days)
+		}
+		if d := m.value(c, p, v); !math.IsNaN(d) {
+			days = append(days, d)
+		}
+	}
+	slices.Sort(days)
+	return col.text(days[own])
+}
+
+// value draws a number, or the number of a level; NaN where it is missing.
+func (m *Model) value(col *column, p person, v int) float64 {
 	if len(col.vars) == 1 {
 		v = 0
 	}
@@ -188,9 +209,9 @@ func (m *Model) cell(col *column, p person, v int) string {
 	own := m.vars[at].by[p.group]
 	z := m.vars[at].among(p)
 	if p.s.Sub(drawMissing).Float64(uint64(at)) < own.missing {
-		return ""
+		return math.NaN()
 	}
-	return col.text(own.draw(col, math.Erfc(-z/math.Sqrt2)/2))
+	return own.draw(col, math.Erfc(-z/math.Sqrt2)/2)
 }
 
 // text writes a value.

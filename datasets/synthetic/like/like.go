@@ -107,6 +107,27 @@ type column struct {
 	vars   []int            // in the copula: by visit, one for one row a patient
 	by     [][]marginal     // anyRows: by group and combination of texts
 	source *column          // the column of another table that this one repeats
+	stay   []*column        // of the stay it belongs to: referred, admitted, completed and discharged
+}
+
+// stays puts the days of a stay together, which must follow each other.
+func (m *Model) stays() {
+	for _, t := range m.tables {
+		if t.kind != onePatient {
+			continue
+		}
+		var stay []*column
+		for _, role := range []datasets.Role{datasets.RoleReferred, datasets.RoleAdmitted, datasets.RoleCompleted, datasets.RoleDischarged} {
+			for _, c := range t.columns {
+				if c.field.Role == role && c.how == isNumber && c.source == nil {
+					stay = append(stay, c)
+				}
+			}
+		}
+		for _, c := range stay {
+			c.stay = stay
+		}
+	}
 }
 
 // how is what a column's cells are.
@@ -161,6 +182,7 @@ func Learn(ctx context.Context, c *datasets.Cohort, o Options) (*Model, error) {
 		l.learnTable(t)
 	}
 	l.repeats()
+	m.stays()
 	for _, t := range m.tables {
 		if t.come != nil {
 			l.attendance(ctx, t)
