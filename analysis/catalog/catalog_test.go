@@ -60,12 +60,13 @@ func questions(a *analysis.Analysis, arms bool) []analysis.Question {
 
 // settings are of analyses that have no sound default for something.
 var settings = map[*analysis.Analysis]map[string]string{
-	taper.DoseByWeek:    {"unit": "mme"}, // several drugs do not add as recorded
-	effect.PairedShares: {"threshold": "3"},
+	taper.DoseByWeek:      {"unit": "mme"}, // several drugs do not add as recorded
+	effect.PairedShares:   {"threshold": "3"},
+	effect.ReliableChange: {"reliability": "0.9"},
 }
 
 // comparisons need an arm and a reference.
-var comparisons = []*analysis.Analysis{effect.Ancova, effect.StratifiedResponders}
+var comparisons = []*analysis.Analysis{effect.Ancova, effect.StratifiedResponders, effect.SuperiorityAnalysis}
 
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.

@@ -1,0 +1,103 @@
+package effect_test
+
+import (
+	"math"
+	"testing"
+
+	"recoup/analysis"
+	"recoup/analysis/analysistest"
+	"recoup/analysis/effect"
+)
+
+// Numbers of base R and metafor: testdata/variants.R.
+func TestVariantsAgainstR(t *testing.T) {
+	ref := analysistest.ReadReference(t, "testdata/variants.json")
+	c := trial(t, trialText(t))
+	const tol = 1e-9
+	hold := func(name string, got ...analysis.Num) {
+		t.Helper()
+		for i, v := range got {
+			ref.Near(t, name, i, v, tol)
+		}
+	}
+	six := func(name string, e analysis.Estimate) {
+		t.Helper()
+		hold(name, e.Value, e.SE, e.DF, e.P, e.CI.Low, e.CI.High)
+	}
+	r := run(t, effect.PercentChange, c, between, nil)
+	m := analysistest.Find(t, r, "mean_of_percentages", "program")
+	hold("mean_of_percentages", m.Value, m.SE, m.CI.Low, m.CI.High)
+	six("difference_of_percentages", analysistest.Find(t, r, "difference_of_percentages", ""))
+	v := analysistest.Find(t, r, "ratio_at_visit", "")
+	hold("ratio_at_visit", v.Value, v.SE, v.CI.Low, v.CI.High)
+	six("difference_at_visit", analysistest.Find(t, run(t, effect.MeanChange, c, between, nil), "difference_at_visit", ""))
+
+	s := analysistest.Find(t, run(t, effect.SuperiorityAnalysis, c, between, map[string]string{"interval": "brunner-munzel"}), "probability_of_superiority", "")
+	hold("brunner_munzel", s.Value, s.SE, s.DF, s.Statistic, s.P, s.CI.Low, s.CI.High)
+	r = run(t, effect.SuperiorityAnalysis, c, between, nil)
+	s, d := analysistest.Find(t, r, "probability_of_superiority", ""), analysistest.Find(t, r, "cliffs_delta", "")
+	hold("newcombe_5", s.CI.Low, s.CI.High)
+	if d.Value != 2*s.Value-1 {
+		t.Errorf("delta %v of θ %v", d.Value, s.Value)
+	}
+	u := analysistest.Find(t, r, "mann_whitney_u", "")
+	hold("wilcoxon", u.Value, u.P)
+
+	r = run(t, effect.StandardisedDifferences, c, between, map[string]string{"values": "visit"})
+	two := func(name, term string) {
+		t.Helper()
+		e := analysistest.Find(t, r, term, "program")
+		hold(name, e.Value, e.SE)
+	}
+	for name, term := range map[string]string{"smd_ls": "d_pooled", "smdh": "d_unequal", "smd1": "glass_reference", "smd1_arm": "glass_arm", "smcc": "d_z", "smcr": "d_pre", "smcrh": "d_pre_unequal", "d_av": "d_av", "d_rm": "d_rm"} {
+		two(name, term)
+	}
+	hold("d_av_mean", analysistest.Find(t, r, "d_av_mean", "program").Value)
+	glass := analysistest.Find(t, r, "glass_reference", "")
+	hold("glass_exact", glass.CI.Low, glass.CI.High)
+	r = run(t, effect.StandardisedDifferences, c, between, map[string]string{"values": "visit", "errors": "unbiased"})
+	two("smd_ub", "d_pooled")
+
+	r = run(t, effect.StratifiedResponders, c, between, nil)
+	rd, rr, or := analysistest.Find(t, r, "risk_difference", ""), analysistest.Find(t, r, "risk_ratio", ""), analysistest.Find(t, r, "odds_ratio", "")
+	hold("mh_rd", rd.Value, rd.SE)
+	hold("mh_rr", analysis.Num(math.Log(float64(rr.Value))), rr.SE/rr.Value)
+	hold("mh_or", analysis.Num(math.Log(float64(or.Value))), or.SE/or.Value)
+	hold("cmh_p", rd.P)
+
+	for method, name := range map[string]string{effect.JacobsonTruax: "jt", effect.EdwardsNunnally: "en", effect.GulliksenLordNovick: "gln", effect.NunnallyKotsch: "nk", effect.HagemanArrindell: "ha"} {
+		r := run(t, effect.ReliableChange, c, between, map[string]string{"method": method, "reliability": "0.85", "cutoff": "c", "norm_mean": "2", "norm_sd": "1.5"})
+		var got []analysis.Num
+		for _, arm := range []string{"program", "usual"} {
+			for _, term := range []string{"recovered", "improved", "deteriorated"} {
+				got = append(got, analysis.Num(analysistest.Find(t, r, term, arm).N.Events))
+			}
+		}
+		hold("reliable_"+name, append(got, analysistest.Find(t, r, "cutoff", "").Value)...)
+	}
+}
+
+// By hand: 1 2 3 against 2 4: of six pairs one is higher and one ties: U = 1.5,
+// θ = 1/4. All of 5 6 above all of 1 2: θ = 1, and its interval ends there but does
+// not begin there.
+func TestSuperiorityByHand(t *testing.T) {
+	s := effect.Compare([]float64{1, 2, 3}, []float64{2, 4})
+	if s.U != 1.5 || s.Theta != 0.25 {
+		t.Errorf("U %v, θ %v; want 1.5, 0.25", s.U, s.Theta)
+	}
+	b := effect.Compare([]float64{2, 4}, []float64{1, 2, 3})
+	if math.Abs(s.Theta+b.Theta-1) > 1e-15 || math.Abs(float64(s.Newcombe(0.9).Low+b.Newcombe(0.9).High)-1) > 1e-12 {
+		t.Error("swapping the groups does not mirror θ about 1/2")
+	}
+	s = effect.Compare([]float64{5, 6}, []float64{1, 2})
+	ci := s.Newcombe(0.95)
+	if s.Theta != 1 || !s.Separated || ci.High != 1 || !(ci.Low > 0.1 && ci.Low < 0.9) {
+		t.Errorf("separate groups: %+v, %v", s, ci)
+	}
+	if s := effect.Compare([]float64{3, 3}, []float64{3, 3}); s.Theta != 0.5 || !math.IsNaN(s.SE) || !math.IsNaN(s.Wilcoxon) {
+		t.Errorf("all ties: %+v", s)
+	}
+	if s := effect.Compare(nil, []float64{3}); !math.IsNaN(s.Theta) {
+		t.Errorf("no patient: %+v", s)
+	}
+}
