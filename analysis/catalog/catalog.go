@@ -33,6 +33,8 @@ var All = []*analysis.Analysis{
 	effect.StratifiedResponders,
 	effect.ReliableChange,
 	effect.Ancova,
+	effect.Contrasts,
+	effect.AdjustedResponders,
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,

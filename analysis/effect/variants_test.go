@@ -1,7 +1,10 @@
 package effect_test
 
 import (
+	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"testing"
 
 	"recoup/analysis"
@@ -77,6 +80,61 @@ func TestVariantsAgainstR(t *testing.T) {
 	}
 }
 
+// Cluster errors by clubSandwich and standardised responders by glm:
+// testdata/variants.R.
+func TestModelsAgainstR(t *testing.T) {
+	ref := analysistest.ReadReference(t, "testdata/variants.json")
+	c := trial(t, trialText(t))
+	const tol = 1e-7
+	for name, kind := range map[string]string{"cr0": "CR0", "cr2": "CR2"} {
+		e := analysistest.Find(t, run(t, effect.Ancova, c, between, map[string]string{"covariates": "age", "errors": kind}), "adjusted_difference", "")
+		ref.Near(t, name, 0, e.SE, tol)
+		if kind == "CR2" {
+			ref.Near(t, name, 1, e.DF, tol)
+		}
+	}
+	q := between
+	q.Missing = analysis.MissingAvailable
+	for _, kind := range []string{"model", "HC0", "HC3"} {
+		r := run(t, effect.AdjustedResponders, c, q, map[string]string{"covariates": "age", "errors": kind})
+		rd, or := analysistest.Find(t, r, "risk_difference", ""), analysistest.Find(t, r, "conditional_odds_ratio", "")
+		for i, v := range []analysis.Num{rd.Value, rd.SE, analysis.Num(math.Log(float64(or.Value))), or.SE / or.Value} {
+			ref.Near(t, "gcomp_"+kind, i, v, tol)
+		}
+	}
+	// Two arms: a contrast is the difference of effect/ancova, whatever the method.
+	a := analysistest.Find(t, run(t, effect.Ancova, c, between, nil), "adjusted_difference", "")
+	for _, set := range []map[string]string{{"against": "usual", "adjust": "dunnett"}, {"adjust": "tukey"}, {"adjust": "holm"}, {"adjust": "bonferroni"}} {
+		r := run(t, effect.Contrasts, c, analysis.Question{Outcome: "pain", Visit: "end"}, set)
+		e := analysistest.Find(t, r, "contrast", "program")
+		for _, x := range [][2]analysis.Num{{a.Value, e.Value}, {a.SE, e.SE}, {a.P, e.P}, {a.CI.Low, e.CI.Low}, {a.CI.High, e.CI.High}} {
+			if math.Abs(float64(x[0]-x[1])) > 1e-8 {
+				t.Errorf("%v: %v, ANCOVA %v", set, x[1], x[0])
+			}
+		}
+	}
+}
+
+// A baseline over 5 and nothing else decides who responds: no model is fitted, and
+// that is said.
+func TestSeparation(t *testing.T) {
+	text := "id,arm,site,age,base,after\n"
+	for i := range 20 {
+		arm := []string{"program", "usual"}[i%2]
+		after := i/2 + 1
+		if i >= 10 {
+			after = 1
+		}
+		text += fmt.Sprintf("%d,%s,N,50,%d,%d\n", i, arm, i/2+1, after)
+	}
+	r := run(t, effect.AdjustedResponders, trial(t, text), between, nil)
+	for _, e := range r.Estimates {
+		if e.Value.OK() || len(e.Warnings) == 0 || e.Warnings[0].Code != analysis.WarnSeparation {
+			t.Errorf("%s: %v with %v", e.Term, e.Value, e.Warnings)
+		}
+	}
+}
+
 // By hand: 1 2 3 against 2 4: of six pairs one is higher and one ties: U = 1.5,
 // θ = 1/4. All of 5 6 above all of 1 2: θ = 1, and its interval ends there but does
 // not begin there.
@@ -99,5 +157,36 @@ func TestSuperiorityByHand(t *testing.T) {
 	}
 	if s := effect.Compare(nil, []float64{3}); !math.IsNaN(s.Theta) {
 		t.Errorf("no patient: %+v", s)
+	}
+}
+
+// Ten thousand millions added to every score change no difference: the digits that
+// the sum can hold (1e-6 of a point) are kept.
+func TestLargeOffset(t *testing.T) {
+	rows := analysistest.Rows(t, trialText(t))
+	for _, r := range rows[1:] {
+		for _, j := range []int{4, 5} {
+			if v, err := strconv.ParseFloat(r[j], 64); err == nil {
+				r[j] = strconv.FormatFloat(v+1e10, 'f', 1, 64)
+			}
+		}
+	}
+	c := analysistest.Cohort(t, strings.ReplaceAll(trialFile, ", instrument: nrs", ""), map[string]string{"trial.csv": analysistest.Write(rows)})
+	near := trial(t, trialText(t))
+	for a, terms := range map[*analysis.Analysis][]string{
+		effect.Ancova: {"adjusted_difference", "slope_baseline"}, effect.MeanChange: {"difference_in_change", "sd_visit"},
+		effect.HedgesG: {"hedges_g"}, effect.SuperiorityAnalysis: {"probability_of_superiority"}, effect.StandardisedDifferences: {"d_pooled", "d_av", "d_unequal"},
+	} {
+		x, y := run(t, a, c, between, nil), run(t, a, near, between, nil)
+		for _, term := range terms {
+			e, f := analysistest.Find(t, x, term, "program"), analysistest.Find(t, y, term, "program")
+			tol := 1e-5
+			if a == effect.SuperiorityAnalysis {
+				tol = 0.02 // changes that tie differ by the digits lost
+			}
+			if math.Abs(float64(e.Value-f.Value)) > tol || math.Abs(float64(e.SE-f.SE)) > tol {
+				t.Errorf("%s %s: %v (%v), without the offset %v (%v)", a.Name, term, e.Value, e.SE, f.Value, f.SE)
+			}
+		}
 	}
 }

@@ -60,5 +60,14 @@ bonett <- function(s2) { g <- j * mc / sqrt(s2); c(g, j * sqrt(g^2 * (sp^4 + sq^
 put("d_av", bonett((sp^2 + sq^2) / 2))
 g <- j * mc / ((sp + sq) / 2); put("d_av_mean", g)
 g <- j * mc / sd(cx) * sqrt(2 * (1 - r)); put("d_rm", g, sqrt((1 / n + g^2 / (2 * n)) * 2 * (1 - r)))
+# cluster errors, by clubSandwich 0.5.8
+suppressPackageStartupMessages({library(clubSandwich); library(sandwich)})
+f <- lm(after ~ I(arm == "program") + base + age, cc)
+for (k in c("CR0", "CR2")) { v <- vcovCR(f, cluster = cc$site, type = k); ct <- coef_test(f, vcov = v, test = "Satterthwaite"); put(tolower(k), ct$SE[2], if (k == "CR2") ct$df_Satt[2]) }
+# standardised responders: glm and the delta method
+cc$y <- as.integer(100 * (cc$base - cc$after) / cc$base >= 30 - 1e-9); cc$arm1 <- as.integer(cc$arm == "program")
+gl <- glm(y ~ arm1 + base + age, binomial, cc, control = glm.control(epsilon = 1e-14, maxit = 100)); X <- model.matrix(gl); X1 <- X0 <- X; X1[, 2] <- 1; X0[, 2] <- 0
+p1 <- plogis(drop(X1 %*% coef(gl))); p0 <- plogis(drop(X0 %*% coef(gl))); g1 <- colMeans(p1 * (1 - p1) * X1); g0 <- colMeans(p0 * (1 - p0) * X0)
+for (k in c("model", "HC0", "HC3")) { V <- if (k == "model") vcov(gl) else vcovHC(gl, type = k); put(paste0("gcomp_", k), mean(p1) - mean(p0), sqrt(drop(t(g1 - g0) %*% V %*% (g1 - g0))), coef(gl)[2], sqrt(V[2, 2])) }
 num <- function(v) paste0("[", paste(format(v, digits = 17, trim = TRUE, scientific = NA), collapse = ", "), "]")
 writeLines(c("{", paste0("  \"", names(out), "\": ", sapply(out, num), c(rep(",", length(out) - 1), "")), "}"), "variants.json")
