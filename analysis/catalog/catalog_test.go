@@ -60,13 +60,14 @@ func questions(a *analysis.Analysis, arms bool) []analysis.Question {
 
 // settings are of analyses that have no sound default for something.
 var settings = map[*analysis.Analysis]map[string]string{
-	taper.DoseByWeek:      {"unit": "mme"}, // several drugs do not add as recorded
-	effect.PairedShares:   {"threshold": "3"},
-	effect.ReliableChange: {"reliability": "0.9"},
+	taper.DoseByWeek:        {"unit": "mme"}, // several drugs do not add as recorded
+	effect.PairedShares:     {"threshold": "3"},
+	effect.ReliableChange:   {"reliability": "0.9"},
+	effect.RegressionToMean: {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
 }
 
 // comparisons need an arm and a reference.
-var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis}
+var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis}
 
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.

@@ -154,6 +154,8 @@ type design struct {
 	origin  float64 // taken off y by shift
 	n       []int   // patients used in each group
 	missing int
+
+	patients []int // of the cohort, a row each
 }
 
 // shift takes the first value off the outcome and off every column of numbers, so
@@ -229,6 +231,7 @@ func newDesign(in analysis.Input, groups []analysis.Group, p analysis.Paired, o 
 				continue
 			}
 			d.n[i]++
+			d.patients = append(d.patients, patient)
 			d.y = append(d.y, p.After[patient])
 			for j, v := range row {
 				d.x[j] = append(d.x[j], v)

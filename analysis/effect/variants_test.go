@@ -190,3 +190,48 @@ func TestLargeOffset(t *testing.T) {
 		}
 	}
 }
+
+// Subgroups by lm and anova, anchors by glm: testdata/variants.R.
+func TestSubgroupsAndAnchorsAgainstR(t *testing.T) {
+	ref := analysistest.ReadReference(t, "testdata/variants.json")
+	c := trial(t, trialText(t))
+	hold := func(name string, got ...analysis.Num) {
+		t.Helper()
+		for i, v := range got {
+			ref.Near(t, name, i, v, 1e-8)
+		}
+	}
+	r := run(t, effect.Subgroups, c, between, nil)
+	by := func(sub string) analysis.Num {
+		for _, e := range r.Estimates {
+			if e.Term == "difference" && e.Subgroup == "site = "+sub {
+				return e.Value
+			}
+		}
+		return analysis.None
+	}
+	f := analysistest.Find(t, r, "interaction", "")
+	hold("subgroups", analysistest.Find(t, r, "overall", "").Value, by("N"), by("S"), f.Value, f.P)
+	if len(r.Series) != 6 {
+		t.Errorf("%d rows of the forest, want 6", len(r.Series))
+	}
+	r = run(t, effect.ImportantDifference, c, analysis.Question{Outcome: "pain", Visit: "end"}, map[string]string{"reliability": "0.75", "anchor": "age", "anchor_improved": "50", "anchor_slight": "55"})
+	value := func(term string) analysis.Num { return analysistest.Find(t, r, term, "").Value }
+	hold("anchor", value("anchor_correlation"), value("roc_cutoff"), value("mean_change"), value("predictive"), value("predictive_adjusted"))
+	if math.Abs(float64(value("sem")-value("half_sd"))) > 1e-12 { // at reliability 3/4 they are the same
+		t.Errorf("SEM %v, half SD %v", value("sem"), value("half_sd"))
+	}
+	r = run(t, effect.RegressionToMean, c, analysis.Question{Arm: "program", Outcome: "pain", Visit: "end"}, map[string]string{"reliability": "0.8", "mean": "4", "sd": "1.7", "entry": "over", "threshold": "5"})
+	b := analysistest.Find(t, r, "beyond_expected", "")
+	hold("beyond", b.Value, b.SE, b.CI.Low, b.CI.High)
+	hold("by_entry", value("expected_by_entry"))
+	change, expected := value("change"), value("expected")
+	if math.Abs(float64(change-expected-b.Value)) > 1e-12 {
+		t.Errorf("change %v less expected %v is not %v", change, expected, b.Value)
+	}
+	// By hand: half of a population is over its mean, and the mean of that half is
+	// s√(2/π) above it.
+	if got := effect.ByThreshold(4, 4, 1, 0, false); math.Abs(got+math.Sqrt(2/math.Pi)) > 1e-14 {
+		t.Errorf("by threshold %v", got)
+	}
+}

@@ -69,5 +69,15 @@ cc$y <- as.integer(100 * (cc$base - cc$after) / cc$base >= 30 - 1e-9); cc$arm1 <
 gl <- glm(y ~ arm1 + base + age, binomial, cc, control = glm.control(epsilon = 1e-14, maxit = 100)); X <- model.matrix(gl); X1 <- X0 <- X; X1[, 2] <- 1; X0[, 2] <- 0
 p1 <- plogis(drop(X1 %*% coef(gl))); p0 <- plogis(drop(X0 %*% coef(gl))); g1 <- colMeans(p1 * (1 - p1) * X1); g0 <- colMeans(p0 * (1 - p0) * X0)
 for (k in c("model", "HC0", "HC3")) { V <- if (k == "model") vcov(gl) else vcovHC(gl, type = k); put(paste0("gcomp_", k), mean(p1) - mean(p0), sqrt(drop(t(g1 - g0) %*% V %*% (g1 - g0))), coef(gl)[2], sqrt(V[2, 2])) }
+# subgroups by site (arms of two and more in each), anchors: age as if it were one
+h <- within(cc, {site <- factor(site, unique(d$site)); a <- as.integer(arm == "program")})
+fi <- lm(after ~ a * site + base, h); fa <- lm(after ~ a + site + base, h); an <- anova(fa, fi)
+put("subgroups", coef(fa)["a"], coef(fi)["a"], coef(fi)["a"] + coef(fi)["a:siteS"], an$F[2], an$`Pr(>F)`[2])
+gain <- round(cc$base - cc$after, 9); yes <- cc$age >= 50; lg <- glm(yes ~ gain, binomial, control = glm.control(epsilon = 1e-14)); od <- log(mean(yes) / (1 - mean(yes)))
+cuts <- sort(unique(gain)); cuts <- (head(cuts, -1) + tail(cuts, -1)) / 2; yo <- sapply(cuts, function(k) mean(gain[yes] >= k) - mean(gain[!yes] >= k))
+pm <- (od - coef(lg)[1]) / coef(lg)[2]
+put("anchor", cor(cc$age, gain, method = "spearman"), cuts[which.max(yo)], mean(gain[yes & cc$age <= 55]), pm, pm - (.090 + .103 * cor(gain, yes)) * sd(gain) * od)
+b <- x$after - (4 + .8 * (x$base - 4)); ot <- t.test(b); put("beyond", ot$estimate, ot$stderr, ot$conf.int)
+z <- (5 - 4) / 1.7; put("by_entry", -.2 * 1.7 * dnorm(z) / pnorm(-z))
 num <- function(v) paste0("[", paste(format(v, digits = 17, trim = TRUE, scientific = NA), collapse = ", "), "]")
 writeLines(c("{", paste0("  \"", names(out), "\": ", sapply(out, num), c(rep(",", length(out) - 1), "")), "}"), "variants.json")
