@@ -11,6 +11,7 @@ import (
 	"recoup/analysis/compare"
 	"recoup/analysis/describe"
 	"recoup/analysis/effect"
+	"recoup/analysis/power"
 	"recoup/analysis/quality"
 	"recoup/analysis/taper"
 	"recoup/analysis/work"
@@ -38,6 +39,9 @@ var All = []*analysis.Analysis{
 	effect.Subgroups,
 	effect.ImportantDifference,
 	effect.RegressionToMean,
+	effect.Bootstrap,
+	power.Means,
+	power.Shares,
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,
