@@ -138,3 +138,54 @@ func TestRatioRelations(t *testing.T) {
 		}
 	}
 }
+
+// Coverage worked out over every outcome, without chance: Clopper-Pearson never
+// falls under its level; Wilson, Jeffreys and mid-P keep it on average over p; and
+// so do the intervals of a difference over a grid of both shares.
+func TestCoverage(t *testing.T) {
+	const n, level = 20, 0.95
+	pmf := func(x int, p float64) float64 { return atLeast(x, n, p) - atLeast(x+1, n, p) }
+	for name, f := range map[string]func(int, int, float64) Interval{"exact": ClopperPearson, "Wilson": Wilson, "Jeffreys": Jeffreys, "mid-P": MidP, "Agresti-Coull": AgrestiCoull} {
+		sum, least, points := 0.0, 1.0, 0
+		for p := 0.025; p < 1; p += 0.025 {
+			cover := 0.0
+			for x := range n + 1 {
+				if ci := f(x, n, level); float64(ci.Low) <= p && p <= float64(ci.High) {
+					cover += pmf(x, p)
+				}
+			}
+			sum, least, points = sum+cover, math.Min(least, cover), points+1
+		}
+		if mean := sum / float64(points); mean < 0.94 || mean > 0.985 {
+			t.Errorf("%s covers %v on average", name, mean)
+		}
+		if name == "exact" && least < level {
+			t.Errorf("exact covers only %v", least)
+		}
+	}
+	for name, f := range map[string]func(int, int, int, int, float64) Interval{"Newcombe": Newcombe, "MN": MiettinenNurminen, "Agresti-Caffo": AgrestiCaffo, "Wald": WaldDifference} {
+		sum, points := 0.0, 0
+		var ci [n + 1][n + 1]Interval
+		for a := range n + 1 {
+			for b := range n + 1 {
+				ci[a][b] = f(a, n, b, n, level)
+			}
+		}
+		for p := 0.1; p < 0.95; p += 0.1 {
+			for q := 0.1; q < 0.95; q += 0.1 {
+				for a := range n + 1 {
+					for b := range n + 1 {
+						if c := ci[a][b]; float64(c.Low) <= p-q+1e-12 && p-q-1e-12 <= float64(c.High) {
+							sum += pmf(a, p) * pmf(b, q)
+						}
+					}
+				}
+				points++
+			}
+		}
+		mean := sum / float64(points)
+		if name == "Wald" && mean > 0.945 || name != "Wald" && (mean < 0.945 || mean > 0.965) {
+			t.Errorf("%s covers %v on average", name, mean)
+		}
+	}
+}

@@ -155,7 +155,7 @@ var ReliableChange = analysis.New(analysis.Analysis{
 	Name:     "effect/reliable-change",
 	Title:    "Reliable and clinically significant change",
 	Estimand: "share of patients who recovered, improved, stayed or deteriorated by more than the error of measurement explains",
-	Doc: `Terms in each group: recovered (reliably better and past the cut-off from the wrong side), improved (reliably better only), unchanged, deteriorated; they add up to all. Also sem, reliable_change (the change in points that the index calls reliable; for methods that regress the baseline, at the mean baseline) and cutoff.
+	Doc: `Terms in each group: recovered (reliably better and past the cut-off from the wrong side), improved (reliably better only), unchanged, deteriorated; they add up to all. Also sem, reliable_change (the improvement in points from the mean baseline beyond which the index calls it reliable) and cutoff.
 With a reference: the differences in the shares recovered, reliably improved (recovered or improved) and deteriorated, by Newcombe.
 SEM = s √(1 - r). Index: jacobson-truax (after - before)/√2 SEM; edwards-nunnally, gulliksen-lord-novick and nunnally-kotsch regress the baseline to the mean first (m + r (before - m)) and divide by SEM, √2 SEM and s√(r²(1-r) + 1-r'); hageman-arrindell weighs individual and mean change by the reliability of change, and judges the cut-off by an index too.
 The methods disagree, most for extreme baselines: name the one used. reliability has no default: it belongs to the instrument and the population.
@@ -245,7 +245,7 @@ func reliableChange(_ context.Context, in analysis.Input, q analysis.Question, o
 			r.Estimates = append(r.Estimates, shareOf(e, e.N.Events, seen[i], si, q.Level))
 		}
 	}
-	r.Estimates = append(r.Estimates, c.constants(p, groups, m.N, critical, cutoff, def, defined)...)
+	r.Estimates = append(r.Estimates, c.constants(p, groups, m.N, critical, cutoff, lower, def, defined)...)
 	if q.Reference != "" && defined {
 		for _, d := range []struct {
 			term string
@@ -267,9 +267,13 @@ func reliableChange(_ context.Context, in analysis.Input, q analysis.Question, o
 }
 
 // constants returns what patients are judged by, in the outcome's unit.
-func (c Reliable) constants(p analysis.Paired, groups []analysis.Group, n int, critical, cutoff float64, def string, defined bool) []analysis.Estimate {
-	// points of change, up, from the mean baseline at which the index is critical
-	zero, one := c.Index(c.Mean, c.Mean), c.Index(c.Mean, c.Mean+1)
+func (r Reliable) constants(p analysis.Paired, groups []analysis.Group, n int, critical, cutoff float64, lower bool, def string, defined bool) []analysis.Estimate {
+	// points of improvement from the mean baseline at which the index is critical
+	zero := r.Index(r.Mean, r.Mean)
+	slope := r.Index(r.Mean, r.Mean+1) - zero
+	if lower {
+		zero = -zero
+	}
 	var out []analysis.Estimate
 	for _, x := range []struct {
 		term  string
@@ -277,8 +281,8 @@ func (c Reliable) constants(p analysis.Paired, groups []analysis.Group, n int, c
 		value float64
 		how   string
 	}{
-		{"sem", analysis.ScaleSD, c.SEM(), "standard error of measurement, s √(1 - reliability)"},
-		{"reliable_change", analysis.ScaleDifference, critical / (one - zero), "points of change from the mean baseline that the index calls reliable"},
+		{"sem", analysis.ScaleSD, r.SEM(), "standard error of measurement, s √(1 - reliability)"},
+		{"reliable_change", analysis.ScaleDifference, (critical - zero) / slope, "points of improvement from the mean baseline that the index calls reliable"},
 		{"cutoff", analysis.ScaleMean, cutoff, "score that parts dysfunctional from functional"},
 	} {
 		e := start(x.term, x.scale, groups[0], nil, p)

@@ -86,7 +86,7 @@ func Logistic(y []float64, x [][]float64) (*LogisticModel, error) {
 			if m.Steps > 3 || certain > 0 {
 				return nil, fmt.Errorf("%w: after %d steps", ErrSeparation, m.Steps)
 			}
-			return nil, fmt.Errorf("%w: condition number %.2g", ErrSingular, chol.Cond())
+			return nil, fmt.Errorf("%w: columns repeat each other", ErrSingular)
 		}
 		var step mat.VecDense
 		if err := chol.SolveVecTo(&step, score); err != nil {
