@@ -42,6 +42,7 @@ var All = []*analysis.Analysis{
 	effect.Bootstrap,
 	power.Means,
 	power.Shares,
+	power.Events,
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,

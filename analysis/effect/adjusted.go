@@ -3,12 +3,14 @@ package effect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
 
 	"recoup/analysis"
 	"recoup/analysis/internal/fit"
+	"recoup/analysis/resample"
 	"recoup/datasets"
 )
 
@@ -105,6 +107,8 @@ type AdjustedOptions struct {
 	Direction  string   `opt:"direction" doc:"which way is better; instrument takes it from the outcome's instrument" choices:"instrument|lower|higher"`
 	Covariates []string `opt:"covariates" doc:"columns to adjust for beside the baseline, from a table of one row a patient; text columns become indicators of their levels"`
 	Errors     string   `opt:"errors" doc:"HC0 and HC3 hold where the model is wrong; influence also counts the covariates as sampled, for randomised arms, and is of the difference alone; model trusts the model" choices:"model|HC0|HC3|influence"`
+	Interval   string   `opt:"interval" doc:"of the difference: by the delta method, or by drawing patients within each arm and fitting anew" choices:"delta|bca|percentile"`
+	Replicates int      `opt:"replicates" doc:"bootstrap samples"`
 }
 
 // AdjustedResponders is effect/adjusted-responders: responders of two arms as if
@@ -115,16 +119,16 @@ var AdjustedResponders = analysis.New(analysis.Analysis{
 	Estimand: "difference in the share of responders if all patients of both arms had been in the arm, and if all had been in the reference",
 	Doc: `Logistic regression of response on arm, baseline and covariates; each patient's probability under both arms; their means and what follows.
 Terms: share_arm and share_reference (standardised), risk_difference, risk_ratio and odds_ratio (marginal), and conditional_odds_ratio (of the model, between patients alike). Marginal and conditional odds ratios differ even without confounding.
-Errors by the delta method from errors=HC0 (default), HC3 or model, of ratios on the log and of shares on the logit scale; errors=influence has Ye's variance for the difference and HC0 for the rest. Intervals normal.
+Errors by the delta method from errors=HC0 (default), HC3 or model, of ratios on the log and of shares on the logit scale; errors=influence has Ye's variance for the difference and HC0 for the rest. Intervals normal; interval=bca or percentile gives the difference a bootstrap interval and error instead (samples in which the model cannot be fitted are left out and counted).
 Missing values: a patient not seen counts as not improved, with missing=available in the question as absent; patients without a baseline or covariate are left out. Where covariates separate responders from others no model is fitted: null, with a warning.
 Assumes the logistic model for observed arms; in a randomised comparison the difference is consistent even where the model is wrong.
 R: marginaleffects::avg_comparisons(glm(y ~ arm + baseline, binomial), variables = "arm", vcov = "HC0").`,
 	Refs:   []string{"Freedman 2008, 10.1214/08-STS262", "Ye, Shao, Yi and Zhao 2023, 10.1080/01621459.2022.2049278", "Food and Drug Administration 2023, Adjusting for covariates in randomized clinical trials"},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit, datasets.RoleArm},
 	Narrow: true,
-}, AdjustedOptions{Rule: fit.RulePercent, Threshold: 30, Direction: "instrument", Errors: fit.CovHC0}, adjustedResponders)
+}, AdjustedOptions{Rule: fit.RulePercent, Threshold: 30, Direction: "instrument", Errors: fit.CovHC0, Interval: "delta", Replicates: 999}, adjustedResponders)
 
-func adjustedResponders(_ context.Context, in analysis.Input, q analysis.Question, o AdjustedOptions) (analysis.Result, error) {
+func adjustedResponders(ctx context.Context, in analysis.Input, q analysis.Question, o AdjustedOptions) (analysis.Result, error) {
 	p, groups, r, err := compared(in, q)
 	if err != nil {
 		return r, err
@@ -161,8 +165,60 @@ func adjustedResponders(_ context.Context, in analysis.Input, q analysis.Questio
 			n.Events++
 		}
 	}
-	r.Estimates = append(r.Estimates, standardised(d, rule.words, n, groups, p, q, o)...)
+	es := standardised(d, rule.words, n, groups, p, q, o)
+	if o.Interval != "delta" && es[2].Value.OK() {
+		if es[2], err = d.bootstrapped(ctx, es[2], q, o); err != nil {
+			return r, err
+		}
+	}
+	r.Estimates = append(r.Estimates, es...)
 	return r, nil
+}
+
+// bootstrapped gives the standardised difference a bootstrap interval and error.
+func (d *design) bootstrapped(ctx context.Context, e analysis.Estimate, q analysis.Question, o AdjustedOptions) (analysis.Estimate, error) {
+	classes := resample.Classes{Sizes: make([]int, len(d.y)), Strata: make([]int, len(d.y))}
+	for i := range d.y {
+		classes.Sizes[i], classes.Strata[i] = 1, int(d.x[1][i])
+	}
+	draws, err := resample.Bootstrap(ctx, func(w []float64) (float64, float64) {
+		y, x := make([]float64, 0, len(w)), make([][]float64, len(d.x))
+		for i, n := range w {
+			for range int(n) {
+				y = append(y, d.y[i])
+				for j := range x {
+					x[j] = append(x[j], d.x[j][i])
+				}
+			}
+		}
+		s, err := StandardiseLogistic(y, x, 1, fit.CovModel)
+		if err != nil {
+			return math.NaN(), math.NaN()
+		}
+		return s.RD, math.NaN()
+	}, classes, resample.Plan{Replicates: o.Replicates, Seed: q.Seed})
+	if err != nil {
+		return e, fmt.Errorf("%w: %w", analysis.ErrOptions, err)
+	}
+	e.Method.Name += fmt.Sprintf("; %s bootstrap interval, %d samples, seed %d", o.Interval, o.Replicates, q.Seed)
+	e.CI, e.SE, e.Statistic, e.P = analysis.NoInterval, analysis.None, analysis.None, analysis.None
+	if se := draws.StandardError(); se > 0 {
+		e.SE = analysis.Num(se)
+	}
+	ci := draws.Interval(o.Interval, q.Level)
+	switch {
+	case !ci.Low.OK() || ci.Low > e.Value || ci.High < e.Value:
+		e = e.Warn(analysis.WarnTooFew, "the samples give no interval that holds the estimate", "use interval=delta")
+	case ci.Extreme:
+		e = e.Warn(analysis.WarnTooFew, "a bound is the smallest or the largest sample, so the interval is cut short", "set more replicates")
+	}
+	if ci.Low.OK() && ci.Low <= e.Value && ci.High >= e.Value {
+		e.CI = ci.Interval
+	}
+	if draws.Failed > 0 {
+		e = e.Warn(analysis.WarnExcluded, fmt.Sprintf("in %d of %d samples the model cannot be fitted; they are left out", draws.Failed, o.Replicates), "use fewer covariates")
+	}
+	return e, nil
 }
 
 func standardised(d *design, words string, n analysis.N, groups []analysis.Group, p analysis.Paired, q analysis.Question, o AdjustedOptions) []analysis.Estimate {

@@ -59,6 +59,14 @@ func TestBootstrapAgreesWithItsAnalysis(t *testing.T) {
 	if s.Value != p.Value || s.SE == p.SE {
 		t.Errorf("clusters: %v (%v), patients %v (%v)", s.Value, s.SE, p.Value, p.SE)
 	}
+	// The standardised difference by bootstrap has an error near the delta method's.
+	delta := analysistest.Find(t, run(t, effect.AdjustedResponders, c, between, nil), "risk_difference", "")
+	for _, interval := range []string{"bca", "percentile"} {
+		b := analysistest.Find(t, run(t, effect.AdjustedResponders, c, between, map[string]string{"interval": interval, "replicates": "499"}), "risk_difference", "")
+		if b.Value != delta.Value || math.Abs(float64(b.SE/delta.SE)-1) > 0.3 || !b.CI.Low.OK() {
+			t.Errorf("%s: %v (%v), delta %v (%v)", interval, b.Value, b.SE, delta.Value, delta.SE)
+		}
+	}
 	m := run(t, effect.Bootstrap, c, one, map[string]string{"estimator": "median_change"}).Estimates[0]
 	curve := analysistest.Find(t, run(t, effect.ResponderCurve, c, one, map[string]string{"rule": "points"}), "median_improvement", "")
 	if math.Abs(float64(m.Value+curve.Value)) > 1e-9 {

@@ -298,3 +298,57 @@ func sharesPower(_ context.Context, _ analysis.Input, _ analysis.Question, o Sha
 	n := Solve(func(n float64) float64 { return reached(n, n*o.Ratio) }, o.Power, 1)
 	return analysis.Result{Estimates: estimates(n, n*o.Ratio, o.Dropout, reached, how, "power.prop.test(p1, p2, power, strict = TRUE)", "Fleiss, Tytun and Ury 1980, 10.2307/2529990")}, nil
 }
+
+// EventsOptions are the settings of power/events.
+type EventsOptions struct {
+	HazardRatio float64 `opt:"hazard_ratio" doc:"of the arm against the reference, other than 1"`
+	Arm         float64 `opt:"arm" doc:"share of the arm with the event by the end"`
+	Reference   float64 `opt:"reference" doc:"share of the reference with the event by the end"`
+	Formula     string  `opt:"formula" doc:"of the events needed; freedman is for equal arms" choices:"schoenfeld|freedman"`
+	Power       float64 `opt:"power" doc:"wanted"`
+	Alpha       float64 `opt:"alpha" doc:"of the test, over its sides"`
+	Sides       int     `opt:"sides" doc:"1 or 2"`
+	Ratio       float64 `opt:"ratio" doc:"patients in the reference for one in the arm"`
+	Dropout     float64 `opt:"dropout" doc:"share of patients who will not be seen"`
+}
+
+// Events is power/events: events and patients for a log-rank test.
+var Events = analysis.New(analysis.Analysis{
+	Name:     "power/events",
+	Title:    "Events and patients needed for a log-rank test",
+	Estimand: "the number of events, and of patients, with which a log-rank test finds a hazard ratio with the power wanted",
+	Doc: `Terms: events, and as power/means. Schoenfeld: (z + z)²/(a (1-a) log² HR), a the share of patients in the arm; Freedman: ((HR+1)/(HR-1))² (z + z)², equal arms alone. The two differ most for large effects.
+Patients = events / mean share with the event by the end. power is of the rounded numbers.
+Assumes proportional hazards and no competing events. Nothing is read from the cohort.
+R: 4 * (qnorm(.975) + qnorm(.8))^2 / log(hr)^2; powerSurvEpi::ssizeCT.default for Freedman.`,
+	Refs: []string{"Schoenfeld 1981, 10.1093/biomet/68.1.316", "Freedman 1982, 10.1002/sim.4780010204"},
+}, EventsOptions{HazardRatio: 1.5, Arm: 0.5, Reference: 0.4, Formula: "schoenfeld", Power: 0.8, Alpha: 0.05, Sides: 2, Ratio: 1}, eventsNeeded)
+
+func eventsNeeded(_ context.Context, _ analysis.Input, _ analysis.Question, o EventsOptions) (analysis.Result, error) {
+	if err := common(o.Alpha, o.Power, o.Ratio, o.Dropout, o.Sides); err != nil {
+		return analysis.Result{}, err
+	}
+	switch {
+	case !(o.HazardRatio > 0) || o.HazardRatio == 1 || !(o.Arm > 0 && o.Arm <= 1) || !(o.Reference > 0 && o.Reference <= 1):
+		return analysis.Result{}, fmt.Errorf("%w: expected a hazard ratio above zero other than 1, and shares over 0 and at most 1", analysis.ErrOptions)
+	case o.Formula == "freedman" && o.Ratio != 1:
+		return analysis.Result{}, fmt.Errorf("%w: formula=freedman is for equal arms; use formula=schoenfeld", analysis.ErrOptions)
+	}
+	share := 1 / (1 + o.Ratio)
+	need := SchoenfeldEvents(o.HazardRatio, o.Power, o.Alpha, share, o.Sides)
+	ref := "Schoenfeld 1981, 10.1093/biomet/68.1.316"
+	if o.Formula == "freedman" {
+		need, ref = FreedmanEvents(o.HazardRatio, o.Power, o.Alpha, o.Sides), "Freedman 1982, 10.1002/sim.4780010204"
+	}
+	mean := share*o.Arm + (1-share)*o.Reference
+	unit := need / math.Pow(upper(o.Alpha, o.Sides)+upper(1-o.Power, 1), 2) // events for z = 1
+	reached := func(n1, n2 float64) float64 {
+		return normalCDF(math.Sqrt((n1*o.Arm+n2*o.Reference)/unit) - upper(o.Alpha, o.Sides))
+	}
+	how := fmt.Sprintf("%s, hazard ratio %g, alpha %g, %d-sided", o.Formula, o.HazardRatio, o.Alpha, o.Sides)
+	r := "4 * (qnorm(.975) + qnorm(.8))^2 / log(hr)^2"
+	e := analysis.NewEstimate("events", analysis.ScaleCount)
+	e.Value, e.Unit, e.Method = analysis.Num(need), "events", analysis.Method{Name: how, R: r, Ref: ref}
+	n := need / mean * share
+	return analysis.Result{Estimates: append([]analysis.Estimate{e}, estimates(n, n*o.Ratio, o.Dropout, reached, how, r, ref)...)}, nil
+}

@@ -90,6 +90,13 @@ func TestPowerAnalyses(t *testing.T) {
 	if n := find(Shares, "n_arm", map[string]string{"test": "arcsine", "power": "0.9"}); n != 125 {
 		t.Errorf("arcsine: %v an arm, want 125", n)
 	}
+	// R, powerSurvEpi::ssizeCT.default(.8, 1, .3, .45, .7, .05): 337 patients an arm.
+	if n := find(Events, "n_arm", map[string]string{"hazard_ratio": "0.7", "arm": "0.3", "reference": "0.45", "formula": "freedman"}); n != 337 {
+		t.Errorf("Freedman: %v an arm, want 337", n)
+	}
+	if p := find(Events, "power", nil); !(p >= 0.8 && p < 0.81) {
+		t.Errorf("power of the rounded number %v", p)
+	}
 	for _, set := range []map[string]string{{"sd": "0"}, {"alpha": "1"}, {"power": "1"}, {"difference": "0"}, {"sides": "3"}, {"dropout": "1"}, {"ratio": "0"}} {
 		if _, err := Means.Run(t.Context(), analysis.Input{}, analysis.Question{}, set); err == nil {
 			t.Errorf("%v is taken", set)
