@@ -46,11 +46,21 @@ func TestReferenceCasePower(t *testing.T) {
 	near(t, "arcsine unequal", Arcsine(.3, 80, 245, .05, 1), value("p2n_power"), tol)
 	near(t, "shares", Solve(func(n float64) float64 { return Proportions(.3, .5, n, n, .05, 2, false) }, .8, 2), value("prop_test_n"), tol)
 	near(t, "shares strict", Solve(func(n float64) float64 { return Proportions(.3, .5, n, n, .05, 2, true) }, .8, 2), value("prop_test_strict_n"), tol)
+	near(t, "groups", Solve(func(n float64) float64 { return Groups(.25, 3, n, .05) }, .8, 2), value("anova_n"), tol)
+	near(t, "regression", Solve(func(v float64) float64 { return Regression(.15, 3, v, .05) }, .8, 2), value("f2_v"), tol)
+	near(t, "correlation", Solve(func(n float64) float64 { return Correlation(.3, n, .05) }, .8, 5), value("corr_n"), tol)
 	near(t, "Schoenfeld", SchoenfeldEvents(.7, .8, .05, .5, 2), value("schoenfeld_events"), 1e-9)
 	near(t, "Freedman", FreedmanEvents(.7, .8, .05, 2), value("freedman_events"), 1e-9)
 	near(t, "design effect", DesignEffect(20, .05, 0), value("design_effect_20_.05"), 1e-12)
 	z := analysis.NormalQuantile(.95) + analysis.NormalQuantile(.6)
 	near(t, "ANCOVA", 2*z*z/.25*Ancova(.5), value("ancova_n_r.5"), 1e-9)
+}
+
+// With one degree of freedom F is t squared; with no effect power is alpha.
+func TestFIsT(t *testing.T) {
+	n := 12.0
+	near(t, "F and t", FTest(1, 2*n-2, n/2*.64, .05), TTest(.8, n, n, .05, 2), 1e-9)
+	near(t, "no effect", FTest(3, 40, 0, .05), .05, 1e-9)
 }
 
 // By hand: z-test limit of a large sample, 2 (1.96+0.8416)²/d²; relations: a
