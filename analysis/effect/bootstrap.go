@@ -185,7 +185,7 @@ var Bootstrap = analysis.New(analysis.Analysis{
 	Title:    "Bootstrap interval and permutation test",
 	Estimand: "the chosen estimate of change, or of its difference between arm and reference, with an interval and a p value from resampling",
 	Doc: `Patients seen at both occasions are drawn with replacement within each arm (or whole clusters over all, with cluster=true) and the estimate is worked out anew in each sample.
-interval=bca (default): percentiles moved for bias (the share of samples under the estimate) and acceleration (jackknife); percentile; basic; studentised (for estimators with a standard error). Quantiles are interpolated on the normal scale, as boot.ci does. The standard error is the SD of the samples. A warning gives the Monte Carlo error of the bounds where it is over 5 % of the interval's width.
+interval=bca (default): percentiles moved for bias (the share of samples under the estimate, ties half) and acceleration (jackknife); percentile; basic; studentised (for estimators with a standard error). Quantiles are interpolated on the normal scale, as boot.ci does. The standard error is the SD of the samples. A warning gives the Monte Carlo error of the bounds where it is over 5 % of the interval's width.
 permute=true: p is the share of deals of patients to arms in which the estimate is at least as far from no effect, the one seen among them (never 0); it tests that arms are alike in everything.
 The random numbers depend on the seed of the question and the sample's number alone: the same digits on any number of processors, and in any order of rows.
 Missing values: available cases. Samples without a value (an arm without patients, no variance) are left out and counted.
@@ -351,6 +351,9 @@ func resampled(ctx context.Context, in analysis.Input, groups []analysis.Group, 
 	}
 	if d.Failed > 0 {
 		e = e.Warn(analysis.WarnExcluded, fmt.Sprintf("%d of %d samples have no value and are left out", d.Failed, o.Replicates), "use an estimator that is defined in more of them")
+	}
+	if dropped := len(d.T) - len(d.Z); o.Interval == resample.Studentised && dropped > 0 {
+		e = e.Warn(analysis.WarnExcluded, fmt.Sprintf("%d of %d samples have no standard error and are left out of the interval, which may then be wrong", dropped, o.Replicates), "use interval=bca")
 	}
 	if o.Permute {
 		return permuted(ctx, e, c, size, est, plan)

@@ -261,7 +261,7 @@ type Interval struct {
 //	percentile   t*(α), t*(1-α)
 //	basic        2t - t*(1-α), 2t - t*(α)
 //	bca          percentile at Φ(z₀ + (z₀+z)/(1 - a(z₀+z))), z₀ from the share of
-//	             replicates under t, a = ΣL³/(6 (ΣL²)^1.5) by the jackknife
+//	             replicates under t, ties half, a = ΣL³/(6 (ΣL²)^1.5) by the jackknife
 //	studentised  t - z*(1-α) se, t - z*(α) se
 //
 // Quantiles are interpolated on the normal scale.
@@ -303,10 +303,13 @@ func (d Draws) Interval(kind string, level float64) Interval {
 
 // bca returns the shares of replicates between which the BCa interval lies.
 func (d Draws) bca(level float64) (low, high float64) {
-	under := 0.0
-	for _, v := range d.T {
-		if v < d.Value {
+	under, near := 0.0, 1e-12*math.Max(math.Abs(d.Value), d.StandardError())
+	for _, v := range d.T { // ties half: boot counts none, which moves intervals of shares
+		switch {
+		case v < d.Value-near:
 			under++
+		case v <= d.Value+near:
+			under += 0.5
 		}
 	}
 	z0 := stream.Quantile(under / float64(len(d.T)))
