@@ -20,7 +20,11 @@ const (
 	KindJeffreys     = "Jeffreys"
 	KindAgrestiCoull = "Agresti-Coull"
 	KindNewcombe     = "Newcombe hybrid score"
+	KindNewcombePair = "Newcombe hybrid score, paired"
 	KindMN           = "Miettinen-Nurminen score"
+	KindMee          = "Mee score"
+	KindMidP         = "mid-P exact"
+	KindAgrestiCaffo = "Agresti-Caffo"
 	KindWald         = "Wald"
 	KindKMLog        = "Greenwood, log"
 	KindKMLogLog     = "Greenwood, log-log"
@@ -206,58 +210,6 @@ func Newcombe(x1, n1, x2, n2 int, level float64) Interval {
 	l2, u2 := wilson(float64(x2), float64(n2), z)
 	d := p1 - p2
 	return NewInterval(KindNewcombe, d-math.Hypot(p1-l1, u2-p2), d+math.Hypot(u1-p1, p2-l2), level)
-}
-
-// MiettinenNurminen returns the score interval of the difference of two
-// proportions with the factor N/(N-1): the differences that a score test with
-// restricted maximum-likelihood proportions does not reject.
-//
-// R: ratesci::scoreci(contrast = "RD", skew = FALSE). Miettinen and Nurminen
-// 1985, 10.1002/sim.4780040211.
-func MiettinenNurminen(x1, n1, x2, n2 int, level float64) Interval {
-	if n1 <= 0 || n2 <= 0 || x1 < 0 || x2 < 0 || x1 > n1 || x2 > n2 {
-		return NoInterval
-	}
-	z := NormalQuantile(level)
-	d := float64(x1)/float64(n1) - float64(x2)/float64(n2)
-	score := func(delta float64) float64 { return mnScore(x1, n1, x2, n2, delta) }
-	low, high := -1.0, 1.0
-	if score(-1+1e-14) > z {
-		low = root(func(t float64) float64 { return score(t) - z }, -1+1e-14, d)
-	}
-	if score(1-1e-14) < -z {
-		high = root(func(t float64) float64 { return score(t) + z }, d, 1-1e-14)
-	}
-	return NewInterval(KindMN, low, high, level)
-}
-
-// mnScore is the score statistic for the difference delta.
-func mnScore(x1, n1, x2, n2 int, delta float64) float64 {
-	a, b, m, n := float64(x1), float64(x2), float64(n1), float64(n2)
-	// The restricted maximum-likelihood p2 is the root of a cubic, in closed form.
-	t := m + n
-	c3 := t
-	c2 := (m+2*n)*delta - t - (a + b)
-	c1 := (n*delta-t-2*b)*delta + a + b
-	c0 := b * delta * (1 - delta)
-	q := c2*c2*c2/(27*c3*c3*c3) - c1*c2/(6*c3*c3) + c0/(2*c3)
-	p := math.Copysign(math.Sqrt(math.Max(0, c2*c2/(9*c3*c3)-c1/(3*c3))), q)
-	p2 := b / n
-	if p != 0 {
-		u := math.Max(-1, math.Min(1, q/(p*p*p)))
-		p2 = 2*p*math.Cos((math.Pi+math.Acos(u))/3) - c2/(3*c3)
-	}
-	p2 = math.Max(0, math.Min(1, p2))
-	p1 := math.Max(0, math.Min(1, p2+delta))
-	v := (p1*(1-p1)/m + p2*(1-p2)/n) * t / (t - 1)
-	diff := a/m - b/n - delta
-	if v <= 0 {
-		if diff == 0 {
-			return 0
-		}
-		return math.Copysign(math.Inf(1), diff)
-	}
-	return diff / math.Sqrt(v)
 }
 
 // root finds where f crosses zero between a and b by bisection with secant

@@ -71,6 +71,7 @@ const (
 	WarnAssumption   = "assumption"         // an assumption that the data cannot show
 	WarnPercentZero  = "percent-of-zero"    // a percentage of a zero baseline
 	WarnSmallCount   = "small-count"        // an approximation is weak at such counts
+	WarnSeparation   = "separation"         // the columns foretell the event without fail
 	WarnUnknownDose  = "dose-unknown"       // days without a record are unknown, not zero
 	WarnNotConverted = "dose-not-converted" // a dose that has no factor, or must not be converted
 )

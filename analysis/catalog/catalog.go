@@ -12,6 +12,7 @@ import (
 	"recoup/analysis/describe"
 	"recoup/analysis/effect"
 	"recoup/analysis/longitudinal"
+	"recoup/analysis/power"
 	"recoup/analysis/quality"
 	"recoup/analysis/taper"
 	"recoup/analysis/work"
@@ -24,9 +25,25 @@ var All = []*analysis.Analysis{
 	describe.CompletenessAnalysis,
 	describe.CostsAnalysis,
 	effect.MeanChange,
+	effect.PercentChange,
 	effect.HedgesG,
+	effect.StandardisedDifferences,
+	effect.SuperiorityAnalysis,
 	effect.Responders,
+	effect.ResponderCurve,
+	effect.PairedShares,
+	effect.StratifiedResponders,
+	effect.ReliableChange,
 	effect.Ancova,
+	effect.Contrasts,
+	effect.AdjustedResponders,
+	effect.Subgroups,
+	effect.ImportantDifference,
+	effect.RegressionToMean,
+	effect.Bootstrap,
+	power.Means,
+	power.Shares,
+	power.Events,
 	longitudinal.MMRM,
 	taper.DoseByWeek,
 	taper.Reduction,

@@ -58,6 +58,17 @@ func questions(a *analysis.Analysis, arms bool) []analysis.Question {
 	return []analysis.Question{q, two}
 }
 
+// settings are of analyses that have no sound default for something.
+var settings = map[*analysis.Analysis]map[string]string{
+	taper.DoseByWeek:        {"unit": "mme"}, // several drugs do not add as recorded
+	effect.PairedShares:     {"threshold": "3"},
+	effect.ReliableChange:   {"reliability": "0.9"},
+	effect.RegressionToMean: {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
+}
+
+// comparisons need an arm and a reference.
+var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis}
+
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.
 func TestEveryAnalysis(t *testing.T) {
@@ -87,18 +98,15 @@ func TestEveryAnalysis(t *testing.T) {
 				t.Errorf("%s: every setting needs a name and a doc", a.Name)
 			}
 		}
-		var set map[string]string
-		if a == taper.DoseByWeek {
-			set = map[string]string{"unit": "mme"} // several drugs do not add as recorded
-		}
+		set := settings[a]
 		answered := 0
 		for _, k := range cohorts {
 			for _, q := range questions(a, k.arms) {
 				r, err := a.Run(t.Context(), analysis.Input{Cohort: k.c}, q, set)
 				if err != nil {
-					// Some describe one group, and ANCOVA compares two: both refuse the other.
+					// Some describe one group, and some compare two: both refuse the other.
 					one := q.Reference != "" && errors.Is(err, analysis.ErrOptions)
-					two := a == effect.Ancova && q.Reference == "" && (errors.Is(err, analysis.ErrOptions) || errors.Is(err, analysis.ErrCannot))
+					two := slices.Contains(comparisons, a) && q.Reference == "" && (errors.Is(err, analysis.ErrOptions) || errors.Is(err, analysis.ErrCannot))
 					small := k.mayRefuse && (errors.Is(err, analysis.ErrCannot) || errors.Is(err, datasets.ErrUnknownName))
 					if !one && !two && !small {
 						t.Errorf("%s on %s: %v", a.Name, k.name, err)

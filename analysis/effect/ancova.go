@@ -15,7 +15,7 @@ import (
 // AncovaOptions are the settings of effect/ancova.
 type AncovaOptions struct {
 	Covariates []string `opt:"covariates" doc:"further columns to adjust for, from a table of one row a patient; text columns become indicators of their levels"`
-	Errors     string   `opt:"errors" doc:"standard errors: from the model, robust to unequal variances (HC0 to HC3), or by cluster (a column with role cluster, else site)" choices:"model|HC0|HC1|HC2|HC3|cluster"`
+	Errors     string   `opt:"errors" doc:"standard errors: from the model, robust to unequal variances (HC0 to HC3), or by cluster (a column with role cluster, else site): CR0, cluster (CR1) or CR2" choices:"model|HC0|HC1|HC2|HC3|CR0|cluster|CR2"`
 	Weights    string   `opt:"weights" doc:"how levels of text covariates count in adjusted means: as found in the cohort, or each level alike" choices:"proportional|equal"`
 }
 
@@ -28,10 +28,11 @@ var Ancova = analysis.New(analysis.Analysis{
 	Doc: `Linear model: outcome at visit = arm + outcome at baseline + covariates, by least squares.
 Terms: adjusted_difference (arm minus reference), adjusted_mean of each arm (at the mean baseline and covariates of the patients used), slope_baseline. An arm and a reference must be asked for.
 Only the two arms asked about are in the model. Missing values: complete cases of outcome, baseline and covariates; unbiased where missingness depends on these alone.
-Errors: model (equal variances) by default; HC2 and HC3 are the better choices where variances differ. Intervals by t with n - p (clusters - 1 for cluster errors) degrees of freedom.
+Errors: model (equal variances) by default; HC2 and HC3 are the better choices where variances differ. With clusters, CR2 (Bell and McCaffrey) holds with few clusters; cluster is Stata's CR1, CR0 has no correction.
+Intervals by t with n - p degrees of freedom, clusters - 1 with CR0 and cluster, and Satterthwaite's with CR2.
 A singular design (a covariate that repeats another) is refused.
-R: lm(visit ~ arm + baseline); emmeans::emmeans(fit, "arm"); sandwich::vcovHC(fit, type).`,
-	Refs:   []string{"Vickers and Altman 2001, 10.1136/bmj.323.7321.1123", "MacKinnon and White 1985, 10.1016/0304-4076(85)90158-7"},
+R: lm(visit ~ arm + baseline); emmeans::emmeans(fit, "arm"); sandwich::vcovHC(fit, type), clubSandwich::vcovCR(fit, cluster, "CR2").`,
+	Refs:   []string{"Vickers and Altman 2001, 10.1136/bmj.323.7321.1123", "MacKinnon and White 1985, 10.1016/0304-4076(85)90158-7", "Pustejovsky and Tipton 2018, 10.1080/07350015.2016.1247004"},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit, datasets.RoleArm},
 	Narrow: true,
 }, AncovaOptions{Errors: fit.CovModel, Weights: "proportional"}, ancova)
@@ -61,21 +62,16 @@ func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaO
 		r.Estimates = append(r.Estimates, e.Warn(analysis.WarnTooFew, "each arm needs two patients with outcome, baseline and covariates", "ask for a visit with more patients, or fewer covariates"))
 		return r, nil
 	}
+	d.shift()
 	f, err := fit.LeastSquares(d.y, d.x)
 	if err != nil {
 		return r, fmt.Errorf("%w: %w; leave out a covariate that repeats another", analysis.ErrCannot, err)
 	}
-	v, df, err := f.Covariance(o.Errors, d.cluster)
+	contrast, ws, err := d.contrasts(f, o.Errors, q.Level)
 	if err != nil {
-		return r, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
+		return r, err
 	}
-	if clusters := int(df) + 1; o.Errors == fit.CovCluster && clusters < fewClusters {
-		r.Warnings = append(r.Warnings, analysis.Warning{
-			Code: analysis.WarnTooFew, Message: fmt.Sprintf("the errors rest on %d clusters; with fewer than %d they are too small, and intervals too narrow", clusters, fewClusters),
-			Cure: "take them as a lower bound, or include more clusters",
-		})
-	}
-	contrast := func(e analysis.Estimate, c []float64) analysis.Estimate { return contrastOf(f, v, df, q.Level, e, c) }
+	r.Warnings = append(r.Warnings, ws...)
 	arm := make([]float64, len(d.x))
 	arm[1] = 1
 	r.Estimates = append(r.Estimates, contrast(e, arm))
@@ -84,7 +80,7 @@ func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaO
 		m.Unit, m.N, m.Method = p.Field.Unit, analysis.N{Arm: d.n[i]}, e.Method
 		at := append([]float64(nil), d.centre(o.Weights)...)
 		at[1] = float64(1 - i)
-		m = contrast(m, at)
+		m = d.lift(contrast(m, at))
 		m.Statistic, m.P = analysis.None, analysis.None // a test of a mean against zero means nothing here
 		r.Estimates = append(r.Estimates, m)
 	}
@@ -94,6 +90,32 @@ func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaO
 	b[2] = 1
 	r.Estimates = append(r.Estimates, contrast(slope, b))
 	return r, nil
+}
+
+// contrasts returns how a contrast of the coefficients is written, with the errors
+// asked for.
+func (d *design) contrasts(f *fit.Linear, errors string, level float64) (func(analysis.Estimate, []float64) analysis.Estimate, []analysis.Warning, error) {
+	v, df, err := f.Covariance(errors, d.cluster)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
+	}
+	var ws []analysis.Warning
+	if clusters := int(df) + 1; (errors == fit.CovCluster || errors == fit.CovCR0) && clusters < fewClusters {
+		ws = append(ws, analysis.Warning{
+			Code: analysis.WarnTooFew, Message: fmt.Sprintf("the errors rest on %d clusters; with fewer than %d they are too small, and intervals too narrow", clusters, fewClusters),
+			Cure: "use errors=CR2, or include more clusters",
+		})
+	}
+	return func(e analysis.Estimate, c []float64) analysis.Estimate {
+		if errors != fit.CovCR2 {
+			return contrastOf(f, v, df, level, e, c)
+		}
+		e = contrastOf(f, v, f.ClusterDF(c, d.cluster), level, e, c)
+		if e.DF < 4 {
+			e = e.Warn(analysis.WarnTooFew, fmt.Sprintf("the errors have %.1f degrees of freedom: p values and intervals are only rough under 4", float64(e.DF)), "include more clusters")
+		}
+		return e
+	}, ws, nil
 }
 
 // fewClusters is the number under which cluster-robust errors are known to be too
@@ -122,15 +144,45 @@ func listed(covariates []string) string {
 	return s
 }
 
-// design is the rows and columns of the model: intercept, arm, baseline, then
-// covariates.
+// design is the rows and columns of the model: intercept, an indicator of each
+// group but the last, baseline, then covariates.
 type design struct {
 	y       []float64
 	x       [][]float64
 	levels  []int // of the text covariate a column belongs to, 0 for numbers
 	cluster []int
-	n       [2]int
+	origin  float64 // taken off y by shift
+	n       []int   // patients used in each group
 	missing int
+
+	patients []int // of the cohort, a row each
+}
+
+// shift takes the first value off the outcome and off every column of numbers, so
+// that a large common offset costs no digits; contrasts are as before, and lift
+// gives the offset back to a mean.
+func (d *design) shift() {
+	off := func(x []float64) (v float64) {
+		if len(x) > 0 {
+			v = x[0]
+		}
+		for i := range x {
+			x[i] -= v
+		}
+		return v
+	}
+	d.origin = off(d.y)
+	for j := len(d.n); j < len(d.x); j++ {
+		if d.levels[j] == 0 {
+			off(d.x[j])
+		}
+	}
+}
+
+func (d *design) lift(e analysis.Estimate) analysis.Estimate {
+	by := analysis.Num(d.origin)
+	e.Value, e.CI.Low, e.CI.High = e.Value+by, e.CI.Low+by, e.CI.High+by
+	return e
 }
 
 // centre returns the point at which adjusted means are taken.
@@ -155,7 +207,7 @@ func newDesign(in analysis.Input, groups []analysis.Group, p analysis.Paired, o 
 		return nil, err
 	}
 	var cluster []int32
-	if o.Errors == fit.CovCluster {
+	if o.Errors == fit.CovCluster || o.Errors == fit.CovCR0 || o.Errors == fit.CovCR2 {
 		if cluster, _ = in.Cohort.Attribute(datasets.RoleCluster); cluster == nil {
 			cluster, _ = in.Cohort.Attribute(datasets.RoleSite)
 		}
@@ -163,10 +215,14 @@ func newDesign(in analysis.Input, groups []analysis.Group, p analysis.Paired, o 
 			return nil, fmt.Errorf("%w: cluster errors need a column with role cluster or site", analysis.ErrCannot)
 		}
 	}
-	d := &design{x: make([][]float64, 3+len(columns)), levels: append([]int{0, 0, 0}, levels...)}
+	first := len(groups) + 1 // intercept, all groups but the last, baseline
+	d := &design{x: make([][]float64, first+len(columns)), levels: append(make([]int, first), levels...), n: make([]int, len(groups))}
 	for i, g := range groups {
 		for _, patient := range g.Patients {
-			row := []float64{1, float64(1 - i), p.Before[patient]}
+			row := make([]float64, first, first+len(columns))
+			if row[0], row[first-1] = 1, p.Before[patient]; i < len(groups)-1 {
+				row[i+1] = 1
+			}
 			for _, c := range columns {
 				row = append(row, c[patient])
 			}
@@ -175,6 +231,7 @@ func newDesign(in analysis.Input, groups []analysis.Group, p analysis.Paired, o 
 				continue
 			}
 			d.n[i]++
+			d.patients = append(d.patients, patient)
 			d.y = append(d.y, p.After[patient])
 			for j, v := range row {
 				d.x[j] = append(d.x[j], v)

@@ -22,7 +22,7 @@ var MeanChange = analysis.New(analysis.Analysis{
 	Title:    "Mean change from baseline",
 	Estimand: "mean change from baseline to the visit, in the outcome's unit, in each group, and its difference between arm and reference",
 	Doc: `Terms in each group: mean_baseline and mean_visit with sd_baseline and sd_visit (available cases at that occasion), the same with _paired (patients seen at both), change and sd_change (patients seen at both), percent_of_means.
-With a reference: difference_in_change.
+With a reference: difference_in_change (patients seen at both) and difference_at_visit (available cases at the visit, which does not adjust for baseline).
 Intervals: Student's t for means and changes, Welch's t (or pooled) for differences, chi-square for standard deviations, and for percent_of_means the delta method on log(mean at visit / mean at baseline) of paired values.
 percent_of_means = 100 (mean at visit - mean at baseline) / mean at baseline, of patients seen at both: a percentage of means, not a mean of percentages.
 A change before to after in one group contains regression to the mean and the natural course; only a difference between comparable groups is an effect.
@@ -46,7 +46,7 @@ func meanChange(_ context.Context, in analysis.Input, q analysis.Question, o Cha
 		r.Estimates = append(r.Estimates, changeTerms(g, p, q)...)
 	}
 	if q.Reference != "" {
-		r.Estimates = append(r.Estimates, differenceInChange(groups[0], groups[1], p, q, o))
+		r.Estimates = append(r.Estimates, differenceInChange(groups[0], groups[1], p, q, o), differenceAtVisit(groups[0], groups[1], p, q, o))
 	}
 	return r, nil
 }
@@ -168,18 +168,33 @@ func differenceInChange(arm, ref analysis.Group, p analysis.Paired, q analysis.Q
 	if o.Variance == "pooled" {
 		e.Method = analysis.Method{Name: "difference of mean changes, Student's t with pooled variance; available cases", R: "t.test(change ~ arm, var.equal = TRUE)"}
 	}
+	return differenceOfMeans(e, x, y, o, q.Level)
+}
+
+// differenceAtVisit compares the means at the visit of available cases.
+func differenceAtVisit(arm, ref analysis.Group, p analysis.Paired, q analysis.Question, o ChangeOptions) analysis.Estimate {
+	x, y := fit.Describe(present(arm.Pick(p.After))), fit.Describe(present(ref.Pick(p.After)))
+	e := start("difference_at_visit", analysis.ScaleDifference, arm, &ref, p)
+	e.Unit = p.Field.Unit
+	e.N = analysis.N{Arm: x.N, Reference: y.N, Missing: len(arm.Patients) + len(ref.Patients) - x.N - y.N}
+	e.Method = analysis.Method{Name: "difference of means at the visit, " + o.Variance + " t; available cases", R: "t.test(visit ~ arm)", Ref: "Welch 1947, 10.1093/biomet/34.1-2.28"}
+	return differenceOfMeans(e, x, y, o, q.Level)
+}
+
+// differenceOfMeans writes the difference of two means, by Welch or pooled.
+func differenceOfMeans(e analysis.Estimate, x, y fit.Moments, o ChangeOptions, level float64) analysis.Estimate {
 	e.Value = analysis.Num(x.Mean - y.Mean)
 	se, df := DifferenceError(x, y, o.Variance == "pooled")
 	if math.IsNaN(se) {
-		return e.Warn(analysis.WarnTooFew, "each group needs two patients with both values for an interval", "ask for a visit or an outcome with more patients")
+		return e.Warn(analysis.WarnTooFew, "each group needs two patients with the values needed for an interval", "ask for a visit or an outcome with more patients")
+	}
+	if se == 0 {
+		return e.Warn(analysis.WarnNoVariance, "no patient's value differs from the others' in its group, so there is no error to give", "")
 	}
 	e.SE, e.DF = analysis.Num(se), analysis.Num(df)
-	if se == 0 {
-		return e.Warn(analysis.WarnNoVariance, "no patient's change differs from the others' in its group, so there is no error to give", "")
-	}
 	e.Statistic = e.Value / analysis.Num(se)
 	e.P = analysis.Num(analysis.TP(float64(e.Statistic), df))
-	e.CI = analysis.TInterval(float64(e.Value), se, df, q.Level)
+	e.CI = analysis.TInterval(float64(e.Value), se, df, level)
 	return e
 }
 

@@ -20,7 +20,9 @@ type RespondersOptions struct {
 	Rule      string    `opt:"rule" doc:"percent: improved by at least the threshold in percent of baseline; points: in points; at-most: at the threshold or better at the visit; important: by the instrument's important difference" choices:"percent|points|at-most|important"`
 	Threshold []float64 `opt:"threshold" doc:"one or more thresholds; not used by important"`
 	Direction string    `opt:"direction" doc:"which way is better; instrument takes it from the outcome's instrument" choices:"instrument|lower|higher"`
-	Interval  string    `opt:"interval" doc:"of the risk difference" choices:"newcombe|miettinen-nurminen"`
+	Share     string    `opt:"share" doc:"interval of a share" choices:"wilson|clopper-pearson|jeffreys|agresti-coull|mid-p"`
+	Interval  string    `opt:"interval" doc:"of the risk difference" choices:"newcombe|miettinen-nurminen|agresti-caffo|wald"`
+	Ratio     string    `opt:"ratio" doc:"interval of the risk ratio and the odds ratio: by the score test, which zero counts do not stop, or normal on the log scale" choices:"score|log"`
 }
 
 // Responders is effect/responders: the share of patients who reached a threshold,
@@ -33,15 +35,17 @@ var Responders = analysis.New(analysis.Analysis{
   responders_all   denominator all patients of the group; not seen, or without a baseline, counts as not improved
   responders_seen  denominator the patients who could be judged
   bound_worst, bound_best  all patients, those not seen all failed, or all improved
-With a reference: risk_difference_all and _seen (Newcombe, or Miettinen-Nurminen), risk_ratio_all, odds_ratio_all, nnt_all.
+With a reference: risk_difference_all and _seen; risk_difference_worst and _best (those not seen of the arm all failed and of the reference all improved, and the reverse); risk_ratio_all, odds_ratio_all, nnt_all.
 improvement = (baseline - visit) where lower is better, (visit - baseline) where higher is; percent = 100 improvement / baseline. A threshold is reached at 1e-9 under it, so that 0.3 and 30 % agree.
 A percentage of a zero baseline is not defined: such a patient cannot respond (all) or is not judged (seen), and is counted in a warning.
-Shares: Wilson. Risk ratio: normal on the log scale (Katz); odds ratio: Woolf. Both are null where a cell is zero. NNT = 1/difference; where the difference's interval holds zero, the NNT's interval is the two pieces outside, given as low > high (benefit from low, harm from high).
-R: prop.test(x, n, correct = FALSE); DescTools::BinomDiffCI(method = "score").`,
+Shares: share=wilson by default. Differences: interval=newcombe by default; wald is too narrow at small counts, and is warned of. Statistic and p of a difference: chi-square without correction.
+Ratios: ratio=score (Miettinen-Nurminen, with N/(N-1)) by default, which gives a bound where a count is zero (the ratio itself is then null); log is Katz for the risk ratio and Woolf for the odds ratio, null at zero counts.
+NNT = 1/difference with the inverted bounds of the difference; where these hold zero, the NNT's interval is the two pieces outside, given as low > high (benefit from low through infinity to harm at high), and a bound of exactly zero is infinite.
+R: prop.test(x, n, correct = FALSE); DescTools::BinomDiffCI(method = "score"); ratesci::scoreci(skew = FALSE, ORbias = FALSE).`,
 	Refs:   []string{"Newcombe 1998, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I", "Dworkin 2008, 10.1016/j.jpain.2007.09.005 (thresholds of 30 and 50 percent)", "Altman 1998, 10.1136/bmj.317.7168.1309 (NNT)"},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
 	Narrow: true,
-}, RespondersOptions{Rule: fit.RulePercent, Threshold: []float64{30, 50}, Direction: "instrument", Interval: "newcombe"}, responders)
+}, RespondersOptions{Rule: fit.RulePercent, Threshold: []float64{30, 50}, Direction: "instrument", Share: "wilson", Interval: "newcombe", Ratio: "score"}, responders)
 
 // rule is a rule with one threshold, ready to judge, and its words.
 type rule struct {
@@ -85,7 +89,7 @@ func responders(_ context.Context, in analysis.Input, q analysis.Question, o Res
 		tallies := make([]tally, len(groups))
 		for i, g := range groups {
 			tallies[i] = rule.tally(g, p)
-			r.Estimates = append(r.Estimates, shares(rule, tallies[i], g, p, q)...)
+			r.Estimates = append(r.Estimates, shares(rule, tallies[i], g, p, q, o.Share)...)
 			if tallies[i].zero > 0 {
 				r.Warnings = append(r.Warnings, analysis.Warning{
 					Code:    analysis.WarnPercentZero,
@@ -102,17 +106,7 @@ func responders(_ context.Context, in analysis.Input, q analysis.Question, o Res
 }
 
 func rulesOf(o RespondersOptions, p analysis.Paired) ([]rule, []analysis.Warning, error) {
-	lower := p.Lower
-	var warnings []analysis.Warning
-	switch {
-	case o.Direction != "instrument":
-		lower = o.Direction == "lower"
-	case !p.DirectionKnown:
-		warnings = append(warnings, analysis.Warning{
-			Code:    analysis.WarnNoDirection,
-			Message: "the outcome has no instrument, so lower was taken as better", Cure: "name its instrument in the cohort file, or set direction=lower or direction=higher",
-		})
-	}
+	lower, warnings := better(o.Direction, p)
 	if o.Rule == RuleImportant {
 		r, w, err := importantRule(p, lower)
 		return []rule{r}, append(warnings, w...), err
@@ -125,14 +119,33 @@ func rulesOf(o RespondersOptions, p analysis.Paired) ([]rule, []analysis.Warning
 		if o.Rule != fit.RuleAtMost && t <= 0 {
 			return nil, nil, fmt.Errorf("%w: expected thresholds above zero", analysis.ErrOptions)
 		}
-		words := map[string]string{
-			fit.RulePercent: fmt.Sprintf("improved by at least %g %% of baseline", t),
-			fit.RulePoints:  fmt.Sprintf("improved by at least %g points", t),
-			fit.RuleAtMost:  fmt.Sprintf("at the visit %s %g", map[bool]string{true: "at most", false: "at least"}[lower], t),
-		}[o.Rule]
-		out = append(out, rule{fit.Rule{Kind: o.Rule, Threshold: t, Lower: lower}, words})
+		out = append(out, thresholdRule(o.Rule, t, lower))
 	}
 	return out, warnings, nil
+}
+
+func thresholdRule(kind string, t float64, lower bool) rule {
+	words := map[string]string{
+		fit.RulePercent: fmt.Sprintf("improved by at least %g %% of baseline", t),
+		fit.RulePoints:  fmt.Sprintf("improved by at least %g points", t),
+		fit.RuleAtMost:  fmt.Sprintf("at the visit %s %g", map[bool]string{true: "at most", false: "at least"}[lower], t),
+	}[kind]
+	return rule{fit.Rule{Kind: kind, Threshold: t, Lower: lower}, words}
+}
+
+// better returns whether lower values are better by the setting, and a warning
+// where that is not known.
+func better(direction string, p analysis.Paired) (lower bool, ws []analysis.Warning) {
+	switch {
+	case direction != "instrument":
+		return direction == "lower", nil
+	case !p.DirectionKnown:
+		ws = append(ws, analysis.Warning{
+			Code:    analysis.WarnNoDirection,
+			Message: "the outcome has no instrument, so lower was taken as better", Cure: "name its instrument in the cohort file, or set direction=lower or direction=higher",
+		})
+	}
+	return p.Lower, ws
 }
 
 // importantRule takes the default important difference of the outcome's
@@ -159,28 +172,60 @@ func importantRule(p analysis.Paired, lower bool) (rule, []analysis.Warning, err
 	return r, ws, nil
 }
 
+// shareInterval is a kind of interval of one proportion.
+type shareInterval struct {
+	of          func(x, n int, level float64) analysis.Interval
+	name, r, by string
+}
+
+var shareIntervals = map[string]shareInterval{
+	"wilson":          {analysis.Wilson, "Wilson", "prop.test(x, n, correct = FALSE)", "Wilson 1927, 10.1080/01621459.1927.10502953"},
+	"clopper-pearson": {analysis.ClopperPearson, "Clopper-Pearson", "binom.test(x, n)", "Clopper and Pearson 1934, 10.1093/biomet/26.4.404"},
+	"jeffreys":        {analysis.Jeffreys, "Jeffreys", "qbeta(c(.025, .975), x + .5, n - x + .5)", "Brown, Cai and DasGupta 2001, 10.1214/ss/1009213286"},
+	"agresti-coull":   {analysis.AgrestiCoull, "Agresti-Coull", `binom::binom.agresti.coull(x, n)`, "Agresti and Coull 1998, 10.1080/00031305.1998.10480550"},
+	"mid-p":           {analysis.MidP, "mid-P", "exactci::binom.exact(x, n, midp = TRUE)", "Berry and Armitage 1995, 10.2307/2348891"},
+}
+
 // shares returns a group's shares under both denominators, and the bounds.
-func shares(r rule, t tally, g analysis.Group, p analysis.Paired, q analysis.Question) []analysis.Estimate {
+func shares(r rule, t tally, g analysis.Group, p analysis.Paired, q analysis.Question, interval string) []analysis.Estimate {
+	k := shareIntervals[interval]
 	share := func(term string, x, n int, name string) analysis.Estimate {
 		e := start(term, analysis.ScaleProportion, g, nil, p)
 		e.Definition = r.words
 		e.N = analysis.N{Arm: n, Missing: t.all - t.seen, Events: x}
-		e.Method = analysis.Method{Name: name, R: "prop.test(x, n, correct = FALSE)", Ref: "Wilson 1927, 10.1080/01621459.1927.10502953"}
-		if n == 0 {
-			return tooFew(e, 1)
-		}
-		e.Value = analysis.Num(float64(x) / float64(n))
-		e.SE = analysis.Num(math.Sqrt(float64(e.Value) * (1 - float64(e.Value)) / float64(n)))
-		e.CI = analysis.Wilson(x, n, q.Level)
-		return e
+		e.Method = analysis.Method{Name: name + "; " + k.name, R: k.r, Ref: k.by}
+		return shareOf(e, x, n, k, q.Level)
 	}
-	best := share("bound_best", t.responders+t.all-t.seen, t.all, "all patients, those not judged all counted as improved; Wilson")
-	worst := share("bound_worst", t.responders, t.all, "all patients, those not judged all counted as not improved; Wilson")
+	best := share("bound_best", t.responders+t.all-t.seen, t.all, "all patients, those not judged all counted as improved")
+	worst := share("bound_worst", t.responders, t.all, "all patients, those not judged all counted as not improved")
 	return []analysis.Estimate{
-		share("responders_all", t.responders, t.all, "all patients, those not seen counted as not improved; Wilson"),
-		share("responders_seen", t.responders, t.seen, "patients who could be judged; Wilson"),
+		share("responders_all", t.responders, t.all, "all patients, those not seen counted as not improved"),
+		share("responders_seen", t.responders, t.seen, "patients who could be judged"),
 		worst, best,
 	}
+}
+
+// shareOf writes a share x of n into an estimate.
+func shareOf(e analysis.Estimate, x, n int, k shareInterval, level float64) analysis.Estimate {
+	if n == 0 {
+		return tooFew(e, 1)
+	}
+	v := float64(x) / float64(n)
+	e.Value, e.SE, e.CI = analysis.Num(v), analysis.Num(math.Sqrt(v*(1-v)/float64(n))), k.of(x, n, level)
+	return e
+}
+
+// differenceInterval is a kind of interval of a difference of two proportions.
+type differenceInterval struct {
+	of          func(x1, n1, x2, n2 int, level float64) analysis.Interval
+	name, r, by string
+}
+
+var differenceIntervals = map[string]differenceInterval{
+	"newcombe":           {analysis.Newcombe, "Newcombe hybrid score interval", `DescTools::BinomDiffCI(method = "score")`, "Newcombe 1998, method 10, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I"},
+	"miettinen-nurminen": {analysis.MiettinenNurminen, "Miettinen-Nurminen score interval", `ratesci::scoreci(contrast = "RD", skew = FALSE)`, "Miettinen and Nurminen 1985, 10.1002/sim.4780040211"},
+	"agresti-caffo":      {analysis.AgrestiCaffo, "Agresti-Caffo interval", `DescTools::BinomDiffCI(method = "ac")`, "Agresti and Caffo 2000, 10.1080/00031305.2000.10474560"},
+	"wald":               {analysis.WaldDifference, "Wald interval", "prop.test(x, n, correct = FALSE)", "Newcombe 1998, method 1, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I"},
 }
 
 // contrasts returns the comparisons of arm and reference.
@@ -191,49 +236,91 @@ func contrasts(r rule, a, b tally, groups []analysis.Group, p analysis.Paired, q
 		e.N = analysis.N{Arm: n1, Reference: n2, Missing: a.all - a.seen + b.all - b.seen, Events: a.responders}
 		return e
 	}
-	diff := func(term string, n1, n2 int) analysis.Estimate {
+	k := differenceIntervals[o.Interval]
+	diff := func(term string, x1, n1, x2, n2 int, those string) analysis.Estimate {
 		e := base(term, analysis.ScaleRiskDiff, n1, n2)
-		e.Method = analysis.Method{Name: "difference of shares, Newcombe hybrid score interval", R: `DescTools::BinomDiffCI(method = "score")`, Ref: "Newcombe 1998, method 10"}
-		interval := analysis.Newcombe
-		if o.Interval == "miettinen-nurminen" {
-			interval = analysis.MiettinenNurminen
-			e.Method = analysis.Method{Name: "difference of shares, Miettinen-Nurminen score interval", R: `ratesci::scoreci(contrast = "RD", skew = FALSE)`, Ref: "Miettinen and Nurminen 1985, 10.1002/sim.4780040211"}
-		}
-		if n1 == 0 || n2 == 0 {
-			return tooFew(e, 1)
-		}
-		p1, p2 := float64(a.responders)/float64(n1), float64(b.responders)/float64(n2)
-		e.Value = analysis.Num(p1 - p2)
-		e.SE = analysis.Num(math.Sqrt(p1*(1-p1)/float64(n1) + p2*(1-p2)/float64(n2)))
-		e.CI = interval(a.responders, n1, b.responders, n2, q.Level)
-		return e
+		e.N.Events = x1
+		e.Method = analysis.Method{Name: "difference of shares, " + those + "; " + k.name, R: k.r, Ref: k.by}
+		return riskDifference(e, x1, n1, x2, n2, k, q.Level)
 	}
-	all := diff("risk_difference_all", a.all, b.all)
+	const failed = "those not seen counted as not improved"
+	all := diff("risk_difference_all", a.responders, a.all, b.responders, b.all, failed)
 	return []analysis.Estimate{
-		all, diff("risk_difference_seen", a.seen, b.seen),
-		ratio(base("risk_ratio_all", analysis.ScaleRatio, a.all, b.all), a, b, q, false),
-		ratio(base("odds_ratio_all", analysis.ScaleRatio, a.all, b.all), a, b, q, true),
+		all,
+		diff("risk_difference_seen", a.responders, a.seen, b.responders, b.seen, "patients who could be judged"),
+		diff("risk_difference_worst", a.responders, a.all, b.responders+b.all-b.seen, b.all, "those not judged failed in the arm and improved in the reference"),
+		diff("risk_difference_best", a.responders+a.all-a.seen, a.all, b.responders, b.all, "those not judged improved in the arm and failed in the reference"),
+		ratio(base("risk_ratio_all", analysis.ScaleRatio, a.all, b.all), a, b, q.Level, o.Ratio, false),
+		ratio(base("odds_ratio_all", analysis.ScaleRatio, a.all, b.all), a, b, q.Level, o.Ratio, true),
 		nnt(base("nnt_all", analysis.ScaleNNT, a.all, b.all), all),
 	}
 }
 
-func ratio(e analysis.Estimate, a, b tally, q analysis.Question, odds bool) analysis.Estimate {
+func riskDifference(e analysis.Estimate, x1, n1, x2, n2 int, k differenceInterval, level float64) analysis.Estimate {
+	if n1 == 0 || n2 == 0 {
+		return tooFew(e, 1)
+	}
+	p1, p2 := float64(x1)/float64(n1), float64(x2)/float64(n2)
+	e.Value = analysis.Num(p1 - p2)
+	e.SE = analysis.Num(math.Sqrt(p1*(1-p1)/float64(n1) + p2*(1-p2)/float64(n2)))
+	e.CI = k.of(x1, n1, x2, n2, level)
+	if z, pv := analysis.PearsonP(x1, n1, x2, n2); !math.IsNaN(z) {
+		e.Statistic, e.P = analysis.Num(z), analysis.Num(pv)
+	}
+	if least := min(x1, n1-x1, x2, n2-x2); e.CI.Kind == analysis.KindWald && least < 10 {
+		e = e.Warn(analysis.WarnSmallCount, fmt.Sprintf("a cell of the two-by-two table is %d: the Wald interval is too narrow under about 10", least), "use interval=newcombe or interval=miettinen-nurminen")
+	}
+	return e
+}
+
+// ratio writes the ratio of two shares, or of their odds. Where a count of the
+// reference is zero there is no ratio, but the score interval still has a bound.
+func ratio(e analysis.Estimate, a, b tally, level float64, kind string, odds bool) analysis.Estimate {
 	x1, n1, x2, n2 := float64(a.responders), float64(a.all), float64(b.responders), float64(b.all)
-	e.Method = analysis.Method{Name: "ratio of shares, normal interval on the log scale (Katz)", R: `epitools::riskratio(method = "wald")`}
+	what, r, log := "ratio of shares", `contrast = "RR"`, `epitools::riskratio(method = "wald")`
 	v, se := x1/n1/(x2/n2), math.Sqrt(1/x1-1/n1+1/x2-1/n2)
 	zero := x1 == 0 || x2 == 0
 	if odds {
-		e.Method = analysis.Method{Name: "odds ratio, normal interval on the log scale (Woolf)", R: `epitools::oddsratio(method = "wald")`}
+		what, r, log = "odds ratio", `contrast = "OR", ORbias = FALSE`, `epitools::oddsratio(method = "wald")`
 		v, se = x1*(n2-x2)/(x2*(n1-x1)), math.Sqrt(1/x1+1/(n1-x1)+1/x2+1/(n2-x2))
 		zero = zero || x1 == n1 || x2 == n2
 	}
-	if zero || n1 == 0 || n2 == 0 {
-		return e.Warn(analysis.WarnSmallCount, "a cell of the two-by-two table is zero, so the ratio or its interval is not defined", "use the risk difference")
+	if kind == "log" {
+		e.Method = analysis.Method{Name: what + ", normal interval on the log scale", R: log, Ref: "Katz 1978, 10.2307/2530610; Woolf 1955, 10.1111/j.1469-1809.1955.tb01348.x"}
+	} else {
+		e.Method = analysis.Method{Name: what + ", Miettinen-Nurminen score interval", R: "ratesci::scoreci(" + r + ", skew = FALSE)", Ref: "Miettinen and Nurminen 1985, 10.1002/sim.4780040211"}
 	}
-	e.Value, e.SE = analysis.Num(v), analysis.Num(v*se)
-	e.CI = analysis.LogInterval(v, se, q.Level)
-	e.Statistic = analysis.Num(math.Log(v) / se)
-	e.P = analysis.Num(analysis.NormalP(float64(e.Statistic)))
+	if n1 == 0 || n2 == 0 {
+		return tooFew(e, 1)
+	}
+	if kind == "score" {
+		if odds {
+			e.CI = analysis.OddsScore(a.responders, a.all, b.responders, b.all, level, false)
+		} else {
+			e.CI = analysis.RatioScore(a.responders, a.all, b.responders, b.all, level)
+		}
+		if z, p := analysis.PearsonP(a.responders, a.all, b.responders, b.all); !math.IsNaN(z) {
+			e.Statistic, e.P = analysis.Num(z), analysis.Num(p)
+		}
+	}
+	if !math.IsNaN(v) && !math.IsInf(v, 0) && (kind == "score" || !zero) {
+		e.Value = analysis.Num(v)
+	}
+	switch {
+	case !zero:
+		e.SE = analysis.Num(v * se)
+		if kind == "log" {
+			e.CI = analysis.LogInterval(v, se, level)
+			e.Statistic = analysis.Num(math.Log(v) / se)
+			e.P = analysis.Num(analysis.NormalP(float64(e.Statistic)))
+		}
+	case kind == "score" && e.Value.OK():
+		e = e.Warn(analysis.WarnSmallCount, "a cell of the two-by-two table is zero, so the ratio's standard error is not defined", "use the interval, or the risk difference")
+	case kind == "score":
+		e = e.Warn(analysis.WarnSmallCount, "a cell of the two-by-two table is zero, so the ratio is not defined; the interval says what it is at least", "use the risk difference")
+	default:
+		e = e.Warn(analysis.WarnSmallCount, "a cell of the two-by-two table is zero, so the ratio or its interval is not defined", "use ratio=score, or the risk difference")
+	}
 	return e
 }
 
@@ -242,16 +329,25 @@ func ratio(e analysis.Estimate, a, b tally, q analysis.Question, odds bool) anal
 // to infinity, harm from high to minus infinity.
 func nnt(e analysis.Estimate, d analysis.Estimate) analysis.Estimate {
 	e.Unit = "patients"
-	e.Method = analysis.Method{Name: "1 / risk difference, bounds the inverted Newcombe bounds", Ref: "Altman 1998, 10.1136/bmj.317.7168.1309"}
-	if !d.Value.OK() || d.Value == 0 {
-		return e.Warn(analysis.WarnSmallCount, "the risk difference is zero or not known, so the number needed to treat is not defined", "use the risk difference")
+	e.Method = analysis.Method{Name: "1 / risk difference, bounds the inverted bounds of the difference", Ref: "Altman 1998, 10.1136/bmj.317.7168.1309"}
+	if !d.Value.OK() {
+		return tooFew(e, 1)
+	}
+	inverse := func(v analysis.Num, zero float64) float64 {
+		if v == 0 {
+			return zero
+		}
+		return 1 / float64(v)
+	}
+	if d.CI.Low.OK() {
+		e.CI = analysis.NewInterval(d.CI.Kind+", inverted", inverse(d.CI.High, math.Inf(-1)), inverse(d.CI.Low, math.Inf(1)), d.CI.Level)
+	}
+	if d.CI.Low < 0 && d.CI.High > 0 {
+		e = e.Warn(analysis.WarnSmallCount, "the interval of the risk difference holds zero: the number needed to treat runs from the low bound through infinity to the (negative) high bound", "use the risk difference")
+	}
+	if d.Value == 0 {
+		return e.Warn(analysis.WarnSmallCount, "the risk difference is zero, so the number needed to treat is infinite", "use the risk difference")
 	}
 	e.Value = 1 / d.Value
-	if d.CI.Low.OK() && d.CI.Low != 0 && d.CI.High != 0 {
-		e.CI = analysis.NewInterval(d.CI.Kind+", inverted", 1/float64(d.CI.High), 1/float64(d.CI.Low), d.CI.Level)
-		if d.CI.Low < 0 && d.CI.High > 0 {
-			e = e.Warn(analysis.WarnSmallCount, "the interval of the risk difference holds zero: the number needed to treat runs from the low bound through infinity to the (negative) high bound", "use the risk difference")
-		}
-	}
 	return e
 }

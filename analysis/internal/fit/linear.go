@@ -33,7 +33,9 @@ const (
 	CovHC1     = "HC1"     // HC0 × n/(n-p)
 	CovHC2     = "HC2"     // squared residuals over 1-h
 	CovHC3     = "HC3"     // squared residuals over (1-h)²
-	CovCluster = "cluster" // sums of scores by cluster, × G/(G-1) × (n-1)/(n-p)
+	CovCR0     = "CR0"     // sums of scores by cluster
+	CovCluster = "cluster" // CR1: CR0 × G/(G-1) × (n-1)/(n-p)
+	CovCR2     = "CR2"     // residuals of a cluster times (I - H)^-1/2 first
 )
 
 // maxCondition is where ordinary least squares in double precision has about
@@ -151,7 +153,7 @@ func (l *Linear) finish(qr *mat.QR, design *mat.Dense, scale []float64, b *mat.V
 // freedom that go with it are n-p, or clusters - 1.
 //
 // R: vcov(fit), sandwich::vcovHC(fit, type), sandwich::vcovCL(fit, cluster,
-// type = "HC1")
+// type = "HC1"), clubSandwich::vcovCR(fit, cluster, type = "CR2")
 func (l *Linear) Covariance(kind string, clusters []int) (*mat.SymDense, float64, error) {
 	n, p := l.x.Dims()
 	if kind == CovModel {
@@ -178,25 +180,28 @@ func (l *Linear) Covariance(kind string, clusters []int) (*mat.SymDense, float64
 			}
 			meat.SymRankOne(meat, w, l.x.RowView(i))
 		}
-	case CovCluster:
-		scores := map[int]*mat.VecDense{}
-		var order []int
-		for i := range n {
-			g := clusters[i]
-			s, ok := scores[g]
-			if !ok {
-				s = mat.NewVecDense(p, nil)
-				scores[g] = s
-				order = append(order, g)
-			}
-			s.AddScaledVec(s, l.resid[i], l.x.RowView(i))
-		}
-		g := float64(len(order))
+	case CovCR0, CovCluster, CovCR2:
+		groups := byCluster(clusters)
+		g := float64(len(groups))
 		if g < 2 {
 			return nil, 0, fmt.Errorf("%w: cluster errors need at least two clusters", ErrSingular)
 		}
-		for _, k := range order {
-			meat.SymRankOne(meat, g/(g-1)*float64(n-1)/l.DF, scores[k])
+		factor := 1.0
+		if kind == CovCluster {
+			factor = g / (g - 1) * float64(n-1) / l.DF
+		}
+		for _, rows := range groups {
+			e := mat.NewVecDense(len(rows), nil)
+			for k, i := range rows {
+				e.SetVec(k, l.resid[i])
+			}
+			x := l.rows(rows)
+			if kind == CovCR2 {
+				l.adjust(x, e)
+			}
+			var score mat.VecDense
+			score.MulVec(x.T(), e)
+			meat.SymRankOne(meat, factor, &score)
 		}
 		df = g - 1
 	default:
@@ -214,6 +219,108 @@ func (l *Linear) Covariance(kind string, clusters []int) (*mat.SymDense, float64
 	return out, df, nil
 }
 
+// byCluster returns the rows of each cluster, in the order they first occur.
+func byCluster(clusters []int) [][]int {
+	at := map[int]int{}
+	var out [][]int
+	for i, c := range clusters {
+		k, ok := at[c]
+		if !ok {
+			k = len(out)
+			at[c] = k
+			out = append(out, nil)
+		}
+		out[k] = append(out[k], i)
+	}
+	return out
+}
+
+func (l *Linear) rows(rows []int) *mat.Dense {
+	_, p := l.x.Dims()
+	x := mat.NewDense(len(rows), p, nil)
+	for k, i := range rows {
+		x.SetRow(k, l.x.RawRowView(i))
+	}
+	return x
+}
+
+// adjust multiplies values of a cluster by (I - H)^-1/2, H = x (X'X)⁻¹ x'. By the
+// eigenvectors of L'x'xL, p × p, with (X'X)⁻¹ = LL', so that large clusters cost no
+// more than their rows. Directions that the cluster alone decides are left at 0,
+// as a generalised inverse has them.
+func (l *Linear) adjust(x *mat.Dense, e *mat.VecDense) {
+	var chol mat.Cholesky
+	if !chol.Factorize(l.xtxInv) {
+		return
+	}
+	var root mat.TriDense
+	chol.LTo(&root)
+	var b mat.Dense
+	b.Mul(x, &root)
+	var bb mat.SymDense
+	bb.SymOuterK(1, b.T())
+	var eig mat.EigenSym
+	if !eig.Factorize(&bb, true) {
+		return
+	}
+	var vectors mat.Dense
+	eig.VectorsTo(&vectors)
+	var u, w mat.VecDense
+	u.MulVec(b.T(), e)
+	w.MulVec(vectors.T(), &u)
+	for k, h := range eig.Values(nil) {
+		switch {
+		case h < 1e-13:
+			w.SetVec(k, w.AtVec(k)/2) // the limit of (1/√(1-h) - 1)/h
+		case h > 1-1e-9:
+			w.SetVec(k, -w.AtVec(k)/h)
+		default:
+			w.SetVec(k, w.AtVec(k)*(1/math.Sqrt(1-h)-1)/h)
+		}
+	}
+	var back, add mat.VecDense
+	back.MulVec(&vectors, &w)
+	add.MulVec(&b, &back)
+	e.AddVec(e, &add)
+}
+
+// ClusterDF returns the degrees of freedom of a contrast c'b with CR2 errors by
+// Bell and McCaffrey's approximation of Satterthwaite's kind, under independent
+// errors of equal variance.
+//
+// R: clubSandwich::coef_test(fit, vcov = "CR2", test = "Satterthwaite").
+// Pustejovsky and Tipton 2018, 10.1080/07350015.2016.1247004.
+func (l *Linear) ClusterDF(c []float64, clusters []int) float64 {
+	var mc mat.VecDense
+	mc.MulVec(l.xtxInv, mat.NewVecDense(len(c), c))
+	groups := byCluster(clusters)
+	own := make([]float64, len(groups))
+	u := make([]*mat.VecDense, len(groups)) // x'w of each cluster
+	for g, rows := range groups {
+		x := l.rows(rows)
+		var w mat.VecDense
+		w.MulVec(x, &mc)
+		l.adjust(x, &w)
+		own[g] = mat.Dot(&w, &w)
+		u[g] = mat.NewVecDense(len(c), nil)
+		u[g].MulVec(x.T(), &w)
+	}
+	trace, square := 0.0, 0.0
+	for g := range groups {
+		var mu mat.VecDense
+		mu.MulVec(l.xtxInv, u[g])
+		for h := range groups {
+			p := -mat.Dot(&mu, u[h])
+			if g == h {
+				p += own[g]
+				trace += p
+			}
+			square += float64(p * p)
+		}
+	}
+	return trace * trace / square
+}
+
 // Contrast returns c'b and its variance c'Vc.
 func (l *Linear) Contrast(c []float64, v *mat.SymDense) (value, variance float64) {
 	for j, w := range c {
@@ -221,4 +328,9 @@ func (l *Linear) Contrast(c []float64, v *mat.SymDense) (value, variance float64
 	}
 	cv := mat.NewVecDense(len(c), c)
 	return value, mat.Inner(cv, v, cv)
+}
+
+// Covary returns the covariance a'Vb of two contrasts.
+func (l *Linear) Covary(a, b []float64, v *mat.SymDense) float64 {
+	return mat.Inner(mat.NewVecDense(len(a), a), v, mat.NewVecDense(len(b), b))
 }
