@@ -177,66 +177,8 @@ func newModel(in analysis.Input, q analysis.Question, o MMRMOptions) (*model, []
 	if len(m.visits) > fit.MaxVisits {
 		return nil, nil, fmt.Errorf("%w: the cohort has %d visits after baseline; a model may have %d", analysis.ErrCannot, len(m.visits), fit.MaxVisits)
 	}
-	for _, name := range o.Covariates {
-		if err := m.covariate(c, name); err != nil {
-			return nil, nil, err
-		}
-	}
-	return m, excluded, nil
-}
-
-// covariate adds a column of the patients: a number as it is, a text as indicators
-// of its levels but the first that occurs.
-func (m *model) covariate(c *datasets.Cohort, name string) error {
-	_, f, err := c.PatientField(name)
-	if err != nil {
-		return err
-	}
-	if f.Type != datasets.TypeString && f.Type != datasets.TypeBoolean {
-		v, err := c.Covariate(name)
-		m.covariates, m.levels = append(m.covariates, v), append(m.levels, 0)
-		return err
-	}
-	codes, names, err := c.CovariateLevels(name)
-	if err != nil {
-		return err
-	}
-	used := make([]int, len(names))
-	for _, g := range m.groups {
-		for _, p := range g.Patients {
-			if codes[p] >= 0 {
-				used[codes[p]]++
-			}
-		}
-	}
-	first, n := -1, 0
-	for level := range names {
-		if used[level] > 0 {
-			n++
-		}
-	}
-	if n > 50 {
-		return fmt.Errorf("%w: the covariate %q has %d levels; group them first", analysis.ErrCannot, name, n)
-	}
-	for level := range names {
-		switch {
-		case used[level] == 0:
-		case first < 0:
-			first = level
-		default:
-			x := make([]float64, len(codes))
-			for p, code := range codes {
-				switch {
-				case code < 0:
-					x[p] = math.NaN()
-				case int(code) == level:
-					x[p] = 1
-				}
-			}
-			m.covariates, m.levels = append(m.covariates, x), append(m.levels, n)
-		}
-	}
-	return nil
+	m.covariates, m.levels, err = in.Covariates(m.groups, o.Covariates)
+	return m, excluded, err
 }
 
 // complete reports whether a patient has all but the outcome.
