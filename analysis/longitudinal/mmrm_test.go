@@ -216,3 +216,50 @@ func TestHardData(t *testing.T) {
 		}
 	}
 }
+
+// A made trial with missing visits agrees with generalised least squares in R:
+// testdata/gls.R.
+func TestGLS(t *testing.T) {
+	b, err := os.ReadFile("testdata/gls.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]struct {
+		Visit          []string
+		Difference, SE []float64
+	}
+	if err := json.Unmarshal(b, &want); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("testdata/gls.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := "id,arm,visit,pain\n"
+	for i, r := range analysistest.Rows(t, string(text))[1:] {
+		if i%3 == 0 {
+			long += fmt.Sprintf("%s,%s,start,%s\n", r[1], r[2], r[3])
+		}
+		long += fmt.Sprintf("%s,%s,%s,%s\n", r[1], r[2], r[0], strings.ReplaceAll(r[4], "NA", ""))
+	}
+	c := analysistest.Cohort(t, strings.Replace(small, "{value: end, week: 8}", "{value: end, week: 8}, {value: late, week: 26}", 1), map[string]string{"v.csv": long})
+	for key, w := range want {
+		r, err := longitudinal.MMRM.Run(t.Context(), analysis.Input{Cohort: c}, analysis.Question{Outcome: "pain", Arm: "A", Reference: "B", Level: 0.95}, map[string]string{"covariance": key})
+		if err != nil {
+			t.Fatal(key, err)
+		}
+		i := 0
+		for _, e := range r.Estimates {
+			if e.Term != "adjusted_difference" {
+				continue
+			}
+			if e.Visit != w.Visit[i] || math.Abs(float64(e.Value)-w.Difference[i]) > 1e-5 || math.Abs(float64(e.SE)-w.SE[i]) > 1e-5 {
+				t.Errorf("%s at %s: %v (%v), want %v (%v) at %s", key, e.Visit, e.Value, e.SE, w.Difference[i], w.SE[i], w.Visit[i])
+			}
+			i++
+		}
+		if i != len(w.Visit) {
+			t.Errorf("%s: %d differences, want %d", key, i, len(w.Visit))
+		}
+	}
+}
