@@ -44,7 +44,7 @@ func (c *Cohort) Origin(ctx context.Context) (Origin, error) {
 	return d.Origin(c), nil
 }
 
-// Digester computes a cohort's digest from the batches of its tables, as [Stream]
+// Digester computes a cohort's digest from the batches of its tables, as [LoadOptions].Each
 // gives them.
 type Digester struct{ tables map[string][]*columnDigest }
 

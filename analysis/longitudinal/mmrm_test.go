@@ -225,8 +225,8 @@ func TestGLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want map[string]struct {
-		Visit          []string
-		Difference, SE []float64
+		Visit                        []string
+		Difference, SE, Mean, MeanSE []float64
 	}
 	if err := json.Unmarshal(b, &want); err != nil {
 		t.Fatal(err)
@@ -250,6 +250,9 @@ func TestGLS(t *testing.T) {
 		}
 		i := 0
 		for _, e := range r.Estimates {
+			if e.Term == "adjusted_mean" && e.Arm == "A" && (math.Abs(float64(e.Value)-w.Mean[i]) > 1e-5 || math.Abs(float64(e.SE)-w.MeanSE[i]) > 1e-5) {
+				t.Errorf("%s at %s: mean %v (%v), want %v (%v)", key, e.Visit, e.Value, e.SE, w.Mean[i], w.MeanSE[i])
+			}
 			if e.Term != "adjusted_difference" {
 				continue
 			}

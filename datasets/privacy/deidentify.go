@@ -56,7 +56,7 @@ const ShiftText = "each patient's dates by one keyed number of whole weeks from 
 // cohort file has an allowance for a column of this name.
 const QuarterColumn = "quarter"
 
-// Deidentify returns the cohort without what may identify a person, as Scan found
+// Deidentify returns the cohort without what may identify a person, as a Look found
 // it, and what was done to each column: pseudonyms by a keyed hash (HMAC-SHA256,
 // 80 bits as base32), dates shifted (see ShiftText), ages over 89 in one group,
 // postcodes cut to three digits, 000 where few live, all other findings of high or

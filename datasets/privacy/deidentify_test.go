@@ -57,7 +57,7 @@ func key(s string) []byte { return []byte(strings.Repeat(s, 32)[:32]) }
 func deidentified(t *testing.T, o privacy.Options) (*datasets.Cohort, []privacy.Treatment) {
 	t.Helper()
 	c := cohort(t, identified, identifiedData)
-	out, done, err := privacy.Deidentify(c, privacy.Scan(c, nil), o)
+	out, done, err := privacy.Deidentify(c, scan(c, nil), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func deidentified(t *testing.T, o privacy.Options) (*datasets.Cohort, []privacy.
 // more and no less.
 func TestDeidentify(t *testing.T) {
 	out, done := deidentified(t, privacy.Options{Key: key("k1")})
-	if err := privacy.Refusal(privacy.Scan(out, nil)); err != nil {
+	if err := privacy.Refusal(scan(out, nil)); err != nil {
 		t.Errorf("the result is refused: %v", err)
 	}
 	want := []string{
@@ -172,7 +172,7 @@ func TestShiftsAreEven(t *testing.T) {
 		fmt.Fprintf(&b, "p%d,2020-01-01\n", i)
 	}
 	c := cohort(t, "name: c\nresources: [{name: p, path: p.csv, schema: {fields: [{name: id, type: string, role: patient}, {name: d, type: date}]}}]", map[string]string{"p.csv": b.String()})
-	out, _, err := privacy.Deidentify(c, privacy.Scan(c, nil), privacy.Options{Key: key("even")})
+	out, _, err := privacy.Deidentify(c, scan(c, nil), privacy.Options{Key: key("even")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,15 +8,6 @@ import (
 	"recoup/datasets"
 )
 
-// Scan looks at a whole cohort: see [Look].
-func Scan(c *datasets.Cohort, asides []datasets.Aside) []Finding {
-	l := NewLook(c.Dictionary())
-	for _, t := range c.Tables() {
-		l.Add(t)
-	}
-	return l.Findings(c, asides)
-}
-
 // Look gathers, batch by batch, what must be known of a cohort's cells to find what
 // may identify a person in them: the different texts of each text column with the
 // rows of each, up to 64 MiB of them, and of numbers the range, the first thousands

@@ -30,7 +30,7 @@ func attackCases(t *testing.T) []attackCase {
 	t.Helper()
 	raw, err := os.ReadFile("../../../shared/refcases/privacy/table_attacks.json")
 	if err != nil {
-		t.Skip("the table attacks are absent: expected ../shared/refcases/privacy/table_attacks.json beside the repository")
+		t.Skip("SKIPPED: the table attacks are absent from the shared folder beside the project")
 	}
 	var cases []attackCase
 	if err := json.Unmarshal(raw, &cases); err != nil {

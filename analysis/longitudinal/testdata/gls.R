@@ -29,14 +29,15 @@ one <- function(correlation, weights) {
   dif <- sapply(v, function(x) s[k("A", x), 1] - s[k("B", x), 1])
   V <- vcov(f)
   se <- sapply(v, function(x) sqrt(V[k("A", x), k("A", x)] + V[k("B", x), k("B", x)] - 2 * V[k("A", x), k("B", x)]))
-  list(deviance = -2 * as.numeric(logLik(f)), visit = v, difference = unname(dif), se = unname(se))
+  list(deviance = -2 * as.numeric(logLik(f)), visit = v, difference = unname(dif), se = unname(se),
+    mean = unname(sapply(v, function(x) s[k("A", x), 1])), mean_se = unname(sapply(v, function(x) s[k("A", x), 2])))
 }
 r <- list(us = one(corSymm(form = ~ v | id), varIdent(form = ~ 1 | v)), cs = one(corCompSymm(form = ~ 1 | id), NULL))
 num <- function(x) paste0("[", paste(sprintf("%.12g", x), collapse = ", "), "]")
 cat("{\n", file = "gls.json")
 for (key in names(r)) {
   x <- r[[key]]
-  cat(sprintf('"%s": {"deviance": %.12g, "visit": ["%s"], "difference": %s, "se": %s}%s\n', key, x$deviance,
-    paste(x$visit, collapse = '", "'), num(x$difference), num(x$se), if (key == "us") "," else ""), file = "gls.json", append = TRUE)
+  cat(sprintf('"%s": {"deviance": %.12g, "visit": ["%s"], "difference": %s, "se": %s, "mean": %s, "meanSE": %s}%s\n', key, x$deviance,
+    paste(x$visit, collapse = '", "'), num(x$difference), num(x$se), num(x$mean), num(x$mean_se), if (key == "us") "," else ""), file = "gls.json", append = TRUE)
 }
 cat("}\n", file = "gls.json", append = TRUE)
