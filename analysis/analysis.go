@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -56,8 +57,9 @@ var ErrCannot = errors.New("the cohort cannot answer this")
 // New returns an analysis. O is a struct of options whose exported fields are
 // strings, numbers, booleans or lists of them, with tags: opt (the name), doc,
 // choices (separated by |), and cohort (the key under definitions in a cohort file
-// by which its owner chooses the value). Defaults are the values used where nobody
-// chooses.
+// by which its owner chooses the value). A field that is a map of strings takes every
+// setting under its name, as with.threshold under with. Defaults are the values used
+// where nobody chooses.
 func New[O any](a Analysis, defaults O, run func(ctx context.Context, in Input, q Question, o O) (Result, error)) *Analysis {
 	a.defaults = defaults
 	a.run = func(ctx context.Context, in Input, q Question, options any) (Result, error) {
@@ -82,12 +84,20 @@ func (a *Analysis) Options() []Option {
 }
 
 func show(v reflect.Value) string {
-	if v.Kind() == reflect.Slice {
+	switch v.Kind() {
+	case reflect.Slice:
 		var parts []string
 		for i := range v.Len() {
 			parts = append(parts, show(v.Index(i)))
 		}
 		return strings.Join(parts, ",")
+	case reflect.Map:
+		set := v.Interface().(map[string]string)
+		var parts []string
+		for _, k := range slices.Sorted(maps.Keys(set)) {
+			parts = append(parts, k+"="+set[k])
+		}
+		return strings.Join(parts, " ")
 	}
 	return fmt.Sprint(v.Interface())
 }
@@ -110,7 +120,15 @@ func (a *Analysis) decode(set, chosen map[string]string) (reflect.Value, error) 
 			}
 		}
 	}
-	for _, key := range slices.Sorted(keys(set)) {
+	for _, key := range slices.Sorted(maps.Keys(set)) {
+		group, name, _ := strings.Cut(key, ".")
+		if i, ok := known[group]; ok && name != "" && v.Field(i).Kind() == reflect.Map {
+			if v.Field(i).IsNil() {
+				v.Field(i).Set(reflect.MakeMap(v.Field(i).Type()))
+			}
+			v.Field(i).SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(set[key]))
+			continue
+		}
 		i, ok := known[key]
 		if !ok {
 			errs = append(errs, fmt.Errorf("%w: %s has no setting %q; it has: %s", ErrOptions, a.Name, key, strings.Join(names, ", ")))
@@ -122,16 +140,6 @@ func (a *Analysis) decode(set, chosen map[string]string) (reflect.Value, error) 
 		}
 	}
 	return v, errors.Join(errs...)
-}
-
-func keys(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 func assign(v reflect.Value, s, choices string) error {
@@ -173,6 +181,8 @@ func assign(v reflect.Value, s, choices string) error {
 			return errors.New("expected a number")
 		}
 		v.SetFloat(x)
+	case reflect.Map:
+		return errors.New("expected each setting by its name, as with.threshold=30")
 	default:
 		return fmt.Errorf("a setting of kind %s cannot be given", v.Kind())
 	}

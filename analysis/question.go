@@ -49,6 +49,23 @@ func (q Question) check() error {
 // Input is what an analysis is given.
 type Input struct {
 	Cohort *datasets.Cohort
+	// Find gives the analyses of the catalog by name to those that run another, such as
+	// a bootstrap; nil where there is no catalog.
+	Find func(name string) (*Analysis, error)
+}
+
+// Inner finds the analysis that another one runs, and the question it is asked: the
+// same, of the patients left.
+func (in Input) Inner(name string, q Question) (*Analysis, Question, error) {
+	if name == "" || in.Find == nil {
+		return nil, q, fmt.Errorf("%w: expected the analysis to run: --set analysis=NAME", ErrOptions)
+	}
+	a, err := in.Find(name)
+	if err != nil {
+		return nil, q, fmt.Errorf("%w: %w", ErrOptions, err)
+	}
+	q.Subgroup = "" // the cohort is restricted already
+	return a, q, nil
 }
 
 // Group is a set of patients an estimate is about.
@@ -219,7 +236,8 @@ func (in Input) subgroup(q Question) (Input, error) {
 	if err != nil {
 		return in, err
 	}
-	return Input{Cohort: c}, nil
+	in.Cohort = c
+	return in, nil
 }
 
 // Pick returns the values of a group's patients.

@@ -97,6 +97,14 @@ func NewEstimate(term string, scale Scale) Estimate {
 	return Estimate{Term: term, Scale: scale, Value: None, SE: None, DF: None, Statistic: None, P: None, CI: NoInterval}
 }
 
+// Key says what an estimate is of: two results of one analysis have the same keys.
+type Key struct{ Outcome, Visit, Arm, Reference, Subgroup, Term, Definition string }
+
+// Key returns what the estimate is of.
+func (e Estimate) Key() Key {
+	return Key{e.Outcome, e.Visit, e.Arm, e.Reference, e.Subgroup, e.Term, e.Definition}
+}
+
 // Warn returns the estimate with a further warning.
 func (e Estimate) Warn(code, message, cure string) Estimate {
 	e.Warnings = append(slices.Clone(e.Warnings), Warning{code, message, cure})

@@ -27,6 +27,8 @@ type Cohort struct {
 	// number of rows of each table.
 	began  []bool
 	rowsOf map[string][]int32
+
+	values map[valueAt][]float64 // in place of those read
 }
 
 // RowsOf returns how many rows of a table each patient has, rows that were read and
@@ -352,6 +354,9 @@ func (c *Cohort) Outcome(name string) (Field, error) {
 // Values returns a numeric column at a visit by patient, NaN where the patient
 // has no such visit or no value there.
 func (c *Cohort) Values(column, visit string) []float64 {
+	if given := c.values[valueAt{column, visit}]; given != nil {
+		return slices.Clone(given)
+	}
 	out := nans(len(c.patients))
 	for _, t := range c.tables {
 		f, ok := t.Field(RoleVisit)
@@ -414,6 +419,14 @@ func (c *Cohort) Seen(visit string) []bool {
 			}
 		}
 	}
+	for at, given := range c.values {
+		if at.visit != visit {
+			continue
+		}
+		for p, v := range given {
+			out[p] = out[p] || !math.IsNaN(v)
+		}
+	}
 	return out
 }
 
@@ -469,6 +482,9 @@ func (c *Cohort) Covariate(column string) ([]float64, error) {
 	t, _, err := c.PatientField(column)
 	if err != nil {
 		return nil, err
+	}
+	if given := c.values[valueAt{column: column}]; given != nil {
+		return slices.Clone(given), nil
 	}
 	out := nans(len(c.patients))
 	vs := t.Floats(column)
@@ -652,6 +668,12 @@ func (c *Cohort) Select(keep []bool, reason string) *Cohort {
 			out.armOf = append(out.armOf, c.armOf[p])
 		}
 	}
+	for at, values := range c.values {
+		if out.values == nil {
+			out.values = map[valueAt][]float64{}
+		}
+		out.values[at] = selected(values, keep)
+	}
 	for _, t := range c.tables {
 		rows := make([]bool, t.rows)
 		for r, p := range t.patient {
@@ -667,6 +689,16 @@ func (c *Cohort) Select(keep []bool, reason string) *Cohort {
 	}
 	if n := len(c.patients) - len(out.patients); n > 0 {
 		out.excluded = append(out.excluded, Exclusion{Code: CodeFiltered, Rows: c.Rows() - out.Rows(), Patients: n, Reason: reason})
+	}
+	return out
+}
+
+func selected(values []float64, keep []bool) []float64 {
+	var out []float64
+	for p, k := range keep {
+		if k {
+			out = append(out, values[p])
+		}
 	}
 	return out
 }

@@ -176,13 +176,13 @@ func cmpRole(r Role) Role {
 func repeatRows(batches []arrow.Array, n int) []arrow.Array {
 	out := make([]arrow.Array, len(batches))
 	for b, a := range batches {
-		var at []int
+		var at []int32
 		for i := range a.Len() {
 			for range n {
-				at = append(at, i)
+				at = append(at, int32(i))
 			}
 		}
-		out[b] = pick(a, at)
+		out[b] = pick([]arrow.Array{a}, at)
 	}
 	return out
 }

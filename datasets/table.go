@@ -284,15 +284,16 @@ func (t *Table) keep(rows []bool) *Table {
 	for i, batches := range t.columns {
 		from := 0
 		for b, a := range batches {
-			var at []int
+			var at []int32
 			for r := range a.Len() {
 				if rows[from+r] {
-					at = append(at, r)
+					at = append(at, int32(r))
 				}
 			}
 			if len(at) > 0 {
-				out.columns[i] = append(out.columns[i], pick(a, at))
-				out.why[i] = append(out.why[i], pickWhy(t.why[i][b], at))
+				one := []arrow.Array{a}
+				out.columns[i] = append(out.columns[i], pick(one, at))
+				out.why[i] = append(out.why[i], pickWhy(one, t.why[i][b:b+1], at))
 			}
 			from += a.Len()
 		}
@@ -300,56 +301,78 @@ func (t *Table) keep(rows []bool) *Table {
 	return out
 }
 
-// pickWhy copies why cells are missing at the positions.
-func pickWhy(why []byte, at []int) []byte {
-	if why == nil {
+// pickWhy copies why cells are missing at rows of a column's batches.
+func pickWhy(batches []arrow.Array, why [][]byte, at []int32) []byte {
+	if !slices.ContainsFunc(why, func(w []byte) bool { return w != nil }) {
 		return nil
 	}
 	out := make([]byte, len(at))
-	for i, r := range at {
-		out[i] = why[r]
-	}
+	each(batches, at, func(k, b, i int) {
+		if why[b] != nil {
+			out[k] = why[b][i]
+		}
+	})
 	return out
 }
 
-// pick copies the cells of an array at the positions, in their order.
-func pick(a arrow.Array, at []int) arrow.Array {
-	mem := memory.DefaultAllocator
-	switch v := a.(type) {
-	case *array.Float64:
-		b := array.NewFloat64Builder(mem)
-		pickInto(b, a, at, func(i int) { b.Append(v.Value(i)) })
-		return b.NewArray()
-	case *array.Int64:
-		b := array.NewInt64Builder(mem)
-		pickInto(b, a, at, func(i int) { b.Append(v.Value(i)) })
-		return b.NewArray()
-	case *array.Boolean:
-		b := array.NewBooleanBuilder(mem)
-		pickInto(b, a, at, func(i int) { b.Append(v.Value(i)) })
-		return b.NewArray()
-	case *array.Date32:
-		b := array.NewDate32Builder(mem)
-		pickInto(b, a, at, func(i int) { b.Append(v.Value(i)) })
-		return b.NewArray()
-	case *array.Timestamp:
-		b := array.NewTimestampBuilder(mem, v.DataType().(*arrow.TimestampType))
-		pickInto(b, a, at, func(i int) { b.Append(v.Value(i)) })
-		return b.NewArray()
-	default:
-		d := a.(*array.Dictionary)
-		b := array.NewInt32Builder(mem)
-		pickInto(b, a, at, func(i int) { b.Append(int32(d.GetValueIndex(i))) })
-		return array.NewDictionaryArray(d.DataType(), b.NewArray(), d.Dictionary())
+// each finds the batch and the place in it of rows of a column.
+func each(batches []arrow.Array, at []int32, do func(k, batch, i int)) {
+	if len(batches) == 1 {
+		for k, r := range at {
+			do(k, 0, int(r))
+		}
+		return
+	}
+	ends := make([]int, len(batches))
+	n := 0
+	for b, a := range batches {
+		n += a.Len()
+		ends[b] = n
+	}
+	for k, r := range at {
+		b, _ := slices.BinarySearch(ends, int(r)+1) // the first that ends after it
+		do(k, b, int(r)-ends[b]+batches[b].Len())
 	}
 }
 
-func pickInto(b array.Builder, a arrow.Array, at []int, appendCell func(i int)) {
-	for _, i := range at {
-		if a.IsNull(i) {
-			b.AppendNull()
-		} else {
-			appendCell(i)
-		}
+// pick copies the cells of a column's batches at the rows, in their order.
+func pick(batches []arrow.Array, at []int32) arrow.Array {
+	mem := memory.DefaultAllocator
+	switch v := batches[0].(type) {
+	case *array.Float64:
+		b := array.NewFloat64Builder(mem)
+		return picked(b, batches, at, func(a arrow.Array, i int) { b.UnsafeAppend(a.(*array.Float64).Value(i)) })
+	case *array.Int64:
+		b := array.NewInt64Builder(mem)
+		return picked(b, batches, at, func(a arrow.Array, i int) { b.UnsafeAppend(a.(*array.Int64).Value(i)) })
+	case *array.Boolean:
+		b := array.NewBooleanBuilder(mem)
+		return picked(b, batches, at, func(a arrow.Array, i int) { b.UnsafeAppend(a.(*array.Boolean).Value(i)) })
+	case *array.Date32:
+		b := array.NewDate32Builder(mem)
+		return picked(b, batches, at, func(a arrow.Array, i int) { b.UnsafeAppend(a.(*array.Date32).Value(i)) })
+	case *array.Timestamp:
+		b := array.NewTimestampBuilder(mem, v.DataType().(*arrow.TimestampType))
+		return picked(b, batches, at, func(a arrow.Array, i int) { b.UnsafeAppend(a.(*array.Timestamp).Value(i)) })
+	default:
+		d := v.(*array.Dictionary) // batches share their levels
+		b := array.NewInt32Builder(mem)
+		codes := picked(b, batches, at, func(a arrow.Array, i int) { b.UnsafeAppend(int32(a.(*array.Dictionary).GetValueIndex(i))) })
+		return array.NewDictionaryArray(d.DataType(), codes, d.Dictionary())
 	}
+}
+
+func picked(b interface {
+	array.Builder
+	UnsafeAppendBoolToBitmap(bool)
+}, batches []arrow.Array, at []int32, appendCell func(a arrow.Array, i int)) arrow.Array {
+	b.Reserve(len(at))
+	each(batches, at, func(_, batch, i int) {
+		if a := batches[batch]; a.IsNull(i) {
+			b.UnsafeAppendBoolToBitmap(false)
+		} else {
+			appendCell(a, i)
+		}
+	})
+	return b.NewArray()
 }

@@ -102,7 +102,7 @@ func TestEveryAnalysis(t *testing.T) {
 		answered := 0
 		for _, k := range cohorts {
 			for _, q := range questions(a, k.arms) {
-				r, err := a.Run(t.Context(), analysis.Input{Cohort: k.c}, q, set)
+				r, err := a.Run(t.Context(), analysis.Input{Cohort: k.c, Find: catalog.Find}, q, set)
 				if err != nil {
 					// Some describe one group, and some compare two: both refuse the other.
 					one := q.Reference != "" && errors.Is(err, analysis.ErrOptions)
@@ -115,11 +115,11 @@ func TestEveryAnalysis(t *testing.T) {
 				}
 				answered++
 				analysistest.Conforms(t, a, r)
-				again, err := a.Run(t.Context(), analysis.Input{Cohort: k.c}, q, set)
+				again, err := a.Run(t.Context(), analysis.Input{Cohort: k.c, Find: catalog.Find}, q, set)
 				if err != nil || !slices.Equal(encoded(t, r), encoded(t, again)) {
 					t.Errorf("%s on %s: two runs differ", a.Name, k.name)
 				}
-				back, err := a.Run(t.Context(), analysis.Input{Cohort: k.back}, q, set)
+				back, err := a.Run(t.Context(), analysis.Input{Cohort: k.back, Find: catalog.Find}, q, set)
 				if err != nil {
 					t.Errorf("%s on %s reversed: %v", a.Name, k.name, err)
 					continue
@@ -146,17 +146,13 @@ func encoded(t *testing.T, r analysis.Result) []byte {
 // texts may be listed in another order, so estimates are found by what they are.
 func sameNumbers(t *testing.T, what string, a, b analysis.Result) {
 	t.Helper()
-	type key struct{ term, arm, reference, visit, subgroup, definition, outcome string }
-	of := func(e analysis.Estimate) key {
-		return key{e.Term, e.Arm, e.Reference, e.Visit, e.Subgroup, e.Definition, e.Outcome}
-	}
 	if len(a.Estimates) != len(b.Estimates) {
 		t.Errorf("%s: %d estimates in one order, %d in the other", what, len(a.Estimates), len(b.Estimates))
 		return
 	}
-	other := map[key]analysis.Estimate{}
+	other := map[analysis.Key]analysis.Estimate{}
 	for _, e := range b.Estimates {
-		other[of(e)] = e
+		other[e.Key()] = e
 	}
 	near := func(x, y analysis.Num) bool {
 		if !x.OK() || !y.OK() {
@@ -165,7 +161,7 @@ func sameNumbers(t *testing.T, what string, a, b analysis.Result) {
 		return x == y || math.Abs(float64(x-y)) <= 1e-9*math.Max(1, math.Abs(float64(x)))
 	}
 	for _, e := range a.Estimates {
-		f, ok := other[of(e)]
+		f, ok := other[e.Key()]
 		if !ok || !near(e.Value, f.Value) || !near(e.SE, f.SE) || !near(e.CI.Low, f.CI.Low) || !near(e.CI.High, f.CI.High) || e.N != f.N {
 			t.Errorf("%s: %s %s %s: %v (%v) in one order, %v (%v) in the other", what, e.Term, e.Visit, e.Definition, e.Value, e.N, f.Value, f.N)
 		}

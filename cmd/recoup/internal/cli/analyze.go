@@ -199,7 +199,7 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 	if err != nil {
 		return err
 	}
-	r, err := x.Run(ctx, analysis.Input{Cohort: co}, q, set)
+	r, err := x.Run(ctx, analysis.Input{Cohort: co, Find: catalog.Find}, q, set)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,149 @@
+package datasets
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/apache/arrow/go/v17/arrow"
+)
+
+// valueAt names the values of a column at a visit; the visit is "" for a column of a
+// table of one row a patient.
+type valueAt struct{ column, visit string }
+
+// WithValues returns the cohort with other values of a numeric column, by patient
+// (NaN where missing): at a visit, or with visit "" of a column of a table of one row
+// a patient. Values, Covariate and Seen return them, and so every estimator of an
+// outcome at a visit sees them; the tables, and conditions on them, stay as they were
+// read. The slice is kept and must not be written to.
+func (c *Cohort) WithValues(column, visit string, values []float64) *Cohort {
+	out := *c
+	out.values = maps.Clone(c.values)
+	if out.values == nil {
+		out.values = map[valueAt][]float64{}
+	}
+	out.values[valueAt{column, visit}] = values
+	return &out
+}
+
+// WithArms returns the cohort with other arms, by patient, as ArmOf gives them.
+func (c *Cohort) WithArms(armOf []int32) *Cohort {
+	out := *c
+	out.armOf = armOf
+	return &out
+}
+
+// ByIdentifier returns the patients in the order of their identifiers, which the
+// order of rows does not change: what is drawn for a patient goes by its place here.
+func (c *Cohort) ByIdentifier() []int {
+	out := make([]int, len(c.patients))
+	for i := range out {
+		out[i] = i
+	}
+	slices.SortFunc(out, func(a, b int) int { return cmp.Compare(c.patients[a], c.patients[b]) })
+	return out
+}
+
+// Project returns the cohort with no more of its columns than keep says, beside the
+// tables' rows and patients: for what is taken many times.
+func (c *Cohort) Project(keep func(t *Table, f Field) bool) *Cohort {
+	out := *c
+	out.outline, out.tables = c.Outline(), nil
+	for _, t := range c.tables {
+		p := *t
+		all := make([]int32, t.rows) // in one batch, which is faster to take from
+		for r := range all {
+			all[r] = int32(r)
+		}
+		p.fields, p.columns, p.codes, p.why = nil, nil, nil, nil
+		for i, f := range t.fields {
+			if keep(t, f) {
+				p.fields, p.codes = append(p.fields, f), append(p.codes, t.codes[i])
+				if t.rows == 0 {
+					p.columns, p.why = append(p.columns, t.columns[i]), append(p.why, t.why[i])
+					continue
+				}
+				p.columns = append(p.columns, []arrow.Array{pick(t.columns[i], all)})
+				p.why = append(p.why, [][]byte{pickWhy(t.columns[i], t.why[i], all)})
+			}
+		}
+		out.tables = append(out.tables, &p)
+	}
+	return &out
+}
+
+// Resample returns a cohort in which patient p occurs times[p] times, each time as a
+// patient of their own with all their rows: a bootstrap sample. Patients stay in
+// their order, and what was left out is as it was in the cohort.
+func (c *Cohort) Resample(times []int) *Cohort {
+	out := &Cohort{dict: c.dict, arms: c.arms, notes: c.notes, excluded: c.excluded, outline: c.outline}
+	var from []int // by patient of the sample
+	for p, n := range times {
+		for range n {
+			from = append(from, p)
+			out.patients = append(out.patients, c.patients[p])
+			out.armOf = append(out.armOf, c.armOf[p])
+			if c.began != nil {
+				out.began = append(out.began, c.began[p])
+			}
+		}
+	}
+	for name, rows := range c.rowsOf {
+		if out.rowsOf == nil {
+			out.rowsOf = map[string][]int32{}
+		}
+		out.rowsOf[name] = taken(rows, from)
+	}
+	for at, values := range c.values {
+		if out.values == nil {
+			out.values = map[valueAt][]float64{}
+		}
+		out.values[at] = taken(values, from)
+	}
+	for _, t := range c.tables {
+		out.tables = append(out.tables, t.resample(len(c.patients), from))
+	}
+	return out
+}
+
+func taken[T any](of []T, from []int) []T {
+	out := make([]T, len(from))
+	for i, p := range from {
+		out[i] = of[p]
+	}
+	return out
+}
+
+// resample returns the table with the rows of each patient of a sample.
+func (t *Table) resample(patients int, from []int) *Table {
+	start := make([]int32, patients+1) // of a patient's rows in byPatient
+	for _, p := range t.patient {
+		start[p+1]++
+	}
+	for p := range patients {
+		start[p+1] += start[p]
+	}
+	byPatient, next := make([]int32, t.rows), slices.Clone(start)
+	for r, p := range t.patient {
+		byPatient[next[p]] = int32(r)
+		next[p]++
+	}
+	out := &Table{name: t.name, fields: t.fields, codes: t.codes}
+	var rows []int32
+	for i, p := range from {
+		for _, r := range byPatient[start[p]:start[p+1]] {
+			rows = append(rows, r)
+			out.patient = append(out.patient, int32(i))
+			out.lines = append(out.lines, int32(t.line(int(r))))
+		}
+	}
+	out.rows = len(rows)
+	out.columns, out.why = make([][]arrow.Array, len(t.columns)), make([][][]byte, len(t.columns))
+	for i, batches := range t.columns {
+		if out.rows > 0 {
+			out.columns[i], out.why[i] = []arrow.Array{pick(batches, rows)}, [][]byte{pickWhy(batches, t.why[i], rows)}
+		}
+	}
+	return out
+}
