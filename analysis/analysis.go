@@ -260,6 +260,23 @@ func (a *Analysis) definition(name string) (Definition, error) {
 	return Definition{}, fmt.Errorf("%w: %s has no definition %q; it has: %s", ErrOptions, a.Name, name, strings.Join(names, ", "))
 }
 
+// Keeps says which columns the analysis takes of a cohort's tables of several rows a
+// patient, for one that is narrow: the outcome asked about, and who, when and where.
+func (a *Analysis) Keeps(q Question) func(t *datasets.Table, f datasets.Field) bool {
+	return func(t *datasets.Table, f datasets.Field) bool {
+		if !a.Narrow || t.OneRow() {
+			return true
+		}
+		switch f.Role {
+		case datasets.RoleOutcome:
+			return f.Name == q.Outcome
+		case datasets.RoleItem, datasets.RoleCovariate, "":
+			return false
+		}
+		return true
+	}
+}
+
 func (a *Analysis) needs(c *datasets.Cohort) error {
 	var missing []string
 	for _, r := range a.Needs {

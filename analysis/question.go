@@ -52,6 +52,8 @@ type Input struct {
 	// Find gives the analyses of the catalog by name to those that run another, such as
 	// a bootstrap; nil where there is no catalog.
 	Find func(name string) (*Analysis, error)
+	// Progress, if set, is told now and then how much of a long run is done.
+	Progress func(done, total int)
 }
 
 // Inner finds the analysis that another one runs, and the question it is asked: the

@@ -29,6 +29,7 @@ type Cohort struct {
 	rowsOf map[string][]int32
 
 	values map[valueAt][]float64 // in place of those read
+	seen   map[string][]bool     // by visit, where rows were left out that show it
 }
 
 // RowsOf returns how many rows of a table each patient has, rows that were read and
@@ -406,6 +407,7 @@ func (c *Cohort) Levels(column, visit string) (codes []int32, levels []string) {
 // Seen returns, by patient, whether there is a row for the visit.
 func (c *Cohort) Seen(visit string) []bool {
 	out := make([]bool, len(c.patients))
+	copy(out, c.seen[visit])
 	for _, t := range c.tables {
 		f, ok := t.Field(RoleVisit)
 		if !ok {
@@ -658,22 +660,16 @@ func (c *Cohort) Where(cond *Condition) (*Cohort, error) {
 // Select returns the cohort of the patients for which keep is true. What is left
 // out is counted in Excluded under the reason.
 func (c *Cohort) Select(keep []bool, reason string) *Cohort {
-	out := &Cohort{dict: c.dict, arms: c.arms, notes: c.notes, excluded: slices.Clone(c.excluded)}
 	number := make([]int32, len(keep))
+	var from []int
 	for p, k := range keep {
 		number[p] = -1
 		if k {
-			number[p] = int32(len(out.patients))
-			out.patients = append(out.patients, c.patients[p])
-			out.armOf = append(out.armOf, c.armOf[p])
+			number[p] = int32(len(from))
+			from = append(from, p)
 		}
 	}
-	for at, values := range c.values {
-		if out.values == nil {
-			out.values = map[valueAt][]float64{}
-		}
-		out.values[at] = selected(values, keep)
-	}
+	out := c.of(from)
 	for _, t := range c.tables {
 		rows := make([]bool, t.rows)
 		for r, p := range t.patient {
@@ -689,16 +685,6 @@ func (c *Cohort) Select(keep []bool, reason string) *Cohort {
 	}
 	if n := len(c.patients) - len(out.patients); n > 0 {
 		out.excluded = append(out.excluded, Exclusion{Code: CodeFiltered, Rows: c.Rows() - out.Rows(), Patients: n, Reason: reason})
-	}
-	return out
-}
-
-func selected(values []float64, keep []bool) []float64 {
-	var out []float64
-	for p, k := range keep {
-		if k {
-			out = append(out, values[p])
-		}
 	}
 	return out
 }

@@ -45,30 +45,29 @@ func (c *Cohort) ByIdentifier() []int {
 	return out
 }
 
-// Project returns the cohort with no more of its columns than keep says, beside the
-// tables' rows and patients: for what is taken many times.
-func (c *Cohort) Project(keep func(t *Table, f Field) bool) *Cohort {
+// Narrowed returns the cohort with no more of its tables of several rows a patient
+// than an outcome at some visits and who has rows there, as a cohort has that was
+// loaded for a narrow analysis: cheap to resample. A cohort whose visits are not
+// listed in its file comes back as it is.
+func (c *Cohort) Narrowed(column string, visits ...string) *Cohort {
+	if len(c.dict.Visits) == 0 {
+		return c
+	}
 	out := *c
-	out.outline, out.tables = c.Outline(), nil
+	out.outline, out.tables, out.began = c.Outline(), nil, c.Began()
+	out.rowsOf, out.values, out.seen = map[string][]int32{}, maps.Clone(c.values), map[string][]bool{}
+	if out.values == nil {
+		out.values = map[valueAt][]float64{}
+	}
+	for _, v := range visits {
+		out.values[valueAt{column, v}], out.seen[v] = c.Values(column, v), c.Seen(v)
+	}
 	for _, t := range c.tables {
-		p := *t
-		all := make([]int32, t.rows) // in one batch, which is faster to take from
-		for r := range all {
-			all[r] = int32(r)
+		out.rowsOf[t.name] = c.RowsOf(t)
+		if !t.OneRow() {
+			t = t.keep(make([]bool, t.rows))
 		}
-		p.fields, p.columns, p.codes, p.why = nil, nil, nil, nil
-		for i, f := range t.fields {
-			if keep(t, f) {
-				p.fields, p.codes = append(p.fields, f), append(p.codes, t.codes[i])
-				if t.rows == 0 {
-					p.columns, p.why = append(p.columns, t.columns[i]), append(p.why, t.why[i])
-					continue
-				}
-				p.columns = append(p.columns, []arrow.Array{pick(t.columns[i], all)})
-				p.why = append(p.why, [][]byte{pickWhy(t.columns[i], t.why[i], all)})
-			}
-		}
-		out.tables = append(out.tables, &p)
+		out.tables = append(out.tables, t)
 	}
 	return &out
 }
@@ -77,32 +76,40 @@ func (c *Cohort) Project(keep func(t *Table, f Field) bool) *Cohort {
 // patient of their own with all their rows: a bootstrap sample. Patients stay in
 // their order, and what was left out is as it was in the cohort.
 func (c *Cohort) Resample(times []int) *Cohort {
-	out := &Cohort{dict: c.dict, arms: c.arms, notes: c.notes, excluded: c.excluded, outline: c.outline}
 	var from []int // by patient of the sample
 	for p, n := range times {
 		for range n {
 			from = append(from, p)
-			out.patients = append(out.patients, c.patients[p])
-			out.armOf = append(out.armOf, c.armOf[p])
-			if c.began != nil {
-				out.began = append(out.began, c.began[p])
-			}
 		}
 	}
-	for name, rows := range c.rowsOf {
-		if out.rowsOf == nil {
-			out.rowsOf = map[string][]int32{}
-		}
-		out.rowsOf[name] = taken(rows, from)
-	}
-	for at, values := range c.values {
-		if out.values == nil {
-			out.values = map[valueAt][]float64{}
-		}
-		out.values[at] = taken(values, from)
-	}
+	out := c.of(from)
 	for _, t := range c.tables {
 		out.tables = append(out.tables, t.resample(len(c.patients), from))
+	}
+	return out
+}
+
+// of returns a cohort of patients of this one, and what is known of them outside of
+// tables; its tables are still to be filled.
+func (c *Cohort) of(from []int) *Cohort {
+	out := &Cohort{
+		dict: c.dict, arms: c.arms, notes: c.notes, excluded: slices.Clone(c.excluded), outline: c.outline,
+		patients: taken(c.patients, from), armOf: taken(c.armOf, from),
+	}
+	if c.began != nil {
+		out.began = taken(c.began, from)
+	}
+	out.rowsOf, out.values, out.seen = takenAll(c.rowsOf, from), takenAll(c.values, from), takenAll(c.seen, from)
+	return out
+}
+
+func takenAll[K comparable, T any](m map[K][]T, from []int) map[K][]T {
+	if m == nil {
+		return nil
+	}
+	out := make(map[K][]T, len(m))
+	for k, of := range m {
+		out[k] = taken(of, from)
 	}
 	return out
 }

@@ -87,42 +87,53 @@ func TestResample(t *testing.T) {
 				drawn = append(drawn, names[i])
 			}
 		}
-		all := func(*Table, Field) bool { return true }
 		c, want := loadDerived(t, names), loadDerived(t, drawn)
 		if n > 7 && len(c.Table("visits").columns[0]) < 2 {
 			t.Fatal("expected more than one batch")
 		}
-		for _, got := range []*Cohort{c.Resample(times), c.Project(all).Resample(times)} {
-			if got.Patients() != want.Patients() || got.Rows() != want.Rows() {
-				t.Fatalf("%d patients and %d rows, want %d and %d", got.Patients(), got.Rows(), want.Patients(), want.Rows())
+		got := c.Resample(times)
+		if got.Patients() != want.Patients() || got.Rows() != want.Rows() {
+			t.Fatalf("%d patients and %d rows, want %d and %d", got.Patients(), got.Rows(), want.Patients(), want.Rows())
+		}
+		if !slices.Equal(got.ArmOf(), want.ArmOf()) {
+			t.Error("arms differ")
+		}
+		for _, v := range []string{"0", "1"} {
+			if !sameFloats(got.Values("pain", v), want.Values("pain", v)) {
+				t.Errorf("pain at %s differs", v)
 			}
-			if !slices.Equal(got.ArmOf(), want.ArmOf()) {
-				t.Error("arms differ")
+		}
+		for _, col := range []string{"seen", "well", "note"} {
+			if !sameFloats(got.Table("visits").Floats(col), want.Table("visits").Floats(col)) {
+				t.Errorf("%s differs", col)
 			}
-			for _, v := range []string{"0", "1"} {
-				if !sameFloats(got.Values("pain", v), want.Values("pain", v)) {
-					t.Errorf("pain at %s differs", v)
-				}
+		}
+		gc, gl := got.Table("visits").Codes("note")
+		wc, wl := want.Table("visits").Codes("note")
+		for r := range gc {
+			if (gc[r] < 0) != (wc[r] < 0) || gc[r] >= 0 && gl[gc[r]] != wl[wc[r]] {
+				t.Fatalf("note differs at row %d", r)
 			}
-			for _, col := range []string{"seen", "well", "note"} {
-				if !sameFloats(got.Table("visits").Floats(col), want.Table("visits").Floats(col)) {
-					t.Errorf("%s differs", col)
-				}
-			}
-			gc, gl := got.Table("visits").Codes("note")
-			wc, wl := want.Table("visits").Codes("note")
-			for r := range gc {
-				if (gc[r] < 0) != (wc[r] < 0) || gc[r] >= 0 && gl[gc[r]] != wl[wc[r]] {
-					t.Fatalf("note differs at row %d", r)
-				}
-			}
+		}
+		if g, w := got.Table("visits").MissingReasons("pain"), want.Table("visits").MissingReasons("pain"); !slices.Equal(g, w) {
+			t.Errorf("reasons %v, want %v", g, w)
+		}
+		for what, got := range map[string]*Cohort{"a sample": got, "a sample of a narrowed cohort": c.Narrowed("pain", "0", "1").Resample(times)} {
 			age, err := got.Covariate("age")
 			wantAge, _ := want.Covariate("age")
 			if err != nil || !sameFloats(age, wantAge) {
-				t.Error("age differs")
+				t.Errorf("%s: age differs", what)
 			}
-			if g, w := got.Table("visits").MissingReasons("pain"), want.Table("visits").MissingReasons("pain"); !slices.Equal(g, w) {
-				t.Errorf("reasons %v, want %v", g, w)
+			for _, v := range []string{"0", "1"} {
+				if !sameFloats(got.Values("pain", v), want.Values("pain", v)) || !slices.Equal(got.Seen(v), want.Seen(v)) {
+					t.Errorf("%s: pain or who was seen at %s differs", what, v)
+				}
+			}
+			if !slices.Equal(got.Began(), want.Began()) || !slices.Equal(got.RowsOf(got.Table("visits")), want.RowsOf(want.Table("visits"))) {
+				t.Errorf("%s: who began or the rows of patients differ", what)
+			}
+			if n := len(got.Outcomes()); n != 1 {
+				t.Errorf("%s: %d outcomes", what, n)
 			}
 		}
 	}

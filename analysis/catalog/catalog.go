@@ -14,6 +14,7 @@ import (
 	"recoup/analysis/longitudinal"
 	"recoup/analysis/power"
 	"recoup/analysis/quality"
+	"recoup/analysis/resample"
 	"recoup/analysis/taper"
 	"recoup/analysis/work"
 )
@@ -41,6 +42,8 @@ var All = []*analysis.Analysis{
 	effect.ImportantDifference,
 	effect.RegressionToMean,
 	effect.Bootstrap,
+	resample.BootstrapAnalysis,
+	resample.PermutationAnalysis,
 	power.Means,
 	power.Shares,
 	power.Events,

@@ -13,6 +13,7 @@ import (
 	"recoup/analysis/analysistest"
 	"recoup/analysis/catalog"
 	"recoup/analysis/effect"
+	"recoup/analysis/resample"
 	"recoup/analysis/taper"
 	"recoup/datasets"
 	"recoup/datasets/synthetic"
@@ -60,14 +61,16 @@ func questions(a *analysis.Analysis, arms bool) []analysis.Question {
 
 // settings are of analyses that have no sound default for something.
 var settings = map[*analysis.Analysis]map[string]string{
-	taper.DoseByWeek:        {"unit": "mme"}, // several drugs do not add as recorded
-	effect.PairedShares:     {"threshold": "3"},
-	effect.ReliableChange:   {"reliability": "0.9"},
-	effect.RegressionToMean: {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
+	taper.DoseByWeek:             {"unit": "mme"}, // several drugs do not add as recorded
+	effect.PairedShares:          {"threshold": "3"},
+	effect.ReliableChange:        {"reliability": "0.9"},
+	resample.BootstrapAnalysis:   {"analysis": "effect/mean-change", "replicates": "100"},
+	resample.PermutationAnalysis: {"analysis": "effect/mean-change", "replicates": "100"},
+	effect.RegressionToMean:      {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
 }
 
 // comparisons need an arm and a reference.
-var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis}
+var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis}
 
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.

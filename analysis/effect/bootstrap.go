@@ -329,32 +329,13 @@ func resampled(ctx context.Context, in analysis.Input, groups []analysis.Group, 
 	if !e.Value.OK() {
 		return e.Warn(analysis.WarnNoVariance, "the estimate is not defined in these patients: too few, without variance, or a baseline of zero", "choose another estimator"), nil
 	}
-	ci := d.Interval(o.Interval, q.Level)
 	if se := d.StandardError(); se > 0 {
 		e.SE = analysis.Num(se)
-	}
-	switch width := float64(ci.High - ci.Low); {
-	case !ci.Low.OK():
-		e = e.Warn(analysis.WarnTooFew, "the samples do not vary or have no value, so there is no interval", "ask for a visit or an outcome with more patients")
-	case ci.Extreme:
-		e = e.Warn(analysis.WarnTooFew, "a bound is the smallest or the largest sample, so the interval is cut short", "set more replicates")
-	case math.Max(ci.LowError, ci.HighError) > 0.05*width:
-		e = e.Warn("monte-carlo", fmt.Sprintf("the Monte Carlo errors of the bounds are %.2g and %.2g", ci.LowError, ci.HighError), "set more replicates")
-	}
-	if ci.Low.OK() && (float64(ci.Low) > d.Value || float64(ci.High) < d.Value) {
-		e = e.Warn(analysis.WarnAssumption, "the bootstrap interval does not hold the estimate, which is strongly biased in so few patients, and is not shown", "use another interval, or an analysis with an exact one")
-	} else {
-		e.CI = ci.Interval
 	}
 	if least := min(e.N.Arm, max(e.N.Reference, e.N.Arm*map[bool]int{true: 0, false: 1}[est.two])); least < 10 {
 		e = e.Warn(analysis.WarnTooFew, fmt.Sprintf("a group has %d patients: bootstrap intervals are too narrow under about 10", least), "use an analysis with an exact interval")
 	}
-	if d.Failed > 0 {
-		e = e.Warn(analysis.WarnExcluded, fmt.Sprintf("%d of %d samples have no value and are left out", d.Failed, o.Replicates), "use an estimator that is defined in more of them")
-	}
-	if dropped := len(d.T) - len(d.Z); o.Interval == resample.Studentised && dropped > 0 {
-		e = e.Warn(analysis.WarnExcluded, fmt.Sprintf("%d of %d samples have no standard error and are left out of the interval, which may then be wrong", dropped, o.Replicates), "use interval=bca")
-	}
+	e = d.Onto(e, o.Interval, q.Level, o.Replicates)
 	if o.Permute {
 		return permuted(ctx, e, c, size, est, plan)
 	}

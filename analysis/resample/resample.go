@@ -23,6 +23,26 @@ import (
 type Classes struct {
 	Sizes  []int
 	Strata []int
+	// Blocks, where it is under the number of classes, is how many parts the jackknife
+	// leaves out in turn, each of one unit of every Blocks-th class, for a statistic that
+	// costs too much to be had without each unit. The classes must be of one unit, in an
+	// order that has nothing to do with their values.
+	Blocks int
+}
+
+// leftOut returns how many classes apart those are that the jackknife leaves out
+// together, and what each of its values counts for.
+func (c Classes) leftOut() (blocks int, weights []float64) {
+	if c.Blocks <= 0 || c.Blocks >= len(c.Sizes) {
+		for _, n := range c.Sizes {
+			weights = append(weights, float64(n))
+		}
+		return len(c.Sizes), weights
+	}
+	for range c.Blocks {
+		weights = append(weights, 1)
+	}
+	return c.Blocks, weights
 }
 
 // Statistic is what is resampled: a value and, for the studentised interval, its
@@ -35,6 +55,16 @@ type Plan struct {
 	Replicates int
 	Seed       uint64
 	Workers    int // 0 for one a processor; changes no digit
+	// Progress, if set, is told how many replicates are done, now and then and from any
+	// goroutine.
+	Progress func(done, total int)
+}
+
+// done tells of replicate r. The workers go on side by side, so that as many are done.
+func (p Plan) done(r int) {
+	if p.Progress != nil && r%16 == 15 {
+		p.Progress(r+1, p.Replicates)
+	}
 }
 
 // Draws is a bootstrap distribution.
@@ -56,57 +86,89 @@ var ErrReplicates = errors.New("expected at least one replicate")
 // R: boot::boot(data, statistic, R, strata). Efron and Tibshirani 1993,
 // 10.1201/9780429246593; Davison and Hinkley 1997, 10.1017/CBO9780511802843.
 func Bootstrap(ctx context.Context, f Statistic, c Classes, plan Plan) (Draws, error) {
-	if plan.Replicates < 1 {
-		return Draws{}, ErrReplicates
-	}
-	counts := make([]float64, len(c.Sizes))
-	d := Draws{Weights: make([]float64, len(c.Sizes)), Jackknife: make([]float64, len(c.Sizes))}
-	for k, n := range c.Sizes {
-		counts[k], d.Weights[k] = float64(n), float64(n)
-	}
-	d.Value, d.SE = f(counts)
-	for k := range counts {
-		counts[k]--
-		d.Jackknife[k], _ = f(counts)
-		counts[k]++
-	}
-	s := newSampler(c)
-	t, z := make([]float64, plan.Replicates), make([]float64, plan.Replicates)
-	base := stream.New(plan.Seed, "bootstrap")
-	err := each(ctx, plan, func(r int, counts []float64) {
-		s.draw(base.Sub(uint64(r)).Cursor(), counts)
-		v, se := f(counts)
-		t[r], z[r] = v, (v-d.Value)/se
-	}, len(c.Sizes))
+	all, err := BootstrapAll(ctx, func(counts, values, ses []float64) { values[0], ses[0] = f(counts) }, 1, c, plan)
 	if err != nil {
 		return Draws{}, err
 	}
-	for r, v := range t {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			d.Failed++
-			continue
-		}
-		d.T = append(d.T, v)
-		if !math.IsNaN(z[r]) && !math.IsInf(z[r], 0) {
-			d.Z = append(d.Z, z[r])
-		}
-	}
-	return d, nil
+	return all[0], nil
 }
 
-// each runs replicates on the plan's workers, each with counts of its own.
-func each(ctx context.Context, plan Plan, run func(r int, counts []float64), classes int) error {
-	workers := plan.Workers
+// Statistics are several statistics of the same draw: they are written to values and
+// ses, NaN where there is none, under the rules of Statistic.
+type Statistics func(counts, values, ses []float64)
+
+// BootstrapAll is Bootstrap of n statistics of the same draws.
+func BootstrapAll(ctx context.Context, f Statistics, n int, c Classes, plan Plan) ([]Draws, error) {
+	if plan.Replicates < 1 {
+		return nil, ErrReplicates
+	}
+	whole := make([]float64, len(c.Sizes))
+	for k, size := range c.Sizes {
+		whole[k] = float64(size)
+	}
+	value, se := make([]float64, n), make([]float64, n)
+	f(whole, value, se)
+	blocks, weights := c.leftOut()
+	out := make([]float64, n*len(weights)) // jackknife, by block and statistic
+	err := each(ctx, plan.Workers, len(weights), func(b int, counts []float64) {
+		copy(counts, whole)
+		for k := b; k < len(counts); k += blocks {
+			counts[k]--
+		}
+		f(counts, out[b*n:b*n+n], make([]float64, n))
+	}, len(c.Sizes))
+	if err != nil {
+		return nil, err
+	}
+	s := newSampler(c)
+	t, z := make([]float64, n*plan.Replicates), make([]float64, n*plan.Replicates)
+	base := stream.New(plan.Seed, "bootstrap")
+	err = each(ctx, plan.Workers, plan.Replicates, func(r int, counts []float64) {
+		s.draw(base.Sub(uint64(r)).Cursor(), counts)
+		v, e := t[r*n:r*n+n], z[r*n:r*n+n]
+		f(counts, v, e)
+		for i := range e {
+			e[i] = (v[i] - value[i]) / e[i]
+		}
+		plan.done(r)
+	}, len(c.Sizes))
+	if err != nil {
+		return nil, err
+	}
+	draws := make([]Draws, n)
+	for i := range draws {
+		d := Draws{Value: value[i], SE: se[i], Weights: weights}
+		for b := range weights {
+			d.Jackknife = append(d.Jackknife, out[b*n+i])
+		}
+		for r := range plan.Replicates {
+			v, z := t[r*n+i], z[r*n+i]
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				d.Failed++
+				continue
+			}
+			d.T = append(d.T, v)
+			if !math.IsNaN(z) && !math.IsInf(z, 0) {
+				d.Z = append(d.Z, z)
+			}
+		}
+		draws[i] = d
+	}
+	return draws, nil
+}
+
+// each runs n replicates on workers, each with counts of its own.
+func each(ctx context.Context, workers, n int, run func(r int, counts []float64), classes int) error {
 	if workers < 1 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	workers = min(workers, plan.Replicates)
+	workers = min(workers, n)
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
 			counts := make([]float64, classes)
-			for r := w; r < plan.Replicates; r += workers {
-				if r%64 == w%64 && ctx.Err() != nil {
+			for r := w; r < n; r += workers {
+				if ctx.Err() != nil {
 					return
 				}
 				run(r, counts)
@@ -395,28 +457,71 @@ type Labelled func(groups []int) float64
 // R: coin::oneway_test(distribution = approximate()). Phipson and Smyth 2010,
 // 10.2202/1544-6115.1585.
 func Permute(ctx context.Context, f Labelled, groups []int, plan Plan) (p, se float64, err error) {
-	if plan.Replicates < 1 {
-		return math.NaN(), math.NaN(), ErrReplicates
-	}
-	seen := math.Abs(f(slices.Clone(groups)))
-	far := make([]bool, plan.Replicates)
-	base := stream.New(plan.Seed, "permutation")
-	err = each(ctx, plan, func(r int, _ []float64) {
-		dealt := make([]int, len(groups))
-		for i, j := range base.Sub(uint64(r)).Cursor().Perm(len(groups)) {
-			dealt[i] = groups[j]
-		}
-		far[r] = !(math.Abs(f(dealt)) < seen-1e-9*seen)
-	}, 0)
+	ps, ses, err := PermuteAll(ctx, func(groups []int, values []float64) { values[0] = f(groups) }, 1, groups, nil, plan)
 	if err != nil {
 		return math.NaN(), math.NaN(), err
 	}
-	n := 1.0
-	for _, x := range far {
-		if x {
-			n++
-		}
+	return ps[0], ses[0], nil
+}
+
+// PermuteAll is Permute of n statistics of the same deals, within strata where there
+// are any.
+func PermuteAll(ctx context.Context, f func(groups []int, values []float64), n int, groups, strata []int, plan Plan) (p, se []float64, err error) {
+	if plan.Replicates < 1 {
+		return nil, nil, ErrReplicates
 	}
-	p = n / float64(plan.Replicates+1)
-	return p, math.Sqrt(p * (1 - p) / float64(plan.Replicates+1)), nil
+	seen := make([]float64, n)
+	f(slices.Clone(groups), seen)
+	units := byStratum(len(groups), strata)
+	far := make([]bool, n*plan.Replicates)
+	base := stream.New(plan.Seed, "permutation")
+	err = each(ctx, plan.Workers, plan.Replicates, func(r int, _ []float64) {
+		dealt, values := make([]int, len(groups)), make([]float64, n)
+		c := base.Sub(uint64(r)).Cursor()
+		for _, u := range units {
+			for i, j := range c.Perm(len(u)) {
+				dealt[u[i]] = groups[u[j]]
+			}
+		}
+		f(dealt, values)
+		for i, v := range values {
+			s := math.Abs(seen[i])
+			far[r*n+i] = !(math.Abs(v) < s-1e-9*s)
+		}
+		plan.done(r)
+	}, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, se = make([]float64, n), make([]float64, n)
+	for i := range n {
+		count := 1.0
+		for r := range plan.Replicates {
+			if far[r*n+i] {
+				count++
+			}
+		}
+		p[i] = count / float64(plan.Replicates+1)
+		se[i] = math.Sqrt(p[i] * (1 - p[i]) / float64(plan.Replicates+1))
+	}
+	return p, se, nil
+}
+
+// byStratum returns the units of each stratum, in the order of strata.
+func byStratum(n int, strata []int) [][]int {
+	var out [][]int
+	at := map[int]int{}
+	for i := range n {
+		s := 0
+		if strata != nil {
+			s = strata[i]
+		}
+		k, ok := at[s]
+		if !ok {
+			k = len(out)
+			at[s], out = k, append(out, nil)
+		}
+		out[k] = append(out[k], i)
+	}
+	return out
 }

@@ -56,7 +56,7 @@ var packages = map[string]rule{
 	"analysis":              {[]string{"datasets", "datasets/instrument"}, []string{gonum, goyaml}},
 	"analysis/internal/fit": {nil, []string{gonum}},
 	"analysis/analysistest": {[]string{"analysis", "datasets"}, nil},
-	"analysis/catalog":      {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/effect", "analysis/longitudinal", "analysis/power", "analysis/quality", "analysis/taper", "analysis/work"}, nil},
+	"analysis/catalog":      {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/effect", "analysis/longitudinal", "analysis/power", "analysis/quality", "analysis/resample", "analysis/taper", "analysis/work"}, nil},
 	"analysis/compare":      estimator,
 	"analysis/describe":     estimator,
 	"analysis/economics":    estimator,
@@ -64,7 +64,7 @@ var packages = map[string]rule{
 	"analysis/longitudinal": estimator,
 	"analysis/power":        estimator,
 	"analysis/quality":      estimator,
-	"analysis/resample":     {[]string{"analysis", "simulate/stream"}, []string{gonum}},
+	"analysis/resample":     {[]string{"analysis", "datasets", "simulate/stream"}, []string{gonum}},
 	"analysis/taper":        estimator,
 	"analysis/work":         estimator,
 

@@ -199,7 +199,9 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 	if err != nil {
 		return err
 	}
-	r, err := x.Run(ctx, analysis.Input{Cohort: co, Find: catalog.Find}, q, set)
+	report, stop := a.progress(x.Title)
+	r, err := x.Run(ctx, analysis.Input{Cohort: co, Find: catalog.Find, Progress: report}, q, set)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -243,15 +245,7 @@ func narrowed(ctx context.Context, path string, f loadFlags, x *analysis.Analysi
 	if err != nil {
 		return opt, false, err
 	}
-	opt.Keep = func(t *datasets.Table, f datasets.Field) bool {
-		switch f.Role {
-		case datasets.RoleOutcome:
-			return f.Name == q.Outcome || t.OneRow()
-		case datasets.RoleItem, datasets.RoleCovariate, "":
-			return t.OneRow()
-		}
-		return true
-	}
+	opt.Keep = x.Keeps(q)
 	for _, v := range d.Visits {
 		if v.Value == q.Visit || v.Name == q.Visit || v.Value == q.Baseline || v.Name == q.Baseline || q.Baseline == "" && v.Baseline {
 			opt.KeepVisits = append(opt.KeepVisits, v.Value)

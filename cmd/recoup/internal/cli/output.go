@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -209,25 +210,32 @@ func (g grid) parquet(ctx context.Context, w io.Writer) error {
 }
 
 // progress draws a bar on standard error while a long run goes on, if that is a
-// terminal. The returned function takes what is done and of how much; stop ends
-// the drawing.
+// terminal. The returned function, which any goroutine may call, takes what is done
+// and of how much, and the bar is there from its first call; stop ends the drawing.
 func (a *app) progress(what string) (report func(done, total int), stop func()) {
 	if !a.ErrTerminal || a.quiet || a.noProgress {
 		return nil, func() {}
 	}
-	pw := progress.NewWriter()
-	pw.SetOutputWriter(a.Err)
-	pw.SetUpdateFrequency(100e6) // 10 Hz
-	pw.SetStyle(progress.StyleBlocks)
-	pw.SetTrackerLength(30)
-	tr := &progress.Tracker{Message: what}
-	pw.AppendTracker(tr)
-	go pw.Render()
+	var begin sync.Once
+	pw, tr := progress.NewWriter(), &progress.Tracker{Message: what}
+	started := false
 	return func(done, total int) {
+			begin.Do(func() {
+				started = true
+				pw.SetOutputWriter(a.Err)
+				pw.SetUpdateFrequency(100e6) // 10 Hz
+				pw.SetStyle(progress.StyleBlocks)
+				pw.SetTrackerLength(30)
+				pw.AppendTracker(tr)
+				go pw.Render()
+			})
 			tr.UpdateTotal(int64(total))
 			tr.SetValue(int64(done))
 		}, func() {
-			tr.MarkAsDone()
-			pw.Stop()
+			begin.Do(func() {}) // none begins from here on
+			if started {
+				tr.MarkAsDone()
+				pw.Stop()
+			}
 		}
 }
