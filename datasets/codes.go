@@ -70,7 +70,7 @@ func Checks() []CodeMeaning {
 func Codes() []CodeMeaning {
 	said := func(code, meaning string) CodeMeaning { return CodeMeaning{Code: code, Meaning: meaning} }
 	return slices.Concat([]CodeMeaning{
-		said(CodeDictionary, "the cohort file itself is not valid"),
+		said(CodeDictionary, "the cohort file itself, or another file of settings, is not valid"),
 		said(CodeFile, "a data file cannot be read as what it is said to be"),
 		said(CodeEncoding, "bytes that are not text in the declared encoding"),
 		said(CodeHeader, "the header row cannot be used"),

@@ -20,7 +20,7 @@ const (
 
 // Codes of problems. They are part of the JSON contract: scripts match them.
 const (
-	CodeDictionary      = "dictionary"         // the cohort file itself is not valid
+	CodeDictionary      = "dictionary"         // the cohort file itself, or another file of settings, is not valid
 	CodeFile            = "file"               // a data file cannot be read as what it is said to be
 	CodeEncoding        = "encoding"           // bytes that are not text in the declared encoding
 	CodeHeader          = "header"             // the header row cannot be used

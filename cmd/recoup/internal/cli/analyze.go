@@ -19,10 +19,10 @@ import (
 func (a *app) analyzeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "analyze",
-		Short: "Estimate outcomes: list, show, run",
+		Short: "Estimate outcomes: list, show, run, plan",
 		Long:  "Estimate outcomes of a cohort by the analyses of the catalog.",
 	}
-	c.AddCommand(a.analyzeList(), a.analyzeShow(), a.analyzeRun())
+	c.AddCommand(a.analyzeList(), a.analyzeShow(), a.analyzeRun(), a.analyzePlan())
 	return c
 }
 
@@ -423,13 +423,6 @@ func shortRow(x analysis.Estimate, n *notes) []string {
 	if x.Reference != "" {
 		count += " v " + fmt.Sprint(x.N.Reference)
 	}
-	p := ""
-	if x.P.OK() {
-		p = fmt.Sprintf("%.3f", float64(x.P))
-		if x.P < 0.001 {
-			p = "<0.001"
-		}
-	}
 	about := x.Method.Name
 	if x.CI.Kind != "" {
 		about += "; interval: " + x.CI.Kind
@@ -445,7 +438,18 @@ func shortRow(x analysis.Estimate, n *notes) []string {
 	if !x.Value.OK() {
 		value = "not available"
 	}
-	return []string{x.Term, x.Arm, x.Reference, x.Visit, value, interval, count, p, marks}
+	return []string{x.Term, x.Arm, x.Reference, x.Visit, value, interval, count, pText(x.P), marks}
+}
+
+// pText writes a p value with three decimals.
+func pText(p analysis.Num) string {
+	switch {
+	case !p.OK():
+		return ""
+	case p < 0.001:
+		return "<0.001"
+	}
+	return fmt.Sprintf("%.3f", float64(p))
 }
 
 func join(message, cure string) string {
