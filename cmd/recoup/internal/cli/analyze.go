@@ -19,10 +19,10 @@ import (
 func (a *app) analyzeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "analyze",
-		Short: "Estimate outcomes: list, show, run, plan",
+		Short: "Estimate outcomes: list, show, run, plan, calc",
 		Long:  "Estimate outcomes of a cohort by the analyses of the catalog.",
 	}
-	c.AddCommand(a.analyzeList(), a.analyzeShow(), a.analyzeRun(), a.analyzePlan())
+	c.AddCommand(a.analyzeList(), a.analyzeShow(), a.analyzeRun(), a.analyzePlan(), a.analyzeCalc())
 	return c
 }
 
@@ -344,6 +344,18 @@ func wide(r analysis.Result) grid {
 // short is the result for a person: numbers to a sensible length, warnings as
 // numbered notes.
 func short(w io.Writer, e estimates) {
+	shortResult(w, e.Result)
+	o := e.Provenance.Origin
+	if o.Drafted {
+		fmt.Fprintln(w, "warning: what the columns mean was guessed from the data; write a cohort file with recoup data init and check it")
+	}
+	for _, x := range o.Allowed {
+		fmt.Fprintf(w, "allowed: %s, by %s: %s\n", clean(x.Column), clean(x.By), clean(x.Reason))
+	}
+	fmt.Fprintf(w, "%s on %s: %d patients, digest %s; recoup %s, %s\n", e.Provenance.Analysis, clean(o.Dictionary), o.Patients, o.Digest[:16], version, runtime.Version())
+}
+
+func shortResult(w io.Writer, e analysis.Result) {
 	g := grid{head: []string{"term", "arm", "reference", "visit", "estimate", "95 % interval", "n", "p", ""}, right: []bool{false, false, false, false, true, true, true, true, false}}
 	if len(e.Estimates) > 0 {
 		for _, x := range e.Estimates {
@@ -386,14 +398,6 @@ func short(w io.Writer, e estimates) {
 	for _, x := range e.Excluded {
 		fmt.Fprintf(w, "left out: %s\n", clean(x.String()))
 	}
-	o := e.Provenance.Origin
-	if o.Drafted {
-		fmt.Fprintln(w, "warning: what the columns mean was guessed from the data; write a cohort file with recoup data init and check it")
-	}
-	for _, x := range o.Allowed {
-		fmt.Fprintf(w, "allowed: %s, by %s: %s\n", clean(x.Column), clean(x.By), clean(x.Reason))
-	}
-	fmt.Fprintf(w, "%s on %s: %d patients, digest %s; recoup %s, %s\n", e.Provenance.Analysis, clean(o.Dictionary), o.Patients, o.Digest[:16], version, runtime.Version())
 }
 
 // notes numbers texts in order of first use.

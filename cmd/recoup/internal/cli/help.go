@@ -44,6 +44,8 @@ name and version:
 
   recoup.estimates/v1    analyze run: provenance, estimates, tables, series,
                          excluded, warnings
+  recoup.plan/v1         analyze plan: the plan, runs with their results, tests
+  recoup.calculation/v1  analyze calc: what was given, and as estimates
   recoup.simulation/v1   simulate run
   recoup.comparison/v1   simulate compare
   recoup.cohort/v1       data init, describe, convert

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/sha256"
+	_ "embed" // the first plan
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type planFlags struct {
 	load    loadFlags
 	cohort  string
 	check   bool
+	print   bool
 	workers int
 	out     string
 }
@@ -29,50 +31,57 @@ type planFlags struct {
 func (a *app) analyzePlan() *cobra.Command {
 	var f planFlags
 	c := &cobra.Command{
-		Use:   "plan PLAN",
+		Use:   "plan [PLAN]",
 		Short: "Run a study's whole list of analyses",
 		Long: `Run a study's whole list of analyses, side by side, into one table of results. The
-plan is a YAML file, written before the results are seen:
+plan is a YAML file, written before the results are seen; --print writes one with
+comments, to be edited. Each analysis runs for each of its outcomes, visits and
+subgroups, and then its sensitivity analyses do.
 
-  title: Outcomes at twelve months
-  cohort: cohort.yaml                # from the plan's folder; --cohort names another
-  question: {arm: program, reference: usual care, visit: month12}
-  analyses:
-    - id: pain
-      role: primary                  # or secondary, sensitivity, exploratory
-      run: effect/ancova
-      question: {outcome: pain}
-      set: {errors: HC3}
-      terms: [adjusted_difference]   # what is kept; all estimates where not given
-      subgroups: ["age >= 50", "age < 50"]
-      sensitivity:                   # what they do not say is as above
-        - {id: pain-mixed-model, run: longitudinal/mmrm}
-    - id: responders
-      run: effect/responders
-      outcomes: [pain, function]     # and visits: [...]
-      set: {threshold: 50}
-  multiplicity:
-    - {name: main, method: holm, of: [pain, responders], term: adjusted_difference}
+Families of tests under multiplicity adjust p values: holm, hochberg, hommel,
+bonferroni, sidak, bh, by, or fixed-sequence, in the order listed. Sensitivity analyses
+are in none, subgroups where the family says so; without a term every estimate with a
+p value counts. Intervals are not adjusted.
 
-Methods of multiplicity: holm, hochberg, hommel, bonferroni, sidak, bh, by and
-fixed-sequence (in the order listed). Without a term every estimate with a p value
-counts; intervals are not adjusted. A misspelt plan is refused as a whole before
-anything runs; what the cohort cannot answer is said in its place, and the rest runs.
+A plan that is wrong, or asks for what the cohort does not have, is refused as a whole
+before anything runs, all at once. What an analysis then cannot answer is said in its
+place, and the rest runs.
 
 -o picks the format by its ending: .json has everything, tables and settings among
 it; .csv and .parquet have a row for each estimate; .txt is for reading.`,
-		Example: `  recoup analyze plan plan.yaml --check
+		Example: `  recoup analyze plan --print -o plan.yaml
+  recoup analyze plan plan.yaml --check
   recoup analyze plan plan.yaml -o results.csv
-  recoup analyze plan plan.yaml --cohort other/cohort.yaml --json`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return a.runPlan(c.Context(), args[0], f) },
+  recoup analyze plan plan.yaml --cohort cohort.yaml --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case f.print && len(args) == 0:
+				return a.printPlan(f.out)
+			case f.print || len(args) == 0:
+				return usagef("expected a plan, or --print and no plan")
+			}
+			return a.runPlan(c.Context(), args[0], f)
+		},
 	}
 	f.load.add(c)
 	c.Flags().StringVar(&f.cohort, "cohort", "", "cohort file, in place of the plan's")
 	c.Flags().BoolVar(&f.check, "check", false, "check the plan against the cohort and list what it would run")
+	c.Flags().BoolVar(&f.print, "print", false, "write a first plan with comments")
 	c.Flags().IntVar(&f.workers, "workers", 0, "analyses at a time; 0 for one a processor; changes no digit")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "write to a file; the ending picks the format")
 	return c
+}
+
+//go:embed plan.yaml
+var firstPlan []byte
+
+func (a *app) printPlan(path string) error {
+	write := func(w io.Writer) error { _, err := w.Write(firstPlan); return err }
+	if path == "" {
+		return write(a.Out)
+	}
+	return writeFile(path, write)
 }
 
 // planned is the envelope of a plan's results.

@@ -132,7 +132,7 @@ func TestErrorsAsJSON(t *testing.T) {
 func TestExamples(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	if _, errs, code := run(t, "data", "synthesize", "--patients", "400", "-o", "made"); code != 0 {
+	if _, errs, code := run(t, "data", "synthesize", "--patients", "400", "--comparison", "-o", "made"); code != 0 {
 		t.Fatal(errs)
 	}
 	files, err := os.ReadDir("made")
