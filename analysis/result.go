@@ -105,6 +105,22 @@ func (e Estimate) Key() Key {
 	return Key{e.Outcome, e.Visit, e.Arm, e.Reference, e.Subgroup, e.Term, e.Definition}
 }
 
+// NoEffect returns the value of a comparison that means no effect, and whether there
+// is one: 0 of differences, 1 of ratios, one half of a probability of superiority.
+func (e Estimate) NoEffect() (float64, bool) {
+	switch {
+	case e.Reference == "":
+		return 0, false
+	case e.Scale == ScaleDifference || e.Scale == ScaleStandardised || e.Scale == ScaleRiskDiff || e.Scale == ScalePercent:
+		return 0, true
+	case e.Scale == ScaleRatio:
+		return 1, true
+	case e.Term == "probability_of_superiority":
+		return 0.5, true
+	}
+	return 0, false
+}
+
 // Warn returns the estimate with a further warning.
 func (e Estimate) Warn(code, message, cure string) Estimate {
 	e.Warnings = append(slices.Clone(e.Warnings), Warning{code, message, cure})

@@ -308,21 +308,6 @@ R: coin::oneway_test(distribution = approximate()).`,
 	Needs: []datasets.Role{datasets.RoleArm},
 }, PermutationOptions{Replicates: 1999, Studentise: true}, permutationAnalysis)
 
-// nullValue is the value that means no effect, and whether there is one.
-func nullValue(e analysis.Estimate) (float64, bool) {
-	switch {
-	case e.Reference == "" || !e.Value.OK():
-		return 0, false
-	case e.Scale == analysis.ScaleDifference || e.Scale == analysis.ScaleStandardised || e.Scale == analysis.ScaleRiskDiff || e.Scale == analysis.ScalePercent:
-		return 0, true
-	case e.Scale == analysis.ScaleRatio:
-		return 1, true
-	case e.Term == "probability_of_superiority":
-		return 0.5, true
-	}
-	return 0, false
-}
-
 func permutationAnalysis(ctx context.Context, in analysis.Input, q analysis.Question, o PermutationOptions) (analysis.Result, error) {
 	if o.Replicates < 100 || o.Replicates > 1_000_000 {
 		return analysis.Result{}, fmt.Errorf("%w: expected 100 to 1,000,000 replicates", analysis.ErrOptions)
@@ -356,7 +341,7 @@ func permutationAnalysis(ctx context.Context, in analysis.Input, q analysis.Ques
 	}
 	for i, e := range r.Estimates {
 		e.P, e.Statistic = analysis.None, analysis.None
-		if _, ok := nullValue(e); ok {
+		if _, ok := e.NoEffect(); ok && e.Value.OK() {
 			e.P = analysis.Num(p[i])
 			e.Method.Name += fmt.Sprintf("; permutation test of %d deals, seed %d, Monte Carlo error of p %.2g", o.Replicates, q.Seed, mcse[i])
 		}
@@ -367,7 +352,7 @@ func permutationAnalysis(ctx context.Context, in analysis.Input, q analysis.Ques
 
 // distance is how far an estimate is from no effect.
 func distance(e analysis.Estimate, value, se float64, studentise bool) float64 {
-	null, ok := nullValue(e)
+	null, ok := e.NoEffect()
 	switch {
 	case !ok:
 		return math.NaN()

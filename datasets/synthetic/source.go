@@ -109,6 +109,16 @@ func (s Source) Write(ctx context.Context, w io.Writer, table int, o Writing) er
 	return ctx.Err()
 }
 
+// Part returns the cohort of n patients from one on: as many cohorts of the same
+// population as are asked for, none with a patient of another. The source must be drawn
+// patient by patient without end, as that of a truth file is.
+func (s Source) Part(from, n int) Source {
+	part := s
+	part.Patients = n
+	part.Rows = func(dst []byte, table, patient int) []byte { return s.Rows(dst, table, from+patient) }
+	return part
+}
+
 // Load draws the cohort into memory.
 func (s Source) Load(ctx context.Context) (*datasets.Cohort, error) {
 	return datasets.Load(ctx, s.Dictionary, datasets.LoadOptions{Open: s.open})

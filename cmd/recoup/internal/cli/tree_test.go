@@ -127,6 +127,19 @@ func TestErrorsAsJSON(t *testing.T) {
 	}
 }
 
+// shellWords splits a line at blanks outside of single quotes.
+func shellWords(line string) []string {
+	var out []string
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			out = append(out, part)
+			continue
+		}
+		out = append(out, strings.Fields(part)...)
+	}
+	return out
+}
+
 // The examples of every help are run, in a folder with a synthetic cohort and a
 // scenario.
 func TestExamples(t *testing.T) {
@@ -164,7 +177,7 @@ func TestExamples(t *testing.T) {
 			if line == "" {
 				continue
 			}
-			words := strings.Fields(line)
+			words := shellWords(line)
 			if words[0] != "recoup" {
 				t.Errorf("%s: the example %q does not begin with recoup", c.CommandPath(), line)
 				continue
