@@ -116,10 +116,13 @@ func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOpt
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
 	}
-	r.Warnings = append(append(r.Warnings, warn...), m.seen()...)
+	r.Warnings = append(append(append(r.Warnings, warn...), m.seen()...), m.assumed()...)
 	terms := m.terms(asked, q, o)
 	r.Estimates = m.estimates(i, terms, q, method(f, o))
-	r.Tables = []analysis.Table{m.tests(i), m.fitTable(f, o), m.covarianceTable(f), log, m.valuesTable()}
+	if m.base() > 0 {
+		r.Tables = append(r.Tables, m.tests(i))
+	}
+	r.Tables = append(r.Tables, m.fitTable(f, o), m.covarianceTable(f), log, m.valuesTable())
 	if o.CompleteCases {
 		r.Tables = append(r.Tables, m.completeCases(f.Structure, terms, q, o))
 	}

@@ -32,7 +32,7 @@ func (m *model) tests(i *fit.Inferred) analysis.Table {
 		rows [][]float64
 	}{{"arm by visit", interaction}, {"arm at all visits", all}} {
 		if len(one.rows) == 0 {
-			t.Notes = append(t.Notes, one.name+": needs two arms and the visits to compare them at")
+			t.Notes = append(t.Notes, one.name+": needs two visits after baseline")
 			continue
 		}
 		f := i.Test(one.rows)
@@ -108,14 +108,27 @@ func (m *model) covarianceTable(f *fit.RepeatedFit) analysis.Table {
 	return t
 }
 
-// valuesTable counts what was seen and what is missing, and says what the model takes
-// for granted about it.
+const assumption = "values that are missing are taken to be missing at random: given arm, baseline, covariates and a patient's values at other visits, whether a value is missing does not depend on what it would have been"
+
+// assumed says what the model takes for granted about values that are missing.
+func (m *model) assumed() []analysis.Warning {
+	missing := 0
+	for i, g := range m.groups {
+		for v := range m.visits {
+			missing += len(g.Patients) - m.n[i][v]
+		}
+	}
+	if missing == 0 {
+		return nil
+	}
+	return []analysis.Warning{{Code: analysis.WarnAssumption, Message: assumption, Cure: "show the result under other assumptions about those not seen"}}
+}
+
+// valuesTable counts what was seen and what is missing.
 func (m *model) valuesTable() analysis.Table {
 	t := analysis.Table{
 		Name: "values", Title: "Values seen and missing", Columns: []string{"arm", "visit", "patients", "seen", "in_model", "missing", "percent_missing"},
-		Notes: []string{
-			"Values that are missing are taken to be missing at random: given arm, baseline, covariates and a patient's values at other visits, whether a value is missing does not depend on what it would have been. The data cannot show this.",
-		},
+		Notes: []string{assumption},
 	}
 	for i, g := range m.groups {
 		row := func(visit string, values []float64, used int) {
