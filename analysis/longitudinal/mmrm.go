@@ -117,15 +117,21 @@ func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOpt
 		return r, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
 	}
 	r.Warnings = append(append(append(r.Warnings, warn...), m.seen()...), m.assumed()...)
-	terms := m.terms(asked, q, o)
-	r.Estimates = m.estimates(i, terms, q, method(f, o))
+	r.Estimates = m.estimates(i, m.terms(asked, q, o), q, method(f, o))
 	if m.base() > 0 {
-		r.Tables = append(r.Tables, m.tests(i))
+		tests, warn := m.tests(i)
+		r.Tables, r.Warnings = append(r.Tables, tests), append(r.Warnings, warn...)
 	}
 	r.Tables = append(r.Tables, m.fitTable(f, o), m.covarianceTable(f), log, m.valuesTable())
-	if o.CompleteCases {
-		r.Tables = append(r.Tables, m.completeCases(f.Structure, terms, q, o))
+	if !o.CompleteCases {
+		return r, nil
 	}
+	cases, err := m.completeCases(f.Structure, q, o, asked)
+	if err != nil {
+		r.Warnings = append(r.Warnings, analysis.Warning{Code: "complete-cases", Message: fmt.Sprintf("there is no comparison with patients seen at all visits: %v", err)})
+		return r, nil
+	}
+	r.Tables = append(r.Tables, cases)
 	return r, nil
 }
 

@@ -304,6 +304,9 @@ func (m *model) slope() int {
 	return n
 }
 
+// maxCovariances is how many levels may have a covariance each.
+const maxCovariances = 10
+
 // ready refuses what cannot be fitted whatever the numbers.
 func (m *model) ready(o MMRMOptions) error {
 	if len(m.visits) <= m.from() {
@@ -313,6 +316,9 @@ func (m *model) ready(o MMRMOptions) error {
 		if o.Covariance == string(fit.Spatial) && v.Week == nil {
 			return fmt.Errorf("%w: covariance=sp_exp needs the week of each visit, and %s has none: add week under visits in the cohort file", analysis.ErrCannot, v.VisitName())
 		}
+	}
+	if len(m.level) > maxCovariances {
+		return fmt.Errorf("%w: %s has %d levels; a covariance for each needs %d or fewer, so group them first", analysis.ErrCannot, m.byName, len(m.level), maxCovariances)
 	}
 	seen := make([][]bool, len(m.level))
 	for i := range seen {

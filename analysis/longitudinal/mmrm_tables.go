@@ -1,6 +1,7 @@
 package longitudinal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,11 +10,11 @@ import (
 
 	"recoup/analysis"
 	"recoup/analysis/internal/fit"
-	"recoup/datasets"
 )
 
 // tests is the table of joint tests: of arm by visit, and of arm at all visits.
-func (m *model) tests(i *fit.Inferred) analysis.Table {
+func (m *model) tests(i *fit.Inferred) (analysis.Table, []analysis.Warning) {
+	var warn []analysis.Warning
 	t := analysis.Table{Name: "tests", Title: "Joint tests", Columns: []string{"test", "f", "df_numerator", "df_denominator", "p_value"}}
 	var all, interaction [][]float64
 	for g := range m.base() {
@@ -37,11 +38,14 @@ func (m *model) tests(i *fit.Inferred) analysis.Table {
 		}
 		f := i.Test(one.rows)
 		if math.IsNaN(f.F) {
-			t.Notes = append(t.Notes, one.name+": the covariance of the contrasts has no inverse, or no degrees of freedom are left")
+			warn = append(warn, analysis.Warning{
+				Code: analysis.WarnTooFew, Message: "the joint test of " + one.name + " cannot be done: the covariance of its contrasts has no inverse, or no degrees of freedom are left",
+				Cure: "choose a simpler covariance or other degrees of freedom",
+			})
 		}
 		t.Rows = append(t.Rows, []analysis.Value{analysis.Text(one.name), analysis.Number(f.F), analysis.Number(f.Numerator), analysis.Number(f.Denominator), analysis.Number(f.P)})
 	}
-	return t
+	return t, warn
 }
 
 func (m *model) fitTable(f *fit.RepeatedFit, o MMRMOptions) analysis.Table {
@@ -157,55 +161,41 @@ func (m *model) valuesTable() analysis.Table {
 }
 
 // completeCases is what the same model gives for patients seen at all its visits.
-func (m *model) completeCases(s fit.Structure, terms []term, q analysis.Question, o MMRMOptions) analysis.Table {
+func (m *model) completeCases(s fit.Structure, q analysis.Question, o MMRMOptions, asked int) (analysis.Table, error) {
 	t := analysis.Table{
-		Name: "complete_cases", Title: "The same model for patients seen at all visits alone",
+		Name: "complete_cases", Title: "For comparison alone: the same model for patients seen at all visits",
 		Columns: []string{"term", "arm", "reference", "visit", "estimate", "std_error", "df", "conf_low", "conf_high", "patients"},
-		Notes:   []string{"Unbiased only where those seen at all visits are like the others, which the model above does not ask: shown for comparison, not as the result."},
+		Notes:   []string{"Unbiased only where those seen at all visits are like the others, which the model itself does not ask."},
 	}
 	c := *m
 	c.allVisits = true
 	c.count()
-	refused := func(err error) analysis.Table {
-		t.Notes = append(t.Notes, "Not there: "+err.Error())
-		return t
-	}
 	if slices.Contains(c.used, 0) {
-		return refused(errors.New("an arm has no patient seen at all visits"))
+		return t, errors.New("an arm has no patient seen at all visits")
 	}
 	if err := c.ready(o); err != nil {
-		return refused(err)
+		return t, err
 	}
 	stats, err := c.statistics()
 	if err != nil {
-		return refused(err)
+		return t, err
 	}
 	f, err := stats.FitRepeated(s, o.Method == "reml")
 	if err != nil {
-		return refused(c.explain(err))
+		return t, c.explain(err)
 	}
 	i, err := f.Infer(o.inference(s), c.patients())
 	if err != nil {
-		return refused(err)
-	}
-	asked := -1
-	if q.Visit != "" {
-		asked = slices.IndexFunc(c.visits, func(v datasets.Visit) bool { return v.VisitName() == terms[0].estimate.Visit })
+		return t, err
 	}
 	for _, e := range c.estimates(i, c.terms(asked, q, o), q, analysis.Method{}) {
 		if q.Reference != "" && e.Reference == "" {
 			continue
 		}
-		blank := func(s string) analysis.Value {
-			if s == "" {
-				s = "-"
-			}
-			return analysis.Text(s)
-		}
 		t.Rows = append(t.Rows, []analysis.Value{
-			analysis.Text(e.Term), analysis.Text(e.Arm), blank(e.Reference), blank(e.Visit),
+			analysis.Text(e.Term), analysis.Text(e.Arm), analysis.Text(cmp.Or(e.Reference, "-")), analysis.Text(cmp.Or(e.Visit, "-")),
 			{Num: e.Value}, {Num: e.SE}, {Num: e.DF}, {Num: e.CI.Low}, {Num: e.CI.High}, analysis.Number(float64(e.N.Arm + e.N.Reference)),
 		})
 	}
-	return t
+	return t, nil
 }
