@@ -83,8 +83,8 @@ func (f *RepeatedFit) Infer(by Inference, patients iter.Seq[Patient]) (*Inferred
 	return i, nil
 }
 
-// sum returns the sum over patients of X'GX, G a matrix of each pattern's visits,
-// over the patterns of a group.
+// sum returns the sum over patients of (X, y)'G(X, y), G a matrix of each pattern's
+// visits, over the patterns of a group.
 func (r *Repeated) sum(group int, weight func(q *pattern, at int) []float64) *mat.SymDense {
 	m := r.Columns + 1
 	out := make([]float64, m*m)
@@ -93,21 +93,11 @@ func (r *Repeated) sum(group int, weight func(q *pattern, at int) []float64) *ma
 			q.add(out, weight(q, at), m)
 		}
 	}
-	return symmetric(mat.NewDense(m, m, out).Slice(0, r.Columns, 0, r.Columns))
+	return symmetric(mat.NewDense(m, m, out))
 }
 
 // group returns whose covariance a parameter is of.
 func (f *RepeatedFit) group(h int) int { return h / (len(f.Theta) / f.stats.Groups) }
-
-// derivatives works out how the precision of the coefficients depends on the
-// parameters.
-func (f *RepeatedFit) derivatives() {
-	for h := range f.Theta {
-		f.by = append(f.by, f.stats.sum(f.group(h), func(q *pattern, at int) []float64 {
-			return sandwich(f.work.inverse[at], part(f.work.d[h], q.visits, f.stats.Visits), len(q.visits))
-		}))
-	}
-}
 
 // kenwardRoger returns Kenward and Roger's covariance of the coefficients:
 // C + 2C (Σ Wₕₗ (Qₕₗ - PₕCPₗ - Rₕₗ/4)) C, without Rₕₗ in the linear form.
@@ -115,9 +105,11 @@ func (f *RepeatedFit) kenwardRoger(full bool) *mat.SymDense {
 	p, r := f.stats.Columns, f.stats
 	inner := mat.NewDense(p, p, nil)
 	add := func(w float64, m mat.Matrix) {
-		var t mat.Dense
-		t.Scale(w, m)
-		inner.Add(inner, &t)
+		for i := range p {
+			for j := range p {
+				inner.Set(i, j, inner.At(i, j)+w*m.At(i, j))
+			}
+		}
 	}
 	for h := range f.Theta {
 		for l := range f.Theta {

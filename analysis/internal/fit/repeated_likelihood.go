@@ -78,6 +78,8 @@ type work struct {
 	sigma    [][]float64 // by group
 	d        [][]float64 // by parameter, of its group's covariance
 	inverse  [][]float64 // by pattern
+	inner    [][]float64 // by pattern, the sum of rr' + xCx' between its visits (rr' by full likelihood)
+	f        [][]float64 // by group: a derivative is the sum over cells of its matrix and f
 }
 
 var errNotDefinite = errors.New("the covariance is not positive definite")
@@ -248,48 +250,57 @@ func dependent(a *mat.SymDense) int {
 	return -1
 }
 
-// slopes works out the derivatives: by a parameter, the sum over cells of its matrix
-// and its group's f.
+// slopes works out the derivatives.
 func (r *Repeated) slopes(w *work, reml bool) {
 	v, p, m := r.Visits, r.Columns, r.Columns+1
-	f := make([][]float64, r.Groups)
-	for g := range f {
-		f[g] = make([]float64, v*v)
+	// The weight of each product of (x, y): of (y - xβ)² and xCx'.
+	weight := make([]float64, m*m)
+	at := append(append([]float64(nil), w.beta...), -1)
+	for i := range m {
+		for j := range m {
+			weight[i*m+j] = at[i] * at[j]
+			if reml && i < p && j < p {
+				weight[i*m+j] += w.c.At(i, j)
+			}
+		}
+	}
+	w.f = make([][]float64, r.Groups)
+	for g := range w.f {
+		w.f[g] = make([]float64, v*v)
 	}
 	for at, q := range r.order {
-		k := len(q.visits)
-		in := w.inverse[at]
+		k, in := len(q.visits), w.inverse[at]
 		inner := make([]float64, k*k)
 		for a := range k {
 			for b := a; b < k; b++ {
-				c := q.cross[a][b]
-				sum := c[p*m+p]
-				for i := range p {
-					sum -= w.beta[i] * (c[i*m+p] + c[p*m+i])
-					for j := range p {
-						sum += w.beta[i] * w.beta[j] * c[i*m+j]
-						if reml {
-							sum += w.c.At(i, j) * c[i*m+j]
-						}
-					}
+				sum := 0.0
+				for i, c := range q.cross[a][b] {
+					sum += weight[i] * c
 				}
 				inner[a*k+b], inner[b*k+a] = sum, sum
 			}
 		}
+		w.inner = append(w.inner, inner)
 		outer := sandwich(in, inner, k)
 		for a, va := range q.visits {
 			for b, vb := range q.visits {
-				f[q.group][va*v+vb] += float64(q.n)*in[a*k+b] - outer[a*k+b]
+				w.f[q.group][va*v+vb] += float64(q.n)*in[a*k+b] - outer[a*k+b]
 			}
 		}
 	}
 	per := len(w.d) / r.Groups
 	w.gradient = make([]float64, len(w.d))
 	for h, d := range w.d {
-		for i := range d {
-			w.gradient[h] += d[i] * f[h/per][i]
-		}
+		w.gradient[h] = dot(d, w.f[h/per])
 	}
+}
+
+func dot(a, b []float64) float64 {
+	s := 0.0
+	for i := range a {
+		s += a[i] * b[i]
+	}
+	return s
 }
 
 // sandwich returns a b a for matrices of k rows.
@@ -307,29 +318,86 @@ func product(a, b []float64, k int) []float64 {
 	return out
 }
 
-// hessian returns the second derivatives of the deviance, from its derivatives at
-// two distances to each side.
-func (r *Repeated) hessian(s Structure, theta []float64, reml bool) (*mat.SymDense, bool) {
-	n := len(theta)
-	out := mat.NewDense(n, n, nil)
-	at := append([]float64(nil), theta...)
+// hessian returns the second derivatives of the deviance,
+//
+//	⟨Σₕₗ, f⟩ + Σ [2 tr(WΣₗW·inner·WΣₕ) - n tr(WΣₗWΣₕ)] - 2 sₕ'Csₗ - tr(CPₕCPₗ)
+//
+// with Pₕ = X'WΣₕWX and sₕ = X'WΣₕW(y - Xβ), the last term by restricted likelihood
+// alone, and the Pₕ.
+func (r *Repeated) hessian(s Structure, theta []float64, w *work, reml bool) (*mat.SymDense, []*mat.SymDense) {
+	n, p, m := len(theta), r.Columns, r.Columns+1
+	per := n / r.Groups
+	out := mat.NewSymDense(n, nil)
+	by, cs, cp := make([]*mat.SymDense, n), make([]*mat.VecDense, n), make([]*mat.Dense, n)
+	scores := make([]*mat.VecDense, n)
 	for h := range n {
-		step := 1e-4 * (1 + math.Abs(theta[h]))
-		var g [4][]float64
-		for i, by := range []float64{-2, -1, 1, 2} {
-			at[h] = theta[h] + by*step
-			w, err := r.evaluate(s, at, reml)
-			if err != nil {
-				return nil, false
-			}
-			g[i] = w.gradient
+		cross := r.sum(h/per, func(q *pattern, at int) []float64 {
+			return sandwich(w.inverse[at], part(w.d[h], q.visits, r.Visits), len(q.visits))
+		})
+		by[h], scores[h], cs[h], cp[h] = mat.NewSymDense(p, nil), mat.NewVecDense(p, nil), &mat.VecDense{}, &mat.Dense{}
+		by[h].CopySym(cross.SliceSym(0, p))
+		scores[h].MulVec(by[h], mat.NewVecDense(p, w.beta))
+		for i := range p {
+			scores[h].SetVec(i, cross.At(i, m-1)-scores[h].AtVec(i))
 		}
-		at[h] = theta[h]
-		for k := range n {
-			out.Set(h, k, (g[0][k]-8*g[1][k]+8*g[2][k]-g[3][k])/(12*step))
+		cs[h].MulVec(w.c, scores[h])
+		cp[h].Mul(w.c, by[h])
+	}
+	for h := range n {
+		for l := range h + 1 {
+			d := -2 * mat.Dot(scores[h], cs[l])
+			for i := 0; reml && i < p; i++ {
+				for j := range p {
+					d -= cp[h].At(i, j) * cp[l].At(j, i)
+				}
+			}
+			out.SetSym(h, l, d)
 		}
 	}
-	return symmetric(out), true
+	for at, q := range r.order {
+		k := len(q.visits)
+		first := q.group * per
+		plain, turned := make([][]float64, per), make([][]float64, per) // WΣₕ, and WΣₕ W inner
+		middle := product(w.inverse[at], w.inner[at], k)
+		for h := range per {
+			plain[h] = product(w.inverse[at], part(w.d[first+h], q.visits, r.Visits), k)
+			turned[h] = product(plain[h], middle, k)
+		}
+		for h := range per {
+			for l := range h + 1 {
+				d := 0.0
+				for i := range k {
+					for j := range k {
+						d += plain[h][i*k+j] * (2*turned[l][j*k+i] - float64(q.n)*plain[l][j*k+i])
+					}
+				}
+				out.SetSym(first+h, first+l, out.At(first+h, first+l)+d)
+			}
+		}
+	}
+	r.bend(out, s, theta, w)
+	return out, by
+}
+
+// bend adds what the second derivatives of the covariance give, these from its
+// derivatives at two distances to each side: no data is in them.
+func (r *Repeated) bend(out *mat.SymDense, s Structure, theta []float64, w *work) {
+	per := len(theta) / r.Groups
+	const step = 1e-3
+	for g := range r.Groups {
+		at := append([]float64(nil), theta[g*per:(g+1)*per]...)
+		for l := range per {
+			here := at[l]
+			for i, factor := range []float64{1, -8, 8, -1} {
+				at[l] = here + []float64{-2, -1, 1, 2}[i]*step
+				_, d := s.covariance(at, r.Visits, r.Times)
+				for h := l; h < per; h++ {
+					out.SetSym(g*per+h, g*per+l, out.At(g*per+h, g*per+l)+factor/(12*step)*dot(d[h], w.f[g]))
+				}
+			}
+			at[l] = here
+		}
+	}
 }
 
 // symmetric returns the mean of a square matrix and its transpose.
@@ -414,10 +482,7 @@ func (r *Repeated) FitRepeated(s Structure, reml bool) (*RepeatedFit, error) {
 		return nil, &ConvergenceError{why, steps, largest(w.gradient)}
 	}
 	for ; steps < 200 && largest(w.gradient) >= 1e-10*float64(r.Values); steps++ {
-		h, ok := r.hessian(s, theta, reml)
-		if !ok {
-			return refuse("it became singular")
-		}
+		h, _ := r.hessian(s, theta, w, reml)
 		next, better := r.descend(s, theta, w, h, reml)
 		if better == nil {
 			break
@@ -427,14 +492,14 @@ func (r *Repeated) FitRepeated(s Structure, reml bool) (*RepeatedFit, error) {
 	if !(largest(w.gradient) <= 1e-6*float64(r.Values)) {
 		return refuse("no step made it better")
 	}
-	h, ok := r.hessian(s, theta, reml)
+	h, by := r.hessian(s, theta, w, reml)
 	var chol mat.Cholesky
-	if !ok || !chol.Factorize(h) || !(chol.Cond() < 1e12) {
+	if !chol.Factorize(h) || !(chol.Cond() < 1e12) {
 		return refuse("the likelihood is flat in some direction")
 	}
 	f := &RepeatedFit{
 		Structure: s, REML: reml, Beta: w.beta, Cov: w.c, Deviance: w.deviance, Gradient: largest(w.gradient), Iterations: steps, Theta: theta,
-		stats: r, work: w, thetaCov: mat.NewSymDense(len(theta), nil),
+		stats: r, work: w, by: by, thetaCov: mat.NewSymDense(len(theta), nil),
 	}
 	if chol.InverseTo(f.thetaCov) != nil {
 		return refuse("the likelihood is flat in some direction")
@@ -443,7 +508,6 @@ func (r *Repeated) FitRepeated(s Structure, reml bool) (*RepeatedFit, error) {
 	for _, sigma := range w.sigma {
 		f.Sigma = append(f.Sigma, mat.NewSymDense(r.Visits, sigma))
 	}
-	f.derivatives()
 	return f, nil
 }
 

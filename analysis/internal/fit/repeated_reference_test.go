@@ -247,16 +247,23 @@ func TestRepeatedGroupsAreSeparate(t *testing.T) {
 		}
 		whole, got := infer(t, summed(t, 2, both), both, Unstructured, reml, modelled)
 		_, crWhole := infer(t, summed(t, 2, both), both, Unstructured, reml, Inference{CovCR2, DFSatterthwaite})
+		full := Inference{CovKenwardRoger, DFKenwardRoger}
+		if !reml {
+			full = modelled
+		}
+		_, krWhole := infer(t, summed(t, 2, both), both, Unstructured, reml, full)
 		deviance := 0.0
 		for g := range one {
 			part, alone := infer(t, summed(t, 1, one[g]), one[g], Unstructured, reml, modelled)
 			_, cr := infer(t, summed(t, 1, one[g]), one[g], Unstructured, reml, Inference{CovCR2, DFSatterthwaite})
+			_, kr := infer(t, summed(t, 1, one[g]), one[g], Unstructured, reml, full)
 			deviance += part.Deviance
 			for k := range alone {
 				w, c := got[5*g+k], crWhole[5*g+k]
 				near(t, "coefficient", w.Value, alone[k].Value, 1e-8)
 				near(t, "se", w.SE, alone[k].SE, 1e-8)
 				near(t, "df", w.DF, alone[k].DF, 1e-6)
+				near(t, "Kenward and Roger's se", krWhole[5*g+k].SE, kr[k].SE, 1e-8)
 				near(t, "CR2", c.SE, cr[k].SE, 1e-8)
 				near(t, "CR2 df", c.DF, cr[k].DF, 1e-6)
 			}

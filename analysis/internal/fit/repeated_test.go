@@ -295,6 +295,37 @@ func TestRepeatedRefuses(t *testing.T) {
 	}
 }
 
+// BenchmarkRepeatedRobust goes through 100,000 patients twice more for CR2 errors and
+// their degrees of freedom of ten contrasts.
+func BenchmarkRepeatedRobust(b *testing.B) {
+	_, patients := made(b, false, false)
+	many := func(yield func(Patient) bool) {
+		for i := range 100_000 {
+			if !yield(patients[i%len(patients)]) {
+				return
+			}
+		}
+	}
+	for b.Loop() {
+		r, err := NewRepeated(4, 10, 1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for p := range many {
+			r.Add(p)
+		}
+		f, err := r.FitRepeated(Unstructured, true)
+		if err != nil {
+			b.Fatal(err)
+		}
+		i, err := f.Infer(Inference{CovCR2, DFSatterthwaite}, many)
+		if err != nil {
+			b.Fatal(err)
+		}
+		i.Contrasts(units(10))
+	}
+}
+
 // BenchmarkRepeated fits 100,000 patients at five visits, unstructured, by
 // restricted likelihood, the sums over patients among it.
 func BenchmarkRepeated(b *testing.B) {
