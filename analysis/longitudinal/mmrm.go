@@ -45,7 +45,7 @@ Errors: model, C = (ΣwᵢXᵢ'Σᵢ⁻¹Xᵢ)⁻¹; Kenward-Roger, enlarged by 
 Tables: tests (joint F tests of arm by visit and of arm at all visits; denominators by Fai and Cornelius or Kenward and Roger), fit, covariance, structures (what was tried), values (seen and missing by visit and arm), complete_cases.
 Missing values: patients with the outcome at any visit of the model, and baseline and covariates, are used with all their values; unbiased where missingness depends on what was seen (missing at random). A visit at which an arm has no values is left out.
 Cost: sums over the patterns of visits that are there, so a fit does not depend on the number of patients; robust errors go through the patients again.
-R: mmrm::mmrm(y ~ arm * visit + baseline:visit + us(visit | arm / id), weights, vcov, method); emmeans::emmeans(fit, ~ arm | visit). SAS: PROC MIXED with REPEATED / TYPE=UN GROUP=arm DDFM=SATTERTHWAITE.`,
+R: mmrm::mmrm(y ~ arm * visit + baseline:visit + us(visit | id), method = "Satterthwaite", vcov = "Asymptotic"), each estimate with the call of its own settings; emmeans::emmeans(fit, ~ arm | visit). SAS: PROC MIXED with REPEATED / TYPE=UN GROUP=arm DDFM=SATTERTHWAITE.`,
 	Refs: []string{
 		refMMRM, "Satterthwaite 1946, 10.2307/3002019", "Kenward and Roger 1997, 10.2307/2533558", "Fai and Cornelius 1996, 10.1080/00949659608811740",
 		"Pustejovsky and Tipton 2018, 10.1080/07350015.2016.1247004", "Liang and Zeger 2000, Sankhya B 62, 134-148", "Liu and others 2009, 10.1002/sim.3639",
@@ -94,11 +94,11 @@ func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOpt
 		return analysis.Result{}, err
 	}
 	r := analysis.Result{Excluded: excluded, Warnings: m.leaveOut()}
-	asked, err := m.asked(in, q)
-	if err != nil {
+	if err := m.ready(o); err != nil {
 		return r, err
 	}
-	if err := m.ready(o); err != nil {
+	asked, err := m.asked(in, q)
+	if err != nil {
 		return r, err
 	}
 	stats, err := m.statistics()
@@ -139,8 +139,35 @@ func method(f *fit.RepeatedFit, o MMRMOptions) analysis.Method {
 	by := o.inference(f.Structure)
 	return analysis.Method{
 		Name: fmt.Sprintf("mixed model for repeated measures, %s covariance, %s, %s errors, %s df", f.Structure, strings.ToUpper(o.Method), by.Errors, by.DF),
-		R:    fmt.Sprintf("mmrm::mmrm(y ~ arm * visit + baseline:visit + %s(visit | id))", f.Structure), Ref: refMMRM,
+		R:    call(f.Structure, by, o), Ref: refMMRM,
 	}
+}
+
+// call is the same model in R. Treated is 1 in the arm after baseline, 0 elsewhere.
+func call(s fit.Structure, by fit.Inference, o MMRMOptions) string {
+	terms := map[string]string{"covariate": "arm * visit + baseline:visit", "response": "visit + treated:visit", "none": "arm * visit"}[o.Baseline]
+	for _, c := range o.Covariates {
+		terms += " + " + c
+	}
+	time, subject, rest := "visit", "id", ""
+	if s == fit.Spatial {
+		time = "week"
+	}
+	if o.CovarianceBy != "" {
+		subject = o.CovarianceBy + " / id"
+	}
+	if o.PatientWeights != "" {
+		rest += ", weights = " + o.PatientWeights
+	}
+	if o.Method == "ml" {
+		rest += ", reml = FALSE"
+	}
+	df := map[string]string{fit.DFSatterthwaite: "Satterthwaite", fit.DFKenwardRoger: "Kenward-Roger", fit.DFBetweenWithin: "Between-Within", fit.DFResidual: "Residual"}[by.DF]
+	vcov := map[string]string{
+		fit.CovModel: "Asymptotic", fit.CovKenwardRoger: "Kenward-Roger", fit.CovKenwardRogerLinear: "Kenward-Roger-Linear",
+		fit.CovCR0: "Empirical", fit.CovCR2: "Empirical-Bias-Reduced", fit.CovCR3: "Empirical-Jackknife",
+	}[by.Errors]
+	return fmt.Sprintf("mmrm::mmrm(y ~ %s + %s(%s | %s)%s, method = %q, vcov = %q)", terms, s, time, subject, rest, df, vcov)
 }
 
 // fitted fits the model, with simpler structures where the one asked for does not

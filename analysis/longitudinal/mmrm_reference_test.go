@@ -2,6 +2,7 @@ package longitudinal_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -135,7 +136,7 @@ func quantity(t *testing.T, r analysis.Result, name string) float64 {
 	return 0
 }
 
-func close(t *testing.T, what string, got analysis.Num, want, tolerance float64) {
+func nearly(t *testing.T, what string, got analysis.Num, want, tolerance float64) {
 	t.Helper()
 	if !(math.Abs(float64(got)-want) <= tolerance*math.Max(1, math.Abs(want))) {
 		t.Errorf("%s: %.10g, want %.10g", what, float64(got), want)
@@ -171,10 +172,10 @@ func TestConstrained(t *testing.T) {
 		r, w := answered(t, c, set), want[key]
 		near := func(e analysis.Estimate, want [2]float64) {
 			t.Helper()
-			close(t, key+" "+e.Term+" "+e.Visit, e.Value, want[0], 2e-5)
-			close(t, key+" error "+e.Term+" "+e.Visit, e.SE, want[1], 2e-5)
+			nearly(t, key+" "+e.Term+" "+e.Visit, e.Value, want[0], 2e-5)
+			nearly(t, key+" error "+e.Term+" "+e.Visit, e.SE, want[1], 2e-5)
 		}
-		close(t, key+" deviance", analysis.Num(quantity(t, r, "-2 log likelihood")), w.Deviance, 1e-7)
+		nearly(t, key+" deviance", analysis.Num(quantity(t, r, "-2 log likelihood")), w.Deviance, 1e-7)
 		for i, v := range visits {
 			near(find(t, r, "adjusted_difference", "A", v), w.Difference[i])
 			if key == "constrained" {
@@ -196,8 +197,8 @@ func TestConstrained(t *testing.T) {
 			continue
 		}
 		w := want["complete"]
-		close(t, "complete cases", row["estimate"].Num, w.Difference[at][0], 2e-5)
-		close(t, "complete cases' error", row["std_error"].Num, w.Difference[at][1], 2e-5)
+		nearly(t, "complete cases", row["estimate"].Num, w.Difference[at][0], 2e-5)
+		nearly(t, "complete cases' error", row["std_error"].Num, w.Difference[at][1], 2e-5)
 		if float64(row["patients"].Num) != w.Patients {
 			t.Errorf("complete cases: %v patients, want %v", row["patients"].Num, w.Patients)
 		}
@@ -221,7 +222,7 @@ func TestAverageAndJointTests(t *testing.T) {
 				for _, v := range []string{"mid", "end", "late"} {
 					sum += float64(find(t, r, "adjusted"+kind, arm, v).Value) / 3
 				}
-				close(t, kind, find(t, r, "average"+kind, arm, "").Value, sum, 1e-12)
+				nearly(t, kind, find(t, r, "average"+kind, arm, "").Value, sum, 1e-12)
 			}
 		}
 		tests := table(t, r, "tests")
@@ -234,6 +235,14 @@ func TestAverageAndJointTests(t *testing.T) {
 			}
 		}
 	}
+	// What an arm has more at all visits alike is no part of its interaction with them.
+	none := map[string]string{"baseline": "none"}
+	more := answered(t, constrained(t, func(p, _ int, y float64) float64 { return y + 3*float64(p%2) }), none)
+	before, after := table(t, answered(t, c, none), "tests"), table(t, more, "tests")
+	nearly(t, "interaction", after[0]["f"].Num, float64(before[0]["f"].Num), 1e-7)
+	if !(math.Abs(float64(after[1]["f"].Num-before[1]["f"].Num)) > 5) {
+		t.Errorf("arm at all visits: %v and %v", before[1]["f"], after[1]["f"])
+	}
 	one := answered(t, constrained(t, func(_, v int, y float64) float64 {
 		if v == 1 || v == 3 {
 			return math.NaN()
@@ -244,8 +253,8 @@ func TestAverageAndJointTests(t *testing.T) {
 	if len(tests) != 1 {
 		t.Fatalf("tests of one visit: %v", tests)
 	}
-	close(t, "F of one visit", tests[0]["f"].Num, float64(e.Statistic*e.Statistic), 1e-9)
-	close(t, "its p", tests[0]["p_value"].Num, float64(e.P), 1e-9)
+	nearly(t, "F of one visit", tests[0]["f"].Num, float64(e.Statistic*e.Statistic), 1e-9)
+	nearly(t, "its p", tests[0]["p_value"].Num, float64(e.P), 1e-9)
 	if len(one.Estimates) != 5 {
 		t.Errorf("%d estimates of one visit, want no average", len(one.Estimates))
 	}
@@ -269,7 +278,7 @@ func TestOneVisitIsLeastSquares(t *testing.T) {
 	for _, covariance := range []string{"us", "cs", "ar1h", "toep", "adh", "sp_exp"} {
 		for _, df := range []string{"satterthwaite", "between-within", "residual"} {
 			e := find(t, answered(t, c, map[string]string{"covariance": covariance, "df": df, "errors": "model"}), "adjusted_difference", "A", "mid")
-			close(t, covariance+" "+df, e.DF, 50-3, 1e-6)
+			nearly(t, covariance+" "+df, e.DF, 50-3, 1e-6)
 		}
 	}
 }
@@ -288,9 +297,9 @@ func TestCovarianceByArm(t *testing.T) {
 		}
 		for _, v := range []string{"mid", "end", "late"} {
 			e, w := find(t, both, "adjusted_mean", arm, v), find(t, r, "adjusted_mean", arm, v)
-			close(t, "mean", e.Value, float64(w.Value), 1e-9)
-			close(t, "error", e.SE, float64(w.SE), 1e-8)
-			close(t, "df", e.DF, float64(w.DF), 1e-6)
+			nearly(t, "mean", e.Value, float64(w.Value), 1e-9)
+			nearly(t, "error", e.SE, float64(w.SE), 1e-8)
+			nearly(t, "df", e.DF, float64(w.DF), 1e-6)
 		}
 		var mine []analysis.Num
 		for _, row := range rows {
@@ -303,7 +312,7 @@ func TestCovarianceByArm(t *testing.T) {
 			t.Fatalf("%s: %d and %d covariances", arm, len(mine), len(alone))
 		}
 		for i, row := range alone {
-			close(t, "covariance", mine[i], float64(row["covariance"].Num), 1e-7)
+			nearly(t, "covariance", mine[i], float64(row["covariance"].Num), 1e-7)
 		}
 	}
 	for _, by := range []map[string]string{{"errors": "CR2"}, {"df": "kenward-roger"}, {"df": "between-within"}} {
@@ -352,5 +361,27 @@ func TestTables(t *testing.T) {
 	}
 	if !assumed {
 		t.Error("no word on what is taken for granted about missing values")
+	}
+}
+
+// Every estimate says the R call of its own settings, and a visit asked about cannot
+// be averaged over.
+func TestCall(t *testing.T) {
+	c := constrained(t, nil)
+	for want, set := range map[string]map[string]string{
+		`mmrm::mmrm(y ~ arm * visit + baseline:visit + us(visit | id), method = "Satterthwaite", vcov = "Asymptotic")`:                     nil,
+		`mmrm::mmrm(y ~ visit + treated:visit + age + sp_exp(week | arm / id), weights = weight, method = "Residual", vcov = "Empirical")`: {"baseline": "response", "covariates": "age", "covariance": "sp_exp", "covariance-by": "arm", "patient-weights": "weight", "df": "residual"},
+		`mmrm::mmrm(y ~ arm * visit + cs(visit | id), reml = FALSE, method = "Between-Within", vcov = "Empirical-Jackknife")`:              {"baseline": "none", "covariance": "cs", "method": "ml", "df": "between-within", "errors": "CR3"},
+		`mmrm::mmrm(y ~ arm * visit + baseline:visit + toeph(visit | id), method = "Kenward-Roger", vcov = "Kenward-Roger-Linear")`:        {"covariance": "toeph", "df": "kenward-roger"},
+	} {
+		for _, e := range answered(t, c, set).Estimates {
+			if e.Method.R != want {
+				t.Errorf("%s, want %s", e.Method.R, want)
+			}
+		}
+	}
+	_, err := longitudinal.MMRM.Run(t.Context(), analysis.Input{Cohort: c}, analysis.Question{Outcome: "pain", Visit: "end"}, map[string]string{"visits": "average"})
+	if !errors.Is(err, analysis.ErrOptions) {
+		t.Errorf("the average at a visit: %v", err)
 	}
 }

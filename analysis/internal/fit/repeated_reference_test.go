@@ -378,3 +378,42 @@ func TestRepeatedCombinations(t *testing.T) {
 		t.Errorf("CR2: %+v", c)
 	}
 }
+
+// Denominators of joint tests by hand: alike, they are that; E = 10/8 + 4/2 = 3.25 gives
+// 2 × 3.25 / (3.25 - 2) = 5.2; one that is not above 2 leaves 2; one unknown, nothing.
+func TestFaiCornelius(t *testing.T) {
+	for _, c := range []struct {
+		dfs  []float64
+		want float64
+	}{{[]float64{7}, 7}, {[]float64{5, 5, 5}, 5}, {[]float64{10, 4}, 5.2}, {[]float64{10, 1.5}, 2}, {[]float64{10, 2}, 2}} {
+		near(t, "df", faiCornelius(c.dfs), c.want, 1e-12)
+	}
+	if got := faiCornelius([]float64{10, math.NaN()}); !math.IsNaN(got) {
+		t.Errorf("one unknown: %v", got)
+	}
+}
+
+// A column that is another but for a part in 10⁷, and an outcome that the columns give
+// but for rounding, are refused, each for what it is.
+func TestRepeatedNearlySingular(t *testing.T) {
+	_, patients := made(t, false, false)
+	var twins, exact []Patient
+	for i, p := range patients {
+		twin, given := Patient{Y: p.Y, Weight: 1}, Patient{Weight: 1}
+		for v, x := range p.X {
+			x = slices.Clone(x)
+			given.X, given.Y = append(given.X, x), append(given.Y, x[5]/7+x[6]/3+0.1*float64(v))
+			x = slices.Clone(x)
+			x[6] = x[5] * (1 + 1e-7*float64(i%5))
+			twin.X = append(twin.X, x)
+		}
+		twins, exact = append(twins, twin), append(exact, given)
+	}
+	var s *SingularError
+	if _, err := summed(t, 1, twins).FitRepeated(Unstructured, true); !errors.As(err, &s) || s.Column != 6 {
+		t.Errorf("a column nearly twice: %v", err)
+	}
+	if f, err := summed(t, 1, exact).FitRepeated(Unstructured, true); !errors.Is(err, ErrRepeatedExact) {
+		t.Errorf("an outcome that is given: %v, %+v", err, f)
+	}
+}
