@@ -385,3 +385,19 @@ func TestCall(t *testing.T) {
 		t.Errorf("the average at a visit: %v", err)
 	}
 }
+
+// A visit before the baseline is no visit after it.
+func TestBaselineAskedFor(t *testing.T) {
+	c := constrained(t, nil)
+	for _, o := range []string{"covariate", "response", "none"} {
+		r, err := longitudinal.MMRM.Run(t.Context(), analysis.Input{Cohort: c}, analysis.Question{Outcome: "pain", Baseline: "mid"}, map[string]string{"visits": "each", "baseline": o})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range r.Estimates {
+			if e.Visit != "end" && e.Visit != "late" {
+				t.Errorf("baseline=%s: %s at %s", o, e.Term, e.Visit)
+			}
+		}
+	}
+}

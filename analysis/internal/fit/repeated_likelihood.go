@@ -435,7 +435,7 @@ func (r *Repeated) start(s Structure) ([]float64, error) {
 			}
 		}
 	}
-	if !(rss > 1e-13*total) {
+	if !(rss > 1e-12*total) {
 		return nil, ErrRepeatedExact
 	}
 	log := math.Log(rss/float64(r.Values)) / 2
