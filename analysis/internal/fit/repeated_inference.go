@@ -96,43 +96,34 @@ func (r *Repeated) sum(group int, weight func(q *pattern, at int) []float64) *ma
 	return symmetric(mat.NewDense(m, m, out))
 }
 
-// group returns whose covariance a parameter is of.
-func (f *RepeatedFit) group(h int) int { return h / (len(f.Theta) / f.stats.Groups) }
-
 // kenwardRoger returns Kenward and Roger's covariance of the coefficients:
-// C + 2C (Σ Wₕₗ (Qₕₗ - PₕCPₗ - Rₕₗ/4)) C, without Rₕₗ in the linear form.
+// C + 2C (Σ Aₕₗ (Qₕₗ - PₕCPₗ - Rₕₗ/4)) C, A the covariance of the parameters, without
+// Rₕₗ in the linear form. What is linear in l is summed over l first.
 func (f *RepeatedFit) kenwardRoger(full bool) *mat.SymDense {
-	p, r := f.stats.Columns, f.stats
+	p, r, v := f.stats.Columns, f.stats, f.stats.Visits
 	inner := mat.NewDense(p, p, nil)
-	add := func(w float64, m mat.Matrix) {
-		for i := range p {
-			for j := range p {
-				inner.Set(i, j, inner.At(i, j)+w*m.At(i, j))
-			}
-		}
-	}
 	for h := range f.Theta {
+		all := mat.NewSymDense(p, nil)
 		for l := range f.Theta {
-			var t, u mat.Dense
-			t.Mul(f.by[h], f.Cov)
-			u.Mul(&t, f.by[l])
-			add(-f.thetaCov.At(h, l), &u)
-			if f.group(h) != f.group(l) {
-				continue
-			}
-			add(f.thetaCov.At(h, l), r.sum(f.group(h), func(q *pattern, at int) []float64 {
-				k, in := len(q.visits), f.work.inverse[at]
-				a, b := part(f.work.d[h], q.visits, r.Visits), part(f.work.d[l], q.visits, r.Visits)
-				return product(product(product(in, a, k), product(in, b, k), k), in, k)
-			}))
+			var one mat.SymDense
+			one.ScaleSym(f.thetaCov.At(h, l), f.by[l])
+			all.AddSym(all, &one)
 		}
+		var t, u mat.Dense
+		t.Mul(f.by[h], f.Cov)
+		u.Mul(&t, all)
+		inner.Sub(inner, &u)
 	}
 	per := len(f.Theta) / r.Groups
-	for g := 0; full && g < r.Groups; g++ {
-		bent := curvature(f.Theta[g*per:(g+1)*per], r.Visits, f.thetaCov.SliceSym(g*per, (g+1)*per))
-		add(-0.25, r.sum(g, func(q *pattern, at int) []float64 {
-			return sandwich(f.work.inverse[at], part(bent, q.visits, r.Visits), len(q.visits))
-		}))
+	for g := range r.Groups {
+		cov := f.thetaCov.SliceSym(g*per, (g+1)*per)
+		var bent []float64
+		if full {
+			bent = curvature(f.Theta[g*per:(g+1)*per], v, cov)
+		}
+		inner.Add(inner, r.sum(g, func(q *pattern, at int) []float64 {
+			return f.extra(q, f.work.inverse[at], g*per, cov, bent)
+		}).SliceSym(0, p))
 	}
 	var t, u mat.Dense
 	t.Mul(f.Cov, inner)
@@ -140,6 +131,35 @@ func (f *RepeatedFit) kenwardRoger(full bool) *mat.SymDense {
 	u.Scale(2, &u)
 	u.Add(&u, f.Cov)
 	return symmetric(&u)
+}
+
+// extra returns, between a pattern's visits, W Σ Aₕₗ (ΣₕWΣₗ - Σₕₗ/4) W, over the
+// parameters of its group from the first; bent is Σ AₕₗΣₕₗ, nil in the linear form.
+func (f *RepeatedFit) extra(q *pattern, in []float64, first int, cov mat.Matrix, bent []float64) []float64 {
+	k, v := len(q.visits), f.stats.Visits
+	per, _ := cov.Dims()
+	parts := make([][]float64, per)
+	for h := range parts {
+		parts[h] = part(f.work.d[first+h], q.visits, v)
+	}
+	middle := make([]float64, k*k)
+	for h := range parts {
+		all := make([]float64, k*k)
+		for l := range parts {
+			for i, d := range parts[l] {
+				all[i] += cov.At(h, l) * d
+			}
+		}
+		for i, d := range product(product(parts[h], in, k), all, k) {
+			middle[i] += d
+		}
+	}
+	if bent != nil {
+		for i, d := range part(bent, q.visits, v) {
+			middle[i] -= d / 4
+		}
+	}
+	return sandwich(in, middle, k)
 }
 
 // Contrast is a sum of coefficients; what is not defined is NaN.
