@@ -2,11 +2,13 @@ package longitudinal_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
 
 	"recoup/analysis"
+	"recoup/analysis/analysistest"
 	"recoup/datasets"
 )
 
@@ -178,5 +180,26 @@ func TestFewPatients(t *testing.T) {
 	})
 	if r := answered(t, everyone, map[string]string{"covariance": "cs"}); !warned(r, "complete-cases") {
 		t.Errorf("nobody seen at all visits: %+v", r.Warnings)
+	}
+}
+
+// A covariance that falls with time needs the weeks of the visits, each its own.
+func TestSpatialNeedsWeeks(t *testing.T) {
+	text := "id,arm,visit,pain\n"
+	for i := range 12 {
+		for v, visit := range []string{"start", "mid", "end"} {
+			text += fmt.Sprintf("p%d,%s,%s,%d\n", i, "AB"[i%2:i%2+1], visit, (i*7+v*v*3+i*v)%11)
+		}
+	}
+	for from, c := range map[string]struct{ to, says string }{
+		"{value: end, week: 8}": {"{value: end, week: 4}", "mid and end are in the same"},
+		"{value: mid, week: 4}": {"{value: mid}", "the week of each visit, and mid has none"},
+	} {
+		cohort := analysistest.Cohort(t, strings.Replace(small, from, c.to, 1), map[string]string{"v.csv": text})
+		_, err := ask(t, cohort, map[string]string{"covariance": "sp_exp"})
+		if !errors.Is(err, analysis.ErrCannot) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.to, err)
+		}
+		answered(t, cohort, map[string]string{"covariance": "ar1"})
 	}
 }

@@ -312,9 +312,17 @@ func (m *model) ready(o MMRMOptions) error {
 	if len(m.visits) <= m.from() {
 		return fmt.Errorf("%w: no visit after baseline has values of %s in every group", analysis.ErrCannot, m.field.Name)
 	}
-	for _, v := range m.visits {
-		if o.Covariance == string(fit.Spatial) && v.Week == nil {
+	for i, v := range m.visits {
+		if o.Covariance != string(fit.Spatial) {
+			break
+		}
+		if v.Week == nil {
 			return fmt.Errorf("%w: covariance=sp_exp needs the week of each visit, and %s has none: add week under visits in the cohort file", analysis.ErrCannot, v.VisitName())
+		}
+		for _, w := range m.visits[:i] {
+			if *w.Week == *v.Week {
+				return fmt.Errorf("%w: covariance=sp_exp needs visits in different weeks, and %s and %s are in the same", analysis.ErrCannot, w.VisitName(), v.VisitName())
+			}
 		}
 	}
 	if len(m.level) > maxCovariances {
