@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"recoup/analysis"
@@ -116,7 +117,7 @@ func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOpt
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
 	}
-	r.Warnings = append(append(append(r.Warnings, warn...), m.seen()...), m.assumed()...)
+	r.Warnings = slices.Concat(r.Warnings, warn, m.edge(f), m.seen(), m.assumed())
 	r.Estimates = m.estimates(i, m.terms(asked, q, o), q, method(f, o))
 	if m.base() > 0 {
 		tests, warn := m.tests(i)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -201,5 +202,23 @@ func TestSpatialNeedsWeeks(t *testing.T) {
 			t.Errorf("%s: %v", c.to, err)
 		}
 		answered(t, cohort, map[string]string{"covariance": "ar1"})
+	}
+}
+
+// A spatial covariance where values swing about the mean has no correlation, and says
+// that this is its edge; the numbers are those of independent values.
+func TestSpatialEdge(t *testing.T) {
+	swing := constrained(t, func(p, v int, _ float64) float64 {
+		return float64(5+v) + float64(1-v%2*2)*float64(p%7-3) + float64((p*p*3+v*v*5+p*v)%5)/10
+	})
+	warned := func(r analysis.Result) bool {
+		return slices.ContainsFunc(r.Warnings, func(w analysis.Warning) bool { return w.Code == "covariance-edge" })
+	}
+	r := answered(t, swing, map[string]string{"covariance": "sp_exp", "baseline": "none"})
+	if !warned(r) || quantity(t, r, "-2 log likelihood") <= quantity(t, answered(t, swing, map[string]string{"covariance": "ar1", "baseline": "none"}), "-2 log likelihood") {
+		t.Errorf("warnings %+v", r.Warnings)
+	}
+	if warned(answered(t, constrained(t, nil), map[string]string{"covariance": "sp_exp"})) {
+		t.Error("warned of a correlation that is there")
 	}
 }

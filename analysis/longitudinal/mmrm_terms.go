@@ -157,3 +157,22 @@ func (m *model) seen() []analysis.Warning {
 	}
 	return out
 }
+
+// edge warns of a spatial covariance at the edge of what it can be: it has no negative
+// correlation, and 0 where the data ask for one.
+func (m *model) edge(f *fit.RepeatedFit) []analysis.Warning {
+	if f.Structure != fit.Spatial || len(m.visits) < 2 {
+		return nil
+	}
+	for _, s := range f.Sigma {
+		for v := range len(m.visits) - 1 {
+			if s.At(v, v+1) > 1e-6*s.At(v, v) {
+				return nil
+			}
+		}
+	}
+	return []analysis.Warning{{
+		Code: "covariance-edge", Message: "the correlation between visits is 0, the least that sp_exp can have; values of a patient may be negatively correlated",
+		Cure: "choose another covariance, such as us or toeph",
+	}}
+}
