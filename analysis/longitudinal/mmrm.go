@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"strings"
 
 	"recoup/analysis"
@@ -15,13 +15,18 @@ import (
 
 // MMRMOptions are the settings of longitudinal/mmrm.
 type MMRMOptions struct {
-	Covariance string   `opt:"covariance" doc:"of a patient's visits: unstructured, heterogeneous (h) or homogeneous Toeplitz, ante-dependence, AR(1), compound symmetry" choices:"us|toeph|adh|ar1h|csh|toep|ad|ar1|cs"`
-	Fallback   bool     `opt:"fallback" doc:"where the covariance does not converge, go on with toeph, ar1h and cs, and say so"`
-	Method     string   `opt:"method" doc:"restricted or full maximum likelihood" choices:"reml|ml"`
-	Inference  string   `opt:"inference" doc:"standard errors and degrees of freedom" choices:"satterthwaite|kenward-roger|kenward-roger-linear"`
-	Baseline   string   `opt:"baseline" doc:"the outcome at baseline as a covariate with a slope for each visit, or not in the model" choices:"covariate|none"`
-	Covariates []string `opt:"covariates" doc:"columns of the patients to adjust for, one slope for all visits"`
-	Weights    string   `opt:"weights" doc:"adjusted means at the share of each level among the patients used, or at equal shares (emmeans)" choices:"proportional|equal"`
+	Covariance     string   `opt:"covariance" doc:"of a patient's visits: unstructured, heterogeneous (h) or homogeneous Toeplitz, ante-dependence, AR(1), compound symmetry; sp_exp falls with the weeks between visits" choices:"us|toeph|adh|ar1h|csh|toep|ad|ar1|sp_exp|cs"`
+	CovarianceBy   string   `opt:"covariance-by" doc:"a covariance of the same structure for each arm (the word arm) or each level of a column of the patients; empty for one"`
+	Fallback       bool     `opt:"fallback" doc:"where the covariance does not converge, go on with toeph, ar1h and cs, and say so"`
+	Method         string   `opt:"method" doc:"restricted or full maximum likelihood" choices:"reml|ml"`
+	DF             string   `opt:"df" doc:"degrees of freedom" choices:"satterthwaite|kenward-roger|between-within|residual"`
+	Errors         string   `opt:"errors" doc:"standard errors; auto is the model's, Kenward and Roger's (full for us, else linear) with df=kenward-roger, and CR0 with df=residual" choices:"auto|model|kenward-roger|kenward-roger-linear|CR0|CR2|CR3"`
+	Baseline       string   `opt:"baseline" doc:"the outcome at baseline as a covariate with a slope for each visit, as a further visit of the outcome with one mean for all arms (constrained), or not in the model" choices:"covariate|response|none"`
+	Covariates     []string `opt:"covariates" doc:"columns of the patients to adjust for, one slope for all visits"`
+	Weights        string   `opt:"weights" doc:"adjusted means at the share of each level among the patients used, or at equal shares (emmeans)" choices:"proportional|equal"`
+	PatientWeights string   `opt:"patient-weights" doc:"a column of numbers above 0 by which a patient's covariance is divided"`
+	Visits         string   `opt:"visits" doc:"estimates at each visit, averaged over the visits after baseline, or both" choices:"both|each|average"`
+	CompleteCases  bool     `opt:"complete-cases" doc:"show what the same model gives for patients seen at all visits alone"`
 }
 
 const refMMRM = "Mallinckrodt and others 2008, 10.1177/009286150804200402"
@@ -31,42 +36,71 @@ var MMRM = analysis.New(analysis.Analysis{
 	Name:     "longitudinal/mmrm",
 	Title:    "Mixed model for repeated measures (MMRM)",
 	Estimand: "difference between arm and reference in the mean outcome at each visit, had all patients been seen, for patients alike at baseline",
-	Doc: `Linear model of the outcome at all visits after baseline: a mean for each arm and visit, a slope for the outcome at baseline at each visit, covariates, and a covariance between a patient's visits, the same in each arm. By (restricted) maximum likelihood:
-  -2 log L = Σ log|Σᵢ| + Σ (yᵢ - Xᵢβ)'Σᵢ⁻¹(yᵢ - Xᵢβ) + log|ΣXᵢ'Σᵢ⁻¹Xᵢ| + (n - p) log 2π   (without the third term, and n in place of n - p, by full likelihood)
-Terms: adjusted_mean of each arm and visit (at the mean baseline and covariates of the patients used), adjusted_change (the same less the mean at baseline), adjusted_difference (arm minus reference). Without an arm every arm is in the model, and no difference is given.
-Satterthwaite: df = 2 (l'Cl)² / g'Ag, g the derivatives of l'Cl by the covariance's parameters and A the inverse of the observed information. Kenward-Roger: errors enlarged by what is not known of the covariance, in full (by mmrm's parameters of an unstructured covariance) or linear (as SAS does for an unstructured one); the degrees of freedom of a single contrast are Satterthwaite's.
-Missing values: patients with the outcome at any visit after baseline, and baseline and covariates, are used with all their values; unbiased where missingness depends on what was seen (missing at random). A visit at which an arm has no values is left out.
-Cost: sums over the patterns of visits that are there, so a fit does not depend on the number of patients.
-R: mmrm::mmrm(y ~ arm * visit + baseline:visit + us(visit | id)); emmeans::emmeans(fit, ~ arm | visit). SAS: PROC MIXED with REPEATED / TYPE=UN DDFM=SATTERTHWAITE.`,
-	Refs:  []string{refMMRM, "Satterthwaite 1946, 10.2307/3002019", "Kenward and Roger 1997, 10.2307/2533558", "Fai and Cornelius 1996, 10.1080/00949659608811740"},
+	Doc: `Linear model of the outcome at all visits after baseline: a mean for each arm and visit, a slope for the outcome at baseline at each visit, covariates, and a covariance Σ between a patient's visits, the same in each arm unless covariance-by is given. By (restricted) maximum likelihood, Newton's method from one start:
+  -2 log L = Σ log|Σᵢ/wᵢ| + Σ wᵢ(yᵢ - Xᵢβ)'Σᵢ⁻¹(yᵢ - Xᵢβ) + log|ΣwᵢXᵢ'Σᵢ⁻¹Xᵢ| + (n - p) log 2π   (without the third term, and n in place of n - p, by full likelihood; wᵢ = 1 without patient-weights)
+Terms: adjusted_mean of each arm and visit (at the mean baseline and covariates of the patients used), adjusted_change (the same less the mean at baseline), adjusted_difference (arm minus reference); average_mean, average_change and average_difference are the plain means of these over the visits after baseline. Without an arm every arm is in the model, and no difference is given.
+baseline=response (constrained longitudinal model): the baseline is the first visit of the outcome, with one mean for all arms, so patients with a baseline alone count, and changes carry the error of the baseline's mean.
+Structures: σ²ρ^d with d in weeks for sp_exp; a name in h has a variance for each visit.
+Degrees of freedom: Satterthwaite, 2 (l'Cl)² / g'Ag, g the derivatives of l'Cl by the covariance's parameters and A the inverse of the observed information; Kenward-Roger, which for a single contrast is the same number; between-within as mmrm counts (the fewer of the columns that a contrast has: columns that differ within a patient, and the intercept, have values - patients - such columns; others patients - others); residual, values - columns.
+Errors: model, C = (ΣwᵢXᵢ'Σᵢ⁻¹Xᵢ)⁻¹; Kenward-Roger, enlarged by what is not known of the covariance, in full (by mmrm's parameters of an unstructured covariance) or linear (as SAS does for an unstructured one); by patients as clusters CR0, CR2 (bias-reduced) and CR3 (jackknife, without a factor (n-1)/n), right in large samples whatever the covariance; their Satterthwaite degrees of freedom are Bell and McCaffrey's. Kenward-Roger's errors and degrees of freedom go with each other alone.
+Tables: tests (joint F tests of arm by visit and of arm at all visits; denominators by Fai and Cornelius or Kenward and Roger), fit, covariance, structures (what was tried), values (seen and missing by visit and arm), complete_cases.
+Missing values: patients with the outcome at any visit of the model, and baseline and covariates, are used with all their values; unbiased where missingness depends on what was seen (missing at random). A visit at which an arm has no values is left out.
+Cost: sums over the patterns of visits that are there, so a fit does not depend on the number of patients; robust errors go through the patients again.
+R: mmrm::mmrm(y ~ arm * visit + baseline:visit + us(visit | id), method = "Satterthwaite", vcov = "Asymptotic"), each estimate with the call of its own settings; emmeans::emmeans(fit, ~ arm | visit). SAS: PROC MIXED with REPEATED / TYPE=UN GROUP=arm DDFM=SATTERTHWAITE.`,
+	Refs: []string{
+		refMMRM, "Satterthwaite 1946, 10.2307/3002019", "Kenward and Roger 1997, 10.2307/2533558", "Fai and Cornelius 1996, 10.1080/00949659608811740",
+		"Pustejovsky and Tipton 2018, 10.1080/07350015.2016.1247004", "Liang and Zeger 2000, Sankhya B 62, 134-148", "Liu and others 2009, 10.1002/sim.3639",
+	},
 	Needs: []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
-}, MMRMOptions{Covariance: string(fit.Unstructured), Fallback: true, Method: "reml", Inference: "satterthwaite", Baseline: "covariate", Weights: "proportional"}, mmrm)
+}, MMRMOptions{
+	Covariance: string(fit.Unstructured), Fallback: true, Method: "reml", DF: fit.DFSatterthwaite, Errors: "auto",
+	Baseline: "covariate", Weights: "proportional", Visits: "both", CompleteCases: true,
+}, mmrm)
 
-// model is the data of a model in the order of its columns: a mean for each group
-// and visit, the slopes of the baseline by visit, covariates.
-type model struct {
-	groups     []analysis.Group
-	visits     []datasets.Visit
-	field      datasets.Field
-	values     [][]float64 // by visit, then patient of the cohort
-	baseline   []float64   // by patient; nil where it is not in the model
-	before     float64     // mean at baseline of the patients used
-	covariates [][]float64
-	levels     []int // of the text that a covariate is an indicator of, 0 for numbers
-	centre     []float64
-	n          [][]int // used, by group and visit
-	used       []int   // by group
-	missing    int
+// inference returns the inference that the settings ask of a structure.
+func (o MMRMOptions) inference(s fit.Structure) fit.Inference {
+	by := fit.Inference{Errors: o.Errors, DF: o.DF}
+	if o.Errors != "auto" {
+		return by
+	}
+	switch {
+	case o.DF == fit.DFKenwardRoger && s == fit.Unstructured:
+		by.Errors = fit.CovKenwardRoger
+	case o.DF == fit.DFKenwardRoger:
+		by.Errors = fit.CovKenwardRogerLinear
+	case o.DF == fit.DFResidual:
+		by.Errors = fit.CovCR0
+	default:
+		by.Errors = fit.CovModel
+	}
+	return by
+}
+
+func (o MMRMOptions) check(q analysis.Question) error {
+	if err := o.inference(fit.Structure(o.Covariance)).Check(fit.Structure(o.Covariance), o.Method == "reml"); err != nil {
+		return fmt.Errorf("%w: %w", analysis.ErrOptions, err)
+	}
+	if q.Visit != "" && o.Visits == "average" {
+		return fmt.Errorf("%w: visits=average is over all visits; leave the visit out", analysis.ErrOptions)
+	}
+	return nil
 }
 
 func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOptions) (analysis.Result, error) {
+	if err := o.check(q); err != nil {
+		return analysis.Result{}, err
+	}
 	m, excluded, err := newModel(in, q, o)
 	if err != nil {
 		return analysis.Result{}, err
 	}
 	r := analysis.Result{Excluded: excluded, Warnings: m.leaveOut()}
-	if len(m.visits) == 0 {
-		return r, fmt.Errorf("%w: no visit after baseline has values of %s in every group", analysis.ErrCannot, m.field.Name)
+	if err := m.ready(o); err != nil {
+		return r, err
+	}
+	asked, err := m.asked(in, q)
+	if err != nil {
+		return r, err
 	}
 	stats, err := m.statistics()
 	if err != nil {
@@ -75,302 +109,111 @@ func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOpt
 	if err := ctx.Err(); err != nil {
 		return r, err
 	}
-	f, warn, err := fitted(stats, o)
+	f, log, warn, err := fitted(stats, o)
 	if err != nil {
-		return r, fmt.Errorf("%w: %w; leave out visits with few patients, or choose a simpler covariance", analysis.ErrCannot, err)
+		return r, m.explain(err)
 	}
-	r.Warnings = append(r.Warnings, warn...)
-	if !f.Has(fit.Inference(o.Inference)) {
-		return r, fmt.Errorf("%w: Kenward and Roger's full form is there for an unstructured covariance; choose inference=kenward-roger-linear", analysis.ErrCannot)
+	i, err := f.Infer(o.inference(f.Structure), m.patients())
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
 	}
-	r.Warnings = append(r.Warnings, m.seen()...)
-	asked := -1
-	if q.Visit != "" {
-		v, err := in.Cohort.Visit(q.Visit)
-		if err != nil {
-			return r, err
-		}
-		for i := range m.visits {
-			if m.visits[i].Value == v.Value {
-				asked = i
-			}
-		}
-		if asked < 0 {
-			return r, fmt.Errorf("%w: the visit asked about is not after baseline, or an arm has no values there", analysis.ErrCannot)
-		}
+	r.Warnings = slices.Concat(r.Warnings, warn, m.edge(f), m.seen(), m.assumed())
+	r.Estimates = m.estimates(i, m.terms(asked, q, o), q, method(f, o))
+	if m.base() > 0 {
+		tests, warn := m.tests(i)
+		r.Tables, r.Warnings = append(r.Tables, tests), append(r.Warnings, warn...)
 	}
-	for v := range m.visits {
-		if asked < 0 || v == asked {
-			r.Estimates = append(r.Estimates, m.estimates(f, v, q, o)...)
-		}
+	r.Tables = append(r.Tables, m.fitTable(f, o), m.covarianceTable(f), log, m.valuesTable())
+	if !o.CompleteCases {
+		return r, nil
 	}
+	cases, err := m.completeCases(f.Structure, q, o, asked)
+	if err != nil {
+		r.Warnings = append(r.Warnings, analysis.Warning{Code: "complete-cases", Message: fmt.Sprintf("there is no comparison with patients seen at all visits: %v", err)})
+		return r, nil
+	}
+	r.Tables = append(r.Tables, cases)
 	return r, nil
 }
 
+func method(f *fit.RepeatedFit, o MMRMOptions) analysis.Method {
+	by := o.inference(f.Structure)
+	return analysis.Method{
+		Name: fmt.Sprintf("mixed model for repeated measures, %s covariance, %s, %s errors, %s df", f.Structure, strings.ToUpper(o.Method), by.Errors, by.DF),
+		R:    call(f.Structure, by, o), Ref: refMMRM,
+	}
+}
+
+// call is the same model in R. Treated is 1 in the arm after baseline, 0 elsewhere.
+func call(s fit.Structure, by fit.Inference, o MMRMOptions) string {
+	terms := map[string]string{"covariate": "arm * visit + baseline:visit", "response": "visit + treated:visit", "none": "arm * visit"}[o.Baseline]
+	for _, c := range o.Covariates {
+		terms += " + " + c
+	}
+	time, subject, rest := "visit", "id", ""
+	if s == fit.Spatial {
+		time = "week"
+	}
+	if o.CovarianceBy != "" {
+		subject = o.CovarianceBy + " / id"
+	}
+	if o.PatientWeights != "" {
+		rest += ", weights = " + o.PatientWeights
+	}
+	if o.Method == "ml" {
+		rest += ", reml = FALSE"
+	}
+	df := map[string]string{fit.DFSatterthwaite: "Satterthwaite", fit.DFKenwardRoger: "Kenward-Roger", fit.DFBetweenWithin: "Between-Within", fit.DFResidual: "Residual"}[by.DF]
+	vcov := map[string]string{
+		fit.CovModel: "Asymptotic", fit.CovKenwardRoger: "Kenward-Roger", fit.CovKenwardRogerLinear: "Kenward-Roger-Linear",
+		fit.CovCR0: "Empirical", fit.CovCR2: "Empirical-Bias-Reduced", fit.CovCR3: "Empirical-Jackknife",
+	}[by.Errors]
+	return fmt.Sprintf("mmrm::mmrm(y ~ %s + %s(%s | %s)%s, method = %q, vcov = %q)", terms, s, time, subject, rest, df, vcov)
+}
+
 // fitted fits the model, with simpler structures where the one asked for does not
-// converge.
-func fitted(stats *fit.Repeated, o MMRMOptions) (*fit.RepeatedFit, []analysis.Warning, error) {
+// converge, and logs what was tried.
+func fitted(stats *fit.Repeated, o MMRMOptions) (*fit.RepeatedFit, analysis.Table, []analysis.Warning, error) {
+	log := analysis.Table{Name: "structures", Title: "Covariances tried, in order", Columns: []string{"structure", "outcome", "largest_gradient", "steps"}}
 	list := []fit.Structure{fit.Structure(o.Covariance)}
-	if o.Fallback {
-		for _, s := range []fit.Structure{fit.ToeplitzH, fit.AR1H, fit.Compound} {
-			if s != list[0] {
-				list = append(list, s)
-			}
+	for _, s := range []fit.Structure{fit.ToeplitzH, fit.AR1H, fit.Compound} {
+		if o.Fallback && s != list[0] {
+			list = append(list, s)
 		}
 	}
 	var first error
 	for i, s := range list {
 		f, err := stats.FitRepeated(s, o.Method == "reml")
 		if err == nil {
+			log.Rows = append(log.Rows, []analysis.Value{analysis.Text(string(s)), analysis.Text("converged"), analysis.Number(f.Gradient), analysis.Number(float64(f.Iterations))})
 			if i == 0 {
-				return f, nil, nil
+				return f, log, nil, nil
 			}
-			return f, []analysis.Warning{{
-				Code: "covariance-fallback", Message: fmt.Sprintf("the covariance %s did not converge (%v); the model has %s", o.Covariance, first, s),
+			return f, log, []analysis.Warning{{
+				Code: "covariance-fallback", Message: fmt.Sprintf("the covariance %s was refused (%v); the model has %s", o.Covariance, first, s),
 				Cure: "leave out visits with few patients, or choose the covariance beforehand",
 			}}, nil
 		}
 		if first == nil {
 			first = err
 		}
-		if errors.Is(err, fit.ErrRepeatedSingular) {
+		var c *fit.ConvergenceError
+		if !errors.As(err, &c) {
 			break
 		}
+		log.Rows = append(log.Rows, []analysis.Value{analysis.Text(string(s)), analysis.Text(c.Why), analysis.Number(c.Gradient), analysis.Number(float64(c.Iterations))})
 	}
-	return nil, nil, first
+	return nil, log, nil, first
 }
 
-func newModel(in analysis.Input, q analysis.Question, o MMRMOptions) (*model, []datasets.Exclusion, error) {
-	c := in.Cohort
-	if q.Outcome == "" {
-		return nil, nil, fmt.Errorf("%w: expected an outcome: --outcome COLUMN", datasets.ErrUnknownName)
+// explain names the column of the design that an error is about.
+func (m *model) explain(err error) error {
+	var s *fit.SingularError
+	switch {
+	case errors.As(err, &s):
+		return fmt.Errorf("%w: %s follows from what is in the model before it; leave it out, or visits with few patients", analysis.ErrCannot, m.names[s.Column])
+	case errors.Is(err, fit.ErrRepeatedConvergence):
+		return fmt.Errorf("%w: %w; leave out visits with few patients, or choose a simpler covariance", analysis.ErrCannot, err)
 	}
-	m := &model{}
-	var err error
-	if m.field, err = c.Outcome(q.Outcome); err != nil {
-		return nil, nil, err
-	}
-	var excluded []datasets.Exclusion
-	if m.groups, excluded, err = in.Groups(q); err != nil {
-		return nil, nil, err
-	}
-	baseline, marked := c.Baseline()
-	if q.Baseline != "" {
-		if baseline, err = c.Visit(q.Baseline); err != nil {
-			return nil, nil, err
-		}
-		marked = true
-	}
-	if o.Baseline == "covariate" {
-		if !marked {
-			return nil, nil, fmt.Errorf("%w: no visit is marked as baseline: add baseline: true under visits, pass --baseline NAME, or --set baseline=none", datasets.ErrUnknownName)
-		}
-		m.baseline = c.Values(m.field.Name, baseline.Value)
-	}
-	for _, v := range c.Visits() {
-		before := marked && (v.Value == baseline.Value || v.Week != nil && baseline.Week != nil && *v.Week <= *baseline.Week)
-		if !before {
-			m.visits = append(m.visits, v)
-			m.values = append(m.values, c.Values(m.field.Name, v.Value))
-		}
-	}
-	if len(m.visits) > fit.MaxVisits {
-		return nil, nil, fmt.Errorf("%w: the cohort has %d visits after baseline; a model may have %d", analysis.ErrCannot, len(m.visits), fit.MaxVisits)
-	}
-	m.covariates, m.levels, err = in.Covariates(m.groups, o.Covariates)
-	return m, excluded, err
-}
-
-// complete reports whether a patient has all but the outcome.
-func (m *model) complete(p int) bool {
-	if m.baseline != nil && math.IsNaN(m.baseline[p]) {
-		return false
-	}
-	for _, x := range m.covariates {
-		if math.IsNaN(x[p]) {
-			return false
-		}
-	}
-	return true
-}
-
-// leaveOut takes visits out at which a group has no values, and counts who is used.
-func (m *model) leaveOut() []analysis.Warning {
-	var out []analysis.Warning
-	var visits []datasets.Visit
-	var values [][]float64
-	for v := range m.visits {
-		empty := ""
-		for _, g := range m.groups {
-			n := 0
-			for _, p := range g.Patients {
-				if m.complete(p) && !math.IsNaN(m.values[v][p]) {
-					n++
-				}
-			}
-			if n == 0 && empty == "" {
-				empty = g.Name
-			}
-		}
-		if empty != "" {
-			out = append(out, analysis.Warning{
-				Code: "visit-left-out", Message: fmt.Sprintf("%s is not in the model: %s has no values of %s there", m.visits[v].VisitName(), empty, m.field.Name),
-			})
-			continue
-		}
-		visits, values = append(visits, m.visits[v]), append(values, m.values[v])
-	}
-	m.visits, m.values = visits, values
-	m.n, m.used = make([][]int, len(m.groups)), make([]int, len(m.groups))
-	sums, total := make([]float64, len(m.covariates)), 0
-	for i, g := range m.groups {
-		m.n[i] = make([]int, len(m.visits))
-		for _, p := range g.Patients {
-			some := false
-			if m.complete(p) {
-				for v := range m.visits {
-					if !math.IsNaN(m.values[v][p]) {
-						m.n[i][v]++
-						some = true
-					}
-				}
-			}
-			if !some {
-				m.missing++
-				continue
-			}
-			m.used[i]++
-			total++
-			if m.baseline != nil {
-				m.before += m.baseline[p]
-			}
-			for k, x := range m.covariates {
-				sums[k] += x[p]
-			}
-		}
-	}
-	m.before /= float64(total)
-	m.centre = sums
-	for k := range m.centre {
-		m.centre[k] /= float64(total)
-	}
-	return out
-}
-
-// statistics sums the data up.
-func (m *model) statistics() (*fit.Repeated, error) {
-	visits, groups := len(m.visits), len(m.groups)
-	slopes := 0
-	if m.baseline != nil {
-		slopes = visits
-	}
-	r, err := fit.NewRepeated(visits, visits*groups+slopes+len(m.covariates))
-	if err != nil {
-		return nil, err
-	}
-	x, y := make([][]float64, visits), make([]float64, visits)
-	for v := range x {
-		x[v] = make([]float64, r.Columns)
-	}
-	for i, g := range m.groups {
-		for _, p := range g.Patients {
-			if !m.complete(p) {
-				continue
-			}
-			for v := range x {
-				clear(x[v])
-				x[v][i*visits+v] = 1
-				if m.baseline != nil {
-					x[v][groups*visits+v] = m.baseline[p] - m.before
-				}
-				for k, c := range m.covariates {
-					x[v][groups*visits+slopes+k] = c[p] - m.centre[k]
-				}
-				y[v] = m.values[v][p]
-			}
-			r.Add(x, y)
-		}
-	}
-	return r, nil
-}
-
-// seen warns of visits at which under 70 % of the patients have values.
-func (m *model) seen() []analysis.Warning {
-	var out []analysis.Warning
-	for i, g := range m.groups {
-		for v := range m.visits {
-			if n := len(g.Patients); float64(m.n[i][v]) < 0.7*float64(n) {
-				out = append(out, analysis.Warning{
-					Code:    analysis.WarnLowFollowUp,
-					Message: fmt.Sprintf("%s: %s seen at %s in %d of %d patients (%.0f %%); the model rests on those not seen being like those seen with the same values before", g.Name, m.field.Name, m.visits[v].VisitName(), m.n[i][v], n, 100*float64(m.n[i][v])/float64(n)),
-					Cure:    "follow up more patients, and show the result under other assumptions about those not seen",
-				})
-			}
-		}
-	}
-	return out
-}
-
-// estimates returns the adjusted means of a visit, and the difference where a
-// reference is asked for.
-func (m *model) estimates(f *fit.RepeatedFit, v int, q analysis.Question, o MMRMOptions) []analysis.Estimate {
-	visits := len(m.visits)
-	point := func(i int) []float64 {
-		c := make([]float64, len(f.Beta))
-		c[i*visits+v] = 1
-		if o.Weights == "equal" {
-			at := len(f.Beta) - len(m.covariates)
-			for k, n := range m.levels {
-				if n > 0 {
-					c[at+k] = 1/float64(n) - m.centre[k]
-				}
-			}
-		}
-		return c
-	}
-	method := analysis.Method{
-		Name: fmt.Sprintf("mixed model for repeated measures, %s covariance, %s, %s", f.Structure, strings.ToUpper(o.Method), o.Inference),
-		R:    `mmrm::mmrm(y ~ arm * visit + baseline:visit + us(visit | id))`, Ref: refMMRM,
-	}
-	begin := func(term string, scale analysis.Scale, i int) analysis.Estimate {
-		e := analysis.NewEstimate(term, scale)
-		e.Outcome, e.Visit, e.Arm, e.Unit, e.Method = m.field.Name, m.visits[v].VisitName(), m.groups[i].Name, m.field.Unit, method
-		e.N = analysis.N{Arm: m.n[i][v], Missing: len(m.groups[i].Patients) - m.n[i][v]}
-		return e
-	}
-	contrast := func(e analysis.Estimate, c []float64, less float64) analysis.Estimate {
-		value, se, df := f.Contrast(c, fit.Inference(o.Inference))
-		e.Value = analysis.Num(value - less)
-		if !(se > 0) || math.IsNaN(df) {
-			return e.Warn(analysis.WarnNoVariance, "the model fits without error, so there is no error to give", "")
-		}
-		e.SE, e.DF = analysis.Num(se), analysis.Num(df)
-		e.CI = analysis.TInterval(value-less, se, df, q.Level)
-		return e
-	}
-	tested := func(e analysis.Estimate) analysis.Estimate {
-		if e.SE.OK() {
-			e.Statistic = e.Value / e.SE
-			e.P = analysis.Num(analysis.TP(float64(e.Statistic), float64(e.DF)))
-		}
-		return e
-	}
-	var out []analysis.Estimate
-	for i := range m.groups {
-		out = append(out, contrast(begin("adjusted_mean", analysis.ScaleMean, i), point(i), 0))
-		if m.baseline != nil {
-			out = append(out, tested(contrast(begin("adjusted_change", analysis.ScaleDifference, i), point(i), m.before)))
-		}
-	}
-	if q.Reference != "" {
-		c, ref := point(0), point(1)
-		for k := range c {
-			c[k] -= ref[k]
-		}
-		e := begin("adjusted_difference", analysis.ScaleDifference, 0)
-		e.Reference = m.groups[1].Name
-		e.N = analysis.N{Arm: m.n[0][v], Reference: m.n[1][v], Missing: e.N.Missing + len(m.groups[1].Patients) - m.n[1][v]}
-		out = append(out, tested(contrast(e, c, 0)))
-	}
-	return out
+	return fmt.Errorf("%w: %w", analysis.ErrCannot, err)
 }

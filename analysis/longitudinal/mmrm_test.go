@@ -90,9 +90,19 @@ func TestPublishedTrial(t *testing.T) {
 	for key, set := range map[string]map[string]string{
 		"us_satt":      {},
 		"us_ml":        {"method": "ml"},
-		"us_kr":        {"inference": "kenward-roger"},
-		"us_kr_linear": {"inference": "kenward-roger-linear"},
+		"us_kr":        {"df": "kenward-roger"},
+		"us_kr_linear": {"df": "kenward-roger", "errors": "kenward-roger-linear"},
+		"us_emp":       {"errors": "CR0"},
+		"us_btwn":      {"df": "between-within"},
+		"us_resid":     {"df": "residual"},
+		"cs":           {"covariance": "cs"},
+		"csh":          {"covariance": "csh"},
+		"ar1":          {"covariance": "ar1"},
 		"ar1h":         {"covariance": "ar1h"},
+		"toep":         {"covariance": "toep"},
+		"toeph":        {"covariance": "toeph"},
+		"ad":           {"covariance": "ad"},
+		"adh":          {"covariance": "adh"},
 	} {
 		settings := map[string]string{"baseline": "none", "covariates": "race,sex", "weights": "equal"}
 		for k, v := range set {
@@ -118,6 +128,9 @@ func TestPublishedTrial(t *testing.T) {
 			}
 		}
 		w := want.Values[key]
+		if len(w.LSMean.Visit) != 8 || len(w.Contrast.Visit) != 4 {
+			t.Fatalf("%s: %d means and %d contrasts in the reference", key, len(w.LSMean.Visit), len(w.Contrast.Visit))
+		}
 		for i, visit := range w.LSMean.Visit {
 			e := find("adjusted_mean", w.LSMean.Arm[i], visit)
 			near("mean", e.Value, w.LSMean.Est[i])
@@ -180,10 +193,10 @@ func TestRelations(t *testing.T) {
 		return r.Estimates
 	}
 	ab, ba := run(analysis.Question{Arm: "A", Reference: "B"}), run(analysis.Question{Arm: "B", Reference: "A"})
-	if len(ab) != 10 {
-		t.Fatalf("%d estimates, want 5 for each of 2 visits", len(ab))
+	if len(ab) != 15 {
+		t.Fatalf("%d estimates, want 5 for each of 2 visits and 5 averages", len(ab))
 	}
-	for _, i := range []int{4, 9} {
+	for _, i := range []int{4, 9, 14} {
 		x, y := ab[i], ba[i]
 		if math.Abs(float64(x.Value+y.Value)) > 1e-7 || math.Abs(float64(x.SE-y.SE)) > 1e-7 || math.Abs(float64(x.DF-y.DF)) > 1e-4 {
 			t.Errorf("swapped: %v (%v, %v) and %v (%v, %v)", x.Value, x.SE, x.DF, y.Value, y.SE, y.DF)

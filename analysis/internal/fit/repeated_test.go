@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 )
@@ -14,7 +15,7 @@ const fev = "../../../../shared/refcases/statistics/mmrm_fev"
 
 // fevData returns the sufficient statistics of the case, with the columns of its
 // model in R's order.
-func fevData(t testing.TB) (*Repeated, []string) {
+func fevData(t testing.TB) (r *Repeated, patients []Patient, names []string) {
 	t.Helper()
 	f, err := os.Open(filepath.Join(fev, "data.csv"))
 	if err != nil {
@@ -25,11 +26,11 @@ func fevData(t testing.TB) (*Repeated, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := []string{
+	names = []string{
 		"(Intercept)", "raceBlack or African American", "raceWhite", "sexFemale", "armcdTRT", "avisitVIS2", "avisitVIS3", "avisitVIS4",
 		"armcdTRT:avisitVIS2", "armcdTRT:avisitVIS3", "armcdTRT:avisitVIS4",
 	}
-	r, err := NewRepeated(4, len(names))
+	r, err = NewRepeated(4, len(names), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,74 +56,157 @@ func fevData(t testing.TB) (*Repeated, []string) {
 				y[v] = math.NaN()
 			}
 		}
-		r.Add(x, y)
+		p := Patient{X: x, Y: y, Weight: 1}
+		patients = append(patients, p)
+		r.Add(p)
 	}
-	return r, names
+	return r, patients, names
 }
 
-// The published trial's fits under every structure agree with polished fits of
-// mmrm, by restricted and full likelihood, with Satterthwaite's and Kenward and
-// Roger's inference.
-func TestRepeatedFEV(t *testing.T) {
-	r, names := fevData(t)
+// reference is one block of the published trial's reference.
+type reference struct {
+	Coef, SE, DF map[string]float64
+	Cov          [][]float64
+	Neg2ll       float64
+	AIC, BIC     float64
+	NObs         int     `json:"n_obs"`
+	NSubj        int     `json:"n_subj"`
+	Gradient     float64 `json:"max_abs_gradient"`
+}
+
+func fevReference(t *testing.T) map[string]reference {
+	t.Helper()
 	b, err := os.ReadFile(filepath.Join(fev, "expected.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want struct {
-		Values map[string]struct {
-			Coef, SE, DF map[string]float64
-			Cov          json.RawMessage
-			Neg2ll       float64
-			NObs         int `json:"n_obs"`
-			NSubj        int `json:"n_subj"`
-		}
-	}
+	var want struct{ Values map[string]json.RawMessage }
 	if err := json.Unmarshal(b, &want); err != nil {
 		t.Fatal(err)
 	}
-	near := func(what string, got, want, tolerance float64) {
-		t.Helper()
-		if !(math.Abs(got-want) <= tolerance*math.Max(1, math.Abs(want))) {
-			t.Errorf("%s: %.10g, want %.10g", what, got, want)
+	out := map[string]reference{}
+	for key, raw := range want.Values {
+		var r reference
+		if err := json.Unmarshal(raw, &r); err != nil {
+			t.Fatal(key, err)
 		}
+		out[key] = r
 	}
+	return out
+}
+
+func near(t *testing.T, what string, got, want, tolerance float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tolerance*math.Max(1, math.Abs(want))) {
+		t.Errorf("%s: %.10g, want %.10g", what, got, want)
+	}
+}
+
+var modelled = Inference{CovModel, DFSatterthwaite}
+
+// infer fits and returns the contrasts of each single coefficient.
+func infer(t *testing.T, r *Repeated, patients []Patient, s Structure, reml bool, by Inference) (*RepeatedFit, []Contrast) {
+	t.Helper()
+	f, err := r.FitRepeated(s, reml)
+	if err != nil {
+		t.Fatal(s, err)
+	}
+	i, err := f.Infer(by, slices.Values(patients))
+	if err != nil {
+		t.Fatal(s, err)
+	}
+	return f, i.Contrasts(units(r.Columns))
+}
+
+func units(n int) [][]float64 {
+	out := make([][]float64, n)
+	for i := range out {
+		out[i] = make([]float64, n)
+		out[i][i] = 1
+	}
+	return out
+}
+
+// The published trial's fits under every structure agree with polished fits of
+// mmrm, by restricted and full likelihood, with every kind of inference: all blocks
+// of the reference but those of another model.
+func TestRepeatedFEV(t *testing.T) {
+	r, patients, names := fevData(t)
+	want := fevReference(t)
+	delete(want, "sas_model_us")
+	delete(want, "sas_model_ar1")
 	for _, c := range []struct {
 		key  string
 		s    Structure
 		reml bool
 		by   Inference
 	}{
-		{"us_satt", Unstructured, true, Satterthwaite},
-		{"us_ml", Unstructured, false, Satterthwaite},
-		{"us_kr_linear", Unstructured, true, KenwardRogerLinear},
-		{"us_kr", Unstructured, true, KenwardRoger},
-		{"cs", Compound, true, Satterthwaite},
-		{"csh", CompoundH, true, Satterthwaite},
-		{"ar1", AR1, true, Satterthwaite},
-		{"ar1h", AR1H, true, Satterthwaite},
-		{"toep", Toeplitz, true, Satterthwaite},
-		{"toeph", ToeplitzH, true, Satterthwaite},
-		{"ad", Ante, true, Satterthwaite},
-		{"adh", AnteH, true, Satterthwaite},
+		{"us_satt", Unstructured, true, modelled},
+		{"us_ml", Unstructured, false, modelled},
+		{"us_kr_linear", Unstructured, true, Inference{CovKenwardRogerLinear, DFKenwardRoger}},
+		{"us_kr", Unstructured, true, Inference{CovKenwardRoger, DFKenwardRoger}},
+		{"us_emp", Unstructured, true, Inference{CovCR0, DFSatterthwaite}},
+		{"us_btwn", Unstructured, true, Inference{CovModel, DFBetweenWithin}},
+		{"us_resid", Unstructured, true, Inference{CovCR0, DFResidual}},
+		{"cs", Compound, true, modelled},
+		{"csh", CompoundH, true, modelled},
+		{"ar1", AR1, true, modelled},
+		{"ar1h", AR1H, true, modelled},
+		{"toep", Toeplitz, true, modelled},
+		{"toeph", ToeplitzH, true, modelled},
+		{"ad", Ante, true, modelled},
+		{"adh", AnteH, true, modelled},
 	} {
-		f, err := r.FitRepeated(c.s, c.reml)
-		if err != nil {
-			t.Errorf("%s: %v", c.key, err)
-			continue
+		w, ok := want[c.key]
+		if !ok {
+			t.Fatal("no reference", c.key)
 		}
-		w := want.Values[c.key]
-		near(c.key+" deviance", f.Deviance, w.Neg2ll, 1e-9)
+		delete(want, c.key)
+		f, got := infer(t, r, patients, c.s, c.reml, c.by)
+		near(t, c.key+" deviance", f.Deviance, w.Neg2ll, 1e-9)
+		near(t, c.key+" AIC", f.AIC(), w.AIC, 1e-9)
+		near(t, c.key+" BIC", f.BIC(), w.BIC, 1e-9)
 		if r.Values != w.NObs || r.Patients != w.NSubj {
 			t.Errorf("%d values of %d patients", r.Values, r.Patients)
 		}
+		for i, row := range w.Cov {
+			for j, s := range row {
+				near(t, c.key+" covariance", f.Sigma[0].At(i, j), s, 2e-6)
+			}
+		}
 		for i, name := range names {
-			l := make([]float64, len(names))
-			l[i] = 1
-			value, se, df := f.Contrast(l, c.by)
-			near(c.key+" "+name, value, w.Coef[name], 1e-6)
-			near(c.key+" se "+name, se, w.SE[name], 1e-6)
-			near(c.key+" df "+name, df, w.DF[name], 1e-6)
+			near(t, c.key+" "+name, got[i].Value, w.Coef[name], 1e-6)
+			near(t, c.key+" se "+name, got[i].SE, w.SE[name], 1e-6)
+			near(t, c.key+" df "+name, got[i].DF, w.DF[name], 1e-6)
+		}
+	}
+	for key := range want {
+		t.Errorf("the reference's %s is not held", key)
+	}
+}
+
+// The model of SAS's published output, arm and sex alone.
+func TestRepeatedSAS(t *testing.T) {
+	_, patients, _ := fevData(t)
+	want := fevReference(t)
+	for key, s := range map[string]Structure{"sas_model_us": Unstructured, "sas_model_ar1": AR1} {
+		r, err := NewRepeated(4, 3, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range patients {
+			var x [][]float64
+			for _, row := range p.X {
+				x = append(x, []float64{1, row[4], row[3]})
+			}
+			r.Add(Patient{X: x, Y: p.Y, Weight: 1})
+		}
+		f, got := infer(t, r, nil, s, true, modelled)
+		near(t, key+" deviance", f.Deviance, want[key].Neg2ll, 1e-9)
+		for i, name := range []string{"(Intercept)", "armcdTRT", "sexFemale"} {
+			near(t, key+" "+name, got[i].Value, want[key].Coef[name], 1e-6)
+			near(t, key+" se "+name, got[i].SE, want[key].SE[name], 1e-6)
+			near(t, key+" df "+name, got[i].DF, want[key].DF[name], 1e-6)
 		}
 	}
 }
@@ -132,13 +216,13 @@ func TestRepeatedFEV(t *testing.T) {
 func TestRepeatedBalanced(t *testing.T) {
 	y := [][]float64{{1, 2, 4}, {2, 2, 3}, {4, 5, 4}, {3, 6, 9}, {0, 1, 5}, {2, 7, 1}}
 	fitTimes := func(times int) *RepeatedFit {
-		r, err := NewRepeated(3, 3)
+		r, err := NewRepeated(3, 3, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range times {
 			for _, p := range y {
-				r.Add([][]float64{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, p)
+				r.Add(Patient{X: units(3), Y: p, Weight: 1})
 			}
 		}
 		f, err := r.FitRepeated(Unstructured, true)
@@ -156,18 +240,20 @@ func TestRepeatedBalanced(t *testing.T) {
 		if math.Abs(f.Beta[a]-mean) > 1e-9 {
 			t.Errorf("mean %d: %v, want %v", a, f.Beta[a], mean)
 		}
-		l := []float64{0, 0, 0}
-		l[a] = 1
-		if _, se, df := f.Contrast(l, Satterthwaite); math.Abs(df-5) > 1e-6 || math.Abs(se*se-f.Sigma.At(a, a)/6) > 1e-9 {
-			t.Errorf("visit %d: se %v, df %v, want that of a mean with 5", a, se, df)
+		i, err := f.Infer(modelled, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := i.Contrasts(units(3))[a]; math.Abs(c.DF-5) > 1e-6 || math.Abs(c.SE*c.SE-f.Sigma[0].At(a, a)/6) > 1e-9 {
+			t.Errorf("visit %d: %+v, want that of a mean with 5", a, c)
 		}
 		for b := range 3 {
 			cov := 0.0
 			for _, p := range y {
 				cov += (p[a] - f.Beta[a]) * (p[b] - f.Beta[b]) / 5
 			}
-			if math.Abs(f.Sigma.At(a, b)-cov) > 1e-6 {
-				t.Errorf("covariance %d %d: %v, want %v", a, b, f.Sigma.At(a, b), cov)
+			if math.Abs(f.Sigma[0].At(a, b)-cov) > 1e-6 {
+				t.Errorf("covariance %d %d: %v, want %v", a, b, f.Sigma[0].At(a, b), cov)
 			}
 		}
 	}
@@ -184,21 +270,21 @@ func TestRepeatedRefuses(t *testing.T) {
 		"nobody": func(*Repeated) {},
 		"no variance": func(r *Repeated) {
 			for range 9 {
-				r.Add([][]float64{{1, 0}, {0, 1}}, []float64{1, 2})
+				r.Add(Patient{X: units(2), Y: []float64{1, 2}, Weight: 1})
 			}
 		},
 		"a column twice": func(r *Repeated) {
 			for i := range 9 {
-				r.Add([][]float64{{1, 1}, {1, 1}}, []float64{float64(i), float64(i * i % 7)})
+				r.Add(Patient{X: [][]float64{{1, 1}, {1, 1}}, Y: []float64{float64(i), float64(i * i % 7)}, Weight: 1})
 			}
 		},
 		"a visit that nobody has": func(r *Repeated) {
 			for i := range 9 {
-				r.Add([][]float64{{1, 0}, {0, 1}}, []float64{float64(i % 4), math.NaN()})
+				r.Add(Patient{X: units(2), Y: []float64{float64(i % 4), math.NaN()}, Weight: 1})
 			}
 		},
 	} {
-		r, err := NewRepeated(2, 2)
+		r, err := NewRepeated(2, 2, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,6 +292,37 @@ func TestRepeatedRefuses(t *testing.T) {
 		if f, err := r.FitRepeated(Unstructured, true); err == nil {
 			t.Errorf("%s: fitted, %+v", name, f.Beta)
 		}
+	}
+}
+
+// BenchmarkRepeatedRobust goes through 100,000 patients twice more for CR2 errors and
+// their degrees of freedom of ten contrasts.
+func BenchmarkRepeatedRobust(b *testing.B) {
+	_, patients := made(b, false, false)
+	many := func(yield func(Patient) bool) {
+		for i := range 100_000 {
+			if !yield(patients[i%len(patients)]) {
+				return
+			}
+		}
+	}
+	for b.Loop() {
+		r, err := NewRepeated(4, 10, 1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for p := range many {
+			r.Add(p)
+		}
+		f, err := r.FitRepeated(Unstructured, true)
+		if err != nil {
+			b.Fatal(err)
+		}
+		i, err := f.Infer(Inference{CovCR2, DFSatterthwaite}, many)
+		if err != nil {
+			b.Fatal(err)
+		}
+		i.Contrasts(units(10))
 	}
 }
 
@@ -223,7 +340,7 @@ func BenchmarkRepeated(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		r, err := NewRepeated(visits, 2*visits+1)
+		r, err := NewRepeated(visits, 2*visits+1, 1)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -244,7 +361,7 @@ func BenchmarkRepeated(b *testing.B) {
 			for v := range visits {
 				x[i%2][v][2*visits] = before
 			}
-			r.Add(x[i%2], y)
+			r.Add(Patient{X: x[i%2], Y: y, Weight: 1})
 		}
 		f, err := r.FitRepeated(Unstructured, true)
 		if err != nil {
@@ -252,6 +369,10 @@ func BenchmarkRepeated(b *testing.B) {
 		}
 		c := make([]float64, 2*visits+1)
 		c[2*visits-1] = 1
-		f.Contrast(c, Satterthwaite)
+		in, err := f.Infer(modelled, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		in.Contrasts([][]float64{c})
 	}
 }
