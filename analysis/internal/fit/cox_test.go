@@ -307,8 +307,8 @@ func TestCoxByHand(t *testing.T) {
 	}
 }
 
-// made is rows with entry, ties, weights and strata, by a formula.
-func made(n int) CoxData {
+// coxMade is rows with entry, ties, weights and strata, by a formula.
+func coxMade(n int) CoxData {
 	d := CoxData{X: [][]float64{make([]float64, n), make([]float64, n)}}
 	for i := range n {
 		a, b := math.Mod(float64(i)*0.618033988749895, 1), math.Mod(float64(i)*0.754877666246693, 1)
@@ -326,7 +326,7 @@ func made(n int) CoxData {
 // Relations: rows in another order; a row of weight 2 as two rows, by Breslow; a row cut
 // in two at a time without event; a shift and a scale of covariates and of time.
 func TestCoxRelations(t *testing.T) {
-	base := made(200)
+	base := coxMade(200)
 	same := func(what string, a, b *Cox, scale float64) {
 		t.Helper()
 		for j := range a.Coef {
@@ -393,7 +393,7 @@ func TestCoxRelations(t *testing.T) {
 
 // The exact likelihood is Efron's and Breslow's where no times are equal.
 func TestCoxTiesAgreeWithoutTies(t *testing.T) {
-	d := made(80)
+	d := coxMade(80)
 	d.Weight = nil
 	for i := range d.Stop {
 		d.Stop[i] += float64(i) * 1e-6
