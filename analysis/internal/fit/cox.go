@@ -84,10 +84,8 @@ func sortCox(d CoxData) *coxRows {
 	r.scaleColumns(d)
 	r.z = make([]float64, n*p)
 	r.stop, r.event = make([]float64, n), make([]bool, n)
+	r.rowsOf(d)
 	for i, o := range r.from {
-		for j := range p {
-			r.z[i*p+j] = (d.X[j][o] - r.centre[j]) / r.scale[j]
-		}
 		r.stop[i], r.event[i] = d.Stop[o], d.Event[o] && (d.Weight == nil || d.Weight[o] > 0)
 	}
 	pick := func(x []float64) []float64 {
@@ -112,6 +110,29 @@ func sortCox(d CoxData) *coxRows {
 	}
 	r.cut(d)
 	return r
+}
+
+// rowsOf writes the covariates by sorted row, scaled. It reads some rows of every
+// column at a time, which is many times faster than a row at a time from all of them.
+func (r *coxRows) rowsOf(d CoxData) {
+	p := r.p
+	place := make([]int32, r.n)
+	for i, o := range r.from {
+		place[o] = int32(i)
+	}
+	rows := make([]float64, block*p)
+	for from := 0; from < r.n; from += block {
+		n := min(block, r.n-from)
+		for j, x := range d.X {
+			centre, scale := r.centre[j], r.scale[j]
+			for i, v := range x[from : from+n] {
+				rows[i*p+j] = (v - centre) / scale
+			}
+		}
+		for i := range n {
+			copy(r.z[int(place[from+i])*p:], rows[i*p:i*p+p])
+		}
+	}
 }
 
 // sorted orders rows by stratum, time, and events before the others.
