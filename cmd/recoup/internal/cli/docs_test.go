@@ -33,7 +33,7 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 	}
 	t.Chdir(t.TempDir())
-	if _, errs, code := run(t, "data", "synthesize", "--patients", "400", "-o", "made"); code != 0 {
+	if _, errs, code := run(t, "data", "synthesize", "--patients", "400", "--comparison", "-o", "made"); code != 0 {
 		t.Fatal(errs)
 	}
 	files, err := os.ReadDir("made")
@@ -53,7 +53,7 @@ func TestDocumentedCommands(t *testing.T) {
 		if strings.Contains(command, "data init") {
 			command = strings.Replace(command, "cohort.yaml", "drafted.yaml", 1)
 		}
-		out, errs, code := run(t, strings.Fields(command)[1:]...)
+		out, errs, code := run(t, shellWords(command)[1:]...)
 		if code != 0 {
 			t.Errorf("%s: exit %d: %s", line, code, errs)
 		}
