@@ -45,6 +45,7 @@ var All = []*analysis.Analysis{
 	power.Shares,
 	power.Events,
 	longitudinal.MMRM,
+	longitudinal.GEEAnalysis,
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,
