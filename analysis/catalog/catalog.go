@@ -45,6 +45,7 @@ var All = []*analysis.Analysis{
 	power.Shares,
 	power.Events,
 	longitudinal.MMRM,
+	longitudinal.RandomSlope,
 	longitudinal.GEEAnalysis,
 	taper.DoseByWeek,
 	taper.Reduction,

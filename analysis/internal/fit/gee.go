@@ -320,17 +320,35 @@ func (g *GEE) step() (move []float64, size float64, err error) {
 		s.MulVec(u.T(), e)
 		score.AddVec(score, &s)
 	}
-	// Scaled to a unit diagonal, so that units do not decide what is singular.
-	scale := make([]float64, p)
-	scaled := mat.NewSymDense(p, nil)
+	if g.model, _, err = inverseScaled(info); err != nil {
+		return nil, 0, err
+	}
+	var m mat.VecDense
+	m.MulVec(g.model, score)
+	move = make([]float64, p)
+	for j := range p {
+		move[j] = m.AtVec(j)
+		size = math.Max(size, math.Abs(move[j])/(math.Sqrt(g.model.At(j, j))+math.Abs(g.Coef[j])))
+	}
+	return move, size, nil
+}
+
+// inverseScaled returns the inverse and the log determinant of a matrix of sums of
+// squares and products, scaled to a unit diagonal first, so that units do not decide
+// what is singular.
+func inverseScaled(a *mat.SymDense) (*mat.SymDense, float64, error) {
+	p := a.SymmetricDim()
+	scale, logDet := make([]float64, p), 0.0
 	for i := range p {
-		if scale[i] = math.Sqrt(info.At(i, i)); !(scale[i] > 0) {
+		if scale[i] = math.Sqrt(a.At(i, i)); !(scale[i] > 0) {
 			return nil, 0, fmt.Errorf("%w: a column is all zero", ErrSingular)
 		}
+		logDet += 2 * math.Log(scale[i])
 	}
+	scaled := mat.NewSymDense(p, nil)
 	for i := range p {
 		for j := i; j < p; j++ {
-			scaled.SetSym(i, j, info.At(i, j)/scale[i]/scale[j])
+			scaled.SetSym(i, j, a.At(i, j)/scale[i]/scale[j])
 		}
 	}
 	var chol mat.Cholesky
@@ -341,20 +359,12 @@ func (g *GEE) step() (move []float64, size float64, err error) {
 	if err := chol.InverseTo(&inv); err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", ErrSingular, err)
 	}
-	g.model = mat.NewSymDense(p, nil)
 	for i := range p {
 		for j := i; j < p; j++ {
-			g.model.SetSym(i, j, inv.At(i, j)/scale[i]/scale[j])
+			inv.SetSym(i, j, inv.At(i, j)/scale[i]/scale[j])
 		}
 	}
-	var m mat.VecDense
-	m.MulVec(g.model, score)
-	move = make([]float64, p)
-	for j := range p {
-		move[j] = m.AtVec(j)
-		size = math.Max(size, math.Abs(move[j])/(math.Sqrt(g.model.At(j, j))+math.Abs(g.Coef[j])))
-	}
-	return move, size, nil
+	return &inv, logDet + chol.LogDet(), nil
 }
 
 // moments sets φ and the working correlation from the Pearson residuals.
