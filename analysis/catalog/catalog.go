@@ -47,6 +47,7 @@ var All = []*analysis.Analysis{
 	longitudinal.MMRM,
 	longitudinal.RandomSlope,
 	longitudinal.GEEAnalysis,
+	longitudinal.InterruptedSeries,
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,

@@ -13,6 +13,7 @@ import (
 	"recoup/analysis/analysistest"
 	"recoup/analysis/catalog"
 	"recoup/analysis/effect"
+	"recoup/analysis/longitudinal"
 	"recoup/analysis/taper"
 	"recoup/datasets"
 	"recoup/datasets/synthetic"
@@ -64,6 +65,8 @@ var settings = map[*analysis.Analysis]map[string]string{
 	effect.PairedShares:     {"threshold": "3"},
 	effect.ReliableChange:   {"reliability": "0.9"},
 	effect.RegressionToMean: {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
+
+	longitudinal.InterruptedSeries: {"at": "2025Q4"},
 }
 
 // comparisons need an arm and a reference.
