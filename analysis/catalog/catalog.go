@@ -48,6 +48,7 @@ var All = []*analysis.Analysis{
 	longitudinal.RandomSlope,
 	longitudinal.GEEAnalysis,
 	longitudinal.InterruptedSeries,
+	longitudinal.TrajectoriesAnalysis,
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,
