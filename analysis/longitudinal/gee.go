@@ -146,7 +146,7 @@ func (p *panel) judge(o GEEOptions) ([]analysis.Warning, error) {
 	if zero > 0 {
 		warnings = append(warnings, analysis.Warning{
 			Code:    analysis.WarnPercentZero,
-			Message: fmt.Sprintf("%d patients have a baseline of zero, of which no percentage can be taken: they are not judged", zero), Cure: "use rule=points or rule=at-most",
+			Message: fmt.Sprintf("patients not judged, because no percentage can be taken of a baseline of zero: %d", zero), Cure: "use rule=points or rule=at-most",
 		})
 	}
 	return warnings, nil

@@ -213,6 +213,38 @@ func TestMarginalRelations(t *testing.T) {
 	near(t, "mean of a far outcome", analysistest.Find(t, far, "adjusted_mean", "A").Value-1e8, 3*float64(mean.Value), 1e-6)
 }
 
+// Counts without covariates and under independence have the means of what was seen,
+// by hand: 1, 3, 2 in the arm and 4, 8 in the reference at one visit have means 2 and
+// 6, rate ratio 1/3. The plain sandwich's variance of a log mean is Σ(y - μ)²/(Σμ)²:
+// (1 + 1 + 0)/36 and (4 + 4)/144, together 1/9, so z = -3 log 3. Under means=common
+// with a second visit like the first nothing of that changes but the numbers of values.
+func TestMarginalCounts(t *testing.T) {
+	c := paths(t, [][]float64{{9, 1, 1}, {9, 3, 3}, {9, 2, 2}, {9, 4, 4}, {9, 8, 8}}, func(i int) string { return map[bool]string{true: "A", false: "B"}[i < 3] })
+	for visit, means := range map[string]string{"w1": "by-visit", "": "common"} {
+		r, err := longitudinal.GEEAnalysis.Run(t.Context(), analysis.Input{Cohort: c}, analysis.Question{Outcome: "pain", Visit: visit, Arm: "A", Reference: "B"}, map[string]string{
+			"family": "poisson", "correlation": "independence", "errors": "sandwich", "inference": "z", "baseline": "none", "means": means,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ratio := at(t, r, "rate_ratio", "A", visit)
+		near(t, "rate ratio", ratio.Value, 1.0/3, 1e-9)
+		near(t, "its error", ratio.SE, 1.0/9, 1e-9)
+		near(t, "z", ratio.Statistic, -3*math.Log(3), 1e-9)
+		near(t, "low", ratio.CI.Low, math.Exp(-math.Log(3)-1.959963984540054/3), 1e-9)
+		mean := at(t, r, "adjusted_mean", "B", visit)
+		near(t, "mean", mean.Value, 6, 1e-9)
+		near(t, "its error", mean.SE, math.Sqrt2, 1e-9) // 6 √(8/144)
+		near(t, "its low", mean.CI.Low, 6*math.Exp(-1.959963984540054*math.Sqrt2/6), 1e-9)
+		d := at(t, r, "adjusted_difference", "A", visit)
+		near(t, "difference", d.Value, -4, 1e-9)
+		near(t, "error of the difference", d.SE, math.Sqrt(2.0/9+2), 1e-9)
+		if mean.N.Arm != 2 || d.N.Reference != 2 || mean.DF.OK() {
+			t.Errorf("counts %+v, %+v, df %v", mean.N, d.N, mean.DF)
+		}
+	}
+}
+
 // What has no answer is refused by name, and what is missing is told.
 func TestMarginalRefusals(t *testing.T) {
 	c := panelTrial(t, 1, 0)
@@ -231,8 +263,19 @@ func TestMarginalRefusals(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	r, err := longitudinal.GEEAnalysis.Run(t.Context(), analysis.Input{Cohort: c}, analysis.Question{Outcome: "pain"}, nil)
+	none := math.NaN()
+	few := paths(t, [][]float64{{5, 4, none}, {6, 6, 2}, {7, 4, none}, {8, 5, 6}, {4, 4, 1}, {5, 3, none}, {5, 2, 4}, {6, 3, 5}}, func(int) string { return "A" })
+	r, err := longitudinal.GEEAnalysis.Run(t.Context(), analysis.Input{Cohort: few}, analysis.Question{Outcome: "pain", Arm: "A"}, map[string]string{"correlation": "independence"})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if !warned(r, analysis.WarnLowFollowUp) || warned(r, analysis.WarnTooFew) {
+		t.Errorf("5 of 8 patients seen at w2: %v", r.Warnings)
+	}
+	if r, err = longitudinal.GEEAnalysis.Run(t.Context(), analysis.Input{Cohort: few}, analysis.Question{Outcome: "pain", Arm: "A"}, map[string]string{"correlation": "independence", "errors": "sandwich"}); err != nil || !warned(r, analysis.WarnTooFew) {
+		t.Errorf("the plain sandwich of 8 patients: %v %v", err, r.Warnings)
+	}
+	if r, err = longitudinal.GEEAnalysis.Run(t.Context(), analysis.Input{Cohort: c}, analysis.Question{Outcome: "pain"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	told := false

@@ -227,3 +227,31 @@ func TestInterruptedRefusals(t *testing.T) {
 		t.Errorf("df %v, want 5 - 4", e.DF)
 	}
 }
+
+// The autocorrelations and the test of Ljung and Box are those of acf and Box.test.
+func TestAutocorrelationTable(t *testing.T) {
+	want := analysistest.ReadReference(t, "../internal/fit/testdata/series.json")
+	data, err := os.ReadFile("../internal/fit/testdata/series.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var people []person
+	for i, r := range analysistest.Rows(t, string(data))[1:] {
+		var y float64
+		if _, err := fmt.Sscan(r[3], &y); err != nil {
+			t.Fatal(err)
+		}
+		people = append(people, person{"A", month(i) + "-01", month(i) + "-28", 8, y})
+	}
+	r, err := longitudinal.InterruptedSeries.Run(t.Context(), analysis.Input{Cohort: monthlyCohort(t, monthly, people)}, analysis.Question{Outcome: "pain", Visit: "end", Arm: "A"},
+		map[string]string{"at": month(22), "period": "month", "least": "1", "errors": "ols", "counted": "after-last"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := r.Tables[0].Rows
+	for k, v := range want["ols_acf"] {
+		near(t, "autocorrelation", rows[k][1].Num, v, 1e-9)
+	}
+	near(t, "Ljung-Box", rows[4][3].Num, want["ols_box"][0], 1e-9)
+	near(t, "its p", rows[4][4].Num, want["ols_box"][1], 1e-6)
+}

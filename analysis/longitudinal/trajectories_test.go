@@ -144,6 +144,20 @@ func TestTrajectoriesCohort(t *testing.T) {
 	if len(r.Series) != 6 {
 		t.Errorf("%d series, want a path and what was seen for each of three groups", len(r.Series))
 	}
+	// With as many coefficients as visits, each path goes through the weighted means of
+	// what was seen; shares have intervals on the logit scale.
+	full := grouped(t, paths(t, values, func(int) string { return "A" }), map[string]string{"groups": "2", "order": "5"})
+	for g := range 2 {
+		for v, point := range full.Series[2*g+1].Points {
+			mean := full.Series[2*g].Points[8*v]
+			near(t, "mean of what was seen", point.Y, float64(mean.Y), 1e-5)
+			near(t, "its time", point.X, float64(mean.X), 1e-12)
+		}
+		e := full.Estimates[7*g]
+		p := float64(e.Value)
+		low := math.Log(p/(1-p)) - 1.959963984540054*float64(e.SE)/(p*(1-p))
+		near(t, "low of a share", e.CI.Low, 1/(1+math.Exp(-low)), 1e-9)
+	}
 	sum := 0.0
 	for _, v := range r.Tables[3].Rows[0][2:] {
 		sum += float64(v.Num)

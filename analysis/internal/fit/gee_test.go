@@ -234,7 +234,7 @@ func TestByHandGEE(t *testing.T) {
 		}
 		near(t, kind, v.At(0, 0), want, 1e-12)
 	}
-	for _, work := range []string{fit.WorkExchangeable, fit.WorkAR1} {
+	for _, work := range []string{fit.WorkExchangeable, fit.WorkAR1, fit.WorkUnstructured} {
 		s, err := fit.EstimatingEquations(cs, fit.Gaussian, work, fit.MomentsSAS)
 		if err != nil {
 			t.Fatal(err)

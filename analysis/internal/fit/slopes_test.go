@@ -211,10 +211,11 @@ func TestCorrelationOne(t *testing.T) {
 	for name, k := range map[string]struct {
 		slope func(u float64) float64
 		want  string
+		se    []float64 // lmerTest's, of the mean at 0 and the slope, and their df (testdata/sleep.R)
 	}{
-		"fan":      {func(u float64) float64 { return u }, "the correlation of the patients' intercepts and slopes is 1"},
-		"funnel":   {func(u float64) float64 { return -u / 3 }, "the correlation of the patients' intercepts and slopes is -1"},
-		"parallel": {func(float64) float64 { return 0 }, ""},
+		"fan":      {func(u float64) float64 { return u }, "the correlation of the patients' intercepts and slopes is 1", []float64{0.7679314561, 0.7650712761, 5.000520515, 5.000039773}},
+		"funnel":   {func(u float64) float64 { return -u / 3 }, "the correlation of the patients' intercepts and slopes is -1", []float64{0.7653833383, 0.2581600470, 5.000079572, 5.002799828}},
+		"parallel": {func(float64) float64 { return 0 }, "", nil},
 	} {
 		f, err := study(times, lines(k.slope)).Fit(fit.RandomSlope, true)
 		if err != nil {
@@ -225,6 +226,13 @@ func TestCorrelationOne(t *testing.T) {
 		}
 		if len(f.Singular) == 0 && name == "parallel" {
 			t.Errorf("%s: nothing on a bound, variance %v", name, f.Variance)
+		}
+		for j := range len(k.se) / 2 {
+			c := []float64{0, 0}
+			c[j] = 1
+			_, se, df := f.Contrast(c, fit.DFSatterthwaite)
+			near(t, name+" error", se, k.se[j], 1e-6)
+			near(t, name+" df", df, k.se[2+j], 1e-6)
 		}
 		// No point near by, inside or on the bound, has a higher likelihood: by the
 		// deviance worked out from the whole matrices.

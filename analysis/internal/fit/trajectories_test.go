@@ -102,7 +102,11 @@ func TestTrajectoryBICs(t *testing.T) {
 		c := m.Classify()
 		for k, g := range byShare {
 			near(t, "share", m.Share[g], list(w.Pi)[k], 5*want.Tol)
-			near(t, "average posterior probability", c.Average[g], list(w.AvePP)[k], 5*want.Tol)
+			p, pi := list(w.AvePP)[k], list(w.Pi)[k]
+			near(t, "average posterior probability", c.Average[g], p, 5*want.Tol)
+			if w.G > 1 {
+				near(t, "odds of correct classification", c.Odds[g], p/(1-p)*(1-pi)/pi, 5e-4)
+			}
 			for j, b := range w.Beta[k] {
 				near(t, "coefficient", m.Coef[g][j], b, 5*want.Tol)
 			}
@@ -177,6 +181,24 @@ func TestMadeTrajectories(t *testing.T) {
 			near(t, "further zeros", m.Shape[0], rho, 1e-6)
 			near(t, "error of further zeros", m.ShapeError(0), rho*(1-rho)*w.SE[at], 1e-5)
 		case "cnorm", "cnorm_own":
+			for _, time := range []float64{0, 20, 52} {
+				for g := range 2 { // the mean of what is seen, by adding up
+					eta, sum := 0.0, 0.0
+					for power, b := range m.Coef[g] {
+						eta += b * math.Pow(time, float64(power))
+					}
+					const steps = 40000
+					for i := range steps {
+						z := -8 + 16*(float64(i)+0.5)/steps
+						sum += math.Max(0, math.Min(10, eta+m.Shape[g]*z)) * math.Exp(-z*z/2) / math.Sqrt(2*math.Pi) * 16 / steps
+					}
+					mean, low, high := m.Predict(g, time, 1.96)
+					near(t, name+" mean at a time", mean, sum, 1e-6)
+					if low >= mean || high <= mean {
+						t.Errorf("%s: the band %g to %g does not hold %g", name, low, high, mean)
+					}
+				}
+			}
 			for g := range 2 {
 				p := min(at+g, len(w.Par)-1)
 				near(t, name+" sigma", m.Shape[g], math.Exp(w.Par[p]), 1e-6)

@@ -53,7 +53,8 @@ l <- lme(y ~ week * A + c, random = ~ week | id, data = d, method = "REML", cont
 sp <- mixed("(week | id)", TRUE)
 stopifnot(abs(as.numeric(logLik(l)) - sp$loglik) < 1e-5)
 num <- function(x) paste0("[", paste(sprintf("%.14g", x), collapse = ", "), "]")
-out <- c(sprintf('"gee_shares": %s', num(unlist(at))), sprintf('"gee_log_odds_ratio": %s', num(coef(f)[k])), sprintf('"gee_log_odds_ratio_se": %s', num(sqrt(diag(V))[k])))
+iv <- intervals(l, which = "var-cov")
+out <- c(sprintf('"wald": %s', num(c(t(as.matrix(iv$reStruct$id[, c("lower", "upper")])), iv$sigma[c(1, 3)]))), sprintf('"gee_shares": %s', num(unlist(at))), sprintf('"gee_log_odds_ratio": %s', num(coef(f)[k])), sprintf('"gee_log_odds_ratio_se": %s', num(sqrt(diag(V))[k])))
 for (key in c("intercept", "slope", "uncorrelated")) for (REML in c(TRUE, FALSE)) {
   x <- mixed(c(intercept = "(1 | id)", slope = "(week | id)", uncorrelated = "(week || id)")[key], REML)
   for (what in names(x)) if (!is.null(x[[what]])) out <- c(out, sprintf('"%s_%s_%s": %s', key, if (REML) "reml" else "ml", what, num(x[[what]])))
