@@ -68,7 +68,11 @@ func trajectories(ctx context.Context, in analysis.Input, q analysis.Question, o
 	if err := o.check(); err != nil {
 		return analysis.Result{}, err
 	}
-	p, err := newPanel(in, q, baselineResponse, nil)
+	visits := baselineResponse
+	if o.Rule != "none" {
+		visits = baselineNone // nobody responds at the visit that responses are judged against
+	}
+	p, err := newPanel(in, q, visits, nil)
 	if err != nil {
 		return analysis.Result{}, err
 	}
@@ -125,8 +129,7 @@ func (o TrajectoriesOptions) check() error {
 	return nil
 }
 
-// prepare turns the outcome into what the family needs. Who has responded is asked
-// of visits after baseline alone.
+// prepare turns the outcome into what the family needs.
 func (x *mixture) prepare() ([]analysis.Warning, error) {
 	switch x.o.Family {
 	case fit.TrajectoryZIP:
@@ -142,34 +145,9 @@ func (x *mixture) prepare() ([]analysis.Warning, error) {
 		if x.o.Rule == "none" {
 			return nil, x.check(fit.Binomial)
 		}
-		x.afterBaseline()
 		return x.judge(GEEOptions{Family: fit.Binomial, Rule: x.o.Rule, Threshold: x.o.Threshold, Direction: x.o.Direction})
 	}
 	return nil, nil
-}
-
-// afterBaseline leaves out the visit that responses are judged against.
-func (x *mixture) afterBaseline() {
-	same := func(v int) bool {
-		if x.first == nil {
-			return false
-		}
-		for i, y := range x.values[v] {
-			if y != x.first[i] && !(math.IsNaN(y) && math.IsNaN(x.first[i])) {
-				return false
-			}
-		}
-		return true
-	}
-	var times []float64
-	keep := make([]bool, len(x.visits))
-	for v := range x.visits {
-		if keep[v] = !same(v); keep[v] {
-			times = append(times, x.times[v])
-		}
-	}
-	x.keep(func(v int) bool { return keep[v] })
-	x.times = times
 }
 
 // bound reads floor or ceiling.

@@ -32,15 +32,19 @@ const (
 
 // Covariances of the coefficients of a marginal model, beside CovModel.
 const (
-	CovSandwich          = "sandwich"
-	CovKauermannCarroll  = "kauermann-carroll" // residuals times (I - H)^-1/2
-	CovManclDeRouen      = "mancl-derouen"     // residuals times (I - H)⁻¹
-	CovFayGraubard       = "fay-graubard"      // scores times (1 - min(0.75, leverage))^-1/2
-	fayGraubardBound     = 0.75
-	geeSteps             = 500
-	geeTolerance         = 1e-11
-	certainLinear        = 30.0 // a linear predictor of which the probability is 0 or 1 to 13 digits
-	leastWorkingVariance = 1e-10
+	CovSandwich         = "sandwich"
+	CovKauermannCarroll = "kauermann-carroll" // residuals times (I - H)^-1/2
+	CovManclDeRouen     = "mancl-derouen"     // residuals times (I - H)⁻¹
+	CovFayGraubard      = "fay-graubard"      // scores times (1 - min(0.75, leverage))^-1/2
+)
+
+const (
+	fayGraubardBound = 0.75
+	geeSteps         = 500
+	geeTolerance     = 1e-11
+	certainLinear    = 30.0  // a linear predictor of which the probability is 0 or 1 to 13 digits
+	leastDeterminant = 1e-10 // of a working correlation
+	leastPhi         = 1e-20 // of values that differ at all from their means
 )
 
 // ErrWorking is what errors.Is finds when the working correlation that the data
@@ -389,7 +393,7 @@ func (g *GEE) moments(correlation, convention string) error {
 		less = float64(len(g.Coef))
 	}
 	g.Phi = mat.Trace(products) / (mat.Trace(pairs) - less)
-	if !(g.Phi > leastWorkingVariance*leastWorkingVariance) || math.IsInf(g.Phi, 0) {
+	if !(g.Phi > leastPhi) || math.IsInf(g.Phi, 0) {
 		return fmt.Errorf("%w: the model fits without error", ErrWorking)
 	}
 	if err := g.correlate(correlation, convention, products, pairs, less); err != nil {
@@ -509,7 +513,7 @@ func (g *GEE) factorize() error {
 			}
 		}
 		var chol mat.Cholesky
-		if !chol.Factorize(r) || chol.Det() < leastWorkingVariance {
+		if !chol.Factorize(r) || chol.Det() < leastDeterminant {
 			return fmt.Errorf("%w: it is not positive definite", ErrWorking)
 		}
 		g.roots[k] = &chol

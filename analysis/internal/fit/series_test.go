@@ -145,20 +145,20 @@ func TestHardSeries(t *testing.T) {
 	}
 }
 
-// Periods that are missing part neighbours. By hand: 1, 2, 6 at times 0, 1 and 3 have
+// Periods that are missing part neighbours. By hand: 1, 2, 6 at times 0, 1 and 4 have
 // mean 3 and residuals -2, -1, 3. With lag 1 the first two alone are neighbours:
 // 14 + 2 × 1/2 × 2 = 16, over n² = 9. Durbin-Watson is 1/14, the correlation at lag 1
-// is 2/14, at lag 2 -3/14 and at lag 3 -6/14.
+// is 2/14, at lag 2 none, at lag 3 -3/14 and at lag 4 -6/14.
 func TestGapsByHand(t *testing.T) {
-	time := []int{0, 1, 3}
+	time := []int{0, 1, 4}
 	r, err := fit.RegressSeries([]float64{1, 2, 6}, [][]float64{{1, 1, 1}}, time, fit.SeriesNeweyWest, 1, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "Newey-West", r.Cov.At(0, 0), 16.0/9, 1e-12)
 	near(t, "Durbin-Watson", fit.DurbinWatson(r.Residual, time), 1.0/14, 1e-12)
-	for k, v := range fit.Autocorrelation(r.Residual, time, 3) {
-		near(t, "autocorrelation", v, []float64{2, -3, -6}[k]/14, 1e-12)
+	for k, v := range fit.Autocorrelation(r.Residual, time, 4) {
+		near(t, "autocorrelation", v, []float64{2, 0, -3, -6}[k]/14, 1e-12)
 	}
 	// At the fixed point of Prais and Winsten φ is that of the neighbours' residuals.
 	y, at := []float64{1, 2, 2.5, 6, 6.5, 8, 9.5, 11}, []int{0, 1, 2, 5, 6, 9, 10, 11}
