@@ -13,6 +13,7 @@ import (
 	"recoup/analysis/analysistest"
 	"recoup/analysis/catalog"
 	"recoup/analysis/effect"
+	"recoup/analysis/longitudinal"
 	"recoup/analysis/resample"
 	"recoup/analysis/taper"
 	"recoup/datasets"
@@ -61,12 +62,13 @@ func questions(a *analysis.Analysis, arms bool) []analysis.Question {
 
 // settings are of analyses that have no sound default for something.
 var settings = map[*analysis.Analysis]map[string]string{
-	taper.DoseByWeek:             {"unit": "mme"}, // several drugs do not add as recorded
-	effect.PairedShares:          {"threshold": "3"},
-	effect.ReliableChange:        {"reliability": "0.9"},
-	resample.BootstrapAnalysis:   {"analysis": "effect/mean-change", "replicates": "100"},
-	resample.PermutationAnalysis: {"analysis": "effect/mean-change", "replicates": "100"},
-	effect.RegressionToMean:      {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
+	taper.DoseByWeek:               {"unit": "mme"}, // several drugs do not add as recorded
+	effect.PairedShares:            {"threshold": "3"},
+	effect.ReliableChange:          {"reliability": "0.9"},
+	resample.BootstrapAnalysis:     {"analysis": "effect/mean-change", "replicates": "100"},
+	resample.PermutationAnalysis:   {"analysis": "effect/mean-change", "replicates": "100"},
+	effect.RegressionToMean:        {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
+	longitudinal.InterruptedSeries: {"at": "2025Q4"},
 }
 
 // comparisons need an arm and a reference.
