@@ -27,6 +27,9 @@ type history struct {
 	undated datasets.Exclusion
 }
 
+// clockAdmission is the clock of doses with dates.
+const clockAdmission = "admission"
+
 // read finds the first table with doses and days, else the first with doses by visit
 // and weeks of the visits.
 func read(c *datasets.Cohort) (history, error) {
@@ -73,7 +76,7 @@ func (h *history) days() error {
 			if !h.c.Dated(datasets.RoleAdmitted) {
 				return cannot("the doses have dates, and no table of one row a patient has dates with role admitted to count from")
 			}
-			h.clock = "admission"
+			h.clock = clockAdmission
 			for row, p := range h.table.Patient() {
 				h.day[row] -= admitted[p]
 			}
@@ -279,7 +282,7 @@ func (h *history) onlyOUD() bool {
 	return len(levels) > 0
 }
 
-var errOUD = cannot("every dose is medication for opioid use disorder, which is never converted to MME; doses in their own unit are given by taper/dose-by-week with unit=as-recorded")
+var errOUD = cannot("every dose is medication for opioid use disorder, which is never converted to MME; doses in their own unit are given by taper/dose-by-week, and compared with the patient's own baseline by taper/velocity, taper/time and taper/trajectories, with unit=as-recorded")
 
 const defaultTable = "CDC-2022"
 

@@ -2,32 +2,18 @@ package taper
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"recoup/analysis"
-	"recoup/datasets"
-	"recoup/datasets/opioid"
 )
 
 // ReductionOptions are the settings of Reduction.
 type ReductionOptions struct {
-	Table       string   `opt:"table" cohort:"conversion" doc:"conversion table" choices:"CDC-2022|CMS-2018|ANZCA-2014|ANZCA-2021"`
-	Baseline    string   `opt:"baseline" doc:"days before treatment, counted from admission"`
-	Windows     []string `opt:"windows" doc:"days compared with the baseline: discharge (the day of discharge and the 6 after) or FROM:TO"`
-	Gap         string   `opt:"gap" cohort:"dose-gap" doc:"what a day without a record means: unknown, or zero where the source lists every supply" choices:"unknown|zero"`
-	Grace       int      `opt:"grace" cohort:"dose-grace" doc:"longest gap, in days, between records that keeps the dose before it; 0 for none"`
-	Overlap     string   `opt:"overlap" cohort:"dose-overlap" doc:"supplies of one product that overlap: sum; shift, to follow each other; truncate, to replace each other" choices:"sum|shift|truncate"`
-	Early       int      `opt:"early" cohort:"dose-early" doc:"most days early that a refill is shifted or replaces; an earlier one is added; 0 for no limit"`
-	Length      string   `opt:"length" cohort:"dose-length" doc:"how long a supply without days lasts: unknown; next-fill, until the next of its product, at most fill_days; assumed, fill_days" choices:"unknown|next-fill|assumed"`
-	FillDays    int      `opt:"fill_days" cohort:"dose-fill-days" doc:"days of a supply that does not say, for length"`
-	Hold        string   `opt:"hold" cohort:"dose-hold" doc:"days that a dose said at a visit stands for: day; before, the hold_days that end with it; until-next visit" choices:"day|before|until-next"`
-	HoldDays    int      `opt:"hold_days" cohort:"dose-hold-days" doc:"days that a visit's question asks about, for hold=before"`
-	Unconverted string   `opt:"unconverted" doc:"a day under a record that has no factor: unknown, or ignored" choices:"unknown|ignored"`
-	MinKnown    float64  `opt:"min_known" doc:"share of a window's days whose dose must be known for its mean"`
+	DoseOptions
+	Baseline string   `opt:"baseline" doc:"days before treatment, counted from admission"`
+	Windows  []string `opt:"windows" doc:"days compared with the baseline: discharge (the day of discharge and the 6 after) or FROM:TO"`
 }
 
 // rule is a named definition that gives a verdict on each patient.
@@ -130,19 +116,7 @@ func named() []analysis.Definition {
 	return out
 }
 
-var reductionDefaults = ReductionOptions{
-	Table: defaultTable, Baseline: "-28:-1", Windows: []string{"discharge", "152:180"},
-	Gap: string(opioid.GapUnknown), Overlap: string(opioid.OverlapSum), Unconverted: string(opioid.UnconvertedUnknown), MinKnown: 0.5,
-	Length: string(opioid.LengthUnknown), FillDays: 30, Hold: string(opioid.HoldDay), HoldDays: 28,
-}
-
-// rules are the choices of how records become daily doses.
-func (o ReductionOptions) rules() opioid.Options {
-	return opioid.Options{
-		Gap: opioid.Gap(o.Gap), Grace: o.Grace, Overlap: opioid.Overlap(o.Overlap), Early: o.Early, Unconverted: opioid.Unconverted(o.Unconverted),
-		Length: opioid.Length(o.Length), FillDays: o.FillDays, Hold: opioid.Hold(o.Hold), HoldDays: o.HoldDays,
-	}
-}
+var reductionDefaults = ReductionOptions{DoseOptions: doseDefaults, Baseline: "-28:-1", Windows: []string{"discharge", "152:180"}}
 
 // Reduction compares the mean daily MME of windows after admission with that of
 // the days before it.
@@ -186,27 +160,11 @@ type span struct {
 }
 
 func runReduction(_ context.Context, in analysis.Input, q analysis.Question, o ReductionOptions) (analysis.Result, error) {
-	if in.Cohort == nil {
-		return analysis.Result{}, cannot("expected a cohort")
-	}
-	if err := o.rules().Check(); err != nil || o.FillDays < 1 || o.HoldDays < 1 {
-		return analysis.Result{}, errors.Join(fmt.Errorf("%w: expected early and grace from 0 to 3660 days, fill_days and hold_days from 1", analysis.ErrOptions), err)
-	}
-	if o.MinKnown < 0 || o.MinKnown > 1 {
-		return analysis.Result{}, fmt.Errorf("%w: expected min_known to be a share from 0 to 1", analysis.ErrOptions)
-	}
-	groups, excluded, err := in.Groups(q)
+	d, err := open(in, q, o.DoseOptions, unitMME)
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	h, err := read(in.Cohort)
-	if err != nil {
-		return analysis.Result{}, err
-	}
-	if h.onlyOUD() {
-		return analysis.Result{}, errOUD
-	}
-	r := &reducer{h: h, q: q, o: o, result: analysis.Result{Excluded: append(excluded, h.exclusions()...)}}
+	r, groups := &reducer{doses: d, o: o}, d.groups
 	if err := r.prepare(); err != nil {
 		return analysis.Result{}, err
 	}
@@ -227,15 +185,12 @@ func runReduction(_ context.Context, in analysis.Input, q analysis.Question, o R
 
 // reducer holds the patients' daily doses while the estimates are made.
 type reducer struct {
-	h          history
-	q          analysis.Question
-	o          ReductionOptions
-	result     analysis.Result
-	baseline   Window
-	spans      []span
-	discharged []float64 // day of discharge by patient, NaN where unknown
-	patients   []patient
-	wanted     string // the definition asked for, "" for all
+	*doses
+	o        ReductionOptions
+	baseline Window
+	spans    []span
+	patients []patient
+	wanted   string // the definition asked for, "" for all
 }
 
 // prepare reads the options and converts every patient's doses.
@@ -245,18 +200,13 @@ func (r *reducer) prepare() error {
 		return fmt.Errorf("%w: baseline: %w", analysis.ErrOptions, err)
 	}
 	if r.wanted = r.q.Definition; r.wanted == "" {
-		r.wanted = r.h.c.Dictionary().Definitions["taper"]
+		r.wanted = r.c.Dictionary().Definitions["taper"]
 	}
 	if r.wanted != "" && !slices.ContainsFunc(named(), func(d analysis.Definition) bool { return d.Name == r.wanted }) {
 		return fmt.Errorf("%w: the cohort file chooses the definition taper: %s, which taper/reduction does not have", analysis.ErrOptions, r.wanted)
 	}
-	r.discharged = r.dischargeDays()
 	if err := r.placeWindows(); err != nil {
 		return err
-	}
-	table, ok := opioid.Find(r.o.Table)
-	if !ok {
-		return fmt.Errorf("%w: no conversion table %q", analysis.ErrOptions, r.o.Table)
 	}
 	from, to := min(r.baseline.From, 0), max(r.baseline.To, horizon)
 	for _, s := range r.spans {
@@ -264,53 +214,17 @@ func (r *reducer) prepare() error {
 			from, to = min(from, s.From), max(to, s.To)
 		}
 	}
-	records, already := r.h.records()
-	opt := r.o.rules()
-	var t tally
-	r.patients = make([]patient, len(records))
-	for p := range records {
-		last := to
-		if d := r.discharged[p] + seven - 1; d > float64(last) {
-			last = int(d)
+	for _, d := range r.convert(from, func(p int) int {
+		if d := r.discharged[p] + seven - 1; d > float64(to) {
+			return int(d)
 		}
-		days, s := table.Daily(records[p], from, last, opt)
-		t.add(s)
-		one := patient{Daily: Daily{from, days}}
+		return to
+	}) {
+		one := patient{Daily: d}
 		one.baseline, _ = one.Mean(r.baseline, r.o.MinKnown)
-		r.patients[p] = one
-	}
-	r.result.Excluded = append(r.result.Excluded, t.exclusions(r.h.table.Name(), table.Name)...)
-	r.result.Warnings = append(r.result.Warnings, conversionWarnings(already)...)
-	atVisit := slices.ContainsFunc(records, func(rs []opioid.Record) bool {
-		return slices.ContainsFunc(rs, func(r opioid.Record) bool { return r.Kind == opioid.AtVisit })
-	})
-	if atVisit && opt.Hold == opioid.HoldDay {
-		r.result.Warnings = append(r.result.Warnings, analysis.Warning{
-			Code: analysis.WarnUnknownDose, Message: "doses are recorded by visit, and each stands for the day of its visit alone",
-			Cure: "pass --set hold=before with the days that the question asks about as hold_days, or say dose-hold under definitions in the cohort file",
-		})
-	}
-	if table.Status != "sourced" {
-		r.result.Warnings = append(r.result.Warnings, analysis.Warning{Code: analysis.WarnUnverified, Message: "the conversion table " + table.Name + " was not read in its source", Cure: "choose another table"})
+		r.patients = append(r.patients, one)
 	}
 	return nil
-}
-
-// dischargeDays returns the day of discharge on the clock of the doses, NaN where
-// it is not known or implausible.
-func (r *reducer) dischargeDays() []float64 {
-	out := make([]float64, r.h.c.Patients())
-	discharged, admitted := r.h.c.Days(datasets.RoleDischarged), r.h.c.Days(datasets.RoleAdmitted)
-	for p := range out {
-		out[p] = math.NaN()
-		if discharged == nil || admitted == nil {
-			continue
-		}
-		if d := discharged[p] - admitted[p]; d >= 0 && d <= maxDay {
-			out[p] = d
-		}
-	}
-	return out
 }
 
 // placeWindows settles which windows are asked for.
@@ -354,7 +268,7 @@ func (r *reducer) atVisit() (string, error) {
 	if r.q.Visit == "discharge" {
 		return "discharge", nil
 	}
-	v, err := r.h.c.Visit(r.q.Visit)
+	v, err := r.c.Visit(r.q.Visit)
 	switch {
 	case err != nil:
 		return "", err
@@ -380,22 +294,11 @@ func (r *reducer) at(s span, p int) (Window, bool) {
 }
 
 func (r *reducer) empty(term string, scale analysis.Scale, visit, arm, definition string) analysis.Estimate {
-	e := analysis.NewEstimate(term, scale)
-	e.Outcome, e.Visit, e.Arm = "mme", visit, arm
-	details := fmt.Sprintf("gap %s; %s; baseline %s", r.o.Gap, r.o.Table, r.baseline)
-	if r.o.Overlap != string(opioid.OverlapSum) {
-		details = "overlap " + r.o.Overlap + "; " + details
-	}
-	if r.o.Grace > 0 {
-		details = fmt.Sprintf("grace %d; ", r.o.Grace) + details
-	}
+	details := fmt.Sprintf("%s; %s; baseline %s", r.o.said(), r.o.Table, r.baseline)
 	if definition != "" {
 		details = definition + "; " + details
 	}
-	e.Definition = details
-	e.Method.Name = fmt.Sprintf("daily MME by %s, days from %s; %s; means where at least %g %% of the days are known",
-		r.o.Table, r.h.clock, strings.Join(r.o.rules().Said(), "; "), 100*r.o.MinKnown)
-	return e
+	return r.doses.empty(term, scale, visit, arm, details)
 }
 
 // entries adds the share on opioids at entry, and warns of patients whose dose at

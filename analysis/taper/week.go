@@ -187,7 +187,7 @@ func (h *history) asRecorded() (rows, error) {
 	if !ok {
 		return rows{}, cannot("table %s has no column with role dose; supplies are converted with --set unit=mme", h.table.Name())
 	}
-	for _, role := range []datasets.Role{datasets.RoleDrug, datasets.RoleUnit} {
+	for _, role := range []datasets.Role{datasets.RoleDrug, datasets.RoleUnit, datasets.RoleIndication} {
 		if _, levels := h.texts(role); len(levels) > 1 {
 			return rows{}, cannot("table %s holds more than one %s, whose doses do not add; keep one with --where, or pass --set unit=mme", h.table.Name(), role)
 		}
