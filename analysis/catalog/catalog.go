@@ -54,6 +54,7 @@ var All = []*analysis.Analysis{
 	longitudinal.TrajectoriesAnalysis,
 	taper.DoseByWeek,
 	taper.Reduction,
+	taper.DefinitionsAnalysis,
 	work.Return,
 	compare.Published,
 	quality.PChartAnalysis,

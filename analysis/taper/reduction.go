@@ -405,7 +405,7 @@ func (r *reducer) window(s span, g analysis.Group) []analysis.Estimate {
 	}
 	for _, rl := range r.rules(rules) {
 		if rl.applies(s) {
-			out = append(out, r.shares(rl, s.visit, g, r.count(rl, s, g))...)
+			out = append(out, r.sharesOf(r.begin(rl, s.visit), atEntry, g.Name, r.count(rl, s, g))...)
 		}
 	}
 	return out
@@ -425,10 +425,6 @@ func (r *reducer) rules(list []rule) []rule {
 	return out
 }
 
-type tallied struct {
-	n, yes, unknown int
-}
-
 func (r *reducer) count(rl rule, s span, g analysis.Group) tallied {
 	var c tallied
 	for _, i := range g.Patients {
@@ -436,68 +432,22 @@ func (r *reducer) count(rl rule, s span, g analysis.Group) tallied {
 		if !(p.baseline > 0) {
 			continue
 		}
-		c.n++
 		v := Unknown
 		if w, ok := r.at(s, i); ok {
 			v = rl.judge(p, w, r.o)
 		}
-		switch v {
-		case Yes:
-			c.yes++
-		case Unknown:
-			c.unknown++
-		}
+		c.add(v)
 	}
 	return c
 }
 
-// ways returns the denominators asked for: unknown counted as not reduced, left
-// out, or both.
-func (r *reducer) ways() []bool {
-	switch r.q.Missing {
-	case analysis.MissingFailure:
-		return []bool{false}
-	case analysis.MissingAvailable:
-		return []bool{true}
-	}
-	return []bool{false, true}
-}
+const atEntry = "of all on opioids at entry"
 
-func (c tallied) of(known bool) int {
-	if known {
-		return c.n - c.unknown
+// begin begins the estimates of a rule's shares.
+func (r *reducer) begin(rl rule, visit string) begin {
+	return func(prefix, suffix, who, arm string, scale analysis.Scale) analysis.Estimate {
+		return describe(describe(r.empty(prefix+rl.term+suffix, scale, visit, arm, rl.Name), who), rl.Rule)
 	}
-	return c.n
-}
-
-func (r *reducer) share(rl rule, prefix, visit, arm string, scale analysis.Scale, known bool) analysis.Estimate {
-	suffix, who := "_all", "of all on opioids at entry, unknown counted as no"
-	if known {
-		suffix, who = "_known", "of those with a known answer"
-	}
-	e := r.empty(prefix+rl.term+suffix, scale, visit, arm, rl.Name)
-	e.Method.Name = rl.Rule + "; " + who + "; " + e.Method.Name
-	return e
-}
-
-func (r *reducer) shares(rl rule, visit string, g analysis.Group, c tallied) []analysis.Estimate {
-	var out []analysis.Estimate
-	for _, known := range r.ways() {
-		e := r.share(rl, "", visit, g.Name, analysis.ScaleProportion, known)
-		e.N.Missing = c.unknown
-		out = append(out, followUp(withShare(e, c.yes, c.of(known), r.q.Level), c.n, c.unknown))
-	}
-	return out
-}
-
-func (r *reducer) shareDifferences(rl rule, visit string, a, b analysis.Group, x, y tallied) []analysis.Estimate {
-	var out []analysis.Estimate
-	for _, known := range r.ways() {
-		e := r.share(rl, "difference_", visit, a.Name, analysis.ScaleRiskDiff, known)
-		e.Reference, e.N.Missing = b.Name, x.unknown+y.unknown
-		out = append(out, followUp(withRiskDifference(e, x.yes, x.of(known), y.yes, y.of(known), r.q.Level), x.n+y.n, x.unknown+y.unknown))
-	}
-	return out
 }
 
 // windowDifference returns the arm less the reference in one window.
@@ -515,7 +465,7 @@ func (r *reducer) windowDifference(s span, a, b analysis.Group) []analysis.Estim
 	}
 	for _, rl := range r.rules(rules) {
 		if rl.applies(s) {
-			out = append(out, r.shareDifferences(rl, s.visit, a, b, r.count(rl, s, a), r.count(rl, s, b))...)
+			out = append(out, r.shareDifferences(r.begin(rl, s.visit), atEntry, a, b, r.count(rl, s, a), r.count(rl, s, b))...)
 		}
 	}
 	return out
@@ -547,7 +497,7 @@ func (r *reducer) course(groups []analysis.Group) {
 			r.result.Estimates = append(r.result.Estimates, followUp(withMean(e, m.x, r.q.Level), c.n, c.n-len(m.x)))
 		}
 		for _, rl := range r.rules(courseRules) {
-			r.result.Estimates = append(r.result.Estimates, r.shares(rl, all.visit, g, r.count(rl, all, g))...)
+			r.result.Estimates = append(r.result.Estimates, r.sharesOf(r.begin(rl, all.visit), atEntry, g.Name, r.count(rl, all, g))...)
 		}
 	}
 	if r.q.Reference == "" {
@@ -555,6 +505,6 @@ func (r *reducer) course(groups []analysis.Group) {
 	}
 	for _, rl := range r.rules(courseRules) {
 		x, y := r.count(rl, all, groups[0]), r.count(rl, all, groups[1])
-		r.result.Estimates = append(r.result.Estimates, r.shareDifferences(rl, all.visit, groups[0], groups[1], x, y)...)
+		r.result.Estimates = append(r.result.Estimates, r.shareDifferences(r.begin(rl, all.visit), atEntry, groups[0], groups[1], x, y)...)
 	}
 }

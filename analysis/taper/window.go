@@ -37,6 +37,14 @@ type Daily struct {
 	Dose []float64
 }
 
+// At returns the dose of a day, NaN outside the series.
+func (d Daily) At(day int) float64 {
+	if i := day - d.From; i >= 0 && i < len(d.Dose) {
+		return d.Dose[i]
+	}
+	return math.NaN()
+}
+
 // in returns the days of a window that the series holds.
 func (d Daily) in(w Window) []float64 {
 	a, b := max(w.From-d.From, 0), min(w.To-d.From+1, len(d.Dose))
