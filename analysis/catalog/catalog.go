@@ -55,6 +55,7 @@ var All = []*analysis.Analysis{
 	taper.DoseByWeek,
 	taper.Reduction,
 	taper.DefinitionsAnalysis,
+	taper.VelocityAnalysis,
 	work.Return,
 	compare.Published,
 	quality.PChartAnalysis,

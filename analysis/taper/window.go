@@ -173,22 +173,6 @@ func (d Daily) Slope(baseline float64) float64 {
 	if !(baseline > 0) {
 		return math.NaN()
 	}
-	var n, mx, my float64
-	days := d.in(Window{0, 7*month - 1})
-	for i, v := range days {
-		if !math.IsNaN(v) {
-			n++
-			mx += float64(i)
-			my += v
-		}
-	}
-	mx, my = mx/n, my/n
-	var sxy, sxx float64
-	for i, v := range days {
-		if !math.IsNaN(v) {
-			sxy += (float64(i) - mx) * (v - my)
-			sxx += (float64(i) - mx) * (float64(i) - mx)
-		}
-	}
-	return 100 * month * sxy / sxx / baseline
+	days, dose := d.known(Window{0, horizon}, -1)
+	return 100 * month * leastSquares(days, dose) / baseline
 }

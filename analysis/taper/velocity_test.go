@@ -1,0 +1,197 @@
+package taper_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"recoup/analysis"
+	"recoup/analysis/analysistest"
+	"recoup/analysis/taper"
+)
+
+// x falls in a straight line from 100 on day 0 to 10 on day 90 and stays unrecorded: -1 a day is -30 % of
+// baseline a month by both lines. y halves every 30 days from 80: -50 % a month on the log
+// scale; z is as x with one day of 1000, which moves least squares and not Theil-Sen.
+func TestVelocityByHand(t *testing.T) {
+	var line, half, wrong []seg
+	for d := range 91 {
+		at := float64(d)
+		line = append(line, seg{at, at, 100 - at})
+		half = append(half, seg{at, at, 80 * math.Exp2(-at/30)})
+		v := 100 - at
+		if d == 80 {
+			v = 1000
+		}
+		wrong = append(wrong, seg{at, at, v})
+	}
+	half = append(half, seg{91, 209, 0}) // after the stop: nothing on the log scale
+	in := admitted(t,
+		person{id: "x", arm: "x", doses: append(line, seg{-28, -1, 100})},
+		person{id: "y", arm: "y", doses: append(half, seg{-28, -1, 80})},
+		person{id: "z", arm: "z", doses: append(wrong, seg{-28, -1, 100})},
+	)
+	r := run(t, taper.VelocityAnalysis, in, analysis.Question{}, nil)
+	for _, c := range []struct {
+		term, arm string
+		want      float64
+	}{
+		{"slope_linear_mean", "x", -30},
+		{"theil_sen_mean", "x", -30},
+		{"slope_log_median", "y", -50},
+		{"theil_sen_median", "z", -30},
+		{"max_monthly_mean", "x", 30}, // months of 85.5, 55.5, 25.5 and one day of 10, which is not a month
+	} {
+		near(t, c.term+" "+c.arm, analysistest.Find(t, r, c.term, c.arm).Value, c.want, 1e-9)
+	}
+	if v := analysistest.Find(t, r, "slope_linear_mean", "z").Value; v < -20 {
+		t.Errorf("a wrong day leaves least squares at %v", v)
+	}
+	// A tenth of every dose is the same velocity.
+	people := []person{{id: "x", arm: "x", doses: append(line, seg{-28, -1, 100})}}
+	for i := range people[0].doses {
+		people[0].doses[i].mme /= 10
+	}
+	tenth := run(t, taper.VelocityAnalysis, admitted(t, people...), analysis.Question{}, nil)
+	for _, term := range []string{"slope_linear_mean", "slope_log_mean", "theil_sen_mean", "max_monthly_mean"} {
+		near(t, term+" of a tenth", analysistest.Find(t, tenth, term, "x").Value, float64(analysistest.Find(t, r, term, "x").Value), 1e-9)
+	}
+}
+
+const tapers = "../../../shared/refcases/statistics/taper_sim_longitudinal"
+
+const tapersFile = `
+name: tapers
+resources:
+  - name: patients
+    path: p
+    schema: {fields: [{name: id, type: string, role: patient}, {name: arm, type: string, role: arm}]}
+  - name: doses
+    path: d
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: day, type: integer, role: day}
+        - {name: mme, type: number, role: dose, unit: MME/day}
+`
+
+// simulated loads the reference case as a cohort, of the patients whose number is kept.
+func simulated(t *testing.T, keep func(id int) bool) analysis.Input {
+	t.Helper()
+	f, err := os.Open(filepath.Join(tapers, "data.csv"))
+	if err != nil {
+		t.Skip("SKIPPED: the reference cases are absent from the shared folder beside the project")
+	}
+	defer func() { _ = f.Close() }()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ps, ds strings.Builder
+	ps.WriteString("id,arm\n")
+	ds.WriteString("id,day,mme\n")
+	last := ""
+	for _, r := range rows[1:] {
+		id, err1 := strconv.Atoi(r[0])
+		week, err2 := strconv.Atoi(r[2])
+		if err1 != nil || err2 != nil {
+			t.Fatal("the reference case is not as expected")
+		}
+		if !keep(id) {
+			continue
+		}
+		if r[0] != last {
+			fmt.Fprintf(&ps, "%s,%s\n", r[0], r[1])
+			last = r[0]
+		}
+		fmt.Fprintf(&ds, "%s,%d,%s\n", r[0], 7*week, r[3])
+	}
+	return analysis.Input{Cohort: analysistest.Cohort(t, tapersFile, map[string]string{"p": ps.String(), "d": ds.String()})}
+}
+
+func everyone(int) bool { return true }
+
+// expected are the numbers of the case that this package answers: slopes, responders,
+// first events and their curve. Its mixed models, estimating equations and Cox models
+// are other packages'.
+type expected struct {
+	OLS struct {
+		Head []float64 `json:"head"`
+		Mean []float64 `json:"mean_by_arm"`
+		T    float64   `json:"t"`
+		DF   float64   `json:"df"`
+		P    float64   `json:"p"`
+	} `json:"ols_slopes"`
+	TheilSen   []float64 `json:"theil_sen_head5"`
+	Responders []float64 `json:"responder26"`
+	Head       struct {
+		T50  []float64 `json:"t50"`
+		E50  []float64 `json:"e50"`
+		T50S []float64 `json:"t50_sustained"`
+		E50S []float64 `json:"e50s"`
+	} `json:"first_event_head"`
+	Events struct {
+		E50  []int `json:"e50"`
+		EDC  []int `json:"edc"`
+		E50S []int `json:"e50s"`
+	} `json:"events"`
+	KM struct {
+		Median, Lo, Hi []*float64
+		Surv12         []float64 `json:"surv12"`
+		Sustained      []float64 `json:"surv12_sustained"`
+	} `json:"km50"`
+}
+
+func readExpected(t *testing.T) expected {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(tapers, "expected.json"))
+	if err != nil {
+		t.Skip("SKIPPED: the reference cases are absent from the shared folder beside the project")
+	}
+	var v struct{ Values expected }
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v.Values
+}
+
+var visits = map[string]string{"baseline": "0:0", "days": "0:182"}
+
+// Slopes of the dose over its baseline by week in R are 7/3000 of percent a month.
+func TestSlopesOfReferenceCase(t *testing.T) {
+	want := readExpected(t)
+	in := simulated(t, everyone)
+	r := run(t, taper.VelocityAnalysis, in, analysis.Question{Arm: "0", Reference: "1"}, visits)
+	d := analysistest.Find(t, r, "difference_slope_linear", "0")
+	const week = 7. / 3000
+	near(t, "difference", d.Value*week, want.OLS.Mean[0]-want.OLS.Mean[1], 1e-9)
+	near(t, "t", d.Statistic, want.OLS.T, 1e-9)
+	near(t, "df", d.DF, want.OLS.DF, 1e-7)
+	near(t, "p", d.P, want.OLS.P, 1e-15)
+	for i, arm := range []string{"0", "1"} {
+		near(t, "mean of arm "+arm, analysistest.Find(t, r, "slope_linear_mean", arm).Value*week, want.OLS.Mean[i], 1e-9)
+	}
+	for i := range want.OLS.Head {
+		one := run(t, taper.VelocityAnalysis, simulated(t, func(id int) bool { return id == i+1 }), analysis.Question{}, visits)
+		near(t, "slope of one", analysistest.Find(t, one, "slope_linear_mean", "").Value*week, want.OLS.Head[i], 1e-9)
+		near(t, "Theil-Sen of one", analysistest.Find(t, one, "theil_sen_median", "").Value*week, want.TheilSen[i], 1e-9)
+	}
+}
+
+// R's table of arm by response at week 26, down its columns.
+func TestRespondersOfReferenceCase(t *testing.T) {
+	want := readExpected(t)
+	r := run(t, taper.Reduction, simulated(t, everyone), analysis.Question{}, map[string]string{"baseline": "0:0", "windows": "182:182"})
+	for i, arm := range []string{"0", "1"} {
+		e := analysistest.Find(t, r, "reduced_50_known", arm)
+		if float64(e.N.Events) != want.Responders[2+i] || float64(e.N.Arm-e.N.Events) != want.Responders[i] {
+			t.Errorf("arm %s: %+v, want %v", arm, e.N, want.Responders)
+		}
+	}
+}
