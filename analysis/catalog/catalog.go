@@ -56,6 +56,7 @@ var All = []*analysis.Analysis{
 	taper.Reduction,
 	taper.DefinitionsAnalysis,
 	taper.VelocityAnalysis,
+	taper.TimeAnalysis,
 	work.Return,
 	compare.Published,
 	quality.PChartAnalysis,

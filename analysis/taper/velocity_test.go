@@ -195,3 +195,89 @@ func TestRespondersOfReferenceCase(t *testing.T) {
 		}
 	}
 }
+
+// Weeks of the case are 7 days here. Its Kaplan-Meier curves take the event at the
+// visit at which it was seen.
+func TestTimesOfReferenceCase(t *testing.T) {
+	want := readExpected(t)
+	in := simulated(t, everyone)
+	set := map[string]string{"baseline": "0:0", "at": "84", "follow_up": "182", "method": "kaplan-meier"}
+	r := run(t, taper.TimeAnalysis, in, analysis.Question{}, set)
+	optional := func(v *float64) float64 {
+		if v == nil {
+			return math.NaN()
+		}
+		return 7 * *v
+	}
+	for i, arm := range []string{"0", "1"} {
+		near(t, "half by week 12", analysistest.Find(t, r, "half_first_share", arm).Value, 1-want.KM.Surv12[i], 1e-12)
+		near(t, "for good", analysistest.Find(t, r, "half_sustained_share", arm).Value, 1-want.KM.Sustained[i], 1e-12)
+		m := analysistest.Find(t, r, "half_first_median", arm)
+		near(t, "median", m.Value, optional(want.KM.Median[i]), 1e-9)
+		if i == 1 {
+			near(t, "its lower limit", m.CI.Low, optional(want.KM.Lo[i]), 1e-9)
+			near(t, "its upper limit", m.CI.High, optional(want.KM.Hi[i]), 1e-9)
+		}
+		for term, n := range map[string]int{"half_first": want.Events.E50[i], "half_sustained": want.Events.E50S[i], "zero_first": want.Events.EDC[i]} {
+			if e := analysistest.Find(t, r, term+"_median", arm); e.N.Events != n {
+				t.Errorf("%s in arm %s: %d events, want %d", term, arm, e.N.Events, n)
+			}
+		}
+	}
+	for i := range want.Head.T50 {
+		one := run(t, taper.TimeAnalysis, simulated(t, func(id int) bool { return id == i+1 }), analysis.Question{}, set)
+		for _, s := range one.Series {
+			if len(s.Points) == 0 { // nobody stopped, so nobody can resume
+				continue
+			}
+			p := s.Points[0]
+			switch s.Name {
+			case "taper-time/half-first":
+				if float64(p.X) != 7*want.Head.T50[i] || float64(p.Events) != want.Head.E50[i] {
+					t.Errorf("patient %d: %+v, want %v", i+1, p, want.Head.T50[i])
+				}
+			case "taper-time/half-sustained":
+				if float64(p.X) != 7*want.Head.T50S[i] || float64(p.Events) != want.Head.E50S[i] {
+					t.Errorf("patient %d for good: %+v, want %v", i+1, p, want.Head.T50S[i])
+				}
+			}
+		}
+	}
+	// Left to itself it takes the visits for what they are: the share by week 12, at which
+	// all are seen who are still there, lies between its bounds, which are one.
+	auto := run(t, taper.TimeAnalysis, in, analysis.Question{Definition: "half-first"}, map[string]string{"baseline": "0:0", "at": "84,91", "follow_up": "182"})
+	least := auto.Estimates
+	if least[0].Term != "half_first_share_least" || least[0].Value != least[1].Value {
+		t.Errorf("at a visit: %v to %v", least[0].Value, least[1].Value)
+	}
+	near(t, "as seen", least[0].Value, 1-want.KM.Surv12[0], 0.03)
+	if arm := least[len(least)/2+2:]; !(arm[0].Value < arm[1].Value) {
+		t.Errorf("between visits: %v to %v", arm[0].Value, arm[1].Value)
+	}
+}
+
+// Death on day 50 of one patient of two who stop on days 30 and 100: half by day 120,
+// and the other is not censored but gone.
+func TestDeathCompetes(t *testing.T) {
+	file := strings.Replace(tapersFile, "{name: arm, type: string, role: arm}", "{name: died, type: integer, role: covariate}", 1)
+	var ds strings.Builder
+	ds.WriteString("id,day,mme\n")
+	for _, id := range []string{"a", "b"} {
+		for day := -28; day <= 150; day++ {
+			if v, dead := 50, id == "b" && day > 50; !dead {
+				if id == "a" && day >= 30 {
+					v = 0
+				}
+				fmt.Fprintf(&ds, "%s,%d,%d\n", id, day, v)
+			}
+		}
+	}
+	in := analysis.Input{Cohort: analysistest.Cohort(t, file, map[string]string{"p": "id,died\na,\nb,50\n", "d": ds.String()})}
+	q := analysis.Question{Definition: "stopped-30"}
+	with := run(t, taper.TimeAnalysis, in, q, map[string]string{"at": "120", "death": "died"})
+	near(t, "of all", analysistest.Find(t, with, "stopped_30_share", "").Value, 0.5, 1e-12)
+	without := run(t, taper.TimeAnalysis, in, q, map[string]string{"at": "40"})
+	near(t, "censored", analysistest.Find(t, without, "stopped_30_share", "").Value, 0.5, 1e-12)
+	late := run(t, taper.TimeAnalysis, in, q, map[string]string{"at": "120"})
+	near(t, "censored at 50", analysistest.Find(t, late, "stopped_30_share", "").Value, math.NaN(), 0)
+}
