@@ -189,6 +189,7 @@ type Table struct {
 	Columns []string  `json:"columns"`
 	Rows    [][]Value `json:"rows"`
 	Notes   []string  `json:"notes,omitempty"`
+	Local   bool      `json:"local_only,omitempty"` // shows single patients: it stays with who may see them, and is in no report
 }
 
 // Value is one cell of a Table: a text or a number.
@@ -220,6 +221,7 @@ type Series struct {
 	XUnit  string  `json:"x_unit"`
 	YUnit  string  `json:"y_unit"`
 	Points []Point `json:"points"`
+	Local  bool    `json:"local_only,omitempty"` // shows one patient: it stays with who may see that, and is in no report
 }
 
 // Point is one point of a Series.
@@ -243,4 +245,12 @@ type Result struct {
 	Series     []Series             `json:"series,omitempty"`
 	Excluded   []datasets.Exclusion `json:"excluded"`
 	Warnings   []Warning            `json:"warnings"`
+}
+
+// Shared returns the result without what shows single patients: all of it that a
+// report may hold.
+func (r Result) Shared() Result {
+	r.Tables = slices.DeleteFunc(slices.Clone(r.Tables), func(t Table) bool { return t.Local })
+	r.Series = slices.DeleteFunc(slices.Clone(r.Series), func(s Series) bool { return s.Local })
+	return r
 }

@@ -242,7 +242,7 @@ func (q *quarter) ask(ctx context.Context, a *analysis.Analysis, c *datasets.Coh
 	if errors.Is(err, analysis.ErrCannot) || errors.Is(err, datasets.ErrUnknownName) || errors.Is(err, analysis.ErrOptions) {
 		return r, err.Error(), nil
 	}
-	return r, "", err
+	return r.Shared(), "", err
 }
 
 // find returns the estimate of a term for a group.

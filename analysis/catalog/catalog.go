@@ -57,6 +57,7 @@ var All = []*analysis.Analysis{
 	taper.DefinitionsAnalysis,
 	taper.VelocityAnalysis,
 	taper.TimeAnalysis,
+	taper.SafetyAnalysis,
 	work.Return,
 	compare.Published,
 	quality.PChartAnalysis,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"recoup/analysis"
 )
@@ -167,7 +168,7 @@ func registryBy(name string, over float64, text string) published {
 
 func sevenMonths(*definer) string { return Window{0, horizon}.String() }
 func followed(x *definer) string  { return x.follow().String() }
-func (x *definer) follow() Window { return Window{0, x.o.FollowUp - 1} }
+func (x *definer) follow() Window { return Window{0, x.followUp - 1} }
 func onOpioids(p course) Verdict  { return above(p.baseline, 0) }
 func (d Daily) offOn(day float64) Verdict {
 	if math.IsNaN(day) {
@@ -208,14 +209,8 @@ func (p course) stable(atLeast float64) (Verdict, float64) {
 
 func rapid(p course, x *definer) finding {
 	in, base := p.stable(x.o.MinKnown)
-	is := Unknown
-	switch v, whole := p.MaxMonthly(base, x.o.MinKnown); {
-	case v > 40*(1+slack):
-		is = Yes
-	case whole:
-		is = No
-	}
-	return finding{both(in, p.Tapered(base, 0.15, x.o.MinKnown)), is}
+	v, whole := p.MaxMonthly(base, x.o.MinKnown)
+	return finding{both(in, p.Tapered(base, 0.15, x.o.MinKnown)), faster(v, 40, whole)}
 }
 
 // longTerm returns whether each of the four quarters before day 0 had opioids on more
@@ -327,12 +322,12 @@ R: prop.test(x, n, correct = FALSE); psych::cohen.kappa().`,
 		"Fenton et al. 2019, PMC6902834", neprash, bao, "Rajappa et al. 2019, 10.1097/PR9.0000000000000780",
 		"Cohen 1960, 10.1177/001316446002000104", refWilson, refNewcombe,
 	},
-	Definitions: publishedNames(),
+	Definitions: namesOf(definitions),
 }, DefinitionsOptions{DoseOptions: doseDefaults, Unit: unitMME, Baseline: "-28:-1", Window: "152:180", FollowUp: year}, runDefinitions)
 
-func publishedNames() []analysis.Definition {
-	out := make([]analysis.Definition, len(definitions))
-	for i, d := range definitions {
+func namesOf(list []published) []analysis.Definition {
+	out := make([]analysis.Definition, len(list))
+	for i, d := range list {
 		out[i] = d.Definition
 	}
 	return out
@@ -341,9 +336,9 @@ func publishedNames() []analysis.Definition {
 // definer holds the patients while definitions judge them.
 type definer struct {
 	*doses
-	o        DefinitionsOptions
 	baseline Window
 	window   Window
+	followUp int
 	patients []course
 }
 
@@ -352,37 +347,13 @@ func runDefinitions(_ context.Context, in analysis.Input, q analysis.Question, o
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	x := &definer{doses: d, o: o}
-	if err := x.prepare(); err != nil {
+	x, err := newDefiner(d, o.Baseline, o.Window, o.FollowUp)
+	if err != nil {
 		return analysis.Result{}, err
 	}
-	refused := analysis.Table{Name: "refused", Title: "Definitions that the data cannot support", Columns: []string{"definition", "reason"}}
-	var answered []published
-	var found [][]finding
-	for _, p := range definitions {
-		if q.Definition != "" && p.Name != q.Definition {
-			continue
-		}
-		fs, why := x.apply(p)
-		if why != "" {
-			refused.Rows = append(refused.Rows, []analysis.Value{analysis.Text(p.Name), analysis.Text(why)})
-			continue
-		}
-		answered, found = append(answered, p), append(found, fs)
-		d.result.Estimates = append(d.result.Estimates, x.shares(p, fs)...)
-	}
-	if len(answered) == 0 {
-		text := ""
-		for _, r := range refused.Rows {
-			text += "; " + r[0].Text + ": " + r[1].Text
-		}
-		return analysis.Result{}, cannot("%s", text[2:])
-	}
-	for _, r := range refused.Rows {
-		d.warn("definition-refused", r[0].Text+" is not answered: "+r[1].Text, "")
-	}
-	if len(refused.Rows) > 0 {
-		d.result.Tables = append(d.result.Tables, refused)
+	answered, found, err := x.answer(definitions)
+	if err != nil {
+		return analysis.Result{}, err
 	}
 	if len(answered) > 1 {
 		d.result.Tables = append(d.result.Tables, x.agreement(answered, found))
@@ -391,31 +362,63 @@ func runDefinitions(_ context.Context, in analysis.Input, q analysis.Question, o
 	return d.result, nil
 }
 
-func (x *definer) prepare() error {
+// newDefiner converts every patient's doses.
+func newDefiner(d *doses, baseline, window string, followUp int) (*definer, error) {
+	x := &definer{doses: d, followUp: followUp}
 	var err error
-	if x.baseline, err = parseWindow(x.o.Baseline); err != nil {
-		return fmt.Errorf("%w: baseline: %w", analysis.ErrOptions, err)
+	if x.baseline, err = parseWindow(baseline); err != nil {
+		return nil, fmt.Errorf("%w: baseline: %w", analysis.ErrOptions, err)
 	}
-	if x.window, err = parseWindow(x.o.Window); err != nil {
-		return fmt.Errorf("%w: window: %w", analysis.ErrOptions, err)
+	if x.window, err = parseWindow(window); err != nil {
+		return nil, fmt.Errorf("%w: window: %w", analysis.ErrOptions, err)
 	}
-	if x.o.FollowUp < 60 || x.o.FollowUp > maxDay {
-		return fmt.Errorf("%w: expected follow_up from 60 to %d days", analysis.ErrOptions, maxDay)
+	if followUp < 60 || followUp > maxDay {
+		return nil, fmt.Errorf("%w: expected follow_up from 60 to %d days", analysis.ErrOptions, maxDay)
 	}
-	from, to := min(-year, x.baseline.From, x.window.From), max(horizon, x.baseline.To, x.window.To, x.o.FollowUp-1)
-	ds := x.convert(from, func(p int) int {
-		if d := x.discharged[p] + year + about; d > float64(to) {
+	from, to := min(-year, x.baseline.From, x.window.From), max(horizon, x.baseline.To, x.window.To, followUp-1)
+	ds := d.convert(from, func(p int) int {
+		if d := d.discharged[p] + year + about; d > float64(to) {
 			return int(d)
 		}
 		return to
 	})
-	x.ended(ds)
-	for p, d := range ds {
-		one := course{Daily: d, discharged: x.discharged[p]}
-		one.baseline, _ = d.Mean(x.baseline, x.o.MinKnown)
+	d.ended(ds)
+	for p := range ds {
+		one := course{Daily: ds[p], discharged: d.discharged[p]}
+		one.baseline, _ = ds[p].Mean(x.baseline, d.o.MinKnown)
 		x.patients = append(x.patients, one)
 	}
-	return nil
+	return x, nil
+}
+
+// answer gives the shares of those definitions of a list that are asked for, and
+// says which the data cannot support. It is an error where they support none.
+func (x *definer) answer(list []published) (answered []published, found [][]finding, err error) {
+	refused := analysis.Table{Name: "refused", Title: "Definitions that the data cannot support", Columns: []string{"definition", "reason"}}
+	for _, p := range list {
+		if x.q.Definition != "" && p.Name != x.q.Definition {
+			continue
+		}
+		fs, why := x.apply(p)
+		if why != "" {
+			refused.Rows = append(refused.Rows, []analysis.Value{analysis.Text(p.Name), analysis.Text(why)})
+			continue
+		}
+		answered, found = append(answered, p), append(found, fs)
+		x.result.Estimates = append(x.result.Estimates, x.shares(p, fs)...)
+	}
+	text := ""
+	for _, r := range refused.Rows {
+		text += "; " + r[0].Text + ": " + r[1].Text
+		x.warn("definition-refused", r[0].Text+" is not answered: "+r[1].Text, "")
+	}
+	if len(answered) == 0 {
+		return nil, nil, cannot("%s", strings.TrimPrefix(text, "; "))
+	}
+	if len(refused.Rows) > 0 {
+		x.result.Tables = append(x.result.Tables, refused)
+	}
+	return answered, found, nil
 }
 
 // apply returns what a definition says of every patient, or why the data cannot

@@ -64,13 +64,8 @@ var courseRules = []rule{
 	define("faster-than-10-a-month", "faster_than_10_a_month", "largest fall from one 30-day month to the next above 10 % of baseline, in seven months",
 		"safety flag: CDC 2022 names 10 % a month or slower for patients on opioids for a year or more; how long they were is not asked here",
 		func(p patient, _ Window, o ReductionOptions) Verdict {
-			switch v, whole := p.MaxMonthly(p.baseline, o.MinKnown); {
-			case v > 10*(1+slack):
-				return Yes
-			case whole:
-				return No
-			}
-			return Unknown
+			v, whole := p.MaxMonthly(p.baseline, o.MinKnown)
+			return faster(v, 10, whole)
 		}),
 }
 

@@ -147,13 +147,18 @@ const month = 30
 // known days are passed over. It is negative where the dose rose throughout, and
 // NaN without a step.
 func (d Daily) MaxMonthly(baseline, atLeast float64) (fall float64, whole bool) {
+	return d.largestFall(baseline, month, 7, atLeast)
+}
+
+// largestFall is MaxMonthly of so many periods of so many days.
+func (d Daily) largestFall(baseline float64, days, periods int, atLeast float64) (fall float64, whole bool) {
 	fall, before := math.NaN(), baseline
 	if !(baseline > 0) {
 		return fall, false
 	}
 	whole = true
-	for k := range 7 {
-		now, _ := d.Mean(Window{month * k, month*k + month - 1}, atLeast)
+	for k := range periods {
+		now, _ := d.Mean(Window{days * k, days*k + days - 1}, atLeast)
 		step := 100 * (before - now) / baseline
 		if math.IsNaN(now) {
 			whole = false
