@@ -58,6 +58,7 @@ var All = []*analysis.Analysis{
 	taper.VelocityAnalysis,
 	taper.TimeAnalysis,
 	taper.SafetyAnalysis,
+	taper.TrajectoriesAnalysis,
 	work.Return,
 	compare.Published,
 	quality.PChartAnalysis,

@@ -48,7 +48,7 @@ func run(t *testing.T, a *analysis.Analysis, in analysis.Input, q analysis.Quest
 		if !e.Value.OK() && len(e.Warnings) == 0 {
 			t.Errorf("%s %s %s: no number and no warning", e.Term, e.Visit, e.Arm)
 		}
-		key := strings.Join([]string{e.Term, e.Visit, e.Arm, e.Reference}, "|")
+		key := strings.Join([]string{e.Term, e.Visit, e.Arm, e.Reference, e.Definition}, "|")
 		if seen[key] {
 			t.Errorf("%s is there twice", key)
 		}
