@@ -63,7 +63,7 @@ func questions(a *analysis.Analysis, arms bool) []analysis.Question {
 // settings are of analyses that have no sound default for something.
 var settings = map[*analysis.Analysis]map[string]string{
 	taper.DoseByWeek:               {"unit": "mme"}, // several drugs do not add as recorded
-	taper.TrajectoriesAnalysis:     {"most": "2"}, // more take longer and show no more here
+	taper.TrajectoriesAnalysis:     {"most": "2"},   // more take longer and show no more here
 	effect.PairedShares:            {"threshold": "3"},
 	effect.ReliableChange:          {"reliability": "0.9"},
 	resample.BootstrapAnalysis:     {"analysis": "effect/mean-change", "replicates": "100"},

@@ -45,6 +45,7 @@ type published struct {
 	term      string
 	mme       bool   // has a threshold in MME
 	discharge bool   // asks about discharge
+	sooner    bool   // a yes is known as soon as it is seen, a no only when every day is
 	lacksIn   string // why nobody's belonging is known
 	lacksIs   string // why nobody's answer is known
 	judge     func(p course, x *definer) finding
@@ -69,7 +70,7 @@ var definitions = []published{
 			Rule:   "of the patients tapered by fenton-15: largest fall from one 30-day month to the next above 40 % of baseline, which is over 10 % a week",
 			Source: "Fenton et al. 2019, PMC6902834; its threshold of the speed by bu.edu's summary",
 		},
-		term: "rapid_taper", mme: true, lacksIn: noYear, lacksIs: "no tapered patient has seven months of known doses",
+		term: "rapid_taper", mme: true, sooner: true, lacksIn: noYear, lacksIs: "no tapered patient has seven months of known doses",
 		visit: sevenMonths, judge: rapid,
 	},
 	{
@@ -78,7 +79,7 @@ var definitions = []published{
 			Rule:   "of patients on long-term therapy (each of the four quarters before day 0 with opioids on more than 60 days): at least 60 consecutive days without" + own("quarters of 91 days that end with day -1; days with a dose above 0 stand for days supplied; the 60 days lie within follow_up"),
 			Source: neprash,
 		},
-		term: "neprash_stopped", lacksIn: "no patient has four quarters of known days before day 0", lacksIs: "no such patient has days known to be free of opioids, or a record without long gaps; unknown is not stopped",
+		term: "neprash_stopped", sooner: true, lacksIn: "no patient has four quarters of known days before day 0", lacksIs: "no such patient has days known to be free of opioids, or a record without long gaps; unknown is not stopped",
 		visit: followed, judge: stoppedLongTerm,
 	},
 	{
@@ -96,7 +97,7 @@ var definitions = []published{
 			Rule:   "of patients on opioids at entry: a gap of at least 30 days" + own("the gap lies within follow_up; on opioids at entry is a mean dose of the baseline above 0"),
 			Source: bao,
 		},
-		term: "bao_stopped", lacksIn: "no patient has a known dose at entry", lacksIs: "no such patient has days known to be free of opioids, or a record without long gaps; unknown is not stopped",
+		term: "bao_stopped", sooner: true, lacksIn: "no patient has a known dose at entry", lacksIs: "no such patient has days known to be free of opioids, or a record without long gaps; unknown is not stopped",
 		visit: followed, judge: func(p course, x *definer) finding {
 			v, _ := p.Stopped(x.follow(), 30)
 			return finding{onOpioids(p), v}
@@ -119,7 +120,7 @@ var definitions = []published{
 			Rule:   "of patients on opioids at entry and off at discharge: on opioids again 12 months after discharge, as the patient says" + own("a dose above 0 on any known day of the 365 ± 42 days from discharge"),
 			Source: "Huffman et al. 2013",
 		},
-		term: "resumed_12_months", discharge: true, lacksIn: "no patient has known doses at entry and on the day of discharge", lacksIs: "no patient who was off at discharge has a known dose 12 months later",
+		term: "resumed_12_months", sooner: true, discharge: true, lacksIn: "no patient has known doses at entry and on the day of discharge", lacksIs: "no patient who was off at discharge has a known dose 12 months later",
 		visit: func(*definer) string { return "12 months from discharge" }, judge: resumedLater,
 	},
 	registryBy("registry-50", 0, "of patients on opioids at entry"),
@@ -135,7 +136,7 @@ func fentonBy(name string, share float64, text, source string) published {
 				own("one index day a patient, day 0; days -365 to -1; windows of days 0-59, 30-89 ... 150-209; follow-up by a known mean of the first window; not tapered only where all six are known"),
 			Source: source,
 		},
-		term: fmt.Sprintf("fenton_%g", 100*share), mme: true, lacksIn: noYear, lacksIs: "no patient with a stable year has seven months of known doses",
+		term: fmt.Sprintf("fenton_%g", 100*share), mme: true, sooner: true, lacksIn: noYear, lacksIs: "no patient with a stable year has seven months of known doses",
 		visit: sevenMonths, judge: func(p course, x *definer) finding {
 			in, base := p.stable(x.o.MinKnown)
 			return finding{in, p.Tapered(base, share, x.o.MinKnown)}
@@ -478,7 +479,11 @@ func (x *definer) shares(p published, fs []finding) []analysis.Estimate {
 			}
 		}
 		counts = append(counts, c)
-		for _, e := range x.sharesOf(begin, "of the denominator", g.Name, c) {
+		es := x.sharesOf(begin, "of the denominator", g.Name, c)
+		if p.sooner {
+			es = leaning(c, es)
+		}
+		for _, e := range es {
 			if outside > 0 {
 				e = e.Warn(analysis.WarnUnknownDose, fmt.Sprintf("of %d of %d patients it is not known whether the definition's denominator holds them; they are in none", outside, len(g.Patients)), "record doses on more days, zero doses too")
 			}

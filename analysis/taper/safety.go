@@ -62,12 +62,12 @@ func flag(name, rule, source, lacksIn, lacksIs string, visit func(*definer) stri
 	}
 	return published{
 		Definition: analysis.Definition{Name: name, Rule: rule, Source: source},
-		term:       string(term), lacksIn: lacksIn, lacksIs: lacksIs, visit: visit, judge: judge,
+		term:       string(term), lacksIn: lacksIn, lacksIs: lacksIs, visit: visit, judge: judge, sooner: true,
 	}
 }
 
 func band(name string, from float64, days func(x *definer) Window) published {
-	return flag(name, fmt.Sprintf("of patients with a known dose, none included: a mean of at least %g MME a day", from), bands, "no patient has a known dose in these days", "",
+	p := flag(name, fmt.Sprintf("of patients with a known dose, none included: a mean of at least %g MME a day", from), bands, "no patient has a known dose in these days", "",
 		func(x *definer) string { return days(x).String() }, func(p course, x *definer) finding {
 			m, _ := p.Mean(days(x), x.o.MinKnown)
 			if math.IsNaN(m) {
@@ -75,6 +75,8 @@ func band(name string, from float64, days func(x *definer) Window) published {
 			}
 			return finding{Yes, verdict(m >= from*(1-slack))}
 		})
+	p.sooner = false // its answer is known whenever its days are
+	return p
 }
 
 func afterDischarge() published {

@@ -1,6 +1,11 @@
 package taper
 
-import "recoup/analysis"
+import (
+	"fmt"
+	"strings"
+
+	"recoup/analysis"
+)
 
 // tallied counts verdicts of patients.
 type tallied struct{ n, yes, unknown int }
@@ -67,4 +72,20 @@ func (d *doses) shareDifferences(b begin, all string, arm, reference analysis.Gr
 		out = append(out, followUp(withRiskDifference(e, x.yes, x.of(known), y.yes, y.of(known), d.q.Level), x.n+y.n, x.unknown+y.unknown))
 	}
 	return out
+}
+
+// leaning warns of shares of those known, where a yes is known as soon as it is seen
+// and a no only when every day is.
+func leaning(c tallied, es []analysis.Estimate) []analysis.Estimate {
+	if c.unknown == 0 || c.n == 0 {
+		return es
+	}
+	least, most := 100*float64(c.yes)/float64(c.n), 100*float64(c.yes+c.unknown)/float64(c.n)
+	for i, e := range es {
+		if strings.HasSuffix(e.Term, "_known") {
+			es[i] = e.Warn("leans-to-yes", fmt.Sprintf("a yes is known as soon as it is seen, a no only once every day is known, so the share of those known leans to yes; of all it lies between %.1f and %.1f %%", least, most),
+				"read the share of all; record doses on more days, zero doses too")
+		}
+	}
+	return es
 }

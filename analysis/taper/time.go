@@ -15,8 +15,9 @@ type TimeOptions struct {
 	DoseOptions
 	Unit     string    `opt:"unit" doc:"mme, converted; or as-recorded, one drug in its own unit" choices:"mme|as-recorded"`
 	Baseline string    `opt:"baseline" doc:"days whose mean dose is the baseline"`
-	At       []float64 `opt:"at" doc:"days from day 0, or from the stop, at which shares are given"`
-	FollowUp int       `opt:"follow_up" doc:"last day that is looked at"`
+	Origin   int       `opt:"origin" doc:"day from which times count: after the baseline, where that lies after day 0"`
+	At       []float64 `opt:"at" doc:"days from the origin, or from the stop, at which shares are given"`
+	FollowUp int       `opt:"follow_up" doc:"last day from the origin that is looked at"`
 	Method   string    `opt:"method" doc:"kaplan-meier, the event on the day it was seen; npmle, it lies between two known days; auto: npmle where any event lies between days that are not neighbours" choices:"auto|kaplan-meier|npmle"`
 	Death    string    `opt:"death" doc:"column of one row a patient with the day of death, a date or a day on the clock of the doses; a death before the event competes with it"`
 }
@@ -171,7 +172,7 @@ var TimeAnalysis = analysis.New(analysis.Analysis{
 	Name:     "taper/time",
 	Title:    "Time to half the dose, to stopping and to resumption",
 	Estimand: "among patients on opioids at entry, the share who have come to half their dose, stopped or resumed by a day, and the median time, by named definitions",
-	Doc: `Days count from day 0 (resumed: from the stop). Patients with a known baseline mean above 0 and any known day from day 0 on are followed to their last known day, at most follow_up; then they are censored. Stops: to the last known day with a dose, for a run of zeros that is not long enough is no stop, and no proof of none.
+	Doc: `Days count from the origin, day 0 unless chosen (resumed: from the stop). Patients with a known baseline mean above 0 and any known day from there on are followed to their last known day, at most follow_up; then they are censored. Stops: to the last known day with a dose, for a run of zeros that is not long enough is no stop, and no proof of none.
 Terms for each definition: _share by each day of at, with the log-log interval of survfit; _median with Brookmeyer and Crowley's interval; difference_ of the shares of two arms with a normal interval.
   method=kaplan-meier  1 - Π (1 - d/n), the event on the day on which it was first seen; Greenwood errors. Doses seen at visits alone make it late.
   method=npmle         the event lies after the last known day without it and not after the day on which it was seen. Turnbull's estimate: _share_least and _share_most bound the share where the data do not say on which side of a day the mass lies; _median_least and _median_most are the ends of the interval in which the share passes one half. They have no standard error.
@@ -208,8 +209,8 @@ type timer struct {
 }
 
 func runTime(ctx context.Context, in analysis.Input, q analysis.Question, o TimeOptions) (analysis.Result, error) {
-	if o.FollowUp < 1 || o.FollowUp > maxDay {
-		return analysis.Result{}, fmt.Errorf("%w: expected follow_up from 1 to %d days", analysis.ErrOptions, maxDay)
+	if o.FollowUp < 1 || o.FollowUp > maxDay || o.Origin < -maxDay || o.Origin > maxDay {
+		return analysis.Result{}, fmt.Errorf("%w: expected follow_up from 1 to %d days, and an origin no further off", analysis.ErrOptions, maxDay)
 	}
 	if o.Death != "" && o.Method == "npmle" {
 		return analysis.Result{}, fmt.Errorf("%w: a competing death needs method=kaplan-meier", analysis.ErrOptions)
@@ -219,11 +220,15 @@ func runTime(ctx context.Context, in analysis.Input, q analysis.Question, o Time
 		return analysis.Result{}, err
 	}
 	x := &timer{doses: d, o: o}
-	if x.patients, x.baseline, err = d.fromBaseline(o.Baseline, 0, o.FollowUp); err != nil {
+	if x.patients, x.baseline, err = d.fromBaseline(o.Baseline, o.Origin, o.Origin+o.FollowUp); err != nil {
 		return analysis.Result{}, err
 	}
 	if x.died, err = d.deaths(o.Death); err != nil {
 		return analysis.Result{}, err
+	}
+	for p := range x.patients { // onto the clock of the origin
+		x.patients[p].From -= o.Origin
+		x.died[p] -= float64(o.Origin)
 	}
 	for _, e := range timedEvents {
 		if q.Definition != "" && q.Definition != e.Name {
@@ -337,8 +342,16 @@ func (x *timer) event(e timed) {
 	}
 }
 
+func (x *timer) definition(name string) string {
+	out := fmt.Sprintf("%s; %s; baseline %s", name, x.o.said(), x.baseline)
+	if x.o.Origin != 0 {
+		out += fmt.Sprintf("; times from day %d", x.o.Origin)
+	}
+	return out
+}
+
 func (x *timer) begin(e timed, suffix, visit, arm string, scale analysis.Scale) analysis.Estimate {
-	out := x.empty(e.term+suffix, scale, visit, arm, fmt.Sprintf("%s; %s; baseline %s", e.Name, x.o.said(), x.baseline))
+	out := x.empty(e.term+suffix, scale, visit, arm, x.definition(e.Name))
 	return describe(out, e.Rule+" ("+e.Source+")")
 }
 
@@ -384,7 +397,9 @@ func (x *timer) onDays(e timed, g analysis.Group, r risk, n, unknown int) {
 		out = out.Warn(analysis.WarnTooFew, "fewer than half have the event in the time that was followed", cureTime)
 	}
 	done(out, way, `quantile(survfit(Surv(t, e) ~ 1, conf.type = "log-log"), 0.5)`)
-	x.result.Series = append(x.result.Series, x.curve(e, g, r))
+	if len(r.time) > 0 {
+		x.result.Series = append(x.result.Series, x.curve(e, g, r))
+	}
 }
 
 func (x *timer) curve(e timed, g analysis.Group, r risk) analysis.Series {
@@ -475,7 +490,7 @@ func (x *timer) between(e timed, g analysis.Group, xs []seen, n, unknown int) {
 // course writes the shares of a judgement by months.
 func (x *timer) course(d analysis.Definition, term string, rise float64) {
 	begin := func(prefix, suffix, who, arm string, scale analysis.Scale) analysis.Estimate {
-		e := x.empty(prefix+term+suffix, scale, Window{0, x.o.FollowUp}.String(), arm, fmt.Sprintf("%s; %s; baseline %s", d.Name, x.o.said(), x.baseline))
+		e := x.empty(prefix+term+suffix, scale, Window{0, x.o.FollowUp}.String(), arm, x.definition(d.Name))
 		return describe(describe(e, who), d.Rule+" ("+d.Source+")")
 	}
 	var counts []tallied
@@ -489,7 +504,7 @@ func (x *timer) course(d analysis.Definition, term string, rise float64) {
 			}
 		}
 		counts = append(counts, c)
-		x.result.Estimates = append(x.result.Estimates, x.sharesOf(begin, "of those whose monthly mean fell", g.Name, c)...)
+		x.result.Estimates = append(x.result.Estimates, leaning(c, x.sharesOf(begin, "of those whose monthly mean fell", g.Name, c))...)
 	}
 	if x.q.Reference != "" {
 		x.result.Estimates = append(x.result.Estimates, x.shareDifferences(begin, "of those whose monthly mean fell", x.groups[0], x.groups[1], counts[0], counts[1])...)

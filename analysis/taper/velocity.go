@@ -247,6 +247,9 @@ func (d *doses) fromBaseline(days string, from, to int) ([]patient, Window, erro
 		out[p].baseline, _ = ds[p].Mean(baseline, d.o.MinKnown)
 		known = known || !math.IsNaN(out[p].baseline)
 	}
+	if baseline.To > 0 {
+		d.warn(analysis.WarnAssumption, "the baseline's days end after day 0: changes are measured from doses that treatment may already have changed, and from days that are among those compared", "look at later days alone")
+	}
 	if !known {
 		return nil, baseline, cannot("no patient has a known dose on at least %g %% of the baseline's %s; choose other days with --set baseline=FROM:TO", 100*d.o.MinKnown, baseline)
 	}
