@@ -94,10 +94,11 @@ func week(k int, seen []int32, sum []float64, n []int) Week {
 
 // WeekOptions are the settings of DoseByWeek.
 type WeekOptions struct {
-	From  int    `opt:"from" doc:"first week; week k holds days 7k to 7k+6"`
-	To    int    `opt:"to" doc:"last week; weeks after the last record are not listed"`
-	Unit  string `opt:"unit" doc:"as-recorded, or mme: converted, a record being a patient's day" choices:"as-recorded|mme"`
-	Table string `opt:"table" doc:"conversion table, for unit=mme" choices:"CDC-2022|CMS-2018|ANZCA-2014|ANZCA-2021"`
+	From    int    `opt:"from" doc:"first week; week k holds days 7k to 7k+6"`
+	To      int    `opt:"to" doc:"last week; weeks after the last record are not listed"`
+	Unit    string `opt:"unit" doc:"as-recorded, or mme: converted, a record being a patient's day" choices:"as-recorded|mme"`
+	Table   string `opt:"table" doc:"conversion table, for unit=mme" choices:"CDC-2022|CMS-2018|ANZCA-2014|ANZCA-2021"`
+	Listing bool   `opt:"listing" doc:"add each patient's own curves by pseudonym (spaghetti and swimmer): local output, in no report"`
 }
 
 // DoseByWeek gives the weekly mean daily dose, over the records and over the
@@ -114,8 +115,12 @@ interval; median_dose_patients, q25_ and q75_dose_patients describe the same.
 Patients without a record in a week are not in that week: no record is not a dose
 of zero. Those who stay may differ from those who left, so a falling or rising mean
 is not the course of a patient.
-unit=as-recorded refuses a table of several drugs or units, whose milligrams do not
-add. unit=mme converts with a stamped table and adds up each patient's day, which
+The series dose-by-week/median has the median with the quartiles as its band, which
+is the spread of patients and no interval of confidence. listing=true adds the series
+spaghetti (weekly means) and swimmer (on, off, unknown by day) of each patient, by
+pseudonym and marked local_only: no report takes them.
+unit=as-recorded refuses a table of several drugs, units or indications, whose
+milligrams do not add. unit=mme converts with a stamped table and adds up each patient's day, which
 is then one record; medication for opioid use disorder is never converted.`,
 	Refs: []string{"Liang and Zeger 1986, 10.1093/biomet/73.1.13", refWelch},
 }, WeekOptions{From: 0, To: 51, Unit: "as-recorded", Table: defaultTable}, runWeeks)
@@ -172,6 +177,9 @@ func runWeeks(_ context.Context, in analysis.Input, q analysis.Question, o WeekO
 			out.Estimates = append(out.Estimates, w.estimates(g, k, n)...)
 		}
 		out.Series = append(out.Series, w.series(g, weeks)...)
+	}
+	if o.Listing {
+		out.Series = append(out.Series, rs.listed(&h, groups, o)...)
 	}
 	if q.Reference != "" {
 		for i := range all[0] {
@@ -330,20 +338,24 @@ func (w weekly) estimates(g analysis.Group, k Week, dosed int) []analysis.Estima
 	return out
 }
 
-// series returns the two means as curves.
+// series returns the two means and the median as curves; the band of the median is
+// the quartiles.
 func (w weekly) series(g analysis.Group, weeks []Week) []analysis.Series {
-	byRecord := analysis.Series{Name: "dose-by-week/records", Group: g.Name, XUnit: "week", YUnit: w.unit}
-	byPatient := analysis.Series{Name: "dose-by-week/patients", Group: g.Name, XUnit: "week", YUnit: w.unit}
+	var out []analysis.Series
+	for _, name := range []string{"records", "patients", "median"} {
+		out = append(out, analysis.Series{Name: "dose-by-week/" + name, Group: g.Name, XUnit: "week", YUnit: w.unit})
+	}
 	for _, k := range weeks {
 		es := w.estimates(g, k, len(k.PatientMeans))
-		for i, s := range []*analysis.Series{&byRecord, &byPatient} {
-			s.Points = append(s.Points, analysis.Point{
+		es[2].CI.Low, es[2].CI.High = es[3].Value, es[4].Value
+		for i := range out {
+			out[i].Points = append(out[i].Points, analysis.Point{
 				X: analysis.Num(k.Week), Y: es[i].Value, Low: es[i].CI.Low, High: es[i].CI.High,
 				N: len(k.PatientMeans), Records: k.Records,
 			})
 		}
 	}
-	return []analysis.Series{byRecord, byPatient}
+	return out
 }
 
 // difference returns the difference of the patients' means in one week.
