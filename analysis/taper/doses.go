@@ -206,19 +206,6 @@ func (d *doses) ended(ds []Daily) {
 	}
 }
 
-// lastRecord is the last day of a patient that a record speaks of, at most maxDay.
-func (d *doses) lastRecord(p int) int {
-	last := math.MinInt
-	for _, r := range d.records[p] {
-		end := r.StartDay
-		if r.DaysSupplied >= 1 {
-			end += int(math.Min(r.DaysSupplied, maxDay)) - 1
-		}
-		last = max(last, end)
-	}
-	return min(last, maxDay)
-}
-
 // dischargeDays returns the day of discharge on the clock of the doses, NaN where
 // it is not known or implausible.
 func (h *history) dischargeDays() []float64 {

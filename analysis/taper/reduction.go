@@ -122,7 +122,8 @@ var Reduction = analysis.New(analysis.Analysis{
 	Doc: `Each patient's daily MME is the sum over the records that cover a day, converted by a
 stamped table: strength × quantity / days supplied × factor, or the dose logged.
 A window's mean is over its known days, and unknown where under half of them are
-known (min_known); a day without a record is unknown, never zero, unless gap=zero.
+known (min_known); a day without a record is unknown, never zero, unless gap=zero, and
+then not after the last record of the whole source.
 Early refills, short gaps, supplies without days and doses said at visits go by named
 rules (overlap, grace, length, hold); recoup opioid rules lists them with sources. Doses
 recorded in MME are not converted again. Patients count who have a known baseline mean above 0.
@@ -138,7 +139,9 @@ The window at discharge is the day of discharge and the 6 days after it; a log t
 ends with the program knows its first day alone, which off-at-discharge asks about.
 Patients who were never admitted and have no record are in no denominator.
 Medication for opioid use disorder is counted apart and never converted. A record
-that cannot be converted makes its days unknown.`,
+that cannot be converted makes its days unknown.
+The tapered and off shares here are against the baseline of the options; published
+definitions with their own baselines and denominators are taper/definitions's.`,
 	Refs: []string{
 		"Fenton et al. 2019, PMC6902834", "Rajappa et al. 2019, 10.1097/PR9.0000000000000780",
 		"Neprash et al., PMC8175547", "Bao et al., PMC8311577", refWilson, refNewcombe, refWelch,
@@ -209,12 +212,14 @@ func (r *reducer) prepare() error {
 			from, to = min(from, s.From), max(to, s.To)
 		}
 	}
-	for _, d := range r.convert(from, func(p int) int {
+	ds := r.convert(from, func(p int) int {
 		if d := r.discharged[p] + seven - 1; d > float64(to) {
 			return int(d)
 		}
 		return to
-	}) {
+	})
+	r.ended(ds)
+	for _, d := range ds {
 		one := patient{Daily: d}
 		one.baseline, _ = one.Mean(r.baseline, r.o.MinKnown)
 		r.patients = append(r.patients, one)

@@ -144,3 +144,54 @@ func TestSafetyRefusals(t *testing.T) {
 		t.Errorf("flags of doses that are not MME: %v", err)
 	}
 }
+
+// Nobody on opioids, one patient, no records in the windows: each analysis of daily doses
+// answers without a bare gap, or refuses by name.
+func TestDailyDosesAtTheEdge(t *testing.T) {
+	one := func(doses ...seg) analysis.Input { return admitted(t, person{id: "a", doses: doses}) }
+	for name, in := range map[string]analysis.Input{
+		"one day":      one(seg{-1, -1, 60}),
+		"all zero":     one(seg{-365, 364, 0}),
+		"all later":    one(seg{5, 40, 60}),
+		"level":        one(seg{-365, 364, 60}),
+		"far off":      one(seg{-28, -1, 1e9}, seg{0, 209, 1e9 + 1}),
+		"two alike":    admitted(t, person{id: "a", doses: []seg{{-365, 364, 60}}}, person{id: "b", doses: []seg{{-365, 364, 60}}}),
+		"an empty arm": admitted(t, person{id: "a", arm: "x", doses: []seg{{-28, 300, 60}}}, person{id: "b", arm: "y", doses: []seg{{400, 401, 60}}}),
+	} {
+		for _, a := range []*analysis.Analysis{taper.Reduction, taper.DefinitionsAnalysis, taper.VelocityAnalysis, taper.TimeAnalysis, taper.SafetyAnalysis, taper.TrajectoriesAnalysis} {
+			for _, gap := range []string{"unknown", "zero"} {
+				r, err := a.Run(t.Context(), in, analysis.Question{}, map[string]string{"gap": gap})
+				if err != nil {
+					if !errors.Is(err, analysis.ErrCannot) {
+						t.Errorf("%s, %s: %v", name, a.Name, err)
+					}
+					continue
+				}
+				analysistest.Conforms(t, a, r)
+			}
+		}
+	}
+}
+
+// A source that ends says nothing of the days after: with gap=zero a patient whose supply
+// ends on day 99 is off from day 100, while others' records go on to day 364, and unknown
+// where these end on day 99 too.
+func TestNoStopAfterTheSourceEnds(t *testing.T) {
+	a := person{id: "a", doses: []seg{{-28, 99, 60}}}
+	for last, want := range map[float64]analysis.N{364: {Arm: 2, Events: 1}, 120: {Arm: 2, Missing: 2}} {
+		in := admitted(t, a, person{id: "b", doses: []seg{{-28, last, 60}}})
+		r, err := taper.DefinitionsAnalysis.Run(t.Context(), in, analysis.Question{Definition: "bao-stopped"}, map[string]string{"gap": "zero"})
+		if want.Events == 0 {
+			if !errors.Is(err, analysis.ErrCannot) {
+				t.Errorf("a source that ends on day %v: %v", last, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := analysistest.Find(t, r, "bao_stopped_all", "x"); e.N != want {
+			t.Errorf("to day %v: %+v, want %+v", last, e.N, want)
+		}
+	}
+}

@@ -173,7 +173,7 @@ var TimeAnalysis = analysis.New(analysis.Analysis{
 	Title:    "Time to half the dose, to stopping and to resumption",
 	Estimand: "among patients on opioids at entry, the share who have come to half their dose, stopped or resumed by a day, and the median time, by named definitions",
 	Doc: `Days count from the origin, day 0 unless chosen (resumed: from the stop). Patients with a known baseline mean above 0 and any known day from there on are followed to their last known day, at most follow_up; then they are censored. Stops: to the last known day with a dose, for a run of zeros that is not long enough is no stop, and no proof of none.
-Terms for each definition: _share by each day of at, with the log-log interval of survfit; _median with Brookmeyer and Crowley's interval; difference_ of the shares of two arms with a normal interval.
+Terms for each definition: _share by each day of at, with the log-log interval of survfit; _median with Brookmeyer and Crowley's interval; difference_ of the shares of two arms with a normal interval (kaplan-meier alone).
   method=kaplan-meier  1 - Π (1 - d/n), the event on the day on which it was first seen; Greenwood errors. Doses seen at visits alone make it late.
   method=npmle         the event lies after the last known day without it and not after the day on which it was seen. Turnbull's estimate: _share_least and _share_most bound the share where the data do not say on which side of a day the mass lies; _median_least and _median_most are the ends of the interval in which the share passes one half. They have no standard error.
   method=auto          npmle for a definition of which any event lies between known days that are not neighbours, of any arm
@@ -447,8 +447,8 @@ func (x *timer) between(e timed, g analysis.Group, xs []seen, n, unknown int) {
 	for _, s := range xs {
 		if s.event() {
 			events++
-		} // an event at the last known day without it, day 0, is exact
-		left, right = append(left, math.Min(s.left, s.right)), append(right, s.right)
+		}
+		left, right = append(left, s.left), append(right, s.right)
 	}
 	m, err := fit.FitTurnbull(left, right)
 	done := func(suffix, visit string, scale analysis.Scale, v float64, none string) {

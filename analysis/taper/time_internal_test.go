@@ -140,3 +140,48 @@ func TestIncidenceVariance(t *testing.T) {
 	_, se, _ := incidence([]seen{{0, 1, false}, {2, inf, false}, {2, 3, false}, {4, inf, false}}).by(3)
 	near(t, "Greenwood", se*se, 9./64*(1./12+1./2))
 }
+
+// made draws numbers in (0, 1) by a linear congruence, the same every time.
+type made uint64
+
+func (m *made) next() float64 {
+	*m = *m*6364136223846793005 + 1442695040888963407
+	return (float64(*m>>11) + 0.5) / (1 << 53)
+}
+
+// Events at rate 1, deaths at rate 1/2, censoring even up to 3: the share with the event
+// by 1 is 2/3 (1 - exp(-3/2)). Of 1,000 cohorts of 80 the 95 % intervals hold it in 92 to
+// 98 %: a sound interval fails that less than once in 10,000 seeds, and the seed is fixed.
+func TestIncidenceCoverage(t *testing.T) {
+	seed := made(7)
+	truth := 2. / 3 * (1 - math.Exp(-1.5))
+	held, sum := 0, 0.0
+	const cohorts = 1000
+	for range cohorts {
+		var xs []seen
+		for range 80 {
+			event, death, end := -math.Log(seed.next()), -2*math.Log(seed.next()), 3*seed.next()
+			switch {
+			case event < math.Min(death, end):
+				xs = append(xs, seen{event, event, false})
+			case death < end:
+				xs = append(xs, seen{death, inf, true})
+			default:
+				xs = append(xs, seen{end, inf, false})
+			}
+		}
+		share, se, _ := incidence(xs).by(1)
+		low, high := bounds(share, se, 0.95)
+		sum += share
+		if low <= truth && truth <= high {
+			held++
+		}
+	}
+	if held < 920 || held > 980 {
+		t.Errorf("%d of %d intervals hold the truth", held, cohorts)
+	}
+	// The mean of 1,000 has an error of about 0.06/√1000 = 0.002.
+	if math.Abs(sum/cohorts-truth) > 0.008 {
+		t.Errorf("mean share %v, truth %v", sum/cohorts, truth)
+	}
+}
