@@ -157,6 +157,35 @@ func stoppers() []person {
 	}
 }
 
+// By neprash-stopped and bao-stopped, a and f are yes, b by the second alone, c neither, d
+// unknown; e is in the second's denominator alone, g not known to be in the first's. Three
+// of four agree, and chance gives 1/2 · 3/4 + 1/2 · 1/4 = 1/2: κ = 1/2.
+func TestDenominatorsOfTwoDefinitions(t *testing.T) {
+	r := run(t, taper.DefinitionsAnalysis, admitted(t, stoppers()...), analysis.Question{}, nil)
+	for _, tab := range r.Tables {
+		for _, row := range tab.Rows {
+			if tab.Name == "agreement" && row[0].Text == "neprash-stopped" && row[1].Text == "bao-stopped" {
+				for i, want := range []float64{4, 2, 0, 1, 1, 1, 0.5, 1} {
+					near(t, tab.Columns[2+i], row[2+i].Num, want, 1e-12)
+				}
+				return
+			}
+		}
+	}
+	t.Error("the two are not held against each other")
+}
+
+// Of 7 on opioids 5 stopped and 1 is unknown: the share of all lies between 5/7 and 6/7.
+func TestKnownSharesLean(t *testing.T) {
+	r := run(t, taper.DefinitionsAnalysis, admitted(t, stoppers()...), analysis.Question{Definition: "bao-stopped"}, nil)
+	e := analysistest.Find(t, r, "bao_stopped_known", "x")
+	if !slices.ContainsFunc(e.Warnings, func(w analysis.Warning) bool {
+		return w.Code == "leans-to-yes" && strings.Contains(w.Message, "between 71.4 and 85.7 %")
+	}) {
+		t.Errorf("%+v", e.Warnings)
+	}
+}
+
 func TestNeprashStopped(t *testing.T) {
 	asked(t, admitted(t, stoppers()...), "neprash-stopped", 2, 5, 1, nil) // a f of a b c d f
 }

@@ -7,10 +7,10 @@ import (
 )
 
 // Two records on day 0 are 15 together; with 5 on day 3 week 0 has a mean of 10. Day 8
-// is off, day 9 on: on at 0, unknown from 1, on at 3, unknown from 4, off at 8, on at 9,
-// unknown from 10.
+// is off, days 9 and 11 on: on at 0, unknown from 1, on at 3, unknown from 4, off at 8, on
+// at 9, unknown on 10, on at 11, unknown from 12.
 func TestCurvesOfOnePatientByHand(t *testing.T) {
-	rs := rows{patient: []int32{0, 0, 0, 0, 0, -1, 0}, day: []float64{9, 3, 0, 0, 8, 1, 2}, dose: []float64{4, 5, 10, 5, 0, 9, nan}, unit: "mg"}
+	rs := rows{patient: []int32{0, 0, 0, 0, 0, -1, 0, 0}, day: []float64{9, 3, 0, 0, 8, 1, 2, 11}, dose: []float64{4, 5, 10, 5, 0, 9, nan, 2}, unit: "mg"}
 	days := rs.byDay(1)[0]
 	check := func(s analysis.Series, want [][2]float64) {
 		t.Helper()
@@ -23,5 +23,5 @@ func TestCurvesOfOnePatientByHand(t *testing.T) {
 		}
 	}
 	check(spaghetti("a", days, "mg"), [][2]float64{{0, 10}, {1, 2}})
-	check(swimmer("a", days), [][2]float64{{0, 1}, {1, nan}, {3, 1}, {4, nan}, {8, 0}, {9, 1}, {10, nan}})
+	check(swimmer("a", days), [][2]float64{{0, 1}, {1, nan}, {3, 1}, {4, nan}, {8, 0}, {9, 1}, {10, nan}, {11, 1}, {12, nan}})
 }

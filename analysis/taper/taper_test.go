@@ -268,6 +268,23 @@ func TestReductionAtTheEdge(t *testing.T) {
 	}
 }
 
+// Milligrams of one drug for pain and for opioid use disorder are never put together.
+func TestIndicationsAreKeptApart(t *testing.T) {
+	in := cohort(t, map[string]string{"cohort.yaml": dosesYAML, "doses.csv": "id,arm,drug,route,why,day,strength,units,supplied,logged\n" +
+		"a,x,methadone,oral,pain,-28,,,60,40\nb,x,methadone,oral,oud,-28,,,60,80\n"})
+	for _, a := range []*analysis.Analysis{taper.DoseByWeek, taper.VelocityAnalysis, taper.TimeAnalysis, taper.DefinitionsAnalysis, taper.TrajectoriesAnalysis} {
+		_, err := a.Run(t.Context(), in, analysis.Question{}, map[string]string{"unit": "as-recorded"})
+		if !errors.Is(err, analysis.ErrCannot) || !strings.Contains(err.Error(), "indication") {
+			t.Errorf("%s: %v", a.Name, err)
+		}
+	}
+	// In MME the patient treated for opioid use disorder has no known dose.
+	r := run(t, taper.VelocityAnalysis, in, analysis.Question{}, nil)
+	if e := find(t, r, "slope_linear_mean", "days 0 to 209", "x"); e.N.Arm != 1 {
+		t.Errorf("%+v, want the patient in pain alone", e.N)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	in := cohort(t, map[string]string{"cohort.yaml": dosesYAML, "doses.csv": doses})
 	for _, c := range []struct {
@@ -302,6 +319,14 @@ func TestDoseByWeekInMME(t *testing.T) {
 		near(t, "difference", []analysis.Num{d.Value, d.SE, d.DF, d.P, d.CI.Low, d.CI.High}[i], want, 1e-9)
 	}
 	near(t, "median", find(t, r, "median_dose_patients", "week -1", "a").Value, 55, 1e-12)
+	for _, s := range r.Series {
+		if s.Name == "dose-by-week/median" && s.Group == "a" {
+			p := s.Points[3] // quartiles of 40, 50, 60, 100 lie at 1.75 and 3.25
+			near(t, "median of the curve", p.Y, 55, 1e-12)
+			near(t, "its lower quartile", p.Low, 47.5, 1e-12)
+			near(t, "its upper quartile", p.High, 70, 1e-12)
+		}
+	}
 	near(t, "an empty week", find(t, r, "mean_dose_patients", "week 8", "a").Value, math.NaN(), 0)
 }
 

@@ -73,6 +73,11 @@ func TestEventsByHand(t *testing.T) {
 			}
 		}
 	}
+	// Zero on days 0 to 9 alone: a run that has only begun. On opioids on no known day.
+	begun := patient{Daily{0, make([]float64, 10)}, 100}
+	if got, ok := timedEvents[3].when(begun, 99); got != (seen{0, inf, false}) || !ok {
+		t.Errorf("a stop that has only begun: %+v", got)
+	}
 	if _, ok := timedEvents[0].when(patient{Daily{-5, []float64{9, 9, 9, 9, 9}}, 9}, 99); ok {
 		t.Error("nothing known after day 0 is a time")
 	}
@@ -183,5 +188,48 @@ func TestIncidenceCoverage(t *testing.T) {
 	// The mean of 1,000 has an error of about 0.06/√1000 = 0.002.
 	if math.Abs(sum/cohorts-truth) > 0.008 {
 		t.Errorf("mean share %v, truth %v", sum/cohorts, truth)
+	}
+}
+
+// Death on day 10 ends the wait for an event on day 30, not one on day 5.
+func TestUntilDeath(t *testing.T) {
+	for _, c := range []struct {
+		s    seen
+		died float64
+		want seen
+	}{
+		{seen{20, 30, false}, 10, seen{10, inf, true}},
+		{seen{4, 5, false}, 10, seen{4, 5, false}},
+		{seen{8, inf, false}, 10, seen{10, inf, true}},
+		{seen{8, inf, false}, nan, seen{8, inf, false}},
+	} {
+		if got := c.s.until(c.died); got != c.want {
+			t.Errorf("%+v until %v: %+v", c.s, c.died, got)
+		}
+	}
+}
+
+// Runs of 30 and 29 days that are zero, unknown, or half of each.
+func TestStoppedByHand(t *testing.T) {
+	run := func(zero, unknown int) Daily {
+		d := Daily{Dose: []float64{9, 9}}
+		for i := range zero + unknown {
+			v := 0.0
+			if i >= zero {
+				v = nan
+			}
+			d.Dose = append(d.Dose, v)
+		}
+		d.Dose = append(d.Dose, 9)
+		return d
+	}
+	for _, c := range []struct {
+		zero, unknown int
+		want          Verdict
+	}{{30, 0, Yes}, {29, 0, No}, {0, 30, Unknown}, {0, 29, No}, {15, 15, Unknown}, {15, 14, No}, {30, 40, Yes}} {
+		d := run(c.zero, c.unknown)
+		if v, day := d.Stopped(Window{0, len(d.Dose) - 1}, 30); v != c.want || v == Yes && day != 2 {
+			t.Errorf("%d days of zero and %d unknown: %v on day %d", c.zero, c.unknown, v, day)
+		}
 	}
 }

@@ -32,7 +32,8 @@ func twoKinds(scale float64) []person {
 // Two kinds are told apart without doubt: shares of 16 and 24 of 40, the first group at
 // nothing in the end, the second at 60, and certain membership.
 func TestTwoKindsOfCourses(t *testing.T) {
-	in := admitted(t, twoKinds(1)...)
+	// One more is known in one month alone, and is not used.
+	in := admitted(t, append(twoKinds(1), person{id: "z", arm: "y", doses: []seg{{-28, 29, 60}}})...)
 	r := run(t, taper.TrajectoriesAnalysis, in, analysis.Question{}, map[string]string{"groups": "2"})
 	var shares, last []analysis.Estimate
 	for _, e := range r.Estimates {
@@ -45,6 +46,9 @@ func TestTwoKindsOfCourses(t *testing.T) {
 	}
 	if len(shares) != 2 || len(last) != 2 {
 		t.Fatalf("%d shares, %d courses", len(shares), len(last))
+	}
+	if shares[0].N != (analysis.N{Arm: 40, Missing: 1, Events: 16}) {
+		t.Errorf("%+v", shares[0].N)
 	}
 	near(t, "those who fall", shares[0].Value, 0.4, 1e-6)
 	near(t, "those who stay", shares[1].Value, 0.6, 1e-6)

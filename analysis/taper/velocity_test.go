@@ -281,3 +281,15 @@ func TestDeathCompetes(t *testing.T) {
 	late := run(t, taper.TimeAnalysis, in, q, map[string]string{"at": "120"})
 	near(t, "censored at 50", analysistest.Find(t, late, "stopped_30_share", "").Value, math.NaN(), 0)
 }
+
+// 100 on days 0 to 49 and 40 from day 50: half the dose 50 days after day 0, 30 after day
+// 20. In milligrams the dose itself is what was recorded.
+func TestTimeFromAnOrigin(t *testing.T) {
+	in := admitted(t, person{id: "a", doses: []seg{{-28, 49, 100}, {50, 99, 40}}}, person{id: "b", doses: []seg{{-28, 49, 100}, {50, 99, 40}}})
+	for origin, want := range map[string]float64{"0": 50, "20": 30} {
+		r := run(t, taper.TimeAnalysis, in, analysis.Question{Definition: "half-first"}, map[string]string{"origin": origin, "follow_up": "90", "at": "10"})
+		near(t, "from day "+origin, analysistest.Find(t, r, "half_first_median", "x").Value, want, 1e-12)
+	}
+	plain := run(t, taper.TrajectoriesAnalysis, in, analysis.Question{}, map[string]string{"groups": "1", "order": "0", "days": "0:99", "period": "50", "unit": "as-recorded"})
+	near(t, "recorded dose", analysistest.Find(t, plain, "group_dose", "x").Value, math.Sqrt(101*41)-1, 1e-6) // log(1 + dose) has the mean of those of 100 and 40
+}
