@@ -51,8 +51,8 @@ const (
 func own(text string) string { return " [this project's own choice: " + text + "]" }
 
 var definitions = []published{
-	fentonBy("fenton-15", 0.15, "at least 15 % below", fenton),
-	fentonBy("fenton-30", 0.30, "at least 30 % below, the sensitivity analysis of", fenton),
+	fentonBy("fenton-15", 0.15, fenton),
+	fentonBy("fenton-30", 0.30, fenton+", sensitivity analysis"),
 	{
 		Definition: analysis.Definition{
 			Name:   "rapid-taper",
@@ -116,12 +116,12 @@ var definitions = []published{
 	registryBy("registry-50-over-40", registryMin, "of patients with more than 40 MME a day at entry"),
 }
 
-func fentonBy(name string, share float64, text, source string) published {
+func fentonBy(name string, share float64, source string) published {
 	return published{
 		Definition: analysis.Definition{
 			Name: name,
-			Rule: "of patients with a stable baseline (a mean of at least 50 MME a day over the 12 months before, and at least 2 months of follow-up): mean daily MME " + text +
-				" that baseline, in any of 6 overlapping 60-day windows within 7 months" +
+			Rule: "of patients with a stable baseline (a mean of at least 50 MME a day over the 12 months before, and at least 2 months of follow-up): mean daily MME " +
+				fmt.Sprintf("at least %g %% below", 100*share) + " that baseline, in any of 6 overlapping 60-day windows within 7 months" +
 				own("one index day a patient, day 0; days -365 to -1; windows of days 0-59, 30-89 ... 150-209; follow-up by a known mean of the first window; not tapered only where all six are known"),
 			Source: source,
 		},

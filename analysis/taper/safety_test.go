@@ -40,7 +40,7 @@ func steps(by float64, days int) []seg {
 //	e  as b, known from day -28 alone              no year: outside the first flag
 //	f  as a, but months 3 to 7 unknown             not known
 //	g  4 a week: 10.7 and 17.1 a month             over 10 a month
-//	h  89 in the second week, else level           over 10 a week
+//	h  89 in the second week, else level           over 10 a week; so has i
 //
 // c by months: the weeks of month 1 are at 89 78 67 56 and two days at 45: mean
 // (7 · 290 + 2 · 45)/30 = 70.67, a fall of 29.3; month 2 has 5 days at 45, 7 each at 34,
@@ -57,11 +57,12 @@ func TestFlagsOfFalls(t *testing.T) {
 		person{id: "f", doses: []seg{year, {0, 29, 90}, {30, 59, 80}}},
 		person{id: "g", doses: append(steps(4, 7), year)},
 		person{id: "h", doses: []seg{year, {0, 6, 100}, {7, 13, 89}, {14, 209, 100}}},
+		person{id: "i", doses: []seg{year, {0, 6, 100}, {7, 13, 89}, {14, 209, 100}}},
 	)
-	flagged(t, in, "over-10-a-month-after-a-year", 4, 7, 1) // b c d g of all but e
-	flagged(t, in, "over-10-a-week", 5, 8, 1)               // b c d e h: a fall of 11 is one week's too
-	flagged(t, in, "over-30-a-month", 2, 8, 1)              // c d
-	flagged(t, in, "over-40-a-month", 1, 8, 1)              // c
+	flagged(t, in, "over-10-a-month-after-a-year", 4, 8, 1) // b c d g of all but e
+	flagged(t, in, "over-10-a-week", 6, 9, 1)               // b c d e h i: a fall of 11 is one week's too
+	flagged(t, in, "over-30-a-month", 2, 9, 1)              // c d
+	flagged(t, in, "over-40-a-month", 1, 9, 1)              // c
 }
 
 // From 100 at entry: a stops at once; b after 30 days at 50, half of it; c after 30 days

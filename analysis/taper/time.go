@@ -327,6 +327,9 @@ func (x *timer) event(e timed) {
 		for k, g := range x.groups {
 			x.between(e, g, all[k], n[k], unknown[k])
 		}
+		if x.q.Reference != "" {
+			x.warn("no-difference", e.Name+": Turnbull's estimates have no standard error, so the arms are not compared", "pass --set method=kaplan-meier, or use resample/bootstrap")
+		}
 		return
 	}
 	if apart > 0 {
