@@ -462,8 +462,10 @@ func (x *timer) between(e timed, g analysis.Group, xs []seen, n, unknown int) {
 			out.Unit = "days"
 		}
 		switch {
-		case err != nil:
+		case len(xs) == 0:
 			out = out.Warn(analysis.WarnTooFew, "no patient has a time", cureTime)
+		case err != nil:
+			out = out.Warn("no-convergence", err.Error(), "pass --set method=kaplan-meier")
 		case math.IsNaN(v) || math.IsInf(v, 1):
 			out = out.Warn(analysis.WarnTooFew, none, cureTime)
 		default:

@@ -30,6 +30,9 @@ func TestTurnbullByHand(t *testing.T) {
 			t.Errorf("by %v: %v to %v", c.at, least, most)
 		}
 	}
+	if l, r := m.Quantile(0.5); l != 1 || r != 2 {
+		t.Errorf("a half, reached at the end of the first, in (%v, %v]", l, r)
+	}
 	if l, r := m.Quantile(0.75); l != 2 || r != 3 {
 		t.Errorf("third quarter in (%v, %v]", l, r)
 	}
