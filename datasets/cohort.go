@@ -29,6 +29,7 @@ type Cohort struct {
 	rowsOf map[string][]int32
 
 	values map[valueAt][]float64 // in place of those read
+	levels map[string][]int32    // in place of those read, of columns of one row a patient
 }
 
 // RowsOf returns how many rows of a table each patient has, rows that were read and
@@ -509,6 +510,9 @@ func (c *Cohort) CovariateLevels(column string) (codes []int32, levels []string,
 	for r, p := range t.patient {
 		codes[p] = cs[r]
 	}
+	if given := c.levels[column]; given != nil {
+		codes = slices.Clone(given)
+	}
 	levels = slices.Clone(ls)
 	for i, s := range levels {
 		for _, cat := range f.Categories {
@@ -674,6 +678,9 @@ func (c *Cohort) Select(keep []bool, reason string) *Cohort {
 		}
 		out.values[at] = selected(values, keep)
 	}
+	for column, codes := range c.levels {
+		out = out.WithLevels(column, selected(codes, keep))
+	}
 	for _, t := range c.tables {
 		rows := make([]bool, t.rows)
 		for r, p := range t.patient {
@@ -693,8 +700,8 @@ func (c *Cohort) Select(keep []bool, reason string) *Cohort {
 	return out
 }
 
-func selected(values []float64, keep []bool) []float64 {
-	var out []float64
+func selected[T any](values []T, keep []bool) []T {
+	var out []T
 	for p, k := range keep {
 		if k {
 			out = append(out, values[p])
