@@ -11,6 +11,7 @@ import (
 	"recoup/analysis/compare"
 	"recoup/analysis/describe"
 	"recoup/analysis/effect"
+	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
 	"recoup/analysis/power"
 	"recoup/analysis/quality"
@@ -45,6 +46,7 @@ var All = []*analysis.Analysis{
 	power.Shares,
 	power.Events,
 	longitudinal.MMRM,
+	impute.Chained,
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,

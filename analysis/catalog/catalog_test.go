@@ -13,6 +13,7 @@ import (
 	"recoup/analysis/analysistest"
 	"recoup/analysis/catalog"
 	"recoup/analysis/effect"
+	"recoup/analysis/impute"
 	"recoup/analysis/taper"
 	"recoup/datasets"
 	"recoup/datasets/synthetic"
@@ -61,6 +62,7 @@ func questions(a *analysis.Analysis, arms bool) []analysis.Question {
 // settings are of analyses that have no sound default for something.
 var settings = map[*analysis.Analysis]map[string]string{
 	taper.DoseByWeek:        {"unit": "mme"}, // several drugs do not add as recorded
+	impute.Chained:          {"imputations": "5", "iterations": "4", "covariates": "age,weeks_off_work,condition", "auxiliary": "interference"},
 	effect.PairedShares:     {"threshold": "3"},
 	effect.ReliableChange:   {"reliability": "0.9"},
 	effect.RegressionToMean: {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
