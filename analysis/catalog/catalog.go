@@ -47,6 +47,8 @@ var All = []*analysis.Analysis{
 	power.Events,
 	longitudinal.MMRM,
 	impute.Chained,
+	impute.ReferenceBased,
+	impute.TippingPoint,
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,

@@ -63,13 +63,15 @@ func questions(a *analysis.Analysis, arms bool) []analysis.Question {
 var settings = map[*analysis.Analysis]map[string]string{
 	taper.DoseByWeek:        {"unit": "mme"}, // several drugs do not add as recorded
 	impute.Chained:          {"imputations": "5", "iterations": "4", "covariates": "age,weeks_off_work,condition", "auxiliary": "interference"},
+	impute.ReferenceBased:   {"imputations": "4"},
+	impute.TippingPoint:     {"imputations": "3", "deltas": "0,1"},
 	effect.PairedShares:     {"threshold": "3"},
 	effect.ReliableChange:   {"reliability": "0.9"},
 	effect.RegressionToMean: {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
 }
 
 // comparisons need an arm and a reference.
-var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis}
+var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, impute.ReferenceBased, impute.TippingPoint}
 
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.
