@@ -64,6 +64,7 @@ var settings = map[*analysis.Analysis]map[string]string{
 	taper.DoseByWeek:        {"unit": "mme"}, // several drugs do not add as recorded
 	impute.Chained:          {"imputations": "5", "iterations": "4", "covariates": "age,weeks_off_work,condition", "auxiliary": "interference"},
 	impute.ReferenceBased:   {"imputations": "4"},
+	impute.Bounds:           {"imputations": "3", "iterations": "2"},
 	impute.TippingPoint:     {"imputations": "3", "deltas": "0,1"},
 	effect.PairedShares:     {"threshold": "3"},
 	effect.ReliableChange:   {"reliability": "0.9"},

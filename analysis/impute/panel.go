@@ -32,7 +32,20 @@ type panel struct {
 	excluded []datasets.Exclusion
 }
 
+// newPanel reads the panel, and refuses where nobody has a value at the baseline or at the
+// visit asked about.
 func newPanel(in analysis.Input, q analysis.Question) (*panel, error) {
+	p, err := readPanel(in, q)
+	if err != nil {
+		return nil, err
+	}
+	if p.baseline < 0 || p.asked < 0 {
+		return nil, fmt.Errorf("%w: no patient asked about has %s both at the baseline and at the visit, so nothing can be learned of those without it", analysis.ErrCannot, p.field.Name)
+	}
+	return p, nil
+}
+
+func readPanel(in analysis.Input, q analysis.Question) (*panel, error) {
 	pair, err := in.Pair(q)
 	if err != nil {
 		return nil, err
@@ -59,14 +72,6 @@ func newPanel(in analysis.Input, q analysis.Question) (*panel, error) {
 		}
 	}
 	p.read(in.Cohort, pair)
-	for _, occasion := range []struct {
-		at    int
-		visit datasets.Visit
-	}{{p.baseline, pair.Baseline}, {p.asked, pair.Now}} {
-		if occasion.at < 0 {
-			return nil, fmt.Errorf("%w: no patient asked about has %s at %s, so nothing can be learned of those without it", analysis.ErrCannot, p.field.Name, occasion.visit.VisitName())
-		}
-	}
 	return p, nil
 }
 
