@@ -266,9 +266,7 @@ func (p *panel) answer(in inner, results []analysis.Result, level float64, how, 
 	}
 	most, m := 0.0, 0
 	for _, e := range pool(results, level, how) {
-		if k := p.imputedIn(e.Estimate); k > 0 {
-			e.N.Missing += k
-		}
+		e.N.Missing = max(e.N.Missing, p.imputedIn(e.Estimate))
 		x := e.rubin
 		if x.M > 1 && e.SE.OK() {
 			t.Rows = append(t.Rows, append(texts(e.Term, e.Arm, e.Reference, e.Visit, e.Definition), numbers(x.Within, x.Between, x.Increase, x.Lambda, x.FMI, x.DF, x.Classic, x.Error)...))

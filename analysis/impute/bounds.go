@@ -213,7 +213,7 @@ func (b *bounding) under(ctx context.Context, name string, seen analysis.Result)
 			e = e.Warn("no-answer", "no answer under "+name+": "+why, "")
 		}
 		if ok && name != completeCases && name != missingRandom && name != jump {
-			e.N.Missing += b.imputedIn(e)
+			e.N.Missing = max(e.N.Missing, b.imputedIn(e))
 			e.Method.Name = name + ", filled-in values counted as seen; " + e.Method.Name
 		}
 		e.Definition = name + map[bool]string{true: "; " + k.Definition}[k.Definition != ""]

@@ -255,7 +255,7 @@ func (s *study) answer(results []analysis.Result, assumed string) analysis.Resul
 			Cure: "set variance=rubin for those",
 		})
 		for _, e := range spread(results, s.shares, s.level, s.how, s.view == viewJackknife) {
-			e.N.Missing += s.imputedIn(e)
+			e.N.Missing = max(e.N.Missing, s.imputedIn(e))
 			r.Estimates = append(r.Estimates, e)
 		}
 	}
