@@ -3,7 +3,6 @@ package impute
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"recoup/analysis"
 	"recoup/datasets"
@@ -43,24 +42,22 @@ func referenceBased(ctx context.Context, in analysis.Input, q analysis.Question,
 	if q.Reference == "" {
 		return analysis.Result{}, fmt.Errorf("%w: expected an arm and the reference it is imputed by: --arm NAME --reference NAME", analysis.ErrOptions)
 	}
-	s, err := newStudy(ctx, in, q, studyOptions{
+	s, err := newStudy(in, q, studyOptions{
 		analysis: o.Analysis, with: o.With, strategy: o.Strategy, model: o.Model, view: o.Variance,
 		covariates: o.Covariates, imputations: o.Imputations, replicates: o.Replicates,
 	})
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	if !slices.ContainsFunc(s.data, func(d *repeated) bool { return d != nil && d.incomplete() }) {
+	if !s.incomplete() {
 		return s.nothingMissing(ctx, s.inner)
+	}
+	if err := s.fitAll(ctx); err != nil {
+		return analysis.Result{}, err
 	}
 	results, err := s.results(ctx, delta{})
 	if err != nil {
 		return analysis.Result{}, err
 	}
 	return s.answer(results, strategyWords[o.Strategy]), nil
-}
-
-// incomplete reports whether any patient has a visit without a value.
-func (d *repeated) incomplete() bool {
-	return slices.ContainsFunc(d.patterns, func(p seenAt) bool { return len(p.lost) > 0 })
 }

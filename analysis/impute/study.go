@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"recoup/analysis"
 	"recoup/datasets"
@@ -36,6 +37,7 @@ type study struct {
 	how    string
 	level  float64
 	seed   uint64
+	o      studyOptions
 	main   fitted
 	fits   []fitted
 	times  [][]int // by fit, how often each row of the panel is taken; nil for the jackknife
@@ -52,7 +54,7 @@ type studyOptions struct {
 	replicates            int
 }
 
-func newStudy(ctx context.Context, in analysis.Input, q analysis.Question, o studyOptions) (*study, error) {
+func newStudy(in analysis.Input, q analysis.Question, o studyOptions) (*study, error) {
 	if o.imputations < 2 || o.imputations > 10_000 || o.replicates < 20 || o.replicates > 100_000 {
 		return nil, fmt.Errorf("%w: expected 2 to 10,000 imputations and 20 to 100,000 replicates", analysis.ErrOptions)
 	}
@@ -71,26 +73,36 @@ func newStudy(ctx context.Context, in analysis.Input, q analysis.Question, o stu
 	if err != nil {
 		return nil, err
 	}
-	s := &study{normal: n, inner: inner, view: o.view, level: q.Level, seed: q.Seed}
+	return &study{normal: n, inner: inner, view: o.view, level: q.Level, seed: q.Seed, o: o}, nil
+}
+
+// incomplete reports whether there is anything to impute.
+func (s *study) incomplete() bool {
+	return slices.ContainsFunc(s.data, func(d *repeated) bool {
+		return d != nil && slices.ContainsFunc(d.patterns, func(p seenAt) bool { return len(p.lost) > 0 })
+	})
+}
+
+// fitAll fits the model to the patients, and to the samples that the view of the variance
+// needs.
+func (s *study) fitAll(ctx context.Context) error {
 	var ok bool
-	if s.main, ok = n.fit(nil, nil); !ok {
-		return nil, fmt.Errorf("%w: the model of %s at all visits cannot be fitted: a visit has too few patients, or a covariate repeats another", analysis.ErrCannot, p.field.Name)
+	if s.main, ok = s.fit(nil, nil); !ok {
+		return fmt.Errorf("%w: the model of %s at all visits cannot be fitted: a visit has too few patients, or repeats another, or a covariate does", analysis.ErrCannot, s.field.Name)
 	}
-	switch o.view {
+	switch s.view {
 	case viewRubin:
-		s.how = fmt.Sprintf("%d imputations from a multivariate normal model (approximate Bayesian: restricted maximum likelihood on bootstrap samples, seed %d); %s", o.imputations, q.Seed, viewWords[viewRubin])
-		err = s.resample(ctx, o.imputations)
+		s.how = fmt.Sprintf("%d imputations from a multivariate normal model (approximate Bayesian: restricted maximum likelihood on bootstrap samples, seed %d); %s", s.o.imputations, s.seed, viewWords[viewRubin])
+		return s.resample(ctx, s.o.imputations)
 	case viewBootstrap:
-		s.how = fmt.Sprintf("%d samples, seed %d; %s", o.replicates, q.Seed, viewWords[viewBootstrap])
-		s.shares = 1 / float64(o.replicates-1)
-		err = s.resample(ctx, o.replicates)
-	default:
-		k := len(p.patients)
-		s.how = fmt.Sprintf("%d samples without one patient each; %s", k, viewWords[viewJackknife])
-		s.shares = float64(k-1) / float64(k)
-		err = s.leaveOut(ctx)
+		s.how = fmt.Sprintf("%d samples, seed %d; %s", s.o.replicates, s.seed, viewWords[viewBootstrap])
+		s.shares = 1 / float64(s.o.replicates-1)
+		return s.resample(ctx, s.o.replicates)
 	}
-	return s, err
+	k := len(s.patients)
+	s.how = fmt.Sprintf("%d samples without one patient each; %s", k, viewWords[viewJackknife])
+	s.shares = float64(k-1) / float64(k)
+	return s.leaveOut(ctx)
 }
 
 // resample fits the model to bootstrap samples of the patients of each arm. A sample in

@@ -62,15 +62,18 @@ func tippingPoint(ctx context.Context, in analysis.Input, q analysis.Question, o
 	if o.Analysis == "auto" {
 		o.Analysis = map[bool]string{true: "effect/mean-change", false: "effect/ancova"}[q.Reference == ""]
 	}
-	s, err := newStudy(ctx, in, q, studyOptions{
+	s, err := newStudy(in, q, studyOptions{
 		analysis: o.Analysis, with: o.With, strategy: o.Strategy, model: o.Model, view: o.Variance,
 		covariates: o.Covariates, imputations: o.Imputations, replicates: o.Replicates,
 	})
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	if !slices.ContainsFunc(s.data, func(d *repeated) bool { return d != nil && d.incomplete() }) {
+	if !s.incomplete() {
 		return s.nothingMissing(ctx, s.inner)
+	}
+	if err := s.fitAll(ctx); err != nil {
+		return analysis.Result{}, err
 	}
 	results, err := s.results(ctx, delta{})
 	if err != nil {
