@@ -15,6 +15,10 @@ import (
 //
 //	log(p_l / p_0) = x'β_l
 func (c *chain) categories(k int, v *variable, t int, others []int, draws *stream.Cursor) {
+	if v.levels == 1 { // a single category is what all are
+		clear(c.values[k])
+		return
+	}
 	m := newCategorical(c, v, others)
 	m.fit()
 	beta := m.draw(draws)

@@ -61,11 +61,11 @@ func run(t *testing.T, a *analysis.Analysis, c *datasets.Cohort, q analysis.Ques
 var asked = analysis.Question{Outcome: "score", Visit: "1", Arm: "a", Reference: "b", Seed: 4}
 
 // Intervals of the mean change hold the truth as often as they say, where those of
-// complete cases do not: 200 cohorts of 120. Coverage of 95 % falls under 88.2 % by chance
-// once in 90,000 (4.4 standard errors of 1.54 %), and the mean of estimates is within 4.4
+// complete cases do not: 150 cohorts of 120. Coverage of 95 % falls under 87.2 % by chance
+// once in 90,000 (4.4 standard errors of 1.78 %), and the mean of estimates is within 4.4
 // of its standard errors.
 func TestCoverage(t *testing.T) {
-	const cohorts = 200
+	const cohorts = 150
 	checks := []struct {
 		name  string
 		a     *analysis.Analysis
@@ -103,14 +103,14 @@ func TestCoverage(t *testing.T) {
 		t.Logf("%s: %d of %d hold, bias %.4f (%.4f)", x.name, hold[i], cohorts, bias, se)
 		switch x.name {
 		case "those seen":
-			if hold[i] > 176 || math.Abs(bias) < 4.4*se {
+			if hold[i] > 130 || math.Abs(bias) < 4.4*se {
 				t.Errorf("complete cases are not biased (%v): the test shows nothing", bias)
 			}
 			continue
 		case "matching", "weights": // right for many patients; in 60 an arm a little off
 			se += 0.01
 		}
-		if hold[i] < 177 {
+		if hold[i] < 131 {
 			t.Errorf("%s: %d of %d intervals hold the truth", x.name, hold[i], cohorts)
 		}
 		if math.Abs(bias) > 4.4*se {

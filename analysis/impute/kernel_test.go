@@ -184,6 +184,8 @@ func TestCovarianceOfStrategy(t *testing.T) {
 	check(lastMean, 0, 1, f[0].sigma)
 	check(atRandom, 0, 1, f[0].sigma)
 	check(jump, 1, 1, f[1].sigma)
+	check(jump, 0, 2, f[0].sigma) // the last visit was seen
+	check(copyReference, 0, 2, f[0].sigma)
 }
 
 // Deltas by hand: of visits seen, missed, missed, seen, missed; cumulative counts anew

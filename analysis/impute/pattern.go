@@ -33,7 +33,7 @@ R: mice::md.pattern(data).`,
 func pattern(_ context.Context, in analysis.Input, q analysis.Question, _ PatternOptions) (analysis.Result, error) {
 	if q.Visit == "" { // all visits are looked at
 		for _, v := range in.Cohort.Visits() {
-			if !v.Baseline && v.Value != q.Baseline && v.Name != q.Baseline {
+			if v.VisitName() != q.Baseline && v.Value != q.Baseline && (q.Baseline != "" || !v.Baseline) {
 				q.Visit = v.Value
 			}
 		}

@@ -256,6 +256,9 @@ func (n *normal) covariance(f fitted, arm, from int) ([]float64, bool) {
 		return f[arm].sigma, true
 	}
 	own, ref := f[arm].sigma, f[n.reference].sigma
+	if from == len(n.at) { // the last visit was seen
+		return own, true
+	}
 	if n.strategy == copyReference || from == 0 {
 		return ref, true
 	}
