@@ -74,10 +74,10 @@ func TestCoverage(t *testing.T) {
 		arm   string
 		truth float64 // of arm b a change of -1 at the mean baseline, of arm a one of -2
 	}{
-		{"matching", impute.Chained, map[string]string{"imputations": "10", "iterations": "5"}, "change", "b", -1},
-		{"norm", impute.Chained, map[string]string{"imputations": "10", "iterations": "5", "method": "norm"}, "change", "b", -1},
-		{"norm, arms apart", impute.Chained, map[string]string{"imputations": "10", "iterations": "5", "method": "norm", "arms": "apart"}, "difference_in_change", "a", -1},
-		{"normal model", impute.ReferenceBased, map[string]string{"imputations": "10", "strategy": "mar", "analysis": "effect/mean-change"}, "change", "b", -1},
+		{"matching", impute.Chained, map[string]string{"imputations": "6", "iterations": "4"}, "change", "b", -1},
+		{"norm", impute.Chained, map[string]string{"imputations": "6", "iterations": "4", "method": "norm"}, "change", "b", -1},
+		{"norm, arms apart", impute.Chained, map[string]string{"imputations": "6", "iterations": "4", "method": "norm", "arms": "apart"}, "difference_in_change", "a", -1},
+		{"normal model", impute.ReferenceBased, map[string]string{"imputations": "6", "strategy": "mar", "analysis": "effect/mean-change"}, "change", "b", -1},
 		{"weights", impute.Weighted, nil, "weighted_change", "b", -1},
 		{"those seen", impute.Weighted, nil, "seen_change", "b", -1},
 	}

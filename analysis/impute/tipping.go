@@ -242,25 +242,40 @@ func (t *tipping) turn(ctx context.Context, first analysis.Estimate, margins []f
 		}
 		return e.Warn("no-tipping-point", fmt.Sprintf("the interval %s at every delta from %g to %g, so the conclusion does not turn there", holds, t.o.Deltas[0], t.o.Deltas[len(t.o.Deltas)-1]), "ask for larger deltas, or for some on the other side of 0"), nil
 	}
-	low, high := t.o.Deltas[best-1], t.o.Deltas[best]
-	sign := margins[best-1] > 0
+	at, err := t.between(ctx, [2]float64{t.o.Deltas[best-1], t.o.Deltas[best]}, [2]float64{margins[best-1], margins[best]}, reference)
+	e.Value = analysis.Num(at)
+	return e, err
+}
+
+// between finds where the margin crosses 0 between two deltas, by the Illinois rule: the
+// imputations stay as they are, so the margin is smooth.
+func (t *tipping) between(ctx context.Context, delta, margin [2]float64, reference float64) (float64, error) {
+	width := math.Abs(delta[1] - delta[0])
+	last, kept := math.Inf(1), -1
 	for range 60 {
-		mid := low + (high-low)/2
-		if mid == low || mid == high || math.Abs(high-low) < 1e-10*math.Max(math.Abs(low), math.Abs(high)) {
-			break
+		c := (delta[0]*margin[1] - delta[1]*margin[0]) / (margin[1] - margin[0])
+		if math.Abs(c-last) < 1e-12*width || margin[0] == margin[1] {
+			return c, nil
 		}
-		x, err := t.estimate(ctx, mid, reference)
+		last = c
+		e, err := t.estimate(ctx, c, reference)
 		if err != nil {
-			return e, err
+			return c, err
 		}
-		if (t.margin(x) > 0) == sign {
-			low = mid
-		} else {
-			high = mid
+		m := t.margin(e)
+		if m == 0 || math.IsNaN(m) {
+			return c, nil
 		}
+		end := 0 // the end that c takes the place of
+		if (m > 0) == (margin[1] > 0) {
+			end = 1
+		}
+		if kept == end {
+			margin[1-end] /= 2
+		}
+		delta[end], margin[end], kept = c, m, end
 	}
-	e.Value = analysis.Num(low + (high-low)/2)
-	return e, nil
+	return last, nil
 }
 
 // near0 is how far the nearer end of an interval is from 0.
