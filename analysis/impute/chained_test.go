@@ -306,3 +306,25 @@ func TestResponders(t *testing.T) {
 		t.Errorf("%+v", r.Tables[0])
 	}
 }
+
+// Missing covariates, numbers and texts, are completed too, so that nobody is left out of
+// an analysis that adjusts for them.
+func TestCovariatesCompleted(t *testing.T) {
+	people := drawn(80, 9, atRandom)
+	for i := range people {
+		switch i % 8 {
+		case 0:
+			people[i].group = ""
+		case 3:
+			people[i].age = ""
+		}
+	}
+	r := run(t, impute.Chained, small(t, people), asked, map[string]string{"analysis": "effect/ancova", "with.covariates": "age,group", "covariates": "age,group", "imputations": "4"})
+	if e := analysistest.Find(t, r, "adjusted_difference", "a"); e.N.Arm+e.N.Reference != 80 {
+		t.Errorf("%+v are used of 80", e.N)
+	}
+	r = run(t, impute.Chained, small(t, people), asked, map[string]string{"analysis": "effect/ancova", "with.covariates": "age,group", "imputations": "4"})
+	if e := analysistest.Find(t, r, "adjusted_difference", "a"); e.N.Arm+e.N.Reference != 60 {
+		t.Errorf("without imputing them %+v are used", e.N)
+	}
+}

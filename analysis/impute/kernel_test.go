@@ -6,6 +6,7 @@ import (
 
 	"recoup/analysis"
 	"recoup/analysis/internal/fit"
+	"recoup/datasets"
 	"recoup/simulate/stream"
 )
 
@@ -349,5 +350,135 @@ func TestScales(t *testing.T) {
 func TestRhat(t *testing.T) {
 	if got := rhat([][]float64{{0, 0, 1, 3}, {0, 0, 5, 7}}); math.Abs(got-math.Sqrt(4.5)) > 1e-14 {
 		t.Errorf("%v", got)
+	}
+}
+
+// Draws of a regression have the moments of their posterior: σ² of mean RSS/(df-2), and
+// coefficients of variance RSS/(df-2) (X'X)⁻¹ about the estimates. Twelve rows and two
+// columns, so df = 10; 40,000 draws, 4.4 standard errors. σ² has the relative variance
+// 2/(df-4) = 1/3, a squared coefficient one of 5 at most (kurtosis of t with 10 df).
+func TestDraw(t *testing.T) {
+	const n, draws = 12, 40_000
+	cross := make([]float64, 9)
+	for i := range n {
+		x := float64(i) - 5.5
+		row := []float64{1, x, 2 + 0.5*x + math.Sin(7*float64(i))}
+		for a := range row {
+			for b := range row {
+				cross[a*3+b] += row[a] * row[b]
+			}
+		}
+	}
+	var l linear
+	if l.fit(cross, 3, 2, []int{0, 1}, n) {
+		t.Error("a ridge where none is needed")
+	}
+	slope := cross[5] / cross[4] // columns are orthogonal
+	if math.Abs(l.beta[0]-cross[2]/n) > 1e-12 || math.Abs(l.beta[1]-slope) > 1e-12 {
+		t.Errorf("coefficients %v", l.beta)
+	}
+	c := stream.New(1, "draw").Cursor()
+	variance, spread := 0.0, [2]float64{}
+	for range draws {
+		s := l.draw(c)
+		variance += s * s / draws
+		for j := range spread {
+			spread[j] += (l.drawn[j] - l.beta[j]) * (l.drawn[j] - l.beta[j]) / draws
+		}
+	}
+	want := l.rss / 8
+	if math.Abs(variance/want-1) > 4.4*math.Sqrt(1./3/draws) {
+		t.Errorf("variance %v, want %v", variance, want)
+	}
+	for j, unit := range []float64{cross[0], cross[4]} {
+		if math.Abs(spread[j]*unit/want-1) > 4.4*math.Sqrt(5./draws) {
+			t.Errorf("coefficient %d: variance %v, want %v", j, spread[j], want/unit)
+		}
+	}
+}
+
+// Draws of a logistic regression spread as its information says: 20,000 draws of the
+// coefficients that fit.Logistic finds, but for the weak prior.
+func TestDrawCategories(t *testing.T) {
+	const n, draws = 400, 20_000
+	x, y, place, ones := make([]float64, n), make([]float64, n), make([]uint64, n), make([]float64, n)
+	s := stream.New(5, "logistic").Cursor()
+	for i := range n {
+		place[i], x[i], ones[i] = uint64(i), s.Norm(), 1
+		if s.Float64() < stream.Logistic(x[i]-0.5) {
+			y[i] = 1
+		}
+	}
+	e := newEquations([]variable{{values: x, method: byNormal}, {values: y, method: byLogistic}}, place)
+	c := &chain{equations: e, columns: e.columns}
+	m := newCategorical(c, &e.variables[1], []int{0, 1})
+	m.fit()
+	want, err := fit.Logistic(y, [][]float64{ones, e.columns[1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cov, err := want.Covariance(fit.CovModel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spread := [3]float64{}
+	cursor := stream.New(6, "draws").Cursor()
+	for range draws {
+		b := m.draw(cursor)
+		d0, d1 := b[0]-m.beta[0], b[1]-m.beta[1]
+		spread[0], spread[1], spread[2] = spread[0]+d0*d0/draws, spread[1]+d1*d1/draws, spread[2]+d0*d1/draws
+	}
+	for j := range 2 {
+		if math.Abs(m.beta[j]-want.Coef[j]) > 0.005 {
+			t.Errorf("coefficient %d: %v, want %v", j, m.beta[j], want.Coef[j])
+		}
+		if math.Abs(spread[j]/cov.At(j, j)-1) > 4.4*math.Sqrt(2./draws)+0.005 {
+			t.Errorf("variance %d: %v, want %v", j, spread[j], cov.At(j, j))
+		}
+	}
+	if size := math.Sqrt(cov.At(0, 0) * cov.At(1, 1)); math.Abs(spread[2]-cov.At(0, 1)) > size*(4.4*math.Sqrt(2./draws)+0.005) {
+		t.Errorf("covariance %v, want %v", spread[2], cov.At(0, 1))
+	}
+}
+
+// Values drawn given those seen, by hand: Σ = (4 2; 2 3), means 1 and 5. With 3 seen first
+// the second has the mean 5 + 2/4 × (3-1) = 6 and the variance 3 - 2²/4 = 2; with nothing
+// seen both have Σ. 40,000 draws of each, 4.4 standard errors.
+func TestDrawsOfNormal(t *testing.T) {
+	const draws = 40_000
+	nan := math.NaN()
+	n := &normal{
+		panel: &panel{group: []int{0, 0}, groups: make([]analysis.Group, 1), place: []uint64{3, 8}, visits: make([]datasets.Visit, 3), values: [][]float64{{0, 0}, {3, nan}, {nan, nan}}},
+		at:    []int{1, 2}, usable: []int{0, 1}, x: [][]float64{nil, nil}, y: [][]float64{{3, nan}, {nan, nan}},
+		reference: -1, strategy: atRandom, member: [][]int{{0, 1}},
+	}
+	n.data = []*repeated{newRepeated([][]float64{{1}, {1}}, n.y)}
+	f := fitted{{beta: []float64{1, 5}, sigma: []float64{4, 2, 2, 3}}}
+	base := stream.New(2, "normal")
+	var sum [3]float64
+	var squares [4]float64 // of the first patient's second visit; of the second's; their product
+	for k := range draws {
+		s := base.Sub(uint64(k))
+		v, ok := n.completed(f, &s)
+		if !ok {
+			t.Fatal("not completed")
+		}
+		a, b, c := v[2][0]-6, v[1][1]-1, v[2][1]-5
+		sum[0], sum[1], sum[2] = sum[0]+a/draws, sum[1]+b/draws, sum[2]+c/draws
+		squares[0], squares[1], squares[2], squares[3] = squares[0]+a*a/draws, squares[1]+b*b/draws, squares[2]+c*c/draws, squares[3]+b*c/draws
+		if v[1][0] != 3 {
+			t.Fatal("a value seen was changed")
+		}
+	}
+	for i, variance := range []float64{2, 4, 3} {
+		if math.Abs(sum[i]) > 4.4*math.Sqrt(variance/draws) || math.Abs(squares[i]-variance) > 4.4*variance*math.Sqrt(2./draws) {
+			t.Errorf("%d: off by %v, variance %v, want %v", i, sum[i], squares[i], variance)
+		}
+	}
+	if math.Abs(squares[3]-2) > 4.4*math.Sqrt((4*3+2*2)/float64(draws)) {
+		t.Errorf("covariance %v, want 2", squares[3])
+	}
+	if v, _ := n.completed(f, nil); v[2][0] != 6 || v[1][1] != 1 || v[2][1] != 5 {
+		t.Errorf("conditional means %v", v)
 	}
 }
