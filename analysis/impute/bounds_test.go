@@ -3,6 +3,8 @@ package impute_test
 import (
 	"errors"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"recoup/analysis"
@@ -129,6 +131,12 @@ func TestViewsOfVariance(t *testing.T) {
 	q := analysis.Question{Outcome: "score", Visit: "7", Arm: "DRUG", Reference: "PLACEBO", Seed: 1}
 	get := func(set map[string]string) analysis.Estimate {
 		return analysistest.Find(t, run(t, impute.ReferenceBased, c, q, set), "adjusted_difference", "DRUG")
+	}
+	r := run(t, impute.ReferenceBased, c, q, map[string]string{"imputations": "5"})
+	if !slices.ContainsFunc(r.Warnings, func(w analysis.Warning) bool {
+		return w.Code == "variance-view" && strings.Contains(w.Message, "information-anchored")
+	}) {
+		t.Errorf("which error it is goes unsaid: %v", r.Warnings)
 	}
 	rubin := get(map[string]string{"imputations": "400"})
 	// B is about 0.35, so √(B/400) = 0.03; four of them on each side of -2.13 to -2.18.

@@ -59,5 +59,10 @@ func referenceBased(ctx context.Context, in analysis.Input, q analysis.Question,
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	return s.answer(results, strategyWords[o.Strategy]), nil
+	r := s.answer(results, strategyWords[o.Strategy])
+	other := map[bool]string{true: "set variance=jackknife for the frequentist error, which is often much smaller here", false: "set variance=rubin for the information-anchored error, which is often much larger here"}[o.Variance == viewRubin]
+	if o.Strategy != atRandom {
+		r.Warnings = append(r.Warnings, analysis.Warning{Code: "variance-view", Message: "errors are by " + viewWords[o.Variance], Cure: other})
+	}
+	return r, nil
 }

@@ -108,28 +108,7 @@ func (n *normal) design(columns [][]float64) {
 	if len(n.usable) == 0 {
 		return
 	}
-	for j := range n.x[0] {
-		first, mean := n.x[0][j], 0.0
-		for _, row := range n.x {
-			mean += (row[j] - first) / float64(len(n.x))
-		}
-		for _, row := range n.x {
-			row[j] = row[j] - first - mean
-		}
-	}
-	n.shift = math.NaN() // the same at all visits, whose means are compared
-	for _, y := range n.y {
-		for _, v := range y {
-			if math.IsNaN(n.shift) {
-				n.shift = v
-			}
-		}
-	}
-	for _, y := range n.y {
-		for k := range y {
-			y[k] -= n.shift
-		}
-	}
+	n.centre()
 	groups := len(n.groups)
 	n.member = make([][]int, 1)
 	if n.arms {
@@ -150,6 +129,33 @@ func (n *normal) design(columns [][]float64) {
 		n.data = append(n.data, nil)
 		if len(x) > 0 {
 			n.data[len(n.data)-1] = newRepeated(x, y)
+		}
+	}
+}
+
+// centre takes the means off baseline and covariates, and one value off the outcome at all
+// visits, whose means are compared.
+func (n *normal) centre() {
+	for j := range n.x[0] {
+		first, mean := n.x[0][j], 0.0
+		for _, row := range n.x {
+			mean += (row[j] - first) / float64(len(n.x))
+		}
+		for _, row := range n.x {
+			row[j] = row[j] - first - mean
+		}
+	}
+	n.shift = math.NaN()
+	for _, y := range n.y {
+		for _, v := range y {
+			if math.IsNaN(n.shift) {
+				n.shift = v
+			}
+		}
+	}
+	for _, y := range n.y {
+		for k := range y {
+			y[k] -= n.shift
 		}
 	}
 }
