@@ -30,7 +30,7 @@ var Weighted = analysis.New(analysis.Analysis{
 	Estimand: "mean change from baseline to the visit in each arm, and its difference, had every patient with a baseline been seen, if being seen depends on arm, baseline and covariates alone",
 	Doc: `Being seen at the visit, by logistic regression on the arm, the outcome at baseline and covariates: π. Patients seen are weighted by the stabilised share seen of their arm / π, and the weighted mean of their changes taken.
 Terms: weighted_change of each arm; weighted_difference, arm minus reference; seen_change (not weighted) beside it.
-Standard errors are robust and account for the weights being estimated, by stacking the equations of the mean and of the model (M-estimation); with truncated weights they take the cut as given. Intervals and p are normal.
+Standard errors are robust and account for the weights being estimated, by stacking the equations of the mean and of the model (M-estimation); weights that were cut count as known. Intervals and p are normal.
   IF = [s (Δ - μ)/π - H'I⁻¹ (s - π) x] / Σ s/π,  H = Σ s (Δ - μ)(1-π)/π x,  SE² = Σ IF²
 Stabilising changes no estimate here, since each arm's weights are divided by their sum; it makes weights readable.
 Table weights: least, mean and largest stabilised weight of each arm, and the effective sample size (Σw)²/Σw². A weight over 10 gives a warning.
@@ -49,6 +49,7 @@ type weighing struct {
 	x       [][]float64
 	chance  []float64
 	weight  []float64
+	cutOff  []bool // the weight was cut, and no longer moves with the model
 	without int
 }
 
@@ -157,6 +158,7 @@ func (w *weighing) model(truncate float64) ([][]float64, []analysis.Warning, err
 	for i, g := range w.group {
 		w.weight[i] = w.seen[i] * seen[g] / all[g] / w.chance[i]
 	}
+	w.cutOff = make([]bool, len(w.seen))
 	if truncate < 1 {
 		ws = append(ws, w.cut(truncate)...)
 	}
@@ -191,7 +193,7 @@ func (w *weighing) cut(at float64) []analysis.Warning {
 	n := 0
 	for i := range w.weight {
 		if w.seen[i] == 1 && (w.weight[i] < low || w.weight[i] > high) {
-			w.weight[i] = math.Max(low, math.Min(high, w.weight[i]))
+			w.weight[i], w.cutOff[i] = math.Max(low, math.Min(high, w.weight[i])), true
 			n++
 		}
 	}
@@ -220,6 +222,9 @@ func (w *weighing) influence(g int, x [][]float64, inverse *mat.SymDense) []floa
 		d := w.weight[i] * (w.change[i] - mean) / sum
 		out[i] = d
 		for j := range x {
+			if w.cutOff[i] {
+				break
+			}
 			h.SetVec(j, h.AtVec(j)+d*(1-w.chance[i])*x[j][i])
 		}
 	}

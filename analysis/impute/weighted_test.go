@@ -3,6 +3,7 @@ package impute_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -96,6 +97,14 @@ func TestWeightedAgainstR(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Cut to all but nothing the weights are alike, and the error is that of a plain mean.
+	alike, err := impute.Weighted.Run(t.Context(), analysis.Input{Cohort: small(t, weightedData(t))}, q, map[string]string{"covariates": "age", "truncate": "0.5001"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := analysistest.Find(t, alike, "weighted_change", "a"), analysistest.Find(t, alike, "seen_change", "a")
+	near(t, "change by equal weights", float64(a.Value), float64(b.Value), 1e-3)
+	near(t, "its error", float64(a.SE), float64(b.SE)*math.Sqrt(56./57), 1e-3)
 	if most := cut.Tables[1].Rows[0][4].Num; !(most < r.Tables[1].Rows[0][4].Num) {
 		t.Errorf("largest weight after cutting %v", most)
 	}
