@@ -156,6 +156,19 @@ func TestWithValues(t *testing.T) {
 	if age, _ := d.Select([]bool{true, false, false, true}, "").Covariate("age"); !sameFloats(age, []float64{1, 4}) {
 		t.Errorf("ages of those selected %v", age)
 	}
+	withArm := c.WithLevels("arm", []int32{0, 1, 1, -1})
+	if codes, levels, err := withArm.CovariateLevels("arm"); err != nil || !slices.Equal(codes, []int32{0, 1, 1, -1}) || !slices.Equal(levels, []string{"a", "b"}) {
+		t.Errorf("levels %v %v %v", codes, levels, err)
+	}
+	if codes, _, _ := c.CovariateLevels("arm"); !slices.Equal(codes, []int32{0, 1, 0, 0}) {
+		t.Errorf("the cohort's own levels %v", codes)
+	}
+	if codes, _, _ := withArm.Select([]bool{false, true, false, true}, "").CovariateLevels("arm"); !slices.Equal(codes, []int32{1, -1}) {
+		t.Errorf("levels of those selected %v", codes)
+	}
+	if codes, _, _ := withArm.Resample([]int{0, 2, 0, 1}).CovariateLevels("arm"); !slices.Equal(codes, []int32{1, 1, -1}) {
+		t.Errorf("levels of a sample %v", codes)
+	}
 	if got := d.Resample([]int{2, 0, 1, 0}).Values("pain", "1"); !sameFloats(got, []float64{7, 7, nan}) {
 		t.Errorf("of a sample %v", got)
 	}

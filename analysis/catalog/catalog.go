@@ -11,6 +11,7 @@ import (
 	"recoup/analysis/compare"
 	"recoup/analysis/describe"
 	"recoup/analysis/effect"
+	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
 	"recoup/analysis/power"
 	"recoup/analysis/quality"
@@ -52,6 +53,12 @@ var All = []*analysis.Analysis{
 	longitudinal.GEEAnalysis,
 	longitudinal.InterruptedSeries,
 	longitudinal.TrajectoriesAnalysis,
+	impute.Pattern,
+	impute.Chained,
+	impute.ReferenceBased,
+	impute.TippingPoint,
+	impute.Weighted,
+	impute.Bounds,
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,
