@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"recoup/analysis"
 	"recoup/datasets"
@@ -181,7 +182,7 @@ func (t *tipping) grid(ctx context.Context, r analysis.Result, first analysis.Es
 		Columns: []string{"delta of the arm", "delta of the reference", "estimate", "std error", "low", "high", "p", "interval holds no effect"},
 	}
 	for _, reference := range t.o.Reference {
-		line := analysis.Series{Name: "tipping", Group: t.groups[0].Name, XUnit: t.field.Unit, YUnit: first.Unit}
+		line := analysis.Series{Name: "tipping", Group: t.groups[0].Name, XUnit: strings.TrimSpace("delta of the arm " + t.field.Unit), YUnit: first.Unit}
 		if len(t.groups) == 2 {
 			line.Group = fmt.Sprintf("%+g in %s", reference, t.groups[1].Name)
 		}
