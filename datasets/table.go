@@ -365,7 +365,8 @@ func pick(batches []arrow.Array, at []int32) arrow.Array {
 func picked(b interface {
 	array.Builder
 	UnsafeAppendBoolToBitmap(bool)
-}, batches []arrow.Array, at []int32, appendCell func(a arrow.Array, i int)) arrow.Array {
+}, batches []arrow.Array, at []int32, appendCell func(a arrow.Array, i int),
+) arrow.Array {
 	b.Reserve(len(at))
 	each(batches, at, func(_, batch, i int) {
 		if a := batches[batch]; a.IsNull(i) {

@@ -96,10 +96,17 @@ func TestPatternByHand(t *testing.T) {
 	for _, x := range []struct {
 		got, want float64
 	}{
-		{at("share_missing", "a", "1"), 0.25}, {at("share_missing", "a", "2"), 0.25}, {at("share_missing", "b", "2"), 1. / 3},
-		{at("share_missing", "a", "0"), 0}, {at("share_monotone", "a", "2"), 0.75}, {at("share_monotone", "b", "2"), 1},
-		{at("mean_leaving", "a", "1"), 4}, {at("mean_staying", "a", "1"), 4.5}, {at("difference_leaving", "a", "1"), -0.5},
-		{at("mean_leaving", "b", "0"), 7}, {at("mean_staying", "b", "0"), 5},
+		{at("share_missing", "a", "1"), 0.25},
+		{at("share_missing", "a", "2"), 0.25},
+		{at("share_missing", "b", "2"), 1. / 3},
+		{at("share_missing", "a", "0"), 0},
+		{at("share_monotone", "a", "2"), 0.75},
+		{at("share_monotone", "b", "2"), 1},
+		{at("mean_leaving", "a", "1"), 4},
+		{at("mean_staying", "a", "1"), 4.5},
+		{at("difference_leaving", "a", "1"), -0.5},
+		{at("mean_leaving", "b", "0"), 7},
+		{at("mean_staying", "b", "0"), 5},
 	} {
 		if math.Abs(x.got-x.want) > 1e-14 {
 			t.Errorf("%v, want %v", x.got, x.want)

@@ -38,8 +38,10 @@ Warnings: Monte Carlo error over 10 % of a standard error; fewer imputations tha
 Only the arms asked about are in the models. Everything that the analysis adjusts for should be a covariate here too. Predictors that do not vary are left out. n_missing counts the patients of whom the outcome was imputed.
 The draws depend on the seed, the imputation's number and the patient's place among all identifiers alone.
 R: mice::pool(with(mice(data, m, maxit), lm(...))).`,
-	Refs: []string{"van Buuren and Groothuis-Oudshoorn 2011, 10.18637/jss.v045.i03", "Rubin 1987, 10.1002/9780470316696", "Barnard and Rubin 1999, 10.1093/biomet/86.4.948",
-		"White, Royston and Wood 2011, 10.1002/sim.4067", "Lott and Reiter 2020, The American Statistician 74, 109-115"},
+	Refs: []string{
+		"van Buuren and Groothuis-Oudshoorn 2011, 10.18637/jss.v045.i03", "Rubin 1987, 10.1002/9780470316696", "Barnard and Rubin 1999, 10.1093/biomet/86.4.948",
+		"White, Royston and Wood 2011, 10.1002/sim.4067", "Lott and Reiter 2020, The American Statistician 74, 109-115",
+	},
 	Needs: []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
 }, ChainedOptions{Analysis: "effect/mean-change", Imputations: 20, Iterations: 10, Method: "auto", Arms: "together"}, chained)
 

@@ -120,12 +120,11 @@ type chain struct {
 	notes   notes
 
 	// room that is used again
-	linear   linear
-	predict  []float64
-	order    []int32
-	sorted   []float64
-	counts   []int32
-	unsorted []int32
+	linear  linear
+	predict []float64
+	order   []int32
+	sorted  []float64
+	counts  []int32
 }
 
 // run imputes all variables once. The draws of a patient depend on the seed, the

@@ -95,9 +95,16 @@ func TestPoolByHand(t *testing.T) {
 		what      string
 		got, want float64
 	}{
-		{"value", p.Value, 2}, {"within", p.Within, 2}, {"between", p.Between, 1}, {"total", p.Total, 10. / 3},
-		{"increase", p.Increase, 2. / 3}, {"lambda", p.Lambda, 0.4}, {"classic", p.Classic, 12.5}, {"df", p.DF, nu},
-		{"fmi", p.FMI, (2./3 + 2/(nu+3)) * 3 / 5}, {"Monte Carlo error", p.Error, math.Sqrt(1. / 3)},
+		{"value", p.Value, 2},
+		{"within", p.Within, 2},
+		{"between", p.Between, 1},
+		{"total", p.Total, 10. / 3},
+		{"increase", p.Increase, 2. / 3},
+		{"lambda", p.Lambda, 0.4},
+		{"classic", p.Classic, 12.5},
+		{"df", p.DF, nu},
+		{"fmi", p.FMI, (2./3 + 2/(nu+3)) * 3 / 5},
+		{"Monte Carlo error", p.Error, math.Sqrt(1. / 3)},
 	} {
 		near(t, x.what, x.got, x.want, 1e-14)
 	}
@@ -183,11 +190,21 @@ func TestPoolNhanes(t *testing.T) {
 			what      string
 			got, want float64
 		}{
-			{"est", p.Value, want.Pooled.Est[j]}, {"ubar", p.Within, want.Pooled.Ubar[j]}, {"b", p.Between, want.Pooled.B[j]},
-			{"t", p.Total, want.Pooled.T[j]}, {"df", p.DF, want.Pooled.DF[j]}, {"riv", p.Increase, want.Pooled.Riv[j]},
-			{"lambda", p.Lambda, want.Pooled.Lambda[j]}, {"fmi", p.FMI, want.Pooled.Fmi[j]}, {"se", se, want.Pooled.SE[j]},
-			{"p", analysis.TP(p.Value/se, p.DF), want.Pooled.P[j]}, {"lo", float64(ci.Low), want.Pooled.Lo[j]}, {"hi", float64(ci.High), want.Pooled.Hi[j]},
-			{"mitools df", p.Classic, want.Old[j]}, {"mitools information", info, want.Info[j]}, {"mitools complete df", mitools, want.Complete[j]},
+			{"est", p.Value, want.Pooled.Est[j]},
+			{"ubar", p.Within, want.Pooled.Ubar[j]},
+			{"b", p.Between, want.Pooled.B[j]},
+			{"t", p.Total, want.Pooled.T[j]},
+			{"df", p.DF, want.Pooled.DF[j]},
+			{"riv", p.Increase, want.Pooled.Riv[j]},
+			{"lambda", p.Lambda, want.Pooled.Lambda[j]},
+			{"fmi", p.FMI, want.Pooled.Fmi[j]},
+			{"se", se, want.Pooled.SE[j]},
+			{"p", analysis.TP(p.Value/se, p.DF), want.Pooled.P[j]},
+			{"lo", float64(ci.Low), want.Pooled.Lo[j]},
+			{"hi", float64(ci.High), want.Pooled.Hi[j]},
+			{"mitools df", p.Classic, want.Old[j]},
+			{"mitools information", info, want.Info[j]},
+			{"mitools complete df", mitools, want.Complete[j]},
 		} {
 			near(t, name+" "+x.what, x.got, x.want, 1e-8)
 		}

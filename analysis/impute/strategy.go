@@ -20,8 +20,6 @@ const (
 	lastMean       = "last-mean"
 )
 
-var strategies = []string{jump, copyIncrements, copyReference, lastMean, atRandom}
-
 // strategyWords say what a strategy assumes.
 var strategyWords = map[string]string{
 	atRandom:       "after the last visit seen, patients go on like those of their own arm with the same values before (missing at random)",

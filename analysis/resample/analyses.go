@@ -76,7 +76,7 @@ func bootstrapAnalysis(ctx context.Context, in analysis.Input, q analysis.Questi
 	for i, e := range r.Estimates {
 		r.Estimates[i] = bootstrapped(e, draws[i], q, o, u)
 	}
-	r.Warnings = append(r.Warnings, u.warn(o)...)
+	r.Warnings = append(r.Warnings, u.warn()...)
 	r.Tables, r.Series = nil, nil // of the cohort as it is, without what was resampled
 	return r, nil
 }
@@ -179,7 +179,7 @@ func (u *units) times(counts []float64) []int {
 	return out
 }
 
-func (u *units) warn(o BootstrapOptions) []analysis.Warning {
+func (u *units) warn() []analysis.Warning {
 	var out []analysis.Warning
 	if u.least < 10 {
 		out = append(out, analysis.Warning{Code: analysis.WarnTooFew, Message: fmt.Sprintf("an arm or stratum has %d %s: bootstrap intervals are too narrow under about 10", u.least, u.what), Cure: "use the analysis's own interval"})
