@@ -164,7 +164,7 @@ Assumes straight lines, and variances known: find them in a pilot by longitudina
 Nothing is read from the cohort.
 R: longpower::edland.linear.power(delta, t, sig2.s, sig2.e); diggle.linear.power.`,
 	Refs: []string{"Ard and Edland 2011, 10.3233/JAD-2011-0062", "Diggle, Heagerty, Liang and Zeger 2002, Analysis of longitudinal data, section 2.4"},
-}, SlopesOptions{Difference: 1, Times: []float64{0, 3, 6, 12}, Slope: 0.5, Residual: 2, Power: 0.8, Alpha: 0.05, Sides: 2, Ratio: 1}, slopes)
+}, SlopesOptions{Difference: 0.25, Times: []float64{0, 3, 6, 12}, Slope: 0.5, Residual: 2, Power: 0.8, Alpha: 0.05, Sides: 2, Ratio: 1}, slopes)
 
 func slopes(_ context.Context, _ analysis.Input, _ analysis.Question, o SlopesOptions) (analysis.Result, error) {
 	if err := common(o.Alpha, o.Power, o.Ratio, o.Patients, o.Dropout, o.Sides); err != nil {
