@@ -378,7 +378,7 @@ func YatesP(x1, n1, x2, n2 int) (z, p float64) {
 type TwoByTwo struct{ X1, N1, X2, N2 int }
 
 // mostTables bounds the work of ConditionalOdds: pairs of counts put together.
-const mostTables = 50_000_000
+const mostTables = 20_000_000
 
 // ConditionalOdds returns the odds ratio that is common to strata by conditional
 // maximum likelihood, its exact interval (each tail half of 1 - level) and the exact
@@ -386,7 +386,7 @@ const mostTables = 50_000_000
 // margins of every stratum. The ratio is 0 or infinite where the events of the first
 // group are as few or as many as they can be; everything is NaN where the margins
 // leave one table alone, or where the counts are too many to go through (products of
-// ranges over fifty million).
+// ranges over twenty million).
 //
 // R: fisher.test(table); mantelhaen.test(exact = TRUE). Fay 2010,
 // 10.1093/biostatistics/kxp050, on how the interval and p may disagree.

@@ -326,11 +326,7 @@ func pooledEstimates(strata []Stratum, words string, n analysis.N, groups []anal
 	logit.Method.Name, logit.Method.Ref = fmt.Sprintf("odds ratio of a logistic regression on arm and %d strata", m.Used), "Breslow and Day 1980, chapter 7"
 	exact := base("odds_ratio_exact", analysis.ScaleRatio, "conditional odds ratio", "mantelhaen.test(exact = TRUE)")
 	bd := base("homogeneity", analysis.ScaleCount, "Breslow-Day test of one odds ratio, corrected by Tarone; the value is the chi-square statistic", `DescTools::BreslowDayTest(correct = TRUE)`)
-	equal, equalP, cmh, cmhP := m.Tarone, m.TaroneP, m.CMH, m.CMHP
-	if o.Equal == "breslow-day" {
-		equal, equalP = m.BreslowDay, m.BreslowDayP
-		bd.Method.Name, bd.Method.R = "Breslow-Day test of one odds ratio; the value is the chi-square statistic", "DescTools::BreslowDayTest(correct = FALSE)"
-	}
+	cmh, cmhP := m.CMH, m.CMHP
 	if o.Correct {
 		cmh, cmhP = m.Corrected, m.CorrectedP
 	}
@@ -347,6 +343,9 @@ func pooledEstimates(strata []Stratum, words string, n analysis.N, groups []anal
 	test := func(e analysis.Estimate, sign float64) analysis.Estimate {
 		if !math.IsNaN(cmh) {
 			e.Statistic, e.P = analysis.Num(math.Copysign(math.Sqrt(cmh), sign)), analysis.Num(cmhP)
+			if o.Correct {
+				e.Method.Name += "; p with continuity correction"
+			}
 		}
 		return e
 	}
@@ -384,10 +383,19 @@ func pooledEstimates(strata []Stratum, words string, n analysis.N, groups []anal
 		logit.Statistic = analysis.Num(m.LogitOR / m.LogitSE)
 		logit.P = analysis.Num(analysis.NormalP(m.LogitOR / m.LogitSE))
 	}
-	if math.IsNaN(equal) {
-		bd = bd.Warn(analysis.WarnTooFew, "homogeneity needs two strata with both arms, with and without events, and an odds ratio", "use fewer, wider strata")
-	} else {
-		bd.Value, bd.Statistic, bd.DF, bd.P = analysis.Num(equal), analysis.Num(equal), analysis.Num(m.HomogeneityDF), analysis.Num(equalP)
+	return []analysis.Estimate{rd, rr, or, logit, exactOdds(exact, strata, q.Level), m.equalOdds(bd, o.Equal)}
+}
+
+// equalOdds writes the test that one odds ratio fits every stratum.
+func (m MantelHaenszel) equalOdds(e analysis.Estimate, kind string) analysis.Estimate {
+	x, p := m.Tarone, m.TaroneP
+	if kind == "breslow-day" {
+		x, p = m.BreslowDay, m.BreslowDayP
+		e.Method.Name, e.Method.R = "Breslow-Day test of one odds ratio; the value is the chi-square statistic", "DescTools::BreslowDayTest(correct = FALSE)"
 	}
-	return []analysis.Estimate{rd, rr, or, logit, exactOdds(exact, strata, q.Level), bd}
+	if math.IsNaN(x) {
+		return e.Warn(analysis.WarnTooFew, "homogeneity needs two strata with both arms, with and without events, and an odds ratio", "use fewer, wider strata")
+	}
+	e.Value, e.Statistic, e.DF, e.P = analysis.Num(x), analysis.Num(x), analysis.Num(m.HomogeneityDF), analysis.Num(p)
+	return e
 }

@@ -228,7 +228,7 @@ var Mixed = analysis.New(analysis.Analysis{
 	Estimand: "the number of patients with which a mixed model for repeated measures finds a difference at the last visit with the power wanted",
 	Doc: `Terms as power/means. n = (z + z)² φ sd² (1 + 1/ratio)/difference² by a normal test, its far tail left out; φ, how much a patient counts less for visits missed:
   φ = [(Σ_k (s_k - s_k+1) R_k⁻¹)⁻¹]_JJ, s_k the share of patients seen at visit k, R_k the correlations of the first k visits
-φ lies between 1 (all seen, or earlier visits that tell the last one) and 1/s_J (earlier visits that tell nothing).
+φ lies between 1/s₁ (all seen at the first are seen to the end, or earlier visits tell the last one) and 1/s_J (earlier visits tell nothing).
 Patients are missing at random from some visit on, alike in both arms. Few patients need slightly more, since variances are estimated.
 Nothing is read from the cohort.
 R: longpower::power.mmrm(Ra, ra, sigmaa, delta, power = 0.8).`,

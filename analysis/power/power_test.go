@@ -76,6 +76,10 @@ func TestLongitudinalByHand(t *testing.T) {
 	if v := SlopeVariance([]float64{0}, nil, 1, 1, 0, 1); !math.IsNaN(v) {
 		t.Errorf("one time: %v", v)
 	}
+	// Time counted from 3 later: the same patients, whose levels at the new 0 have variance
+	// I + 2·3 C + 9 S and covary with slopes by C + 3 S.
+	seen := []float64{1, 0.7, 0.4}
+	near(t, "another origin", SlopeVariance([]float64{0, 1, 4}, seen, 2, 0.3, 0.2, 1.5), SlopeVariance([]float64{-3, -2, 1}, seen, 2+6*0.2+9*0.3, 0.3, 0.2+3*0.3, 1.5), 1e-12)
 	r := func(c float64) *mat.SymDense { return mat.NewSymDense(2, []float64{1, c, c, 1}) }
 	near(t, "all seen", MixedVariance(r(0.6), []float64{1, 1}), 1, 1e-12)
 	near(t, "nothing told", MixedVariance(r(0), []float64{1, 0.6}), 1/0.6, 1e-12)
