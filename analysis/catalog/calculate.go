@@ -104,6 +104,9 @@ var Calculations = []Calculation{
 	{Analysis: power.Means, Example: "--set difference=1 --set sd=2.2"},
 	{Analysis: power.Shares, Example: "--set share=0.5 --set reference=0.3"},
 	{Analysis: power.Events, Example: "--set hazard_ratio=1.5"},
+	{Analysis: power.Slopes, Example: "--set difference=0.1 --set sd_slope=0.2 --set sd_residual=1"},
+	{Analysis: power.Mixed, Example: "--set difference=1 --set sd=2.2 --set seen=1,0.9,0.8"},
+	{Analysis: power.RegressionTest, Example: "--set patients=80"},
 }
 
 // FindCalculation returns the calculation of that name.

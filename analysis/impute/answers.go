@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 
+	"gonum.org/v1/gonum/mathext"
+
 	"recoup/analysis"
 	"recoup/datasets"
 )
@@ -102,6 +104,10 @@ func poolEstimate(same []analysis.Estimate, m int, level float64, how string) po
 	if len(same) == m && unchanged(same) {
 		return out // nothing imputed has a part in it: the analysis's own answer stands
 	}
+	if len(same) == m && isTest(same) {
+		*e = pooledTest(*e, same)
+		return out
+	}
 	var values, variances []float64
 	df, events := 0.0, 0.0
 	for _, s := range same {
@@ -124,6 +130,33 @@ func poolEstimate(same []analysis.Estimate, m int, level float64, how string) po
 	}
 	*e = write(*e, p, level)
 	return out
+}
+
+// isTest reports estimates that are the statistic of a test of some degrees of freedom,
+// which Rubin's rules are not for.
+func isTest(same []analysis.Estimate) bool {
+	for _, e := range same {
+		if e.Scale != analysis.ScaleCount || e.Value != e.Statistic || !e.P.OK() || !(e.DF >= 1) || e.SE.OK() {
+			return false
+		}
+	}
+	return true
+}
+
+// pooledTest pools tests by the chi-square statistics of the same p values.
+func pooledTest(e analysis.Estimate, same []analysis.Estimate) analysis.Estimate {
+	k := float64(same[0].DF)
+	var chi []float64
+	for _, s := range same {
+		p := math.Max(float64(s.P), 1e-300)
+		chi = append(chi, 2*mathext.GammaIncRegCompInv(k/2, p))
+	}
+	d := PoolChiSquare(chi, int(k))
+	e.Value, e.DF = analysis.Num(math.Max(0, d.F)), analysis.Num(d.DF1)
+	e.Statistic, e.P = e.Value, analysis.Num(d.P())
+	e.Method.Name += "; pooled over completed cohorts as an F statistic by their chi-squares (D2)"
+	e.Method.R, e.Method.Ref = "mice::D2", "Li, Meng, Raghunathan and Rubin 1991, Statistica Sinica 1, 65-92"
+	return e
 }
 
 // unchanged reports whether an estimate is the same in every completed cohort.

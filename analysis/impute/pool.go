@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/mathext"
 )
 
 // Pooled is a value pooled over imputations by Rubin's rules.
@@ -65,6 +66,17 @@ func Pool(values, variances []float64, complete float64) Pooled {
 type Joint struct {
 	F, DF1, DF2 float64
 	Increase    float64 // the average relative increase of the variance
+}
+
+// P returns the p value of the test.
+func (j Joint) P() float64 {
+	if !(j.F > 0) {
+		return 1
+	}
+	if math.IsInf(j.DF2, 1) {
+		return mathext.GammaIncRegComp(j.DF1/2, j.DF1*j.F/2)
+	}
+	return mathext.RegIncBeta(j.DF2/2, j.DF1/2, j.DF2/(j.DF2+j.DF1*j.F))
 }
 
 // PoolWald tests whether coefficients are all zero from their values and covariances in

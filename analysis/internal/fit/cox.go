@@ -612,8 +612,8 @@ func (c *Cox) Wald(v *mat.SymDense) float64 {
 	return mat.Dot(b, &x)
 }
 
-// mostExact is how many products the exact likelihood may take for one evaluation.
-const mostExact = 2e9
+// mostTied is how many products the exact likelihood may take for one evaluation.
+const mostTied = 2e9
 
 func (r *coxRows) exactFits() error {
 	if r.weight != nil {
@@ -625,7 +625,7 @@ func (r *coxRows) exactFits() error {
 			work += float64(r.ticks[k].n) * float64(g.rowsEnd-r.ticks[k].deaths) * float64(1+r.p*r.p)
 		}
 	}
-	if work > mostExact {
+	if work > mostTied {
 		return ErrCoxExact
 	}
 	return nil
