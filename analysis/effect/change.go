@@ -2,6 +2,7 @@ package effect
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strings"
 
@@ -112,11 +113,16 @@ func signedRank(change []float64, missing int, g analysis.Group, p analysis.Pair
 		return e.Warn(analysis.WarnNoVariance, "no score has changed, so there is nothing to rank", "")
 	}
 	e.Value, e.Statistic, e.P = analysis.Num(s.V), analysis.Num(s.Z), analysis.Num(analysis.NormalP(s.Z))
-	if o.Ranks == "exact" && !math.IsNaN(s.Exact) {
-		e.Method.Name = "sum of the ranks of changes upwards, those of zero left out; exact p over all signs given the ranks"
-		e.Method.R = "wilcox.test(after, before, paired = TRUE, exact = TRUE); with ties coin::wilcoxsign_test(distribution = exact())"
-		e.Statistic, e.P = analysis.None, analysis.Num(s.Exact)
+	if o.Ranks != "exact" {
+		return e
 	}
+	exact := s.Exact()
+	if math.IsNaN(exact) {
+		return e.Warn(analysis.WarnAssumption, fmt.Sprintf("the exact p is gone through for up to 300 changes; of %d the normal one is given, which is as good", s.N), "")
+	}
+	e.Method.Name = "sum of the ranks of changes upwards, those of zero left out; exact p over all signs given the ranks"
+	e.Method.R = "wilcox.test(after, before, paired = TRUE, exact = TRUE); with ties coin::wilcoxsign_test(distribution = exact())"
+	e.Statistic, e.P = analysis.None, analysis.Num(exact)
 	return e
 }
 

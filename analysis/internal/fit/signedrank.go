@@ -11,13 +11,14 @@ type SignedRanks struct {
 	N        int     // values other than zero
 	V        float64 // sum of the ranks, by size, of the values above zero; ties share
 	Z        float64 // normal statistic, ties in the variance, corrected by half; NaN without values
-	Exact    float64 // two-sided p of all signs being as likely, given the ranks; NaN over 300 values
 	HasTies  bool
 	HasZeros bool
+
+	ranks []float64
 }
 
 // SignedRank ranks values by size without those of zero. R: wilcox.test(x, exact =
-// FALSE); without ties Exact is that of wilcox.test(x, exact = TRUE).
+// FALSE).
 func SignedRank(x []float64) SignedRanks {
 	var size []float64
 	var up []bool
@@ -27,12 +28,12 @@ func SignedRank(x []float64) SignedRanks {
 		}
 	}
 	n := float64(len(size))
-	s := SignedRanks{N: len(size), Z: math.NaN(), Exact: math.NaN(), HasZeros: len(size) < len(x)}
+	s := SignedRanks{N: len(size), Z: math.NaN(), HasZeros: len(size) < len(x)}
 	if s.N == 0 {
 		return s
 	}
 	ranks, ties := Ranks(size)
-	s.HasTies = ties > 0
+	s.HasTies, s.ranks = ties > 0, ranks
 	for i, r := range ranks {
 		if up[i] {
 			s.V += r
@@ -40,15 +41,17 @@ func SignedRank(x []float64) SignedRanks {
 	}
 	away := s.V - n*(n+1)/4
 	s.Z = (away - math.Copysign(math.Min(0.5, math.Abs(away)), away)) / math.Sqrt(n*(n+1)*(2*n+1)/24-ties/48)
-	if s.N <= mostExact {
-		s.Exact = exactSigns(ranks, s.V)
-	}
 	return s
 }
 
-// exactSigns counts the sums of ranks over all signs, on doubled ranks, which are
-// whole.
-func exactSigns(ranks []float64, v float64) float64 {
+// Exact returns the two-sided p value of all signs being as likely, given the ranks; NaN
+// without values and over 300 of them. It counts the sums of ranks over all signs, on
+// doubled ranks, which are whole. R: wilcox.test(x, exact = TRUE), without ties.
+func (s SignedRanks) Exact() float64 {
+	ranks, v := s.ranks, s.V
+	if s.N == 0 || s.N > mostExact {
+		return math.NaN()
+	}
 	total := 0
 	share := make([]float64, len(ranks)*(len(ranks)+1)+1)
 	share[0] = 1
