@@ -248,10 +248,10 @@ func bootstrap(ctx context.Context, in analysis.Input, q analysis.Question, o Bo
 // cells gathers the distinct pairs of scores of groups, in an order that rows do
 // not decide, with how many patients have each; with clusters a cell for each
 // cluster too.
-func cells(groups []analysis.Group, p analysis.Paired, cluster []int32, mirror bool) (c []cell, size, unit []int, missing int) {
+func cells(groups []analysis.Group, p analysis.Paired, cluster []int, mirror bool) (c []cell, size, unit []int, missing int) {
 	type key struct {
 		cell
-		cluster int32
+		cluster int
 	}
 	counts := map[key]int{}
 	for i, g := range groups {
@@ -279,7 +279,7 @@ func cells(groups []analysis.Group, p analysis.Paired, cluster []int32, mirror b
 		return cmp.Or(cmp.Compare(x.after-x.before, y.after-y.before), cmp.Compare(x.before, y.before), cmp.Compare(x.group, y.group), cmp.Compare(x.cluster, y.cluster))
 	})
 	for _, k := range order {
-		c, size, unit = append(c, k.cell), append(size, counts[k]), append(unit, int(k.cluster))
+		c, size, unit = append(c, k.cell), append(size, counts[k]), append(unit, k.cluster)
 	}
 	return c, size, unit, missing
 }
@@ -293,16 +293,12 @@ func resampled(ctx context.Context, in analysis.Input, groups []analysis.Group, 
 	if est.scale == analysis.ScaleDifference {
 		e.Unit = p.Field.Unit
 	}
-	var cluster []int32
+	var cluster []int
 	if o.Cluster {
-		codes, levels := in.Cohort.Attribute(datasets.RoleCluster)
-		if codes == nil {
-			codes, levels = in.Cohort.Attribute(datasets.RoleSite)
+		var err error
+		if cluster, _, err = resample.Clusters(in.Cohort); err != nil {
+			return e, err
 		}
-		if codes == nil {
-			return e, fmt.Errorf("%w: cluster=true needs a column with role cluster or site", analysis.ErrCannot)
-		}
-		cluster = byName(codes, levels)
 	}
 	mirror := est.term == "risk_difference" && p.DirectionKnown && !p.Lower
 	c, size, unit, missing := cells(groups, p, cluster, mirror)
@@ -352,21 +348,6 @@ func resampled(ctx context.Context, in analysis.Input, groups []analysis.Group, 
 		return permuted(ctx, e, c, size, est, plan)
 	}
 	return e, nil
-}
-
-// byName numbers clusters in the order of their names, so that the order of rows
-// does not matter.
-func byName(codes []int32, levels []string) []int32 {
-	sorted := slices.Sorted(slices.Values(levels))
-	out := make([]int32, len(codes))
-	for i, c := range codes {
-		out[i] = -1
-		if c >= 0 {
-			at, _ := slices.BinarySearch(sorted, levels[c])
-			out[i] = int32(at)
-		}
-	}
-	return out
 }
 
 // byClusters draws clusters: the weight of a cell is how often its cluster is taken

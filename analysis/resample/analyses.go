@@ -242,21 +242,17 @@ func stratumOf(c *datasets.Cohort, column string) ([]int, error) {
 }
 
 func (u *units) byCluster(c *datasets.Cohort) error {
-	codes, levels := c.Attribute(datasets.RoleCluster)
-	if codes == nil {
-		codes, levels = c.Attribute(datasets.RoleSite)
+	rank, levels, err := Clusters(c)
+	if err != nil {
+		return err
 	}
-	if codes == nil {
-		return fmt.Errorf("%w: cluster=true needs a column with role cluster or site", analysis.ErrCannot)
-	}
-	rank := byName(codes, levels)
 	used := map[int]bool{}
 	for _, k := range rank {
 		if k >= 0 {
 			used[k] = true
 		}
 	}
-	number := make([]int, len(levels))
+	number := make([]int, levels)
 	for k := range levels {
 		if used[k] {
 			number[k] = len(u.classes.Sizes)
@@ -272,6 +268,19 @@ func (u *units) byCluster(c *datasets.Cohort) error {
 	}
 	u.what, u.least, u.classes.Blocks = "clusters", len(u.classes.Sizes), blocks
 	return nil
+}
+
+// Clusters numbers the clusters of patients (a column with role cluster, else site) in
+// the order of their names, so that the order of rows does not matter; -1 where missing.
+func Clusters(c *datasets.Cohort) (of []int, n int, err error) {
+	codes, levels := c.Attribute(datasets.RoleCluster)
+	if codes == nil {
+		codes, levels = c.Attribute(datasets.RoleSite)
+	}
+	if codes == nil {
+		return nil, 0, fmt.Errorf("%w: cluster=true needs a column with role cluster or site", analysis.ErrCannot)
+	}
+	return byName(codes, levels), len(levels), nil
 }
 
 // byName numbers levels in the order of their names, by patient; -1 where missing.

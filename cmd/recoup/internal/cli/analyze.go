@@ -223,7 +223,7 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 	if format == ".svg" || format == ".png" {
 		return a.picture(x.Title, out, f, format)
 	}
-	return a.emit(ctx, f.out, format, out)
+	return a.emit(ctx, f.out, format, result{out, wide(r), func(w io.Writer) { short(w, out) }})
 }
 
 // picture draws a figure of a result.
@@ -333,22 +333,29 @@ func formatOf(path string, asJSON bool, endings ...string) (string, error) {
 	return "", usagef("expected a file ending in %s", strings.Join(endings, ", "))
 }
 
+// result is something in each of the formats of a result.
+type result struct {
+	json  any
+	table grid
+	text  func(w io.Writer)
+}
+
 // emit writes a result in a format, to a file or to standard output.
-func (a *app) emit(ctx context.Context, path, format string, e estimates) error {
+func (a *app) emit(ctx context.Context, path, format string, r result) error {
 	write := func(w io.Writer) error {
 		switch format {
 		case ".json":
-			b, err := encode(e)
+			b, err := encode(r.json)
 			if err == nil {
 				_, err = w.Write(b)
 			}
 			return err
 		case ".csv":
-			return wide(e.Result).csv(w)
+			return r.table.csv(w)
 		case ".parquet":
-			return wide(e.Result).parquet(ctx, w)
+			return r.table.parquet(ctx, w)
 		}
-		short(w, e)
+		r.text(w)
 		return nil
 	}
 	if path == "" {
@@ -357,7 +364,7 @@ func (a *app) emit(ctx context.Context, path, format string, e estimates) error 
 	if err := writeFile(path, write); err != nil {
 		return err
 	}
-	a.note("%d estimates written to %s", len(e.Estimates), path)
+	a.note("%d rows written to %s", len(r.table.rows), path)
 	return nil
 }
 
