@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -177,5 +178,23 @@ func TestWithValues(t *testing.T) {
 	}
 	if got := loadDerived(t, []string{"p3", "p10", "p2"}).ByIdentifier(); !slices.Equal(got, []int{1, 2, 0}) { // p10.1 p2.2 p3.0
 		t.Errorf("by identifier %v", got)
+	}
+}
+
+// A cohort is read by several goroutines at once: go test -race tells what they share.
+func TestReadAtOnce(t *testing.T) {
+	c := loadDerived(t, []string{"p0", "p1", "p2", "p4"})
+	for _, of := range []*Cohort{c, c.Select([]bool{true, true, false, true}, ""), c.Resample([]int{1, 0, 2, 0})} {
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if codes, levels := of.Table("visits").Codes("note"); len(codes) == 0 || len(levels) == 0 {
+					t.Error("no notes")
+				}
+				_ = of.Values("pain", "1")
+				_ = of.Table("visits").Floats("note")
+			})
+		}
+		wg.Wait()
 	}
 }
