@@ -93,6 +93,7 @@ func (v Variable) tests(groups []string) []analysis.Estimate {
 func oneway(groups [][]float64) (f, df, p float64) {
 	var all []float64
 	within, k := 0.0, 0.0
+	groups = shifted(groups)
 	for _, g := range groups {
 		if len(g) == 0 {
 			continue
@@ -114,6 +115,22 @@ func oneway(groups [][]float64) (f, df, p float64) {
 	}
 	f = between / (k - 1) / (within / (n - k))
 	return f, k - 1, mathext.RegIncBeta((n-k)/2, (k-1)/2, (n-k)/(n-k+(k-1)*f))
+}
+
+// shifted takes the first value off of all, so that a large common offset costs no
+// digits.
+func shifted(groups [][]float64) [][]float64 {
+	out := make([][]float64, len(groups))
+	first := math.NaN()
+	for i, g := range groups {
+		for _, v := range g {
+			if first != first {
+				first = v
+			}
+			out[i] = append(out[i], v-first)
+		}
+	}
+	return out
 }
 
 // kruskalWallis compares groups by ranks.
