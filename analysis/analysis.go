@@ -214,7 +214,7 @@ func (a *Analysis) Run(ctx context.Context, in Input, q Question, set map[string
 		q.Definition = a.chosen(chosen)
 	}
 	if q.Definition != "" && len(a.Definitions) > 0 {
-		if _, err := a.definition(q.Definition); err != nil {
+		if err := a.defines(q.Definition); err != nil {
 			return Result{}, err
 		}
 	}
@@ -251,16 +251,16 @@ func (a *Analysis) chosen(definitions map[string]string) string {
 	return ""
 }
 
-// definition finds a named definition of the analysis.
-func (a *Analysis) definition(name string) (Definition, error) {
+// defines reports an error where the analysis has no definition of that name.
+func (a *Analysis) defines(name string) error {
 	var names []string
 	for _, d := range a.Definitions {
 		if d.Name == name {
-			return d, nil
+			return nil
 		}
 		names = append(names, d.Name)
 	}
-	return Definition{}, fmt.Errorf("%w: %s has no definition %q; it has: %s", ErrOptions, a.Name, name, strings.Join(names, ", "))
+	return fmt.Errorf("%w: %s has no definition %q; it has: %s", ErrOptions, a.Name, name, strings.Join(names, ", "))
 }
 
 // Keeps says which columns the analysis takes of a cohort's tables of several rows a

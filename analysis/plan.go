@@ -250,7 +250,7 @@ func (c *planCheck) item(at string, x *PlanItem) {
 		c.bad(at+".set", strings.ReplaceAll(err.Error(), ErrOptions.Error()+": ", ""), "see: recoup analyze show "+a.Name)
 	}
 	if d := x.Question.Definition; d != "" && len(a.Definitions) > 0 {
-		if _, err := a.definition(d); err != nil {
+		if err := a.defines(d); err != nil {
 			c.bad(at+".question.definition", strings.ReplaceAll(err.Error(), ErrOptions.Error()+": ", ""), "")
 		}
 	}

@@ -205,9 +205,23 @@ multiplicity:
 		line int
 		say  string
 	}{
-		{1, "confidence level"}, {2, ""}, {4, "small letters"}, {6, "primary, secondary"}, {8, "no such analysis"}, {9, "given twice"},
-		{11, "no definition"}, {11, "expected an arm"}, {12, "either outcomes"}, {14, "no setting \"q\""}, {14, "expected a number"}, {15, ""}, {16, "no sensitivity analyses of"},
-		{18, "expected one of holm"}, {18, `no "zzz"`}, {19, "a name of its own"}, {19, "the ids"},
+		{1, "confidence level"},
+		{2, ""},
+		{4, "small letters"},
+		{6, "primary, secondary"},
+		{8, "no such analysis"},
+		{9, "given twice"},
+		{11, "no definition"},
+		{11, "expected an arm"},
+		{12, "either outcomes"},
+		{14, "no setting \"q\""},
+		{14, "expected a number"},
+		{15, ""},
+		{16, "no sensitivity analyses of"},
+		{18, "expected one of holm"},
+		{18, `no "zzz"`},
+		{19, "a name of its own"},
+		{19, "the ids"},
 	} {
 		if !slices.ContainsFunc(ps, func(p datasets.Problem) bool { return p.Line == want.line && strings.Contains(p.Expected, want.say) }) {
 			t.Errorf("line %d: no problem that says %q", want.line, want.say)

@@ -30,6 +30,7 @@ type Cohort struct {
 
 	values map[valueAt][]float64 // in place of those read
 	seen   map[string][]bool     // by visit, where rows were left out that show it
+	levels map[string][]int32    // in place of those read, of columns of one row a patient
 }
 
 // RowsOf returns how many rows of a table each patient has, rows that were read and
@@ -510,6 +511,9 @@ func (c *Cohort) CovariateLevels(column string) (codes []int32, levels []string,
 	}
 	for r, p := range t.patient {
 		codes[p] = cs[r]
+	}
+	if given := c.levels[column]; given != nil {
+		codes = slices.Clone(given)
 	}
 	levels = slices.Clone(ls)
 	for i, s := range levels {

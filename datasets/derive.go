@@ -27,6 +27,20 @@ func (c *Cohort) WithValues(column, visit string, values []float64) *Cohort {
 	return &out
 }
 
+// WithLevels returns the cohort with other codes of a text column of a table of one row
+// a patient, by patient: codes into the levels that CovariateLevels gives, -1 where
+// missing. CovariateLevels returns them; the tables, and conditions on them, stay as they
+// were read. The slice is kept and must not be written to.
+func (c *Cohort) WithLevels(column string, codes []int32) *Cohort {
+	out := *c
+	out.levels = maps.Clone(c.levels)
+	if out.levels == nil {
+		out.levels = map[string][]int32{}
+	}
+	out.levels[column] = codes
+	return &out
+}
+
 // WithArms returns the cohort with other arms, by patient, as ArmOf gives them.
 func (c *Cohort) WithArms(armOf []int32) *Cohort {
 	out := *c
@@ -99,7 +113,7 @@ func (c *Cohort) of(from []int) *Cohort {
 	if c.began != nil {
 		out.began = taken(c.began, from)
 	}
-	out.rowsOf, out.values, out.seen = takenAll(c.rowsOf, from), takenAll(c.values, from), takenAll(c.seen, from)
+	out.rowsOf, out.values, out.seen, out.levels = takenAll(c.rowsOf, from), takenAll(c.values, from), takenAll(c.seen, from), takenAll(c.levels, from)
 	return out
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -156,6 +157,19 @@ func TestWithValues(t *testing.T) {
 	if age, _ := d.Select([]bool{true, false, false, true}, "").Covariate("age"); !sameFloats(age, []float64{1, 4}) {
 		t.Errorf("ages of those selected %v", age)
 	}
+	withArm := c.WithLevels("arm", []int32{0, 1, 1, -1})
+	if codes, levels, err := withArm.CovariateLevels("arm"); err != nil || !slices.Equal(codes, []int32{0, 1, 1, -1}) || !slices.Equal(levels, []string{"a", "b"}) {
+		t.Errorf("levels %v %v %v", codes, levels, err)
+	}
+	if codes, _, _ := c.CovariateLevels("arm"); !slices.Equal(codes, []int32{0, 1, 0, 0}) {
+		t.Errorf("the cohort's own levels %v", codes)
+	}
+	if codes, _, _ := withArm.Select([]bool{false, true, false, true}, "").CovariateLevels("arm"); !slices.Equal(codes, []int32{1, -1}) {
+		t.Errorf("levels of those selected %v", codes)
+	}
+	if codes, _, _ := withArm.Resample([]int{0, 2, 0, 1}).CovariateLevels("arm"); !slices.Equal(codes, []int32{1, 1, -1}) {
+		t.Errorf("levels of a sample %v", codes)
+	}
 	if got := d.Resample([]int{2, 0, 1, 0}).Values("pain", "1"); !sameFloats(got, []float64{7, 7, nan}) {
 		t.Errorf("of a sample %v", got)
 	}
@@ -164,5 +178,23 @@ func TestWithValues(t *testing.T) {
 	}
 	if got := loadDerived(t, []string{"p3", "p10", "p2"}).ByIdentifier(); !slices.Equal(got, []int{1, 2, 0}) { // p10.1 p2.2 p3.0
 		t.Errorf("by identifier %v", got)
+	}
+}
+
+// A cohort is read by several goroutines at once: go test -race tells what they share.
+func TestReadAtOnce(t *testing.T) {
+	c := loadDerived(t, []string{"p0", "p1", "p2", "p4"})
+	for _, of := range []*Cohort{c, c.Select([]bool{true, true, false, true}, ""), c.Resample([]int{1, 0, 2, 0})} {
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if codes, levels := of.Table("visits").Codes("note"); len(codes) == 0 || len(levels) == 0 {
+					t.Error("no notes")
+				}
+				_ = of.Values("pain", "1")
+				_ = of.Table("visits").Floats("note")
+			})
+		}
+		wg.Wait()
 	}
 }

@@ -78,6 +78,13 @@ func Load(ctx context.Context, d *Dictionary, opt LoadOptions) (*Cohort, error) 
 		return nil, err
 	}
 	kept.finish(c, l.ids)
+	for _, t := range c.tables {
+		for _, batches := range t.columns {
+			for _, a := range batches {
+				settled(a)
+			}
+		}
+	}
 	if opt.KeepVisits != nil {
 		c.began, c.rowsOf = l.began, map[string][]int32{}
 		for _, t := range l.tables {

@@ -358,14 +358,24 @@ func pick(batches []arrow.Array, at []int32) arrow.Array {
 		d := v.(*array.Dictionary) // batches share their levels
 		b := array.NewInt32Builder(mem)
 		codes := picked(b, batches, at, func(a arrow.Array, i int) { b.UnsafeAppend(int32(a.(*array.Dictionary).GetValueIndex(i))) })
-		return array.NewDictionaryArray(d.DataType(), codes, d.Dictionary())
+		return settled(array.NewDictionaryArray(d.DataType(), codes, d.Dictionary()))
 	}
+}
+
+// settled makes a text column's levels now: arrow makes them when they are first asked
+// for, which goroutines that read one cohort must not do at once.
+func settled(a arrow.Array) arrow.Array {
+	if d, ok := a.(*array.Dictionary); ok {
+		d.Dictionary()
+	}
+	return a
 }
 
 func picked(b interface {
 	array.Builder
 	UnsafeAppendBoolToBitmap(bool)
-}, batches []arrow.Array, at []int32, appendCell func(a arrow.Array, i int)) arrow.Array {
+}, batches []arrow.Array, at []int32, appendCell func(a arrow.Array, i int),
+) arrow.Array {
 	b.Reserve(len(at))
 	each(batches, at, func(_, batch, i int) {
 		if a := batches[batch]; a.IsNull(i) {

@@ -12,7 +12,7 @@ type Figure struct {
 }
 
 // Plot is one of Lines, Survival, Forest, Dots, Control, Funnel, Plane,
-// Acceptability and Flow.
+// Acceptability, Flow and Matrix.
 type Plot interface{ plot() }
 
 func (Lines) plot()         {}
@@ -24,6 +24,7 @@ func (Funnel) plot()        {}
 func (Plane) plot()         {}
 func (Acceptability) plot() {}
 func (Flow) plot()          {}
+func (Matrix) plot()        {}
 
 // Axis describes one axis. Range and ticks are chosen from the data unless
 // given.
@@ -254,3 +255,29 @@ type FlowLoss struct {
 	Label string
 	Count Cell
 }
+
+// Matrix shows squares by row and column: patterns of visits, answers over two
+// assumptions.
+type Matrix struct {
+	Rows, Columns         []string
+	RowTitle, ColumnTitle string
+	Cells                 [][]MatrixCell // by row, then column; a row may be short
+	Kinds                 [4]string      // what the kinds of cells mean, in the key; empty for none
+}
+
+// MatrixCell is a square: its color and what is written in it.
+type MatrixCell struct {
+	Kind MatrixKind
+	Cell Cell // Blank for nothing written
+}
+
+// MatrixKind colors a cell.
+type MatrixKind int
+
+// The kinds of cells of a matrix.
+const (
+	MatrixPlain MatrixKind = iota
+	MatrixFirst
+	MatrixSecond
+	MatrixEmpty
+)

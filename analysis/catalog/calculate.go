@@ -61,34 +61,41 @@ var Calculations = []Calculation{
 			onChange("change", "sd_change", "difference_in_change"), onJoint("percent_of_means"),
 		},
 		Example: "--arm n=44,mean-change=-2.9,sd-change=1.6 --reference n=44,mean-change=-1.4,sd-change=1.6",
-	}, {
+	},
+	{
 		Analysis: effect.HedgesG, Groups: OneOrTwo,
 		Needs:   []Need{onChange("hedges_g", "cohens_d", "standardised_change")}, // with denominator=change
 		Example: "--arm n=44,mean=1.18,sd=1.24 --reference n=44,mean=2.84,sd=1.64 --set denominator=post",
-	}, {
+	},
+	{
 		Analysis: effect.StandardisedDifferences, Groups: OneOrTwo,
 		Needs: []Need{
 			onChange("d_z"), onJoint("d_av", "d_av_mean", "d_rm", "d_pre", "d_post"), onBoth("d_pre_unequal", "d_baseline"),
 			onChange("d_pooled", "d_unequal", "glass_reference", "glass_arm"), // with values=change
 		},
 		Example: "--arm n=30,mean-baseline=6.1,sd-baseline=1.7,mean=4.2,sd=2.1,r=0.5",
-	}, {
+	},
+	{
 		Analysis: effect.PercentChange, Groups: OneOrTwo,
 		Needs:   []Need{onJoint("percent_of_means", "ratio_of_means"), onVisit("ratio_at_visit")},
 		Example: "--arm n=30,mean-baseline=6.1,sd-baseline=1.7,mean=4.2,sd=2.1,r=0.5",
-	}, {
+	},
+	{
 		Analysis: effect.Ancova, Groups: Two, Fixed: map[string]string{"errors": "model", "covariates": ""},
 		Needs:   []Need{onJoint("adjusted_difference", "adjusted_mean", "slope_baseline")},
 		Example: "--arm n=44,mean-baseline=4.2,sd-baseline=1.2,mean=1.2,sd=1.2,r=0.4 --reference n=44,mean-baseline=4.1,sd-baseline=1.3,mean=2.8,sd=1.6,r=0.5",
-	}, {
+	},
+	{
 		Analysis: effect.Responders, Groups: OneOrTwo, Fixed: map[string]string{"rule": "percent", "threshold": "30", "direction": "lower"},
 		Needs:   []Need{need(analysis.KnownEvents)("*")},
 		Example: "--arm n=50,events=33 --reference n=51,events=10,missing=3",
-	}, {
+	},
+	{
 		Analysis: effect.PairedShares, Groups: OneOrTwo, Fixed: map[string]string{"threshold": "5", "direction": "lower"},
 		Needs:   []Need{need(analysis.KnownPairs)("*")},
 		Example: "--arm both=59,first=6,second=16,neither=80",
-	}, {
+	},
+	{
 		Analysis: effect.StratifiedResponders, Groups: Two, Strata: true,
 		Fixed:   map[string]string{"rule": "percent", "threshold": "30", "direction": "lower", "strata": "stratum"},
 		Needs:   []Need{need(analysis.KnownEvents)("*")},
@@ -97,6 +104,9 @@ var Calculations = []Calculation{
 	{Analysis: power.Means, Example: "--set difference=1 --set sd=2.2"},
 	{Analysis: power.Shares, Example: "--set share=0.5 --set reference=0.3"},
 	{Analysis: power.Events, Example: "--set hazard_ratio=1.5"},
+	{Analysis: power.Slopes, Example: "--set difference=0.1 --set sd_slope=0.2 --set sd_residual=1"},
+	{Analysis: power.Mixed, Example: "--set difference=1 --set sd=2.2 --set seen=1,0.9,0.8"},
+	{Analysis: power.RegressionTest, Example: "--set patients=80"},
 }
 
 // FindCalculation returns the calculation of that name.

@@ -11,6 +11,7 @@ import (
 	"recoup/analysis/compare"
 	"recoup/analysis/describe"
 	"recoup/analysis/effect"
+	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
 	"recoup/analysis/power"
 	"recoup/analysis/quality"
@@ -47,11 +48,20 @@ var All = []*analysis.Analysis{
 	power.Means,
 	power.Shares,
 	power.Events,
+	power.RegressionTest,
+	power.Slopes,
+	power.Mixed,
 	longitudinal.MMRM,
 	longitudinal.RandomSlope,
 	longitudinal.GEEAnalysis,
 	longitudinal.InterruptedSeries,
 	longitudinal.TrajectoriesAnalysis,
+	impute.Pattern,
+	impute.Chained,
+	impute.ReferenceBased,
+	impute.TippingPoint,
+	impute.Weighted,
+	impute.Bounds,
 	taper.DoseByWeek,
 	taper.Reduction,
 	taper.DefinitionsAnalysis,

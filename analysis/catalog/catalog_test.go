@@ -13,6 +13,7 @@ import (
 	"recoup/analysis/analysistest"
 	"recoup/analysis/catalog"
 	"recoup/analysis/effect"
+	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
 	"recoup/analysis/resample"
 	"recoup/analysis/taper"
@@ -70,10 +71,14 @@ var settings = map[*analysis.Analysis]map[string]string{
 	resample.PermutationAnalysis:   {"analysis": "effect/mean-change", "replicates": "100"},
 	effect.RegressionToMean:        {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
 	longitudinal.InterruptedSeries: {"at": "2025Q4"},
+	impute.Chained:                 {"imputations": "5", "iterations": "4", "covariates": "age,weeks_off_work,condition", "auxiliary": "interference"},
+	impute.ReferenceBased:          {"imputations": "4"},
+	impute.Bounds:                  {"imputations": "3", "iterations": "2"},
+	impute.TippingPoint:            {"imputations": "3", "deltas": "0,1"},
 }
 
 // comparisons need an arm and a reference.
-var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis}
+var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis, impute.ReferenceBased, impute.TippingPoint}
 
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.

@@ -1,11 +1,9 @@
 package describe_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -523,85 +521,4 @@ func different(a, b analysis.Num) bool {
 		return a.OK() != b.OK()
 	}
 	return math.Abs(float64(a-b)) > 1e-12*math.Max(1, math.Abs(float64(a)))
-}
-
-// The reference case of Table 1: tableone on 312 randomised patients, to 1e-6;
-// the overall summary is of all 418.
-func TestReferenceCaseTableOne(t *testing.T) {
-	const dir = "../../../shared/refcases/statistics/table1_pbc/"
-	b, err := os.ReadFile(dir + "expected.json")
-	if err != nil {
-		t.Skip("SKIPPED: the reference cases are absent from the shared folder beside the project")
-	}
-	data, err := os.ReadFile(dir + "data.csv")
-	if err != nil {
-		t.Skip("SKIPPED: the data of the reference case are absent from the shared folder beside the project")
-	}
-	type columns struct {
-		Var                                 []string
-		N, Miss, Mean, SD, Median, P25, P75 []float64
-	}
-	var ref struct {
-		Values struct {
-			SMD     map[string]float64
-			Overall columns            `json:"cont_overall"`
-			By      map[string]columns `json:"cont_by"`
-		}
-	}
-	if err := json.Unmarshal(b, &ref); err != nil {
-		t.Fatal(err)
-	}
-	file := "name: pbc\nresources:\n  - name: patients\n    path: data.csv\n    schema:\n      fields:\n        - {name: id, type: string, role: patient}\n        - {name: trt, type: string, role: arm}\n"
-	coded := []string{"status", "sex", "ascites", "hepato", "spiders", "edema", "stage"}
-	for _, name := range analysistest.Rows(t, string(data))[0] {
-		switch {
-		case name == "id" || name == "trt":
-		case slices.Contains(coded, name):
-			file += "        - {name: " + name + ", type: string, role: covariate}\n"
-		default:
-			file += "        - {name: " + name + ", type: number, role: covariate}\n"
-		}
-	}
-	c := analysistest.Cohort(t, file+"arms: [{value: \"1\"}, {value: \"2\"}]\n", map[string]string{"data.csv": string(data)})
-	groups, _, err := analysis.Input{Cohort: c}.Groups(analysis.Question{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := describe.TableOne(c, groups, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const tol = 1e-6
-	checked := 0
-	byName := map[string]describe.Variable{}
-	for _, v := range r.Variables {
-		byName[v.Column] = v
-		near(t, "smd of "+v.Column, analysis.Num(math.Abs(float64(v.SMD))), ref.Values.SMD[v.Column], tol)
-		checked++
-	}
-	for i, name := range ref.Values.Overall.Var {
-		for g, arm := range []string{"1", "2"} {
-			s, want := byName[name].Numbers[g], ref.Values.By[arm]
-			near(t, name+" mean", s.Mean, want.Mean[i], tol)
-			near(t, name+" sd", s.SD, want.SD[i], tol)
-			near(t, name+" median", s.Median, want.Median[i], tol)
-			near(t, name+" p25", s.Q1, want.P25[i], tol)
-			near(t, name+" p75", s.Q3, want.P75[i], tol)
-		}
-		x, err := c.Covariate(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, want := describe.Summarise(x), ref.Values.Overall
-		near(t, name+" overall mean", s.Mean, want.Mean[i], tol)
-		near(t, name+" overall sd", s.SD, want.SD[i], tol)
-		near(t, name+" overall p75", s.Q3, want.P75[i], tol)
-		if float64(c.Patients()-s.N) != want.Miss[i] {
-			t.Errorf("%s: %d missing, want %v", name, c.Patients()-s.N, want.Miss[i])
-		}
-		checked++
-	}
-	if checked != 18+11 {
-		t.Errorf("checked %d columns, want 29", checked)
-	}
 }

@@ -30,10 +30,17 @@ type Summary struct {
 	Mean, SD       analysis.Num // SD with divisor n-1
 	Median, Q1, Q3 analysis.Num // quantiles of type 7
 	Min, Max       analysis.Num
+	Skew, Kurtosis analysis.Num // corrected for bias, as SAS and SPSS have them; none under 3 and 4 values
 }
 
 // Summarise returns the summary of the values that are not missing (NaN). The
-// standard deviation needs two of them, the rest one.
+// standard deviation needs two of them, skewness three, kurtosis four, the rest one.
+//
+//	skewness  g₁ √(n(n-1)) / (n-2),  g₁ = m₃/m₂^1.5
+//	kurtosis  ((n+1) g₂ + 6) (n-1) / ((n-2)(n-3)),  g₂ = m₄/m₂² - 3
+//
+// R: e1071::skewness(x, type = 2), kurtosis(x, type = 2). Joanes and Gill 1998,
+// 10.1111/1467-9884.00122.
 func Summarise(x []float64) Summary {
 	var have []float64
 	for _, v := range x {
@@ -46,10 +53,30 @@ func Summarise(x []float64) Summary {
 		N: m.N, Mean: analysis.Num(m.Mean), SD: analysis.Num(m.SD), Min: analysis.None, Max: analysis.None,
 		Median: analysis.Num(fit.Quantile(have, 0.5)), Q1: analysis.Num(fit.Quantile(have, 0.25)), Q3: analysis.Num(fit.Quantile(have, 0.75)),
 	}
+	s.Skew, s.Kurtosis = shape(have, m)
 	if m.N > 0 {
 		s.Min, s.Max = analysis.Num(slices.Min(have)), analysis.Num(slices.Max(have))
 	}
 	return s
+}
+
+func shape(x []float64, m fit.Moments) (skew, kurtosis analysis.Num) {
+	skew, kurtosis = analysis.None, analysis.None
+	if m.N < 3 || !(m.SD > 0) {
+		return skew, kurtosis
+	}
+	var m2, m3, m4 float64
+	for _, v := range x {
+		d := v - m.Mean
+		m2, m3, m4 = m2+d*d, m3+d*d*d, m4+d*d*d*d
+	}
+	n := float64(m.N)
+	m2, m3, m4 = m2/n, m3/n, m4/n
+	skew = analysis.Num(m3 / math.Pow(m2, 1.5) * math.Sqrt(n*(n-1)) / (n - 2))
+	if m.N > 3 {
+		kurtosis = analysis.Num(((n+1)*(m4/(m2*m2)-3) + 6) * (n - 1) / ((n - 2) * (n - 3)))
+	}
+	return skew, kurtosis
 }
 
 // Level is one level of a coded column, counted by group.
@@ -69,6 +96,8 @@ type Variable struct {
 	Missing             []int
 	SMD                 analysis.Num // between the two groups, none without two
 	Formula             string       // of SMD, "" without one
+
+	samples [][]float64 // of numbers: the values of each group
 }
 
 // TableOneResult is Table 1.
@@ -96,8 +125,8 @@ type TableOneResult struct {
 // two levels is |p₁ - p₂| / √((p₁(1-p₁) + p₂(1-p₂))/2). It is none where a group
 // has under two values, where nothing varies, or where S is singular.
 //
-// Missing values are left out and counted; nothing is tested: a test of baseline
-// differences answers no question of interest.
+// Missing values are left out and counted. Nothing is tested here: a test of
+// baseline differences answers no question of interest.
 //
 // R: tableone::CreateTableOne(strata), ExtractSmd. Austin 2009, 10.1002/sim.3697;
 // Yang and Dalton 2012, SAS Global Forum 335-2012.
@@ -240,8 +269,13 @@ func (v *Variable) summarise(x []float64, groups []analysis.Group) {
 	for _, g := range groups {
 		s := Summarise(g.Pick(x))
 		v.Numbers = append(v.Numbers, s)
+		v.samples = append(v.samples, present(g.Pick(x)))
 		v.Missing = append(v.Missing, len(g.Patients)-s.N)
 	}
+}
+
+func present(x []float64) []float64 {
+	return slices.DeleteFunc(x, math.IsNaN)
 }
 
 // tabulate counts levels, in the order of the cohort file, else of their names. It
@@ -369,6 +403,8 @@ func DifferenceOfShares(a, b []int) float64 {
 type TableOneOptions struct {
 	Columns  []string `opt:"columns" doc:"columns to describe; none: covariates, site, payer, procedure, work before and outcomes at baseline"`
 	Patients string   `opt:"patients" doc:"whom to describe: those admitted where the cohort says who was, or all" choices:"admitted|all"`
+	Tests    bool     `opt:"tests" doc:"also test whether the arms differ, as some journals still want: p_normal and p_nonnormal of numbers, p_approximate and p_exact of levels"`
+	Shape    bool     `opt:"shape" doc:"also give skewness and kurtosis of numbers"`
 }
 
 // TableOneAnalysis is describe/table-one: who the patients are, by arm.
@@ -378,10 +414,12 @@ var TableOneAnalysis = analysis.New(analysis.Analysis{
 	Estimand: "the patients' characteristics at entry, in each arm or in all, and how far two arms differ in them",
 	Doc: `Terms, with the column in Outcome and a level in Definition: mean, sd, median, q1, q3 of numbers; share of each level of a coded column, of those with a value; smd, the standardised difference of two arms (those asked for, or the only two).
 smd of numbers = (m1 - m2) / sqrt((s1^2 + s2^2)/2); of coded columns the Mahalanobis distance of shares (Yang and Dalton), a size without a sign, which for two levels is |p1 - p2| / sqrt((p1(1-p1) + p2(1-p2))/2).
-Missing values are left out and counted. Nothing is tested.
+Missing values are left out and counted. Nothing is tested unless tests=true: where arms were randomised a difference is chance by design, and elsewhere p follows the number of patients; smd is the one to read.
+tests=true, of all arms asked about: p_normal, analysis of variance with equal variances (of two arms Student's t); p_nonnormal, Kruskal-Wallis with ties (of two arms Wilcoxon's rank sum without continuity correction); p_approximate, chi-square, for two arms and two levels with Yates's correction; p_exact, Fisher's test for two arms (Freeman and Halton's for several levels). Their value is p.
+shape=true: skewness and kurtosis, corrected for bias as SAS and SPSS have them.
 Intervals: Student's t for means, Wilson for shares; others have none. Quantiles: type 7.
-R: tableone::CreateTableOne(strata = "arm"), ExtractSmd.`,
-	Refs: []string{"Austin 2009, 10.1002/sim.3697", "Yang and Dalton 2012, SAS Global Forum 335-2012", "Hyndman and Fan 1996, 10.1080/00031305.1996.10473566"},
+R: tableone::CreateTableOne(strata = "arm"), ExtractSmd; oneway.test(var.equal = TRUE), kruskal.test, chisq.test, fisher.test.`,
+	Refs: []string{"Joanes and Gill 1998, 10.1111/1467-9884.00122", "Kruskal and Wallis 1952, 10.1080/01621459.1952.10483441", "Freeman and Halton 1951, 10.1093/biomet/38.1-2.141", "Austin 2009, 10.1002/sim.3697", "Yang and Dalton 2012, SAS Global Forum 335-2012", "Hyndman and Fan 1996, 10.1080/00031305.1996.10473566"},
 }, TableOneOptions{Patients: PatientsAdmitted}, runTableOne)
 
 func runTableOne(_ context.Context, in analysis.Input, q analysis.Question, o TableOneOptions) (analysis.Result, error) {
@@ -403,6 +441,12 @@ func runTableOne(_ context.Context, in analysis.Input, q analysis.Question, o Ta
 	r := analysis.Result{Excluded: excluded, Warnings: t.Warnings, Tables: []analysis.Table{t.table(words)}}
 	for _, v := range t.Variables {
 		r.Estimates = append(r.Estimates, v.estimates(t.Groups, q.Level)...)
+		if o.Shape {
+			r.Estimates = append(r.Estimates, v.shapes(t.Groups)...)
+		}
+		if o.Tests && len(groups) > 1 {
+			r.Estimates = append(r.Estimates, v.tests(t.Groups[:len(groups)])...)
+		}
 	}
 	return r, nil
 }
@@ -436,10 +480,7 @@ func (r TableOneResult) table(words string) analysis.Table {
 func (v Variable) estimates(groups []string, level float64) []analysis.Estimate {
 	var out []analysis.Estimate
 	base := func(term string, scale analysis.Scale, i int) analysis.Estimate {
-		e := analysis.NewEstimate(term, scale)
-		e.Outcome, e.Visit, e.Arm, e.Unit = v.Column, v.Visit, groups[i], v.Unit
-		e.N.Missing = v.Missing[i]
-		return e
+		return v.start(term, scale, groups, i)
 	}
 	for i := range groups {
 		if v.Numbers != nil {
@@ -475,6 +516,14 @@ func (v Variable) estimates(groups []string, level float64) []analysis.Estimate 
 		e = e.Warn(analysis.WarnNoVariance, "too few values, or nothing varies", "")
 	}
 	return append(out, e)
+}
+
+// start returns an estimate of the column in a group.
+func (v Variable) start(term string, scale analysis.Scale, groups []string, i int) analysis.Estimate {
+	e := analysis.NewEstimate(term, scale)
+	e.Outcome, e.Visit, e.Arm, e.Unit = v.Column, v.Visit, groups[i], v.Unit
+	e.N.Missing = v.Missing[i]
+	return e
 }
 
 func numberTerms(base func(string, analysis.Scale, int) analysis.Estimate, s Summary, i int, level float64) []analysis.Estimate {

@@ -118,7 +118,7 @@ var AdjustedResponders = analysis.New(analysis.Analysis{
 	Title:    "Responders adjusted for baseline and covariates (g-computation)",
 	Estimand: "difference in the share of responders if all patients of both arms had been in the arm, and if all had been in the reference",
 	Doc: `Logistic regression of response on arm, baseline and covariates; each patient's probability under both arms; their means and what follows.
-Terms: share_arm and share_reference (standardised), risk_difference, risk_ratio and odds_ratio (marginal), and conditional_odds_ratio (of the model, between patients alike). Marginal and conditional odds ratios differ even without confounding.
+Terms: share_arm and share_reference (standardised), risk_difference, risk_ratio and odds_ratio (marginal), and conditional_odds_ratio (of the model, between patients alike). Marginal and conditional odds ratios differ even without confounding. Table coefficients: the logistic model's, log odds.
 Errors by the delta method from errors=HC0 (default), HC3 or model, of ratios on the log and of shares on the logit scale; errors=influence has Ye's variance for the difference and HC0 for the rest. Intervals normal; interval=bca or percentile gives the difference a bootstrap interval and error instead (samples in which the model cannot be fitted are left out and counted).
 Missing values: a patient not seen counts as not improved, with missing=available in the question as absent; patients without a baseline or covariate are left out. Where covariates separate responders from others no model is fitted: null, with a warning.
 Assumes the logistic model for observed arms; in a randomised comparison the difference is consistent even where the model is wrong.
@@ -172,7 +172,46 @@ func adjustedResponders(ctx context.Context, in analysis.Input, q analysis.Quest
 		}
 	}
 	r.Estimates = append(r.Estimates, es...)
+	if es[2].Value.OK() {
+		r.Tables = append(r.Tables, d.logOdds(groups, q.Level, o.Errors))
+	}
 	return r, nil
+}
+
+// logOdds lists the coefficients of the logistic model.
+func (d *design) logOdds(groups []analysis.Group, level float64, errors string) analysis.Table {
+	t := analysis.Table{
+		Name: "coefficients", Title: "Coefficients of the logistic model (log odds)",
+		Columns: []string{"column", "level", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"},
+	}
+	if errors == "influence" {
+		errors = fit.CovHC0
+	}
+	m, err := fit.Logistic(d.y, d.x)
+	if err != nil {
+		return t
+	}
+	v, err := m.Covariance(errors)
+	if err != nil {
+		return t
+	}
+	for j, b := range m.Coef {
+		name := d.names[j]
+		if j == 1 {
+			name = [2]string{"arm", groups[0].Name}
+		}
+		se := math.Sqrt(v.At(j, j))
+		ci := analysis.NormalInterval(b, se, level)
+		row := []analysis.Value{analysis.Text(name[0]), analysis.Text(name[1])}
+		if name[1] == "" {
+			row[1] = analysis.Number(math.NaN())
+		}
+		for _, x := range []float64{b, se, b / se, analysis.NormalP(b / se), float64(ci.Low), float64(ci.High)} {
+			row = append(row, analysis.Number(x))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
 }
 
 // bootstrapped gives the standardised difference a bootstrap interval and error.

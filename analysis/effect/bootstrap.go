@@ -172,11 +172,15 @@ func weightedMedian(c []cell, w []float64) float64 {
 // BootstrapOptions are the settings of effect/bootstrap.
 type BootstrapOptions struct {
 	Estimator  string `opt:"estimator" doc:"what is resampled; auto is difference_in_change with a reference and change without" choices:"auto|difference_in_change|hedges_g|adjusted_difference|risk_difference|superiority|change|d_z|percent_of_means|median_change"`
-	Interval   string `opt:"interval" doc:"bca corrects bias and skewness; studentised needs an estimator with a standard error" choices:"bca|percentile|basic|studentised"`
+	Interval   string `opt:"interval" doc:"bca corrects bias and skewness; studentised needs an estimator with a standard error; normal takes the samples as normal and their bias off; abc is bca's without any sampling, for smooth estimators" choices:"bca|percentile|basic|studentised|normal|abc"`
+	Quantile   string `opt:"quantile" doc:"how bounds lie between two samples: on the normal scale as R's boot, or by straight lines of type 6 or 7" choices:"normal-scale|type-6|type-7"`
 	Replicates int    `opt:"replicates" doc:"bootstrap samples, and deals of the permutation test"`
 	Cluster    bool   `opt:"cluster" doc:"draw whole clusters (a column with role cluster, else site) instead of patients"`
 	Permute    bool   `opt:"permute" doc:"with a reference: p by dealing patients to the arms anew"`
 }
+
+// intervalABC is the approximate bootstrap, which needs the statistic and no samples.
+const intervalABC = "abc"
 
 // Bootstrap is effect/bootstrap: any of the estimates of change with an interval
 // that assumes no distribution.
@@ -185,15 +189,15 @@ var Bootstrap = analysis.New(analysis.Analysis{
 	Title:    "Bootstrap interval and permutation test",
 	Estimand: "the chosen estimate of change, or of its difference between arm and reference, with an interval and a p value from resampling",
 	Doc: `Patients seen at both occasions are drawn with replacement within each arm (or whole clusters over all, with cluster=true) and the estimate is worked out anew in each sample.
-interval=bca (default): percentiles moved for bias (the share of samples under the estimate, ties half) and acceleration (jackknife); percentile; basic; studentised (for estimators with a standard error). Quantiles are interpolated on the normal scale, as boot.ci does. The standard error is the SD of the samples. A warning gives the Monte Carlo error of the bounds where it is over 5 % of the interval's width.
+interval=bca (default): percentiles moved for bias (the share of samples under the estimate, ties half) and acceleration (jackknife); percentile; basic; studentised (for estimators with a standard error); normal (2t - mean of the samples ± z SD); abc (the approximate bootstrap: bias, skewness and curvature by derivatives, no samples; not for the median or shares of so few patients that they jump). Quantiles are interpolated on the normal scale, as boot.ci does, unless quantile says otherwise. The standard error is the SD of the samples. A warning gives the Monte Carlo error of the bounds where it is over 5 % of the interval's width.
 permute=true: p is the share of deals of patients to arms in which the estimate is at least as far from no effect, the one seen among them (never 0); it tests that arms are alike in everything.
 The random numbers depend on the seed of the question and the sample's number alone: the same digits on any number of processors, and in any order of rows.
 Missing values: available cases. Samples without a value (an arm without patients, no variance) are left out and counted.
 R: boot::boot.ci(boot(data, statistic, R, strata), type = "bca", L = empinf(type = "jack")).`,
-	Refs:   []string{"Efron 1987, 10.1080/01621459.1987.10478410", "Davison and Hinkley 1997, 10.1017/CBO9780511802843", "Phipson and Smyth 2010, 10.2202/1544-6115.1585"},
+	Refs:   []string{"Efron 1987, 10.1080/01621459.1987.10478410", "Davison and Hinkley 1997, 10.1017/CBO9780511802843", "Phipson and Smyth 2010, 10.2202/1544-6115.1585", "DiCiccio and Efron 1992, 10.1093/biomet/79.2.231"},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
 	Narrow: true,
-}, BootstrapOptions{Estimator: "auto", Interval: resample.BCa, Replicates: 1999}, bootstrap)
+}, BootstrapOptions{Estimator: "auto", Interval: resample.BCa, Quantile: resample.NormalScale, Replicates: 1999}, bootstrap)
 
 func bootstrap(ctx context.Context, in analysis.Input, q analysis.Question, o BootstrapOptions) (analysis.Result, error) {
 	if o.Replicates < 100 || o.Replicates > 1_000_000 {
@@ -209,6 +213,8 @@ func bootstrap(ctx context.Context, in analysis.Input, q analysis.Question, o Bo
 		return analysis.Result{}, fmt.Errorf("%w: estimator=%s is of %s", analysis.ErrOptions, name, map[bool]string{true: "an arm and a reference: --arm NAME --reference NAME", false: "one group: leave out --reference"}[est.two])
 	case o.Permute && !est.two:
 		return analysis.Result{}, fmt.Errorf("%w: permute=true needs an arm and a reference", analysis.ErrOptions)
+	case o.Interval == intervalABC && name == "median_change":
+		return analysis.Result{}, fmt.Errorf("%w: a median is not smooth, so interval=abc cannot be had; use interval=bca", analysis.ErrOptions)
 	case o.Interval == resample.Studentised && (name == "superiority" || name == "median_change"):
 		return analysis.Result{}, fmt.Errorf("%w: estimator=%s has no standard error to studentise by; use interval=bca", analysis.ErrOptions, name)
 	}
@@ -242,10 +248,10 @@ func bootstrap(ctx context.Context, in analysis.Input, q analysis.Question, o Bo
 // cells gathers the distinct pairs of scores of groups, in an order that rows do
 // not decide, with how many patients have each; with clusters a cell for each
 // cluster too.
-func cells(groups []analysis.Group, p analysis.Paired, cluster []int32, mirror bool) (c []cell, size, unit []int, missing int) {
+func cells(groups []analysis.Group, p analysis.Paired, cluster []int, mirror bool) (c []cell, size, unit []int, missing int) {
 	type key struct {
 		cell
-		cluster int32
+		cluster int
 	}
 	counts := map[key]int{}
 	for i, g := range groups {
@@ -273,7 +279,7 @@ func cells(groups []analysis.Group, p analysis.Paired, cluster []int32, mirror b
 		return cmp.Or(cmp.Compare(x.after-x.before, y.after-y.before), cmp.Compare(x.before, y.before), cmp.Compare(x.group, y.group), cmp.Compare(x.cluster, y.cluster))
 	})
 	for _, k := range order {
-		c, size, unit = append(c, k.cell), append(size, counts[k]), append(unit, int(k.cluster))
+		c, size, unit = append(c, k.cell), append(size, counts[k]), append(unit, k.cluster)
 	}
 	return c, size, unit, missing
 }
@@ -287,16 +293,12 @@ func resampled(ctx context.Context, in analysis.Input, groups []analysis.Group, 
 	if est.scale == analysis.ScaleDifference {
 		e.Unit = p.Field.Unit
 	}
-	var cluster []int32
+	var cluster []int
 	if o.Cluster {
-		codes, levels := in.Cohort.Attribute(datasets.RoleCluster)
-		if codes == nil {
-			codes, levels = in.Cohort.Attribute(datasets.RoleSite)
+		var err error
+		if cluster, _, err = resample.Clusters(in.Cohort); err != nil {
+			return e, err
 		}
-		if codes == nil {
-			return e, fmt.Errorf("%w: cluster=true needs a column with role cluster or site", analysis.ErrCannot)
-		}
-		cluster = byName(codes, levels)
 	}
 	mirror := est.term == "risk_difference" && p.DirectionKnown && !p.Lower
 	c, size, unit, missing := cells(groups, p, cluster, mirror)
@@ -335,26 +337,17 @@ func resampled(ctx context.Context, in analysis.Input, groups []analysis.Group, 
 	if least := min(e.N.Arm, max(e.N.Reference, e.N.Arm*map[bool]int{true: 0, false: 1}[est.two])); least < 10 {
 		e = e.Warn(analysis.WarnTooFew, fmt.Sprintf("a group has %d patients: bootstrap intervals are too narrow under about 10", least), "use an analysis with an exact interval")
 	}
-	e = d.Onto(e, o.Interval, q.Level, o.Replicates)
+	if d.Quantiles = o.Quantile; o.Interval != intervalABC {
+		e = d.Onto(e, o.Interval, q.Level, o.Replicates)
+	} else if ci := resample.ABC(f, classes, q.Level); ci.Low.OK() && ci.Low <= e.Value && e.Value <= ci.High {
+		e.CI = ci
+	} else {
+		e = e.Warn(analysis.WarnTooFew, "the approximate bootstrap has no interval that holds the estimate: too few patients, or nothing varies", "use interval=bca, or an analysis with an exact interval")
+	}
 	if o.Permute {
 		return permuted(ctx, e, c, size, est, plan)
 	}
 	return e, nil
-}
-
-// byName numbers clusters in the order of their names, so that the order of rows
-// does not matter.
-func byName(codes []int32, levels []string) []int32 {
-	sorted := slices.Sorted(slices.Values(levels))
-	out := make([]int32, len(codes))
-	for i, c := range codes {
-		out[i] = -1
-		if c >= 0 {
-			at, _ := slices.BinarySearch(sorted, levels[c])
-			out[i] = int32(at)
-		}
-	}
-	return out
 }
 
 // byClusters draws clusters: the weight of a cell is how often its cluster is taken

@@ -2,6 +2,7 @@ package effect
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 // ChangeOptions are the settings of effect/mean-change.
 type ChangeOptions struct {
 	Variance string `opt:"variance" doc:"of the difference between two groups: welch allows unequal variances, pooled assumes them equal" choices:"welch|pooled"`
+	Ranks    string `opt:"ranks" doc:"p of Wilcoxon's signed ranks: normal with ties and continuity correction, or exact given the ranks (up to 300 changes)" choices:"normal|exact"`
 }
 
 // MeanChange is effect/mean-change: means and standard deviations at baseline and
@@ -21,16 +23,16 @@ var MeanChange = analysis.New(analysis.Analysis{
 	Name:     "effect/mean-change",
 	Title:    "Mean change from baseline",
 	Estimand: "mean change from baseline to the visit, in the outcome's unit, in each group, and its difference between arm and reference",
-	Doc: `Terms in each group: mean_baseline and mean_visit with sd_baseline and sd_visit (available cases at that occasion), the same with _paired (patients seen at both), change and sd_change (patients seen at both), percent_of_means.
+	Doc: `Terms in each group: mean_baseline and mean_visit with sd_baseline and sd_visit (available cases at that occasion), the same with _paired (patients seen at both), change and sd_change (patients seen at both), percent_of_means, wilcoxon_signed_rank (the sum of the ranks of changes upwards, with its p: a test of changes that are symmetric about zero, which assumes no normal values; changes of zero are left out, changes are rounded to 1e-9 so that they tie).
 With a reference: difference_in_change (patients seen at both) and difference_at_visit (available cases at the visit, which does not adjust for baseline).
 Intervals: Student's t for means and changes, Welch's t (or pooled) for differences, chi-square for standard deviations, and for percent_of_means the delta method on log(mean at visit / mean at baseline) of paired values.
 percent_of_means = 100 (mean at visit - mean at baseline) / mean at baseline, of patients seen at both: a percentage of means, not a mean of percentages.
 A change before to after in one group contains regression to the mean and the natural course; only a difference between comparable groups is an effect.
-R: t.test(after, before, paired = TRUE); t.test(change ~ arm).`,
-	Refs:   []string{"Welch 1947, 10.1093/biomet/34.1-2.28", "Hedges, Gurevitch and Curtis 1999, 10.1890/0012-9658(1999)080[1150:TMAORR]2.0.CO;2"},
+R: t.test(after, before, paired = TRUE); t.test(change ~ arm); wilcox.test(after, before, paired = TRUE, exact = FALSE).`,
+	Refs:   []string{"Wilcoxon 1945, 10.2307/3001968", "Welch 1947, 10.1093/biomet/34.1-2.28", "Hedges, Gurevitch and Curtis 1999, 10.1890/0012-9658(1999)080[1150:TMAORR]2.0.CO;2"},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
 	Narrow: true,
-}, ChangeOptions{Variance: "welch"}, meanChange)
+}, ChangeOptions{Variance: "welch", Ranks: "normal"}, meanChange)
 
 func meanChange(_ context.Context, in analysis.Input, q analysis.Question, o ChangeOptions) (analysis.Result, error) {
 	p, err := in.Pair(q)
@@ -43,7 +45,7 @@ func meanChange(_ context.Context, in analysis.Input, q analysis.Question, o Cha
 	}
 	r := analysis.Result{Excluded: excluded, Warnings: followUp(groups, p)}
 	for _, g := range groups {
-		r.Estimates = append(r.Estimates, changeTerms(g, p, q)...)
+		r.Estimates = append(r.Estimates, changeTerms(g, p, q, o)...)
 	}
 	if q.Reference != "" {
 		r.Estimates = append(r.Estimates, differenceInChange(groups[0], groups[1], p, q, o), differenceAtVisit(groups[0], groups[1], p, q, o))
@@ -52,7 +54,7 @@ func meanChange(_ context.Context, in analysis.Input, q analysis.Question, o Cha
 }
 
 // changeTerms returns the terms of one group.
-func changeTerms(g analysis.Group, p analysis.Paired, q analysis.Question) []analysis.Estimate {
+func changeTerms(g analysis.Group, p analysis.Paired, q analysis.Question, o ChangeOptions) []analysis.Estimate {
 	occasion := func(suffix string, x []float64) []analysis.Estimate {
 		visit := p.Now.VisitName()
 		if strings.HasPrefix(suffix, "baseline") {
@@ -95,7 +97,42 @@ func changeTerms(g analysis.Group, p analysis.Paired, q analysis.Question) []ana
 	if c.N < 2 {
 		sd = tooFew(sd, 2)
 	}
-	return append(out, change, sd, percentOfMeans(b, a, missing, g, p, q))
+	return append(out, change, sd, percentOfMeans(b, a, missing, g, p, q), signedRank(minus(a, b), missing, g, p, o))
+}
+
+// signedRank tests the changes by their ranks.
+func signedRank(change []float64, missing int, g analysis.Group, p analysis.Paired, o ChangeOptions) analysis.Estimate {
+	s := fit.SignedRank(rounded(change))
+	e := start("wilcoxon_signed_rank", analysis.ScaleCount, g, nil, p)
+	e.N = analysis.N{Arm: len(change), Missing: missing}
+	e.Method = analysis.Method{Name: "sum of the ranks of changes upwards, those of zero left out; normal p with ties and continuity correction", R: "wilcox.test(after, before, paired = TRUE, exact = FALSE)", Ref: "Wilcoxon 1945, 10.2307/3001968"}
+	switch {
+	case len(change) == 0:
+		return tooFew(e, 1)
+	case s.N == 0:
+		return e.Warn(analysis.WarnNoVariance, "no score has changed, so there is nothing to rank", "")
+	}
+	e.Value, e.Statistic, e.P = analysis.Num(s.V), analysis.Num(s.Z), analysis.Num(analysis.NormalP(s.Z))
+	if o.Ranks != "exact" {
+		return e
+	}
+	exact := s.Exact()
+	if math.IsNaN(exact) {
+		return e.Warn(analysis.WarnAssumption, fmt.Sprintf("the exact p is gone through for up to 300 changes; of %d the normal one is given, which is as good", s.N), "")
+	}
+	e.Method.Name = "sum of the ranks of changes upwards, those of zero left out; exact p over all signs given the ranks"
+	e.Method.R = "wilcox.test(after, before, paired = TRUE, exact = TRUE); with ties coin::wilcoxsign_test(distribution = exact())"
+	e.Statistic, e.P = analysis.None, analysis.Num(exact)
+	return e
+}
+
+// rounded makes differences tie that are equal but for rounding.
+func rounded(x []float64) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = math.Round(v*1e9) / 1e9
+	}
+	return out
 }
 
 // meanOf returns a mean with its t interval.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/mathext"
+
 	"recoup/analysis"
 	"recoup/analysis/internal/fit"
 	"recoup/datasets"
@@ -13,7 +15,7 @@ import (
 // ContrastsOptions are the settings of effect/contrasts.
 type ContrastsOptions struct {
 	Against    string   `opt:"against" doc:"the arm that every other is compared with; empty for every pair of arms"`
-	Adjust     string   `opt:"adjust" doc:"for the number of comparisons; tukey for all pairs and dunnett for one reference have intervals that hold together" choices:"holm|hochberg|hommel|bonferroni|sidak|tukey|dunnett|bh|by|none"`
+	Adjust     string   `opt:"adjust" doc:"for the number of comparisons; tukey for all pairs, dunnett for one reference and scheffe for every contrast that can be thought of have intervals that hold together" choices:"holm|hochberg|hommel|bonferroni|sidak|tukey|dunnett|scheffe|bh|by|none"`
 	Covariates []string `opt:"covariates" doc:"further columns to adjust for, from a table of one row a patient; text columns become indicators of their levels"`
 	Errors     string   `opt:"errors" doc:"standard errors, as in effect/ancova" choices:"model|HC0|HC1|HC2|HC3|CR0|cluster|CR2"`
 	Weights    string   `opt:"weights" doc:"how levels of text covariates count in adjusted means" choices:"proportional|equal"`
@@ -29,9 +31,10 @@ var Contrasts = analysis.New(analysis.Analysis{
 Terms: adjusted_mean of each arm; contrast for each comparison (arm minus reference).
 adjust=holm (the default), hochberg, hommel, bonferroni, sidak, bh and by change p alone, as R's p.adjust; of these bonferroni and sidak widen the intervals too, and the other intervals are of each comparison alone, which the interval's kind says.
 adjust=tukey (all pairs, studentised range) and dunnett (against one arm, multivariate t) give p and intervals that hold for all comparisons together. Tukey is exact for arms of equal size and conservative else (Tukey-Kramer); dunnett takes correlations as products of factors, which is exact for two comparisons, and for more without covariates; else the largest miss is warned of.
+adjust=scheffe has p = P(F > t²/(arms - 1)) and half-widths √((arms - 1) F): wider than tukey for pairs, and right too for contrasts chosen after seeing the data.
 Missing values: complete cases. The arms asked about in the question are not used: all are compared.
 R: emmeans::contrast(emmeans(fit, "arm"), "pairwise", adjust); multcomp::glht(fit, mcp(arm = "Dunnett")); p.adjust.`,
-	Refs:   []string{"Holm 1979, scandinavian journal of statistics 6:65", "Hommel 1988, 10.1093/biomet/75.2.383", "Benjamini and Hochberg 1995, 10.1111/j.2517-6161.1995.tb02031.x", "Dunnett 1955, 10.1080/01621459.1955.10501294", "Kramer 1956, 10.2307/3001469"},
+	Refs:   []string{"Holm 1979, scandinavian journal of statistics 6:65", "Hommel 1988, 10.1093/biomet/75.2.383", "Benjamini and Hochberg 1995, 10.1111/j.2517-6161.1995.tb02031.x", "Dunnett 1955, 10.1080/01621459.1955.10501294", "Kramer 1956, 10.2307/3001469", "Scheffé 1953, 10.1093/biomet/40.1-2.87"},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit, datasets.RoleArm},
 	Narrow: true,
 }, ContrastsOptions{Adjust: "holm", Errors: fit.CovModel, Weights: "proportional"}, contrastsOfArms)
@@ -177,6 +180,9 @@ func adjusted(family []analysis.Estimate, cs [][]float64, f *fit.Linear, d *desi
 			ws = append(ws, analysis.Warning{Code: analysis.WarnAssumption, Message: fmt.Sprintf("correlations of the comparisons were taken as products of factors, which misses them by at most %.2g", miss), Cure: "use adjust=holm, which takes none"})
 		}
 		tail = func(t, df float64) float64 { return analysis.DunnettP(t, factors, df) }
+	case "scheffe":
+		k := float64(groups - 1)
+		tail = func(t, df float64) float64 { return mathext.RegIncBeta(df/2, k/2, df/(df+t*t)) }
 	case "bonferroni":
 		tail = func(t, df float64) float64 { return m * analysis.TP(t, df) }
 	case "sidak":

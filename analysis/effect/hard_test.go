@@ -13,23 +13,23 @@ import (
 
 // every analysis of the package, with what it cannot do without.
 var every = map[*analysis.Analysis][]map[string]string{
-	effect.MeanChange:              {nil, {"variance": "pooled"}},
+	effect.MeanChange:              {nil, {"variance": "pooled", "ranks": "exact"}},
 	effect.PercentChange:           {nil, {"variance": "pooled"}},
 	effect.HedgesG:                 {nil, {"denominator": "baseline"}, {"denominator": "post"}},
-	effect.StandardisedDifferences: {nil, {"values": "visit", "errors": "unbiased"}},
+	effect.StandardisedDifferences: {nil, {"values": "visit", "errors": "unbiased"}, {"interval": "unequal-variances"}},
 	effect.SuperiorityAnalysis:     {nil, {"values": "visit", "interval": "brunner-munzel"}, {"test": "wilcoxon"}},
-	effect.Responders:              {nil, {"interval": "wald", "ratio": "log", "share": "jeffreys"}, {"interval": "agresti-caffo", "share": "mid-p"}, {"interval": "miettinen-nurminen", "share": "clopper-pearson"}, {"rule": "important", "share": "agresti-coull"}},
+	effect.Responders:              {nil, {"interval": "wald", "ratio": "log", "share": "jeffreys"}, {"interval": "agresti-caffo", "share": "mid-p"}, {"interval": "miettinen-nurminen", "share": "clopper-pearson"}, {"rule": "important", "share": "agresti-coull"}, {"interval": "scas", "share": "wald", "test": "fisher", "ratio": "exact"}, {"interval": "mee", "share": "wilson-corrected", "test": "yates", "ratio": "score-unbiased"}},
 	effect.ResponderCurve:          {nil, {"rule": "points"}},
-	effect.PairedShares:            {{"threshold": "3"}},
-	effect.StratifiedResponders:    {nil, {"variance": "greenland-robins"}},
+	effect.PairedShares:            {{"threshold": "3"}, {"threshold": "3", "interval": "wald"}},
+	effect.StratifiedResponders:    {nil, {"variance": "greenland-robins", "correct": "true", "equal": "breslow-day"}},
 	effect.ReliableChange:          {{"reliability": "0.9"}, {"reliability": "0.9", "method": "hageman-arrindell", "cutoff": "c", "norm_mean": "2", "norm_sd": "1"}, {"reliability": "0.5", "method": "nunnally-kotsch", "cutoff": "b", "norm_mean": "2", "norm_sd": "1"}},
 	effect.Ancova:                  {nil, {"errors": "HC3"}, {"errors": "CR2"}},
-	effect.Contrasts:               {nil, {"adjust": "tukey"}},
+	effect.Contrasts:               {nil, {"adjust": "tukey"}, {"adjust": "scheffe", "errors": "HC3"}},
 	effect.AdjustedResponders:      {nil, {"errors": "influence"}},
 	effect.Subgroups:               {nil},
 	effect.ImportantDifference:     {{"reliability": "0.8"}, {"anchor": "age", "anchor_improved": "50"}},
 	effect.RegressionToMean:        {{"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"}},
-	effect.Bootstrap:               {{"replicates": "100"}, {"replicates": "100", "interval": "basic"}, {"replicates": "100", "cluster": "true"}},
+	effect.Bootstrap:               {{"replicates": "100"}, {"replicates": "100", "interval": "basic"}, {"replicates": "100", "cluster": "true"}, {"replicates": "100", "interval": "normal", "quantile": "type-6"}, {"replicates": "100", "interval": "abc", "quantile": "type-7"}},
 }
 
 // Nobody, one patient, no variance, all missing, ties, zeros, one arm empty, and

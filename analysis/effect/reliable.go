@@ -146,7 +146,7 @@ type ReliableOptions struct {
 	NormSD           float64 `opt:"norm_sd" doc:"their standard deviation; 0 where there is no norm"`
 	Critical         float64 `opt:"critical" doc:"value of the index beyond which change is reliable; 0 for the method's own (1.96, edwards-nunnally 2, hageman-arrindell 1.65)"`
 	Direction        string  `opt:"direction" doc:"which way is better; instrument takes it from the outcome's instrument" choices:"instrument|lower|higher"`
-	Share            string  `opt:"share" doc:"interval of a share" choices:"wilson|clopper-pearson|jeffreys|agresti-coull|mid-p"`
+	Share            string  `opt:"share" doc:"interval of a share" choices:"wilson|wilson-corrected|clopper-pearson|jeffreys|agresti-coull|mid-p|wald"`
 }
 
 // ReliableChange is effect/reliable-change: how many patients changed by more than

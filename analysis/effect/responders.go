@@ -20,9 +20,10 @@ type RespondersOptions struct {
 	Rule      string    `opt:"rule" doc:"percent: improved by at least the threshold in percent of baseline; points: in points; at-most: at the threshold or better at the visit; important: by the instrument's important difference" choices:"percent|points|at-most|important"`
 	Threshold []float64 `opt:"threshold" doc:"one or more thresholds; not used by important"`
 	Direction string    `opt:"direction" doc:"which way is better; instrument takes it from the outcome's instrument" choices:"instrument|lower|higher"`
-	Share     string    `opt:"share" doc:"interval of a share" choices:"wilson|clopper-pearson|jeffreys|agresti-coull|mid-p"`
-	Interval  string    `opt:"interval" doc:"of the risk difference" choices:"newcombe|miettinen-nurminen|agresti-caffo|wald"`
-	Ratio     string    `opt:"ratio" doc:"interval of the risk ratio and the odds ratio: by the score test, which zero counts do not stop, or normal on the log scale" choices:"score|log"`
+	Share     string    `opt:"share" doc:"interval of a share" choices:"wilson|wilson-corrected|clopper-pearson|jeffreys|agresti-coull|mid-p|wald"`
+	Interval  string    `opt:"interval" doc:"of the risk difference; scas has the score's skewness taken off it" choices:"newcombe|miettinen-nurminen|mee|scas|agresti-caffo|wald"`
+	Test      string    `opt:"test" doc:"of a difference: chi-square without or with Yates's continuity correction, or Fisher's exact test" choices:"chi-square|yates|fisher"`
+	Ratio     string    `opt:"ratio" doc:"interval of the risk ratio and the odds ratio: by the score test, which zero counts do not stop; the same with the odds score's bias taken off; normal on the log scale; or, of the odds ratio, exact given the margins" choices:"score|score-unbiased|log|exact"`
 }
 
 // Responders is effect/responders: the share of patients who reached a threshold,
@@ -38,14 +39,14 @@ var Responders = analysis.New(analysis.Analysis{
 With a reference: risk_difference_all and _seen; risk_difference_worst and _best (those not seen of the arm all failed and of the reference all improved, and the reverse); risk_ratio_all, odds_ratio_all, nnt_all.
 improvement = (baseline - visit) where lower is better, (visit - baseline) where higher is; percent = 100 improvement / baseline. A threshold is reached at 1e-9 under it, so that 0.3 and 30 % agree.
 A percentage of a zero baseline is not defined: such a patient cannot respond (all) or is not judged (seen), and is counted in a warning.
-Shares: share=wilson by default. Differences: interval=newcombe by default; wald is too narrow at small counts, and is warned of. Statistic and p of a difference: chi-square without correction.
-Ratios: ratio=score (Miettinen-Nurminen, with N/(N-1)) by default, which gives a bound where a count is zero (the ratio itself is then null); log is Katz for the risk ratio and Woolf for the odds ratio, null at zero counts.
+Shares: share=wilson by default. Differences: interval=newcombe by default; wald is too narrow at small counts, and is warned of; mee is miettinen-nurminen without N/(N-1), scas miettinen-nurminen with the score's skewness taken off (Laud). Statistic and p of a difference: test=chi-square without correction by default; Fisher's has no statistic.
+Ratios: ratio=score (Miettinen-Nurminen, with N/(N-1)) by default, which gives a bound where a count is zero (the ratio itself is then null); score-unbiased takes Gart's bias off the odds ratio's score, as ratesci does unless told otherwise; log is Katz for the risk ratio and Woolf for the odds ratio, null at zero counts; exact gives the odds ratio by conditional maximum likelihood with the interval and p of Fisher's test, and the risk ratio as score does.
 NNT = 1/difference with the inverted bounds of the difference; where these hold zero, the NNT's interval is the two pieces outside, given as low > high (benefit from low through infinity to harm at high), and a bound of exactly zero is infinite.
 R: prop.test(x, n, correct = FALSE); DescTools::BinomDiffCI(method = "score"); ratesci::scoreci(skew = FALSE, ORbias = FALSE).`,
-	Refs:   []string{"Newcombe 1998, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I", "Dworkin 2008, 10.1016/j.jpain.2007.09.005 (thresholds of 30 and 50 percent)", "Altman 1998, 10.1136/bmj.317.7168.1309 (NNT)"},
+	Refs:   []string{"Newcombe 1998, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I", "Dworkin 2008, 10.1016/j.jpain.2007.09.005 (thresholds of 30 and 50 percent)", "Altman 1998, 10.1136/bmj.317.7168.1309 (NNT)", "Laud 2017, 10.1002/pst.1813"},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
 	Narrow: true,
-}, RespondersOptions{Rule: fit.RulePercent, Threshold: []float64{30, 50}, Direction: "instrument", Share: "wilson", Interval: "newcombe", Ratio: "score"}, responders)
+}, RespondersOptions{Rule: fit.RulePercent, Threshold: []float64{30, 50}, Direction: "instrument", Share: "wilson", Interval: "newcombe", Test: "chi-square", Ratio: "score"}, responders)
 
 // rule is a rule with one threshold, ready to judge, and its words.
 type rule struct {
@@ -179,11 +180,13 @@ type shareInterval struct {
 }
 
 var shareIntervals = map[string]shareInterval{
-	"wilson":          {analysis.Wilson, "Wilson", "prop.test(x, n, correct = FALSE)", "Wilson 1927, 10.1080/01621459.1927.10502953"},
-	"clopper-pearson": {analysis.ClopperPearson, "Clopper-Pearson", "binom.test(x, n)", "Clopper and Pearson 1934, 10.1093/biomet/26.4.404"},
-	"jeffreys":        {analysis.Jeffreys, "Jeffreys", "qbeta(c(.025, .975), x + .5, n - x + .5)", "Brown, Cai and DasGupta 2001, 10.1214/ss/1009213286"},
-	"agresti-coull":   {analysis.AgrestiCoull, "Agresti-Coull", `binom::binom.agresti.coull(x, n)`, "Agresti and Coull 1998, 10.1080/00031305.1998.10480550"},
-	"mid-p":           {analysis.MidP, "mid-P", "exactci::binom.exact(x, n, midp = TRUE)", "Berry and Armitage 1995, 10.2307/2348891"},
+	"wilson":           {analysis.Wilson, "Wilson", "prop.test(x, n, correct = FALSE)", "Wilson 1927, 10.1080/01621459.1927.10502953"},
+	"clopper-pearson":  {analysis.ClopperPearson, "Clopper-Pearson", "binom.test(x, n)", "Clopper and Pearson 1934, 10.1093/biomet/26.4.404"},
+	"jeffreys":         {analysis.Jeffreys, "Jeffreys", "qbeta(c(.025, .975), x + .5, n - x + .5)", "Brown, Cai and DasGupta 2001, 10.1214/ss/1009213286"},
+	"agresti-coull":    {analysis.AgrestiCoull, "Agresti-Coull", `binom::binom.agresti.coull(x, n)`, "Agresti and Coull 1998, 10.1080/00031305.1998.10480550"},
+	"wald":             {analysis.Wald, "Wald", "binom::binom.asymp(x, n)", "Brown, Cai and DasGupta 2001, 10.1214/ss/1009213286"},
+	"wilson-corrected": {analysis.WilsonCorrected, "Wilson with continuity correction", "prop.test(x, n)", "Newcombe 1998, method 4, 10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E"},
+	"mid-p":            {analysis.MidP, "mid-P", "exactci::binom.exact(x, n, midp = TRUE)", "Berry and Armitage 1995, 10.2307/2348891"},
 }
 
 // shares returns a group's shares under both denominators, and the bounds.
@@ -225,6 +228,8 @@ var differenceIntervals = map[string]differenceInterval{
 	"newcombe":           {analysis.Newcombe, "Newcombe hybrid score interval", `DescTools::BinomDiffCI(method = "score")`, "Newcombe 1998, method 10, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I"},
 	"miettinen-nurminen": {analysis.MiettinenNurminen, "Miettinen-Nurminen score interval", `ratesci::scoreci(contrast = "RD", skew = FALSE)`, "Miettinen and Nurminen 1985, 10.1002/sim.4780040211"},
 	"agresti-caffo":      {analysis.AgrestiCaffo, "Agresti-Caffo interval", `DescTools::BinomDiffCI(method = "ac")`, "Agresti and Caffo 2000, 10.1080/00031305.2000.10474560"},
+	"mee":                {analysis.Mee, "Mee score interval", `PropCIs::diffscoreci`, "Mee 1984, 10.2307/2530934"},
+	"scas":               {analysis.SCAS, "skewness-corrected score interval", `ratesci::scoreci(contrast = "RD")`, "Laud 2017, 10.1002/pst.1813"},
 	"wald":               {analysis.WaldDifference, "Wald interval", "prop.test(x, n, correct = FALSE)", "Newcombe 1998, method 1, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I"},
 }
 
@@ -241,7 +246,7 @@ func contrasts(r rule, a, b tally, groups []analysis.Group, p analysis.Paired, q
 		e := base(term, analysis.ScaleRiskDiff, n1, n2)
 		e.N.Events = x1
 		e.Method = analysis.Method{Name: "difference of shares, " + those + "; " + k.name, R: k.r, Ref: k.by}
-		return riskDifference(e, x1, n1, x2, n2, k, q.Level)
+		return tested(riskDifference(e, x1, n1, x2, n2, k, q.Level), x1, n1, x2, n2, o.Test)
 	}
 	const failed = "those not seen counted as not improved"
 	all := diff("risk_difference_all", a.responders, a.all, b.responders, b.all, failed)
@@ -273,15 +278,55 @@ func riskDifference(e analysis.Estimate, x1, n1, x2, n2 int, k differenceInterva
 	return e
 }
 
+// tested gives a difference the test asked for in place of chi-square's.
+func tested(e analysis.Estimate, x1, n1, x2, n2 int, test string) analysis.Estimate {
+	if !e.Value.OK() || test == "chi-square" {
+		return e
+	}
+	e.Statistic, e.P = analysis.None, analysis.None
+	if test == "fisher" {
+		e.Method.Name += "; p by Fisher's exact test"
+		e.P = analysis.Num(analysis.FisherP(x1, n1, x2, n2))
+	} else if z, p := analysis.YatesP(x1, n1, x2, n2); !math.IsNaN(z) {
+		e.Method.Name += "; p by chi-square with Yates's correction"
+		e.Statistic, e.P = analysis.Num(z), analysis.Num(p)
+	}
+	return e
+}
+
+// exactOdds writes the odds ratio given the margins of the table.
+func exactOdds(e analysis.Estimate, strata []analysis.TwoByTwo, level float64) analysis.Estimate {
+	e.Method = analysis.Method{Name: "odds ratio by conditional maximum likelihood, exact interval and p given the margins", R: "fisher.test(table); mantelhaen.test(exact = TRUE)", Ref: "Fay 2010, 10.1093/biostatistics/kxp050"}
+	v, ci, p := analysis.ConditionalOdds(strata, level)
+	if math.IsNaN(v) {
+		return e.Warn(analysis.WarnSmallCount, "given the margins there is one table alone, or there are too many to go through: no odds ratio can be told from another", "use the risk difference, or the odds ratio of Mantel and Haenszel")
+	}
+	if e.CI, e.P = ci, analysis.Num(p); math.IsInf(v, 0) {
+		return e.Warn(analysis.WarnSmallCount, "the events lie as far in one arm as they can, so the ratio is not finite; the interval says what it is at least", "use the risk difference")
+	}
+	e.Value = analysis.Num(v)
+	return e
+}
+
 // ratio writes the ratio of two shares, or of their odds. Where a count of the
 // reference is zero there is no ratio, but the score interval still has a bound.
 func ratio(e analysis.Estimate, a, b tally, level float64, kind string, odds bool) analysis.Estimate {
+	if kind == "exact" && odds {
+		return exactOdds(e, []analysis.TwoByTwo{{X1: a.responders, N1: a.all, X2: b.responders, N2: b.all}}, level)
+	}
+	unbiased := kind == "score-unbiased"
+	if kind != "log" {
+		kind = "score"
+	}
 	x1, n1, x2, n2 := float64(a.responders), float64(a.all), float64(b.responders), float64(b.all)
 	what, r, log := "ratio of shares", `contrast = "RR"`, `epitools::riskratio(method = "wald")`
 	v, se := x1/n1/(x2/n2), math.Sqrt(1/x1-1/n1+1/x2-1/n2)
 	zero := x1 == 0 || x2 == 0
 	if odds {
 		what, r, log = "odds ratio", `contrast = "OR", ORbias = FALSE`, `epitools::oddsratio(method = "wald")`
+		if unbiased {
+			what, r = "odds ratio with the score's bias taken off", `contrast = "OR"`
+		}
 		v, se = x1*(n2-x2)/(x2*(n1-x1)), math.Sqrt(1/x1+1/(n1-x1)+1/x2+1/(n2-x2))
 		zero = zero || x1 == n1 || x2 == n2
 	}
@@ -295,7 +340,7 @@ func ratio(e analysis.Estimate, a, b tally, level float64, kind string, odds boo
 	}
 	if kind == "score" {
 		if odds {
-			e.CI = analysis.OddsScore(a.responders, a.all, b.responders, b.all, level, false)
+			e.CI = analysis.OddsScore(a.responders, a.all, b.responders, b.all, level, unbiased)
 		} else {
 			e.CI = analysis.RatioScore(a.responders, a.all, b.responders, b.all, level)
 		}

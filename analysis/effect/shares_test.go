@@ -58,17 +58,17 @@ func TestResponderCurveByHand(t *testing.T) {
 // n1 n2/N = 5 and 10/3, so the difference is (5·0.2 + 10/3·0.4)/(25/3) = 0.28; the
 // ratio (4·10/20 + 3·10/15)/(2·10/20 + 2·5/15) = 4/(5/3) = 2.4.
 func TestPoolByHand(t *testing.T) {
-	m := effect.Pool([]effect.Stratum{{4, 10, 2, 10}, {3, 5, 2, 10}, {1, 4, 0, 0}})
+	m := effect.Pool([]effect.Stratum{{X1: 4, N1: 10, X2: 2, N2: 10}, {X1: 3, N1: 5, X2: 2, N2: 10}, {X1: 1, N1: 4, X2: 0, N2: 0}})
 	if math.Abs(m.RD-0.28) > 1e-12 || math.Abs(math.Exp(m.LogRR)-2.4) > 1e-12 || m.Used != 2 {
 		t.Errorf("RD %v, RR %v over %d strata; want 0.28, 2.4 over 2", m.RD, math.Exp(m.LogRR), m.Used)
 	}
-	back := effect.Pool([]effect.Stratum{{2, 10, 4, 10}, {2, 10, 3, 5}})
+	back := effect.Pool([]effect.Stratum{{X1: 2, N1: 10, X2: 4, N2: 10}, {X1: 2, N1: 10, X2: 3, N2: 5}})
 	for _, x := range [][2]float64{{m.RD, -back.RD}, {m.LogRR, -back.LogRR}, {m.LogOR, -back.LogOR}, {m.SatoSE, back.SatoSE}, {m.LogORSE, back.LogORSE}, {m.Tarone, back.Tarone}} {
 		if math.Abs(x[0]-x[1]) > 1e-12 {
 			t.Errorf("swapping the arms: %v and %v", x[0], x[1])
 		}
 	}
-	if m := effect.Pool([]effect.Stratum{{0, 3, 0, 4}}); !math.IsNaN(m.LogRR) || !math.IsNaN(m.LogOR) || m.RD != 0 {
+	if m := effect.Pool([]effect.Stratum{{X1: 0, N1: 3, X2: 0, N2: 4}}); !math.IsNaN(m.LogRR) || !math.IsNaN(m.LogOR) || m.RD != 0 {
 		t.Errorf("no event: %+v", m)
 	}
 	if m := effect.Pool(nil); !math.IsNaN(m.RD) {

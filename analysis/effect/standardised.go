@@ -31,6 +31,23 @@ func (s SMD) UnbiasedSE(n1, n2 int) float64 {
 	return math.Sqrt(1/float64(n1) + 1/float64(n2) + (1-(s.DF-2)/(s.DF*s.J*s.J))*s.G*s.G)
 }
 
+// unequalVariances gives a standardised difference of two means the interval of the
+// non-central t about Welch's t.
+//
+// R: effectsize::cohens_d(pooled_sd = FALSE), glass_delta. Delacre and others 2021,
+// 10.31234/osf.io/tu6mp.
+func (s SMD) unequalVariances(a, b fit.Moments, df, level float64) SMD {
+	se, _ := DifferenceError(a, b, false)
+	if !(se > 0) || math.IsNaN(s.D) {
+		return s
+	}
+	k := se / s.SD
+	s.DF, s.Statistic = df, s.D/k
+	low, high := analysis.NoncentralityInterval(s.Statistic, df, level)
+	s.CI = analysis.NewInterval(analysis.KindNoncentralT+", unequal variances", s.J*k*low, s.J*k*high, level)
+	return s
+}
+
 // Glass standardises the difference of two means by the standard deviation of the
 // second group alone, which the program has not changed.
 //
@@ -142,6 +159,7 @@ type StandardisedOptions struct {
 	Values     string `opt:"values" doc:"what is compared between arms: the change from baseline, or the value at the visit" choices:"change|visit"`
 	Correction string `opt:"correction" doc:"small-sample factor J: by the gamma function, by 1-3/(4df-1), or none" choices:"exact|approximate|none"`
 	Errors     string `opt:"errors" doc:"standard error of d with the pooled SD: large-sample, or with an unbiased square" choices:"large-sample|unbiased"`
+	Interval   string `opt:"interval" doc:"of d_unequal and both Glass's: as they are, or by the non-central t with each group's own variance, as effectsize has them" choices:"usual|unequal-variances"`
 }
 
 // StandardisedDifferences is effect/standardised-differences: every variant that
@@ -153,14 +171,14 @@ var StandardisedDifferences = analysis.New(analysis.Analysis{
 	Doc: `Within each group, patients seen at both, mean change over: d_z, the SD of change; d_av, the root mean of the two variances; d_av_mean, the mean of the two SDs; d_rm, SD of change/√(2(1-r)); d_pre, the SD at baseline; d_pre_unequal, the same with an error for unequal variances; d_post, the SD at the visit.
 With a reference, of changes (values=change) or of values at the visit: d_pooled, over the pooled SD; d_unequal, over the root mean of the two variances; glass_reference and glass_arm, over the SD of that group alone; and with values=change also d_baseline, over the pooled SD at baseline.
 All are times J of their own degrees of freedom (correction=none for d itself).
-Intervals: exact by the non-central t for d_z, d_pooled and both Glass's (equal variances), else large-sample normal. errors=unbiased has the standard error of d_pooled with an unbiased square.
+Intervals: exact by the non-central t for d_z, d_pooled and both Glass's (equal variances), else large-sample normal; interval=unequal-variances has d_unequal and Glass's by the non-central t about Welch's t, with Welch's degrees of freedom and n - 1 of the group divided by. errors=unbiased has the standard error of d_pooled with an unbiased square.
 They differ by a factor of two and more on the same data: compare only like with like, and effect/hedges-g is the one to report.
 Missing values: available cases.
 R: metafor::escalc("SMD", "SMDH", "SMD1", "SMCC", "SMCR", "SMCRH"), version 3.8; MBESS::conf.limits.nct.`,
 	Refs:   []string{refHedges, "Bonett 2008, 10.1037/a0012868", "Lakens 2013, 10.3389/fpsyg.2013.00863", "Glass 1976, 10.3102/0013189X005010003", "Becker 1988, 10.1111/j.2044-8317.1988.tb00901.x"},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
 	Narrow: true,
-}, StandardisedOptions{Values: "change", Correction: CorrectionExact, Errors: "large-sample"}, standardisedDifferences)
+}, StandardisedOptions{Values: "change", Correction: CorrectionExact, Errors: "large-sample", Interval: "usual"}, standardisedDifferences)
 
 func standardisedDifferences(_ context.Context, in analysis.Input, q analysis.Question, o StandardisedOptions) (analysis.Result, error) {
 	p, err := in.Pair(q)
@@ -219,9 +237,15 @@ func betweenVariants(groups []analysis.Group, p analysis.Paired, q analysis.Ques
 		pooled.SE, call = pooled.UnbiasedSE(m[0].N, m[1].N), `metafor::escalc("SMD", vtype = "UB")`
 	}
 	add("d_pooled", "pooled SD", call, pooled)
-	add("d_unequal", "root mean variance", `metafor::escalc("SMDH")`, Unequal(m[0], m[1], o.Correction, q.Level))
-	add("glass_reference", "SD of the reference", `metafor::escalc("SMD1")`, Glass(m[0], m[1], o.Correction, q.Level))
-	add("glass_arm", "SD of the arm", `metafor::escalc("SMD1")`, swapped(Glass(m[1], m[0], o.Correction, q.Level)))
+	unequal, reference, arm := Unequal(m[0], m[1], o.Correction, q.Level), Glass(m[0], m[1], o.Correction, q.Level), Glass(m[1], m[0], o.Correction, q.Level)
+	if o.Interval == "unequal-variances" {
+		_, welch := DifferenceError(m[0], m[1], false)
+		unequal = unequal.unequalVariances(m[0], m[1], welch, q.Level)
+		reference, arm = reference.unequalVariances(m[0], m[1], reference.DF, q.Level), arm.unequalVariances(m[1], m[0], arm.DF, q.Level)
+	}
+	add("d_unequal", "root mean variance", `metafor::escalc("SMDH")`, unequal)
+	add("glass_reference", "SD of the reference", `metafor::escalc("SMD1")`, reference)
+	add("glass_arm", "SD of the arm", `metafor::escalc("SMD1")`, swapped(arm))
 	if o.Values == "change" {
 		add("d_baseline", "pooled SD at baseline", "", ChangeOverBaseline(m[0], m[1], base[0], base[1], o.Correction, q.Level))
 	}

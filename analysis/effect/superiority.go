@@ -135,10 +135,7 @@ func superiority(_ context.Context, in analysis.Input, q analysis.Question, o Su
 			continue
 		}
 		b, a, _ := g.Complete(p.Before, p.After)
-		values[i] = minus(a, b)
-		for j, v := range values[i] {
-			values[i][j] = math.Round(v*1e9) / 1e9
-		}
+		values[i] = rounded(minus(a, b))
 	}
 	s := Compare(values[0], values[1])
 	base := func(term string, scale analysis.Scale) analysis.Estimate {

@@ -174,7 +174,7 @@ func TestLargeOffset(t *testing.T) {
 	c := analysistest.Cohort(t, strings.ReplaceAll(trialFile, ", instrument: nrs", ""), map[string]string{"trial.csv": analysistest.Write(rows)})
 	near := trial(t, trialText(t))
 	for a, terms := range map[*analysis.Analysis][]string{
-		effect.Ancova: {"adjusted_difference", "slope_baseline"}, effect.MeanChange: {"difference_in_change", "sd_visit"},
+		effect.Ancova: {"adjusted_difference", "slope_baseline", "adjusted_smd", "homogeneity_of_slopes", "breusch_pagan"}, effect.MeanChange: {"difference_in_change", "sd_visit"},
 		effect.HedgesG: {"hedges_g"}, effect.SuperiorityAnalysis: {"probability_of_superiority"}, effect.StandardisedDifferences: {"d_pooled", "d_av", "d_unequal"},
 	} {
 		x, y := run(t, a, c, between, nil), run(t, a, near, between, nil)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"recoup/analysis"
 	"recoup/analysis/internal/fit"
@@ -43,20 +44,21 @@ type model struct {
 
 func newModel(in analysis.Input, q analysis.Question, o MMRMOptions) (*model, []datasets.Exclusion, error) {
 	c := in.Cohort
-	if q.Outcome == "" {
-		return nil, nil, fmt.Errorf("%w: expected an outcome: --outcome COLUMN", datasets.ErrUnknownName)
+	mode := o.Baseline
+	if mode == baselineResponse { // the visits after it, to which it comes as the first
+		mode = baselineCovariate
 	}
-	m := &model{}
-	var err error
-	if m.field, err = c.Outcome(q.Outcome); err != nil {
+	p, err := newPanel(in, q, mode, nil)
+	if err != nil {
 		return nil, nil, err
 	}
-	var excluded []datasets.Exclusion
-	if m.groups, excluded, err = in.Groups(q); err != nil {
-		return nil, nil, err
-	}
-	if err := m.readVisits(in, q, o); err != nil {
-		return nil, nil, err
+	m := &model{groups: p.groups, field: p.field, visits: p.visits, values: p.values}
+	switch o.Baseline {
+	case baselineCovariate:
+		m.before, m.baseline = p.start, p.baseline
+	case baselineResponse:
+		m.before, m.constrained = p.start, true
+		m.visits, m.values = slices.Insert(m.visits, 0, p.start), slices.Insert(m.values, 0, p.first)
 	}
 	if len(m.visits) > fit.MaxVisits {
 		return nil, nil, fmt.Errorf("%w: the cohort has %d visits; a model may have %d", analysis.ErrCannot, len(m.visits), fit.MaxVisits)
@@ -76,37 +78,7 @@ func newModel(in analysis.Input, q analysis.Question, o MMRMOptions) (*model, []
 			return nil, nil, err
 		}
 	}
-	return m, excluded, m.readCovarianceBy(c, o.CovarianceBy)
-}
-
-func (m *model) readVisits(in analysis.Input, q analysis.Question, o MMRMOptions) error {
-	c := in.Cohort
-	baseline, marked := c.Baseline()
-	if q.Baseline != "" {
-		var err error
-		if baseline, err = c.Visit(q.Baseline); err != nil {
-			return err
-		}
-		marked = true
-	}
-	if o.Baseline != "none" && !marked {
-		return fmt.Errorf("%w: no visit is marked as baseline: add baseline: true under visits, pass --baseline NAME, or --set baseline=none", datasets.ErrUnknownName)
-	}
-	switch o.Baseline {
-	case "covariate":
-		m.before, m.baseline = baseline, c.Values(m.field.Name, baseline.Value)
-	case "response":
-		m.before, m.constrained = baseline, true
-		m.visits, m.values = append(m.visits, baseline), append(m.values, c.Values(m.field.Name, baseline.Value))
-	}
-	for _, v := range c.Visits() {
-		before := marked && (v.Value == baseline.Value || v.Week != nil && baseline.Week != nil && *v.Week <= *baseline.Week)
-		if !before {
-			m.visits = append(m.visits, v)
-			m.values = append(m.values, c.Values(m.field.Name, v.Value))
-		}
-	}
-	return nil
+	return m, p.excluded, m.readCovarianceBy(c, o.CovarianceBy)
 }
 
 func (m *model) readCovarianceBy(c *datasets.Cohort, by string) error {

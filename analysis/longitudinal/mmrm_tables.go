@@ -194,7 +194,12 @@ func (m *model) completeCases(s fit.Structure, q analysis.Question, o MMRMOption
 		}
 		t.Rows = append(t.Rows, []analysis.Value{
 			analysis.Text(e.Term), analysis.Text(e.Arm), analysis.Text(cmp.Or(e.Reference, "-")), analysis.Text(cmp.Or(e.Visit, "-")),
-			{Num: e.Value}, {Num: e.SE}, {Num: e.DF}, {Num: e.CI.Low}, {Num: e.CI.High}, analysis.Number(float64(e.N.Arm + e.N.Reference)),
+			{Num: e.Value},
+			{Num: e.SE},
+			{Num: e.DF},
+			{Num: e.CI.Low},
+			{Num: e.CI.High},
+			analysis.Number(float64(e.N.Arm + e.N.Reference)),
 		})
 	}
 	return t, nil

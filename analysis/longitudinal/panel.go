@@ -19,6 +19,7 @@ const (
 type panel struct {
 	groups     []analysis.Group
 	field      datasets.Field
+	start      datasets.Visit // the baseline, where one is marked
 	visits     []datasets.Visit
 	values     [][]float64 // by visit, then patient of the cohort
 	first      []float64   // at baseline, by patient; nil where no visit is marked
@@ -54,6 +55,7 @@ func newPanel(in analysis.Input, q analysis.Question, mode string, covariates []
 		marked = true
 	}
 	if marked {
+		p.start = start
 		p.first = c.Values(p.field.Name, start.Value)
 	}
 	if mode == baselineCovariate {

@@ -206,7 +206,7 @@ func (x *mixture) search(ctx context.Context) ([]analysis.Warning, error) {
 	var before *fit.Trajectories
 	for n := first; n <= last; n++ {
 		spec.Orders = slices.Repeat(x.o.Order, n/len(x.o.Order))
-		m, err := fit.FitTrajectories(ctx, paths, spec, before)
+		m, err := fit.SearchTrajectories(ctx, paths, spec, before)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -135,7 +135,7 @@ func FreedmanEvents(hr, power, alpha float64, sides int) float64 {
 }
 
 // common are the checks that all designs share.
-func common(alpha, power, ratio, dropout float64, sides int) error {
+func common(alpha, power, ratio, patients, dropout float64, sides int) error {
 	switch {
 	case !(alpha > 0 && alpha < 0.5):
 		return fmt.Errorf("%w: expected alpha between 0 and 0.5", analysis.ErrOptions)
@@ -145,10 +145,21 @@ func common(alpha, power, ratio, dropout float64, sides int) error {
 		return fmt.Errorf("%w: expected a ratio above zero", analysis.ErrOptions)
 	case dropout < 0 || dropout >= 1:
 		return fmt.Errorf("%w: expected a dropout of at least 0 and under 1", analysis.ErrOptions)
+	case !(patients >= 0):
+		return fmt.Errorf("%w: expected a number of patients, or 0 to find it", analysis.ErrOptions)
 	case sides != 1 && sides != 2:
 		return fmt.Errorf("%w: expected 1 or 2 sides", analysis.ErrOptions)
 	}
 	return nil
+}
+
+// needed is the patients given, or those with which a rising power reaches the one
+// wanted.
+func needed(given float64, power func(n float64) float64, wanted, from float64) float64 {
+	if given > 0 {
+		return given
+	}
+	return Solve(power, wanted, from)
 }
 
 // estimates returns the numbers of a design: patients to analyse and to recruit,
@@ -159,7 +170,7 @@ func estimates(arm, reference, dropout float64, reached func(n1, n2 float64) flo
 		e.Unit, e.Value = unit, analysis.Num(v)
 		e.Method = analysis.Method{Name: how, R: r, Ref: ref}
 		if !e.Value.OK() {
-			e = e.Warn(analysis.WarnAssumption, "no number of patients under ten million reaches the power", "expect a larger difference")
+			e = e.Warn(analysis.WarnAssumption, "the patients are too few for the test, or no number under ten million reaches the power", "expect a larger difference, or give more patients")
 		}
 		return e
 	}
@@ -190,6 +201,7 @@ type MeansOptions struct {
 	Alpha       float64 `opt:"alpha" doc:"of the test, over its sides"`
 	Sides       int     `opt:"sides" doc:"1 or 2; noninferiority is always of 1"`
 	Ratio       float64 `opt:"ratio" doc:"patients in the reference for one in the arm"`
+	Patients    float64 `opt:"patients" doc:"in the arm, where the power of so many is asked; 0 to find how many reach the power wanted"`
 	Dropout     float64 `opt:"dropout" doc:"share of patients who will not be seen"`
 }
 
@@ -198,7 +210,7 @@ var Means = analysis.New(analysis.Analysis{
 	Name:     "power/means",
 	Title:    "Patients needed to compare means",
 	Estimand: "the number of patients with which a t test finds a difference of that size with the power wanted",
-	Doc: `Terms: n_arm_exact (not rounded), n_arm and n_reference (rounded up), n_recruited (both, with dropout), power (of the rounded numbers).
+	Doc: `Terms: n_arm_exact (not rounded), n_arm and n_reference (rounded up), n_recruited (both, with dropout), power (of the rounded numbers). With patients= the number is given and its power is found.
 Exact for normal values of equal variance: power = P(|T| > t) with T non-central t, both tails counted. design=paired is of one group's change.
 correlation multiplies the variance by 1 - r² (baseline-adjusted analysis), clusters by 1 + ((1 + cv²) size - 1) icc, both as large-sample factors; few clusters need more.
 margin turns it into noninferiority: one-sided at alpha, difference + margin to be found (alpha=0.025 is usual).
@@ -208,7 +220,7 @@ R: power.t.test(delta, sd, power, strict = TRUE); pwr::pwr.t2n.test.`,
 }, MeansOptions{Difference: 1, SD: 2, Design: "parallel", ClusterSize: 1, Power: 0.8, Alpha: 0.05, Sides: 2, Ratio: 1}, means)
 
 func means(_ context.Context, _ analysis.Input, _ analysis.Question, o MeansOptions) (analysis.Result, error) {
-	if err := common(o.Alpha, o.Power, o.Ratio, o.Dropout, o.Sides); err != nil {
+	if err := common(o.Alpha, o.Power, o.Ratio, o.Patients, o.Dropout, o.Sides); err != nil {
 		return analysis.Result{}, err
 	}
 	if !(o.SD > 0) || !(math.Abs(o.Correlation) < 1) || o.ClusterSize < 1 || o.ICC < 0 || o.ICC > 1 || o.ClusterCV < 0 || o.Margin < 0 {
@@ -230,9 +242,9 @@ func means(_ context.Context, _ analysis.Input, _ analysis.Question, o MeansOpti
 	}
 	var n1, n2 float64
 	if o.Design == "paired" {
-		n1 = Solve(func(n float64) float64 { return reached(n, 0) }, o.Power, 2)
+		n1 = needed(o.Patients, func(n float64) float64 { return reached(n, 0) }, o.Power, 2)
 	} else {
-		n1 = Solve(func(n float64) float64 { return reached(n, n*o.Ratio) }, o.Power, math.Max(2, 2/o.Ratio))
+		n1 = needed(o.Patients, func(n float64) float64 { return reached(n, n*o.Ratio) }, o.Power, math.Max(2, 2/o.Ratio))
 		n2 = n1 * o.Ratio
 	}
 	return analysis.Result{Estimates: estimates(n1, n2, o.Dropout, reached, how, "power.t.test(delta, sd, power, strict = TRUE)", "Cohen 1988, 10.4324/9780203771587")}, nil
@@ -251,6 +263,7 @@ type SharesOptions struct {
 	Alpha       float64 `opt:"alpha" doc:"of the test, over its sides"`
 	Sides       int     `opt:"sides" doc:"1 or 2; noninferiority is always of 1"`
 	Ratio       float64 `opt:"ratio" doc:"patients in the reference for one in the arm"`
+	Patients    float64 `opt:"patients" doc:"in the arm, where the power of so many is asked; 0 to find how many reach the power wanted"`
 	Dropout     float64 `opt:"dropout" doc:"share of patients who will not be seen"`
 }
 
@@ -268,7 +281,7 @@ R: power.prop.test(p1, p2, power, strict = TRUE); pwr::pwr.2p2n.test(ES.h(p1, p2
 }, SharesOptions{Arm: 0.5, Reference: 0.3, Test: "chi-square", ClusterSize: 1, Power: 0.8, Alpha: 0.05, Sides: 2, Ratio: 1}, sharesPower)
 
 func sharesPower(_ context.Context, _ analysis.Input, _ analysis.Question, o SharesOptions) (analysis.Result, error) {
-	if err := common(o.Alpha, o.Power, o.Ratio, o.Dropout, o.Sides); err != nil {
+	if err := common(o.Alpha, o.Power, o.Ratio, o.Patients, o.Dropout, o.Sides); err != nil {
 		return analysis.Result{}, err
 	}
 	inside := func(p float64) bool { return p > 0 && p < 1 }
@@ -295,7 +308,7 @@ func sharesPower(_ context.Context, _ analysis.Input, _ analysis.Question, o Sha
 	if o.Margin > 0 {
 		how = fmt.Sprintf("normal test of noninferiority by %g, shares %g and %g, alpha %g, 1-sided, design effect %.4g", o.Margin, o.Arm, o.Reference, o.Alpha, inflate)
 	}
-	n := Solve(func(n float64) float64 { return reached(n, n*o.Ratio) }, o.Power, 1)
+	n := needed(o.Patients, func(n float64) float64 { return reached(n, n*o.Ratio) }, o.Power, 1)
 	return analysis.Result{Estimates: estimates(n, n*o.Ratio, o.Dropout, reached, how, "power.prop.test(p1, p2, power, strict = TRUE)", "Fleiss, Tytun and Ury 1980, 10.2307/2529990")}, nil
 }
 
@@ -305,10 +318,12 @@ type EventsOptions struct {
 	Arm         float64 `opt:"arm" doc:"share of the arm with the event by the end"`
 	Reference   float64 `opt:"reference" doc:"share of the reference with the event by the end"`
 	Formula     string  `opt:"formula" doc:"of the events needed; freedman is for equal arms" choices:"schoenfeld|freedman"`
+	R2          float64 `opt:"r2" doc:"share of the variance of the arm that the covariates of a Cox model explain; 0 where arms are randomised or nothing is adjusted for"`
 	Power       float64 `opt:"power" doc:"wanted"`
 	Alpha       float64 `opt:"alpha" doc:"of the test, over its sides"`
 	Sides       int     `opt:"sides" doc:"1 or 2"`
 	Ratio       float64 `opt:"ratio" doc:"patients in the reference for one in the arm"`
+	Patients    float64 `opt:"patients" doc:"in the arm, where the power of so many is asked; 0 to find how many reach the power wanted"`
 	Dropout     float64 `opt:"dropout" doc:"share of patients who will not be seen"`
 }
 
@@ -319,18 +334,21 @@ var Events = analysis.New(analysis.Analysis{
 	Estimand: "the number of events, and of patients, with which a log-rank test finds a hazard ratio with the power wanted",
 	Doc: `Terms: events, and as power/means. Schoenfeld: (z + z)²/(a (1-a) log² HR), a the share of patients in the arm; Freedman: ((HR+1)/(HR-1))² (z + z)², equal arms alone. The two differ most for large effects.
 Patients = events / mean share with the event by the end. power is of the rounded numbers.
+r2 divides the events by 1 - r2: a Cox regression in which covariates tell the arms apart, as in a cohort without randomisation (Hsieh and Lavori).
 Assumes proportional hazards and no competing events. Nothing is read from the cohort.
-R: 4 * (qnorm(.975) + qnorm(.8))^2 / log(hr)^2; powerSurvEpi::ssizeCT.default for Freedman.`,
-	Refs: []string{"Schoenfeld 1981, 10.1093/biomet/68.1.316", "Freedman 1982, 10.1002/sim.4780010204"},
+R: 4 * (qnorm(.975) + qnorm(.8))^2 / log(hr)^2; powerSurvEpi::ssizeCT.default for Freedman, powerSurvEpi::powerEpi.default for r2.`,
+	Refs: []string{"Schoenfeld 1981, 10.1093/biomet/68.1.316", "Freedman 1982, 10.1002/sim.4780010204", "Hsieh and Lavori 2000, 10.1016/S0197-2456(00)00104-5"},
 }, EventsOptions{HazardRatio: 1.5, Arm: 0.5, Reference: 0.4, Formula: "schoenfeld", Power: 0.8, Alpha: 0.05, Sides: 2, Ratio: 1}, eventsNeeded)
 
 func eventsNeeded(_ context.Context, _ analysis.Input, _ analysis.Question, o EventsOptions) (analysis.Result, error) {
-	if err := common(o.Alpha, o.Power, o.Ratio, o.Dropout, o.Sides); err != nil {
+	if err := common(o.Alpha, o.Power, o.Ratio, o.Patients, o.Dropout, o.Sides); err != nil {
 		return analysis.Result{}, err
 	}
 	switch {
 	case !(o.HazardRatio > 0) || o.HazardRatio == 1 || !(o.Arm > 0 && o.Arm <= 1) || !(o.Reference > 0 && o.Reference <= 1):
 		return analysis.Result{}, fmt.Errorf("%w: expected a hazard ratio above zero other than 1, and shares over 0 and at most 1", analysis.ErrOptions)
+	case !(o.R2 >= 0 && o.R2 < 1):
+		return analysis.Result{}, fmt.Errorf("%w: expected r2 of at least 0 and under 1", analysis.ErrOptions)
 	case o.Formula == "freedman" && o.Ratio != 1:
 		return analysis.Result{}, fmt.Errorf("%w: formula=freedman is for equal arms; use formula=schoenfeld", analysis.ErrOptions)
 	}
@@ -340,6 +358,7 @@ func eventsNeeded(_ context.Context, _ analysis.Input, _ analysis.Question, o Ev
 	if o.Formula == "freedman" {
 		need, ref = FreedmanEvents(o.HazardRatio, o.Power, o.Alpha, o.Sides), "Freedman 1982, 10.1002/sim.4780010204"
 	}
+	need /= 1 - o.R2
 	mean := share*o.Arm + (1-share)*o.Reference
 	unit := need / math.Pow(upper(o.Alpha, o.Sides)+upper(1-o.Power, 1), 2) // events for z = 1
 	reached := func(n1, n2 float64) float64 {
@@ -350,5 +369,9 @@ func eventsNeeded(_ context.Context, _ analysis.Input, _ analysis.Question, o Ev
 	e := analysis.NewEstimate("events", analysis.ScaleCount)
 	e.Value, e.Unit, e.Method = analysis.Num(need), "events", analysis.Method{Name: how, R: r, Ref: ref}
 	n := need / mean * share
+	if o.Patients > 0 {
+		n = o.Patients
+		e.Value, e.Method.Name = analysis.Num(n*o.Arm+n*o.Ratio*o.Reference), "expected among the patients given; "+how
+	}
 	return analysis.Result{Estimates: append([]analysis.Estimate{e}, estimates(n, n*o.Ratio, o.Dropout, reached, how, r, ref)...)}, nil
 }

@@ -17,7 +17,8 @@ const blocks = 400
 type BootstrapOptions struct {
 	Analysis   string            `opt:"analysis" doc:"the analysis to resample, by its name in the catalog"`
 	With       map[string]string `opt:"with" doc:"its settings: with.NAME=VALUE"`
-	Interval   string            `opt:"interval" doc:"bca corrects bias and skewness; studentised goes by the analysis's own standard error in each sample" choices:"bca|percentile|basic|studentised"`
+	Interval   string            `opt:"interval" doc:"bca corrects bias and skewness; studentised goes by the analysis's own standard error in each sample; normal takes the samples as normal and their bias off" choices:"bca|percentile|basic|studentised|normal"`
+	Quantile   string            `opt:"quantile" doc:"how bounds lie between two samples: on the normal scale as R's boot, or by straight lines of type 6 or 7" choices:"normal-scale|type-6|type-7"`
 	Replicates int               `opt:"replicates" doc:"bootstrap samples"`
 	Cluster    bool              `opt:"cluster" doc:"draw whole clusters (a column with role cluster, else site) instead of patients"`
 	Strata     string            `opt:"strata" doc:"a column of the patients; samples keep the number of patients of each of its levels, beside those of the arms"`
@@ -40,13 +41,14 @@ var BootstrapAnalysis = analysis.New(analysis.Analysis{
   basic        2t - t*(1-α), 2t - t*(α)
   bca          percentile at Φ(z₀ + (z₀+z)/(1 - a(z₀+z))); z₀ from the share of samples under t, ties half; a by the jackknife, over 400 units by leaving out 400 equal blocks of them
   studentised  t - z*(1-α) se, t - z*(α) se, for estimates with a standard error
-Quantiles are interpolated on the normal scale. A warning gives the Monte Carlo error of the bounds where it is over 5 % of the interval's width. Degrees of freedom and p values are left out: resample/permutation gives p values.
+  normal       2t - mean of t* ± z SD of t*
+Quantiles are interpolated on the normal scale (quantile=type-6 or type-7 for straight lines). A warning gives the Monte Carlo error of the bounds where it is over 5 % of the interval's width. Degrees of freedom and p values are left out: resample/permutation gives p values.
 Samples in which the analysis has no number for an estimate are left out of it and counted. Numbers needed to treat get no interval here, since samples on both sides of no effect have no common scale.
 The random numbers depend on the seed, the sample's number and the identifiers of the patients: the same digits on any number of processors and in any order of rows.
 Missing values: as the analysis has them, in each sample. effect/bootstrap does the same for estimates of change many times faster, by counting distinct scores.
 R: boot::boot.ci(boot(data, statistic, R, strata), type = "bca", L = empinf(type = "jack")).`,
 	Refs: []string{refEfron, refDavison},
-}, BootstrapOptions{Interval: BCa, Replicates: 1999}, bootstrapAnalysis)
+}, BootstrapOptions{Interval: BCa, Quantile: NormalScale, Replicates: 1999}, bootstrapAnalysis)
 
 func bootstrapAnalysis(ctx context.Context, in analysis.Input, q analysis.Question, o BootstrapOptions) (analysis.Result, error) {
 	if o.Replicates < 100 || o.Replicates > 1_000_000 {
@@ -76,7 +78,7 @@ func bootstrapAnalysis(ctx context.Context, in analysis.Input, q analysis.Questi
 	for i, e := range r.Estimates {
 		r.Estimates[i] = bootstrapped(e, draws[i], q, o, u)
 	}
-	r.Warnings = append(r.Warnings, u.warn(o)...)
+	r.Warnings = append(r.Warnings, u.warn()...)
 	r.Tables, r.Series = nil, nil // of the cohort as it is, without what was resampled
 	return r, nil
 }
@@ -130,6 +132,7 @@ func bootstrapped(e analysis.Estimate, d Draws, q analysis.Question, o Bootstrap
 	if se := d.StandardError(); se > 0 {
 		e.SE = analysis.Num(se)
 	}
+	d.Quantiles = o.Quantile
 	return d.Onto(e, o.Interval, q.Level, o.Replicates)
 }
 
@@ -179,7 +182,7 @@ func (u *units) times(counts []float64) []int {
 	return out
 }
 
-func (u *units) warn(o BootstrapOptions) []analysis.Warning {
+func (u *units) warn() []analysis.Warning {
 	var out []analysis.Warning
 	if u.least < 10 {
 		out = append(out, analysis.Warning{Code: analysis.WarnTooFew, Message: fmt.Sprintf("an arm or stratum has %d %s: bootstrap intervals are too narrow under about 10", u.least, u.what), Cure: "use the analysis's own interval"})
@@ -239,21 +242,17 @@ func stratumOf(c *datasets.Cohort, column string) ([]int, error) {
 }
 
 func (u *units) byCluster(c *datasets.Cohort) error {
-	codes, levels := c.Attribute(datasets.RoleCluster)
-	if codes == nil {
-		codes, levels = c.Attribute(datasets.RoleSite)
+	rank, levels, err := Clusters(c)
+	if err != nil {
+		return err
 	}
-	if codes == nil {
-		return fmt.Errorf("%w: cluster=true needs a column with role cluster or site", analysis.ErrCannot)
-	}
-	rank := byName(codes, levels)
 	used := map[int]bool{}
 	for _, k := range rank {
 		if k >= 0 {
 			used[k] = true
 		}
 	}
-	number := make([]int, len(levels))
+	number := make([]int, levels)
 	for k := range levels {
 		if used[k] {
 			number[k] = len(u.classes.Sizes)
@@ -269,6 +268,19 @@ func (u *units) byCluster(c *datasets.Cohort) error {
 	}
 	u.what, u.least, u.classes.Blocks = "clusters", len(u.classes.Sizes), blocks
 	return nil
+}
+
+// Clusters numbers the clusters of patients (a column with role cluster, else site) in
+// the order of their names, so that the order of rows does not matter; -1 where missing.
+func Clusters(c *datasets.Cohort) (of []int, n int, err error) {
+	codes, levels := c.Attribute(datasets.RoleCluster)
+	if codes == nil {
+		codes, levels = c.Attribute(datasets.RoleSite)
+	}
+	if codes == nil {
+		return nil, 0, fmt.Errorf("%w: cluster=true needs a column with role cluster or site", analysis.ErrCannot)
+	}
+	return byName(codes, levels), len(levels), nil
 }
 
 // byName numbers levels in the order of their names, by patient; -1 where missing.

@@ -75,6 +75,8 @@ type Draws struct {
 	Failed    int       // replicates without a value
 	Jackknife []float64 // value without one unit of each class
 	Weights   []float64 // units of each class
+	Influence []float64 // of each class, for BCa in place of the jackknife where it is set
+	Quantiles string    // how they lie between replicates: "" on the normal scale, Type6 or Type7
 }
 
 // ErrReplicates is what errors.Is finds for a plan without replicates.
@@ -307,6 +309,14 @@ const (
 	Basic       = "basic"
 	BCa         = "bca"
 	Studentised = "studentised"
+	Normal      = "normal"
+)
+
+// How quantiles are interpolated between replicates.
+const (
+	NormalScale = "normal-scale" // as boot::boot.ci has it, and ""
+	Type6       = "type-6"       // straight lines, the k-th of n at k/(n+1)
+	Type7       = "type-7"       // straight lines, the k-th of n at (k-1)/(n-1): R's quantile
 )
 
 // Interval is a bootstrap interval and the Monte Carlo standard error of its
@@ -325,8 +335,9 @@ type Interval struct {
 //	bca          percentile at Φ(z₀ + (z₀+z)/(1 - a(z₀+z))), z₀ from the share of
 //	             replicates under t, ties half, a = ΣL³/(6 (ΣL²)^1.5) by the jackknife
 //	studentised  t - z*(1-α) se, t - z*(α) se
+//	normal       2t - mean of t* ± z SD of t*: the bias taken off, without bounds' errors
 //
-// Quantiles are interpolated on the normal scale.
+// Quantiles are interpolated as Quantiles says.
 // R: boot::boot.ci(type = c("perc", "basic", "bca", "stud"), L = empinf(type =
 // "jack")). Efron 1987, 10.1080/01621459.1987.10478410.
 func (d Draws) Interval(kind string, level float64) Interval {
@@ -342,6 +353,13 @@ func (d Draws) Interval(kind string, level float64) Interval {
 	if t[0] == t[len(t)-1] {
 		return out
 	}
+	if kind == Normal {
+		out.Interval = analysis.NormalInterval(d.Value-d.Bias(), d.StandardError(), level)
+		out.Kind = "bootstrap, " + kind
+		se := d.StandardError() * math.Sqrt((1+math.Pow(analysis.NormalQuantile(level), 2)/2)/float64(len(t)))
+		out.LowError, out.HighError = se, se
+		return out
+	}
 	a := (1 - level) / 2
 	lo, hi := a, 1-a
 	if kind == BCa {
@@ -349,8 +367,8 @@ func (d Draws) Interval(kind string, level float64) Interval {
 			return out
 		}
 	}
-	low, lowE, lowX := quantile(t, lo)
-	high, highE, highX := quantile(t, hi)
+	low, lowE, lowX := quantile(t, lo, d.Quantiles)
+	high, highE, highX := quantile(t, hi, d.Quantiles)
 	out.Extreme = lowX || highX
 	switch kind {
 	case Basic:
@@ -363,19 +381,33 @@ func (d Draws) Interval(kind string, level float64) Interval {
 	return out
 }
 
+// Bias returns by how much the mean of the replicates is off the value.
+func (d Draws) Bias() float64 {
+	s := 0.0
+	for _, v := range d.T {
+		s += v - d.Value
+	}
+	return s / float64(len(d.T))
+}
+
+// JackknifeError returns the jackknife's standard error, √((n-1)/n Σ (t₋ᵢ - mean)²).
+// R: sqrt((n - 1) / n * sum((jack - mean(jack))^2)).
+func (d Draws) JackknifeError() float64 {
+	n, m := 0.0, 0.0
+	for k, v := range d.Jackknife {
+		n, m = n+d.Weights[k], m+d.Weights[k]*v
+	}
+	m /= n
+	ss := 0.0
+	for k, v := range d.Jackknife {
+		ss += d.Weights[k] * (v - m) * (v - m)
+	}
+	return math.Sqrt((n - 1) / n * ss)
+}
+
 // bca returns the shares of replicates between which the BCa interval lies.
 func (d Draws) bca(level float64) (low, high float64) {
-	under, near := 0.0, 1e-12*math.Max(math.Abs(d.Value), d.StandardError())
-	for _, v := range d.T { // ties half: boot counts none, which moves intervals of shares
-		switch {
-		case v < d.Value-near:
-			under++
-		case v <= d.Value+near:
-			under += 0.5
-		}
-	}
-	z0 := stream.Quantile(under / float64(len(d.T)))
-	a := d.Acceleration()
+	z0, a := d.z0(), d.Acceleration()
 	at := func(z float64) float64 {
 		x := z0 + (z0+z)/(1-a*(z0+z))
 		return 0.5 * math.Erfc(-x/math.Sqrt2)
@@ -387,9 +419,34 @@ func (d Draws) bca(level float64) (low, high float64) {
 	return at(-z), at(z)
 }
 
-// Acceleration returns the jackknife's skewness of the statistic, 0 where it does
-// not vary.
+// z0 is the normal quantile of the share of replicates under the value.
+func (d Draws) z0() float64 {
+	under, near := 0.0, 1e-12*math.Max(math.Abs(d.Value), d.StandardError())
+	for _, v := range d.T { // ties half: boot counts none, which moves intervals of shares
+		switch {
+		case v < d.Value-near:
+			under++
+		case v <= d.Value+near:
+			under += 0.5
+		}
+	}
+	return stream.Quantile(under / float64(len(d.T)))
+}
+
+// Acceleration returns the skewness of the statistic, by its influence values where
+// there are any and else by the jackknife, 0 where it does not vary.
 func (d Draws) Acceleration() float64 {
+	if d.Influence != nil {
+		two, three := 0.0, 0.0
+		for k, l := range d.Influence {
+			two += d.Weights[k] * l * l
+			three += d.Weights[k] * l * l * l
+		}
+		if two == 0 {
+			return 0
+		}
+		return three / (6 * math.Pow(two, 1.5))
+	}
 	sum, n := 0.0, 0.0
 	for k, v := range d.Jackknife {
 		sum += d.Weights[k] * v
@@ -424,11 +481,23 @@ func (d Draws) StandardError() float64 {
 	return math.Sqrt(ss / float64(len(d.T)-1))
 }
 
-// quantile interpolates sorted replicates on the normal scale, as boot.ci does, and
-// returns the Monte Carlo error of what it finds and whether it is an extreme.
-func quantile(t []float64, p float64) (q, mcse float64, extreme bool) {
+// quantile interpolates sorted replicates, by default on the normal scale, as boot.ci
+// does, and returns the Monte Carlo error of what it finds and whether it is an
+// extreme.
+func quantile(t []float64, p float64, kind string) (q, mcse float64, extreme bool) {
 	n := float64(len(t))
+	lines := func(h float64) float64 { // h the rank, from 1
+		h = math.Max(1, math.Min(n, h))
+		k := min(int(math.Floor(h)), len(t)-1)
+		return t[k-1] + (h-float64(k))*(t[k]-t[k-1])
+	}
 	at := func(p float64) float64 {
+		switch kind {
+		case Type6:
+			return lines((n + 1) * p)
+		case Type7:
+			return lines(1 + (n-1)*p)
+		}
 		rk := (n + 1) * p
 		k := int(math.Floor(rk + 1e-9*rk))
 		switch {

@@ -3,7 +3,6 @@ package resample
 import (
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"math"
 	"os"
 	"slices"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"recoup/analysis"
+	"recoup/analysis/analysistest"
 	"recoup/simulate/stream"
 )
 
@@ -42,51 +43,122 @@ func near(t *testing.T, what string, got, want, tol float64) {
 	}
 }
 
+const refcases = "../../../shared/refcases/statistics/"
+
+// lawSchools is the correlation of the 15 schools and how it is drawn.
+func lawSchools(t *testing.T) (Statistic, Classes) {
+	t.Helper()
+	x, y := column(t, refcases+"boot_bca_law/data.csv", 0), column(t, refcases+"boot_bca_law/data.csv", 1)
+	c := Classes{Sizes: make([]int, len(x))}
+	for i := range c.Sizes {
+		c.Sizes[i] = 1
+	}
+	return func(w []float64) (float64, float64) { return correlation(x, y, w), math.NaN() }, c
+}
+
 // The correlation of 15 law schools, from the replicates that R's boot drew, to
 // the 1e-8 the case states.
 func TestReferenceCaseLawSchools(t *testing.T) {
-	const dir = "../../../shared/refcases/statistics/boot_bca_law/"
-	b, err := os.ReadFile(dir + "expected.json")
-	if err != nil {
-		t.Skip("SKIPPED: the reference cases are absent from the shared folder beside the project")
-	}
-	var ref struct {
-		Values struct {
-			T0  float64
-			BCa struct {
-				Z0, A float64
-				Alpha [2]float64
-				CI    [2]float64 `json:"ci_norminter"`
-			} `json:"bca_jackknife"`
-			Percentile [2]float64 `json:"percentile_norminter"`
-			Basic      [2]float64
-			SE         float64 `json:"boot_se"`
-		}
-	}
-	if err := json.Unmarshal(b, &ref); err != nil {
-		t.Fatal(err)
-	}
-	v := ref.Values
-	x, y := column(t, dir+"data.csv", 0), column(t, dir+"data.csv", 1)
-	sizes := make([]int, len(x))
-	for i := range sizes {
-		sizes[i] = 1
-	}
-	d, err := Bootstrap(context.Background(), func(w []float64) (float64, float64) {
-		return correlation(x, y, w), math.NaN()
-	}, Classes{Sizes: sizes}, Plan{Replicates: 1})
+	v := analysistest.ReadCase(t, refcases+"boot_bca_law")
+	f, c := lawSchools(t)
+	d, err := Bootstrap(context.Background(), f, c, Plan{Replicates: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const tol = 1e-8
-	near(t, "t0", d.Value, v.T0, tol)
-	near(t, "a", d.Acceleration(), v.BCa.A, tol)
-	d.T = column(t, dir+"boot_t.csv", 0)
-	near(t, "SE", d.StandardError(), v.SE, tol)
-	for kind, want := range map[string][2]float64{Percentile: v.Percentile, Basic: v.Basic, BCa: v.BCa.CI} {
+	v.Near("t0", d.Value, tol)
+	v.Near("jack_se", d.JackknifeError(), tol)
+	d.T = column(t, refcases+"boot_bca_law/boot_t.csv", 0)
+	v.Near("R", float64(len(d.T)), 0)
+	v.Near("boot_se", d.StandardError(), tol)
+	v.Near("bias", d.Bias(), tol)
+	hold := func(path, kind, quantiles string) {
+		t.Helper()
+		d.Quantiles = quantiles
 		ci := d.Interval(kind, 0.95)
-		near(t, kind+" low", float64(ci.Low), want[0], tol)
-		near(t, kind+" high", float64(ci.High), want[1], tol)
+		v.List(path, tol, float64(ci.Low), float64(ci.High))
+	}
+	hold("percentile_norminter", Percentile, "")
+	hold("percentile_type7", Percentile, Type7)
+	hold("basic", Basic, NormalScale)
+	hold("normal_bias_corrected", Normal, "")
+	for path, influence := range map[string][]float64{"bca_jackknife": nil, "bca_infinitesimal": Infinitesimal(f, c)} {
+		d.Influence = influence
+		// The case's infinitesimal values are differences over 7e-5, so that rounding
+		// leaves them, and what follows, eleven digits.
+		v.Near(path+"/z0", d.z0(), tol)
+		v.Near(path+"/a", d.Acceleration(), tol)
+		low, high := d.bca(0.95)
+		v.List(path+"/alpha", tol, low, high)
+		hold(path+"/ci_norminter", BCa, NormalScale)
+		hold(path+"/ci_type6", BCa, Type6)
+		hold(path+"/ci_type7", BCa, Type7)
+	}
+	abc := ABC(f, c, 0.95)
+	// abc.ci takes second differences over 7e-5, of which rounding leaves six digits;
+	// testdata/abc.R has them over wider steps, with the steps' own error taken off.
+	v.List("abc", 1e-6, abc.Level, float64(abc.Low), float64(abc.High))
+	ref := analysistest.ReadReference(t, "testdata/abc.json")
+	ref.Near(t, "abc", 0, abc.Low, tol)
+	ref.Near(t, "abc", 1, abc.High, tol)
+}
+
+// scipy's own 4,999 samples: its bounds and ours differ by chance alone, in five
+// Monte Carlo errors of a difference (once in a million runs of other seeds).
+func TestReferenceCaseCrosscheck(t *testing.T) {
+	v := analysistest.ReadCase(t, refcases+"py_statsmodels_crosscheck")
+	v.Leave("phreg_efron", "phreg_breslow", "mixedlm_sleep", "gee_ind", "gee_exch", "meta_dl", "meta_iterated") // other packages' methods
+	v.Leave("power", "proportion_confint_81_263", "confint_2indep_56_70_48_80")                                 // held in analysis/power and analysis/effect
+	f, c := lawSchools(t)
+	d, err := Bootstrap(t.Context(), f, c, Plan{Replicates: 4999, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ci := d.Interval(BCa, 0.95)
+	want := v.Numbers("scipy_bca_law_random")
+	for i, got := range []float64{float64(ci.Low), float64(ci.High)} {
+		if se := []float64{ci.LowError, ci.HighError}[i]; math.Abs(got-want[i]) > 5*math.Sqrt2*se {
+			t.Errorf("bound %d: %v (Monte Carlo error %v), scipy %v", i, got, se, want[i])
+		}
+	}
+	v.Leave("scipy_bca_law_random") // random: held above within its Monte Carlo error
+}
+
+// By hand: of a mean the influence of a value is its distance from the mean, the
+// jackknife's error is s/√n, and ABC of values without skewness is mean ± z s/√n with
+// divisor n. Classes of like units and strata give what each unit by itself does, and
+// quantiles of 1 2 3 4 at one half are 2.5, at 0.3 by type 6 1.5 and by type 7 1.9.
+func TestInfluenceByHand(t *testing.T) {
+	x := []float64{1, 2, 3, 4}
+	ones := Classes{Sizes: []int{1, 1, 1, 1}}
+	for i, l := range Infinitesimal(mean(x), ones) {
+		near(t, "influence", l, x[i]-2.5, 1e-9)
+	}
+	half := analysis.NormalQuantile(0.9) * math.Sqrt(1.25/4)
+	ci := ABC(mean(x), ones, 0.9)
+	near(t, "ABC low", float64(ci.Low), 2.5-half, 1e-6)
+	near(t, "ABC high", float64(ci.High), 2.5+half, 1e-6)
+	d, err := Bootstrap(t.Context(), mean(x), ones, Plan{Replicates: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "jackknife", d.JackknifeError(), math.Sqrt(5.0/3/4), 1e-12)
+	like := Classes{Sizes: []int{2, 3, 1}, Strata: []int{0, 0, 1}}
+	each := Classes{Sizes: []int{1, 1, 1, 1, 1, 1}, Strata: []int{0, 0, 0, 0, 0, 1}}
+	a, b := ABC(mean([]float64{1, 5, 9}), like, 0.95), ABC(mean([]float64{1, 1, 5, 5, 5, 9}), each, 0.95)
+	near(t, "classes low", float64(a.Low), float64(b.Low), 1e-7)
+	near(t, "classes high", float64(a.High), float64(b.High), 1e-7)
+	if ci := ABC(mean([]float64{3, 3}), Classes{Sizes: []int{4, 5}}, 0.95); ci.Low.OK() {
+		t.Errorf("values alike have the interval %v", ci)
+	}
+	for kind, want := range map[string]float64{Type6: 1.5, Type7: 1.9} {
+		q, _, _ := quantile(x, 0.3, kind)
+		near(t, kind, q, want, 1e-12)
+		q, _, _ = quantile(x, 0.5, kind)
+		near(t, kind, q, 2.5, 1e-12)
+		if low, _, extreme := quantile(x, 0.001, kind); low < 1 || !extreme {
+			t.Errorf("%s of 0.001: %v", kind, low)
+		}
 	}
 }
 

@@ -129,7 +129,7 @@ func (x *classes) search(ctx context.Context, paths []fit.Path) error {
 		for range n {
 			spec.Orders = append(spec.Orders, x.o.Order)
 		}
-		m, err := fit.FitTrajectories(ctx, paths, spec, before)
+		m, err := fit.SearchTrajectories(ctx, paths, spec, before)
 		if err := ctx.Err(); err != nil {
 			return err
 		}

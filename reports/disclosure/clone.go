@@ -99,6 +99,12 @@ func clonePlot(p reports.Plot) reports.Plot {
 	case reports.Funnel:
 		p.Points = slices.Clone(p.Points)
 		return p
+	case reports.Matrix:
+		p.Cells = slices.Clone(p.Cells)
+		for i := range p.Cells {
+			p.Cells[i] = slices.Clone(p.Cells[i])
+		}
+		return p
 	case reports.Flow:
 		p.Steps = slices.Clone(p.Steps)
 		for i := range p.Steps {

@@ -46,6 +46,12 @@ func (g *gate) figure(f reports.Figure, section string) reports.Figure {
 		}
 	case reports.Flow:
 		g.flow(p, where)
+	case reports.Matrix:
+		for i := range p.Cells {
+			for j := range p.Cells[i] {
+				g.cell(&p.Cells[i][j].Cell, where)
+			}
+		}
 	case reports.Survival:
 		f.Plot, f.Caption = g.survival(p, f.Caption, where)
 	}

@@ -336,6 +336,20 @@ func opioids() reports.Section {
 			}},
 		},
 		reports.Figure{
+			ID: "patterns", Title: "Half of those who miss a visit come back", Subtitle: "Which visits have values, and of how many",
+			Caption: reports.Say("Made up."), Alt: reports.Say("Patterns of visits seen and missing."),
+			Plot: reports.Matrix{
+				RowTitle: "Order", ColumnTitle: "Visit", Rows: []string{"complete", "monotone", "intermittent, with a long name that must be cut"},
+				Columns: []string{"baseline", "discharge", "six months after discharge", "patients"},
+				Kinds:   [4]string{reports.MatrixFirst: "Seen", reports.MatrixSecond: "By telephone", reports.MatrixEmpty: "Missing"},
+				Cells: [][]reports.MatrixCell{
+					{{Kind: reports.MatrixFirst}, {Kind: reports.MatrixFirst}, {Kind: reports.MatrixFirst}, {Cell: reports.Count(210)}},
+					{{Kind: reports.MatrixFirst}, {Kind: reports.MatrixFirst}, {Kind: reports.MatrixEmpty}, {Cell: reports.Count(88)}},
+					{{Kind: reports.MatrixFirst}, {Kind: reports.MatrixEmpty}, {Kind: reports.MatrixSecond, Cell: reports.Number(-1.5, 1, 40)}},
+				},
+			},
+		},
+		reports.Figure{
 			ID: "nothing", Title: "Tapering speed", Subtitle: "Percent of entry dose a week", Plot: reports.Lines{},
 			Absent: reports.Say("No dose was recorded between entry and discharge; a weekly dose record would cure this."),
 		},

@@ -266,6 +266,8 @@ func drawingOf(p reports.Plot) (drawing, error) {
 		d = newAcceptability(p)
 	case reports.Flow:
 		d = newFlow(p)
+	case reports.Matrix:
+		d = newMatrix(p)
 	default:
 		return nil, fmt.Errorf("a plot of type %T cannot be drawn", p)
 	}

@@ -97,7 +97,7 @@ func TestPageStructure(t *testing.T) {
 	p := pageOf(t, example())
 	for want, n := range map[string]int{
 		"<h1>": 1, `<html lang="en">`: 1, `href="#main"`: 1, `<main id="main">`: 1, "Content-Security-Policy": 1,
-		`role="img"`: 12, "<caption ": 2, "<script": 0, "NaN": 0, "<link": 0, "@import": 0, "url(": 0, "@font-face": 0, " onload": 0,
+		`role="img"`: 13, "<caption ": 2, "<script": 0, "NaN": 0, "<link": 0, "@import": 0, "url(": 0, "@font-face": 0, " onload": 0,
 	} {
 		if got := strings.Count(p, want); got != n {
 			t.Errorf("%d times %q in the page, want %d", got, want, n)
@@ -172,7 +172,7 @@ func TestFigureWithoutDataBecomesNotice(t *testing.T) {
 	if !strings.Contains(p, "Not shown: Tapering speed") || !strings.Contains(p, "a weekly dose record would cure this") {
 		t.Error("the figure without data is not explained")
 	}
-	if !strings.Contains(p, "Figure 12.") || strings.Contains(p, "Figure 13.") {
+	if !strings.Contains(p, "Figure 13.") || strings.Contains(p, "Figure 14.") {
 		t.Error("the figure without data took a number")
 	}
 	for _, plot := range []reports.Plot{

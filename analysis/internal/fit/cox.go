@@ -27,7 +27,7 @@ const (
 	TiesExact   = "exact" // the conditional likelihood of discrete times
 )
 
-// Errors of FitCox.
+// Errors of ProportionalHazards.
 var (
 	ErrCoxEvents      = errors.New("there is no event")
 	ErrCoxConvergence = errors.New("the proportional hazards model did not converge")
@@ -439,7 +439,7 @@ func (r *coxRows) information(s *coxState, square []float64) *mat.SymDense {
 	return info
 }
 
-// FitCox fits a proportional hazards model by Newton's method on the partial
+// ProportionalHazards fits a proportional hazards model by Newton's method on the partial
 // likelihood, until the derivatives are 0 to rounding. A coefficient that the
 // likelihood drives without end is marked, and its value is where the likelihood
 // stopped rising.
@@ -452,7 +452,7 @@ func (r *coxRows) information(s *coxState, square []float64) *mat.SymDense {
 //
 // R: survival::coxph(Surv(start, stop, event) ~ x, ties, weights). Cox 1972,
 // 10.1111/j.2517-6161.1972.tb00899.x; Efron 1977, 10.1080/01621459.1977.10480613.
-func FitCox(d CoxData, ties string) (*Cox, error) {
+func ProportionalHazards(d CoxData, ties string) (*Cox, error) {
 	r := sortCox(d)
 	c := &Cox{Ties: ties, Rows: r.n, rows: r}
 	for _, t := range r.ticks {
@@ -612,8 +612,8 @@ func (c *Cox) Wald(v *mat.SymDense) float64 {
 	return mat.Dot(b, &x)
 }
 
-// mostExact is how many products the exact likelihood may take for one evaluation.
-const mostExact = 2e9
+// mostTied is how many products the exact likelihood may take for one evaluation.
+const mostTied = 2e9
 
 func (r *coxRows) exactFits() error {
 	if r.weight != nil {
@@ -625,7 +625,7 @@ func (r *coxRows) exactFits() error {
 			work += float64(r.ticks[k].n) * float64(g.rowsEnd-r.ticks[k].deaths) * float64(1+r.p*r.p)
 		}
 	}
-	if work > mostExact {
+	if work > mostTied {
 		return ErrCoxExact
 	}
 	return nil

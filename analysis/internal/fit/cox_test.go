@@ -118,7 +118,7 @@ func TestReferenceCaseCox(t *testing.T) {
 	const tol = 1e-8
 	check := func(what string, names []string, data CoxData, ties string, want coxCase, cluster []int, clusters int) *Cox {
 		t.Helper()
-		c, err := FitCox(data, ties)
+		c, err := ProportionalHazards(data, ties)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +181,7 @@ func TestReferenceCaseCox(t *testing.T) {
 	check("cluster", []string{"age", "sex"}, CoxData{Stop: y["time"], Event: dead(y["status"], 2), X: [][]float64{y["age"], y["sex"]}}, TiesEfron, v.Cluster, cl, 100)
 	z, rows := complete(d, "time", "status", "age", "sex")
 	two := CoxData{Stop: z["time"], Event: dead(z["status"], 2), X: [][]float64{z["age"], z["sex"]}}
-	ex, err := FitCox(two, TiesExact)
+	ex, err := ProportionalHazards(two, TiesExact)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestReferenceCaseRecurrent(t *testing.T) {
 		"pwp":           {CoxData{Start: d["tstart"], Stop: d["tstop"], Event: dead(d["status"], 1), X: x, Stratum: strata}, v.PWP},
 		"gap":           {CoxData{Stop: gap, Event: dead(d["status"], 1), X: x, Stratum: strata}, v.Gap},
 	} {
-		c, err := FitCox(k.data, TiesEfron)
+		c, err := ProportionalHazards(k.data, TiesEfron)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,21 +287,21 @@ func TestReferenceCaseRecurrent(t *testing.T) {
 func TestCoxByHand(t *testing.T) {
 	d := CoxData{Stop: []float64{1, 2, 3}, Event: []bool{true, true, false}, X: [][]float64{{1, 0, 0}}}
 	for _, ties := range []string{TiesEfron, TiesBreslow, TiesExact} {
-		c, err := FitCox(d, ties)
+		c, err := ProportionalHazards(d, ties)
 		if err != nil || !c.Infinite[0] {
 			t.Errorf("%s: %v, a coefficient without end is not marked", ties, err)
 		}
 		d2 := d
 		d2.X = [][]float64{{0, 1, 0}}
-		if c, err = FitCox(d2, ties); err != nil || math.Abs(c.Coef[0]-math.Log(2)/2) > 1e-12 || c.Infinite[0] {
+		if c, err = ProportionalHazards(d2, ties); err != nil || math.Abs(c.Coef[0]-math.Log(2)/2) > 1e-12 || c.Infinite[0] {
 			t.Errorf("%s: %v, %v; want log(2)/2", ties, err, c.Coef)
 		}
 	}
-	if _, err := FitCox(CoxData{Stop: []float64{1, 2}, Event: []bool{false, false}, X: [][]float64{{1, 0}}}, TiesEfron); !errors.Is(err, ErrCoxEvents) {
+	if _, err := ProportionalHazards(CoxData{Stop: []float64{1, 2}, Event: []bool{false, false}, X: [][]float64{{1, 0}}}, TiesEfron); !errors.Is(err, ErrCoxEvents) {
 		t.Errorf("no event: %v", err)
 	}
 	for _, x := range [][][]float64{{{2, 2, 2}}, {{0, 1, 0}, {0, 2, 0}}} {
-		if _, err := FitCox(CoxData{Stop: d.Stop, Event: d.Event, X: x}, TiesEfron); !errors.Is(err, ErrSingular) {
+		if _, err := ProportionalHazards(CoxData{Stop: d.Stop, Event: d.Event, X: x}, TiesEfron); !errors.Is(err, ErrSingular) {
 			t.Errorf("a covariate that does not count: %v", err)
 		}
 	}
@@ -337,7 +337,7 @@ func TestCoxRelations(t *testing.T) {
 	}
 	fitted := func(d CoxData, ties string) *Cox {
 		t.Helper()
-		c, err := FitCox(d, ties)
+		c, err := ProportionalHazards(d, ties)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -400,7 +400,7 @@ func TestCoxTiesAgreeWithoutTies(t *testing.T) {
 	}
 	var first *Cox
 	for _, ties := range []string{TiesEfron, TiesBreslow, TiesExact} {
-		c, err := FitCox(d, ties)
+		c, err := ProportionalHazards(d, ties)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -440,7 +440,7 @@ func BenchmarkCox(b *testing.B) {
 		}
 		b.Run(strconv.Itoa(k.n)+"x"+strconv.Itoa(k.p), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := FitCox(d, TiesEfron); err != nil {
+				if _, err := ProportionalHazards(d, TiesEfron); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -448,7 +448,7 @@ func BenchmarkCox(b *testing.B) {
 		if k.n == 100_000 {
 			b.Run("robust", func(b *testing.B) {
 				for b.Loop() {
-					c, err := FitCox(d, TiesEfron)
+					c, err := ProportionalHazards(d, TiesEfron)
 					if err != nil {
 						b.Fatal(err)
 					}

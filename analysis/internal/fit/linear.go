@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // ErrSingular is what errors.Is finds when columns of a design depend on each
@@ -319,6 +320,34 @@ func (l *Linear) ClusterDF(c []float64, clusters []int) float64 {
 		}
 	}
 	return trace * trace / square
+}
+
+// Residuals returns the residuals, in the order of the rows.
+func (l *Linear) Residuals() []float64 { return append([]float64(nil), l.resid...) }
+
+// BreuschPagan returns Koenker's studentised test of equal variances, n R² of the
+// squared residuals on the columns of the model, its degrees of freedom and its p
+// value; NaN where the model fits without error or the squares do not vary. The
+// first column must be the intercept.
+//
+// R: lmtest::bptest(fit). Koenker 1981, 10.1016/0304-4076(81)90062-2.
+func (l *Linear) BreuschPagan() (statistic, df, p float64) {
+	n, k := l.x.Dims()
+	squares, columns := make([]float64, n), make([][]float64, k)
+	for i, e := range l.resid {
+		squares[i] = e * e / l.Sigma2
+	}
+	for j := range columns {
+		columns[j] = mat.Col(nil, j, l.x)
+	}
+	df = float64(k - 1)
+	total := Describe(squares)
+	aux, err := LeastSquares(squares, columns)
+	if err != nil || !(total.SD > 0) || df < 1 {
+		return math.NaN(), df, math.NaN()
+	}
+	statistic = float64(n) * math.Max(0, 1-aux.Sigma2*aux.DF/(total.SD*total.SD*float64(n-1)))
+	return statistic, df, distuv.ChiSquared{K: df}.Survival(statistic)
 }
 
 // Contrast returns c'b and its variance c'Vc.

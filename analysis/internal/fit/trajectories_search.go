@@ -17,7 +17,7 @@ const (
 	followed = 4    // starts that are followed to the end
 )
 
-// FitTrajectories fits a group-based trajectory model by maximum likelihood:
+// SearchTrajectories fits a group-based trajectory model by maximum likelihood:
 //
 //	Lᵢ = Σ_g π_g Π_t f(yᵢₜ | η_g(t)),  η_g(t) = β_g0 + β_g1 t + β_g2 t² ...
 //
@@ -29,7 +29,7 @@ const (
 //
 // Nagin 1999, 10.1037/1082-989X.4.2.139; Jones, Nagin and Roeder 2001,
 // 10.1177/0049124101029003005.
-func FitTrajectories(ctx context.Context, given []Path, spec TrajectorySpec, before *Trajectories) (*Trajectories, error) {
+func SearchTrajectories(ctx context.Context, given []Path, spec TrajectorySpec, before *Trajectories) (*Trajectories, error) {
 	m := &Trajectories{TrajectorySpec: spec, at: newLayout(spec), time: 1, spread: 1}
 	m.Parameters = m.at.total
 	paths, order, err := m.prepare(given)

@@ -75,7 +75,7 @@ func TestTrajectoryBICs(t *testing.T) {
 		for range w.G {
 			orders = append(orders, 2)
 		}
-		m, err := fit.FitTrajectories(t.Context(), paths, normal(orders...), before)
+		m, err := fit.SearchTrajectories(t.Context(), paths, normal(orders...), before)
 		if err != nil {
 			t.Fatal(w.G, err)
 		}
@@ -117,7 +117,7 @@ func TestTrajectoryBICs(t *testing.T) {
 	}
 	own := normal(2, 2, 2)
 	own.OwnShape = true
-	m, err := fit.FitTrajectories(t.Context(), paths, own, nil)
+	m, err := fit.SearchTrajectories(t.Context(), paths, own, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestMadeTrajectories(t *testing.T) {
 		"zip":   {"zip", fit.TrajectorySpec{Family: fit.TrajectoryZIP, Orders: []int{1, 1}, Starts: 25}},
 		"logit": {"logit", fit.TrajectorySpec{Family: fit.TrajectoryLogit, Orders: []int{1, 1}, Starts: 25}},
 	} {
-		m, err := fit.FitTrajectories(t.Context(), pathsOf(text["id"], number("t"), number(k.column)), k.spec, nil)
+		m, err := fit.SearchTrajectories(t.Context(), pathsOf(text["id"], number("t"), number(k.column)), k.spec, nil)
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -240,7 +240,7 @@ func TestTrajectoryRecovery(t *testing.T) {
 			}
 			paths = append(paths, p)
 		}
-		m, err := fit.FitTrajectories(t.Context(), paths, spec, nil)
+		m, err := fit.SearchTrajectories(t.Context(), paths, spec, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -269,7 +269,7 @@ func TestTrajectoryRelations(t *testing.T) {
 	paths := pathsOf(text["id"], number("t"), number("cnorm"))
 	spec := fit.TrajectorySpec{Family: fit.TrajectoryCNorm, Orders: []int{1, 2}, Floor: 0, Ceiling: 10, Starts: 10}
 	run := func(paths []fit.Path, spec fit.TrajectorySpec) *fit.Trajectories {
-		m, err := fit.FitTrajectories(t.Context(), paths, spec, nil)
+		m, err := fit.SearchTrajectories(t.Context(), paths, spec, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,7 +310,7 @@ func TestTrajectoryRelations(t *testing.T) {
 // of floor and ceiling: at -1 and 1 it is 0).
 func TestOneTrajectory(t *testing.T) {
 	paths := []fit.Path{{T: []float64{0, 1}, Y: []float64{1, 2}}, {T: []float64{0, 1}, Y: []float64{2, 3}}}
-	m, err := fit.FitTrajectories(t.Context(), paths, normal(1), nil)
+	m, err := fit.SearchTrajectories(t.Context(), paths, normal(1), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +329,7 @@ func TestOneTrajectory(t *testing.T) {
 		"no patient": {nil, normal(0)}, "one time for a line": {[]fit.Path{{T: []float64{0}, Y: []float64{1}}, {T: []float64{0}, Y: []float64{2}}}, normal(1)},
 		"more groups than patients": {paths, normal(0, 0, 0)}, "equal values": {[]fit.Path{{T: []float64{0, 1}, Y: []float64{2, 2}}, {T: []float64{0, 1}, Y: []float64{2, 2}}}, normal(0)},
 	} {
-		if _, err := fit.FitTrajectories(t.Context(), k.paths, k.spec, nil); !errors.Is(err, fit.ErrSingular) {
+		if _, err := fit.SearchTrajectories(t.Context(), k.paths, k.spec, nil); !errors.Is(err, fit.ErrSingular) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

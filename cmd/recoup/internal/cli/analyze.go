@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,8 @@ import (
 	"recoup/analysis/catalog"
 	"recoup/datasets"
 	"recoup/datasets/open"
+	"recoup/reports"
+	"recoup/reports/render"
 )
 
 func (a *app) analyzeCommand() *cobra.Command {
@@ -127,6 +130,7 @@ type runFlags struct {
 	load     loadFlags
 	question analysis.Question
 	set      []string
+	figure   string
 	out      string
 }
 
@@ -139,10 +143,13 @@ func (a *app) analyzeRun() *cobra.Command {
 value. Without --arm every arm is taken for itself. A number that cannot be
 computed is left empty with a warning that says why.
 
--o picks the format by its ending: .json, .csv, .parquet or .txt.`,
+-o picks the format by its ending: .json, .csv, .parquet or .txt; .svg or .png draws
+a figure of the result, by --figure NAME where there are several. Figures are for your
+own eyes: unlike those of a report, nothing in them is suppressed.`,
 		Example: `  recoup analyze run cohort.yaml effect/mean-change --outcome pain --visit discharge
   recoup analyze run cohort.yaml effect/responders --outcome pain --visit discharge --set threshold=30 --json
-  recoup analyze run cohort.yaml effect/hedges-g --outcome pain --visit discharge --set denominator=baseline -o g.csv`,
+  recoup analyze run cohort.yaml effect/hedges-g --outcome pain --visit discharge --set denominator=baseline -o g.csv
+  recoup analyze run cohort.yaml longitudinal/mmrm --outcome pain -o means.svg`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runAnalysis(c.Context(), args[0], args[1], f)
@@ -160,6 +167,7 @@ computed is left empty with a warning that says why.
 	c.Flags().Float64Var(&q.Level, "level", 0.95, "confidence level")
 	c.Flags().Uint64Var(&q.Seed, "seed", 1, "of analyses that draw random numbers")
 	c.Flags().StringArrayVar(&f.set, "set", nil, "a setting of the analysis: name=value; may be given again")
+	c.Flags().StringVar(&f.figure, "figure", "", "with -o FILE.svg or .png: which figure, where there are several")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "write to a file; the ending picks the format")
 	return c
 }
@@ -190,9 +198,12 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 	if err != nil {
 		return err
 	}
-	format, err := formatOf(f.out, a.json, ".json", ".csv", ".parquet", ".txt")
+	format, err := formatOf(f.out, a.json, ".json", ".csv", ".parquet", ".txt", ".svg", ".png")
 	if err != nil {
 		return err
+	}
+	if drawn := format == ".svg" || format == ".png"; f.figure != "" && !drawn {
+		return usagef("expected --figure with -o FILE.svg or FILE.png")
 	}
 	q := f.question
 	co, origin, err := a.loadFor(ctx, path, f.load, x, q)
@@ -209,7 +220,41 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 		build: thisBuild(), Origin: &origin, Analysis: x.Name,
 		Question: &q, Where: f.load.where, SetAside: f.load.setAside,
 	}}
-	return a.emit(ctx, f.out, format, out)
+	if format == ".svg" || format == ".png" {
+		return a.picture(x.Title, out, f, format)
+	}
+	return a.emit(ctx, f.out, format, result{out, wide(r), func(w io.Writer) { short(w, out) }})
+}
+
+// picture draws a figure of a result.
+func (a *app) picture(title string, e estimates, f runFlags, format string) error {
+	var names []string
+	figures := reports.Pictures(title, e.Result, f.question.Level)
+	for _, x := range figures {
+		names = append(names, x.ID)
+	}
+	if len(figures) == 0 {
+		return fmt.Errorf("the result has nothing to draw: no curve, and no estimate with an interval")
+	}
+	at := 0
+	if f.figure != "" {
+		if at = slices.Index(names, f.figure); at < 0 {
+			return usagef("there is no figure %q of this result; there are: %s", f.figure, strings.Join(names, ", "))
+		}
+	}
+	o := e.Provenance.Origin
+	figure := figures[at]
+	figure.Caption = figure.Caption.And(fmt.Sprintf(" %s, %s, %d patients, digest %s.", e.Provenance.Analysis, o.Dictionary, o.Patients, o.Digest[:16]))
+	err := writeFile(f.out, func(w io.Writer) error {
+		if format == ".png" {
+			return render.PNG(w, figure, render.Size{}, 0)
+		}
+		return render.SVG(w, figure, render.Size{})
+	})
+	if err == nil && len(names) > 1 {
+		a.note("figure %s written to %s; there are also, by --figure: %s", names[at], f.out, strings.Join(slices.Delete(slices.Clone(names), at, at+1), ", "))
+	}
+	return err
 }
 
 // loadFor opens a cohort for an analysis: of a narrow one no more stays in memory
@@ -288,22 +333,29 @@ func formatOf(path string, asJSON bool, endings ...string) (string, error) {
 	return "", usagef("expected a file ending in %s", strings.Join(endings, ", "))
 }
 
+// result is something in each of the formats of a result.
+type result struct {
+	json  any
+	table grid
+	text  func(w io.Writer)
+}
+
 // emit writes a result in a format, to a file or to standard output.
-func (a *app) emit(ctx context.Context, path, format string, e estimates) error {
+func (a *app) emit(ctx context.Context, path, format string, r result) error {
 	write := func(w io.Writer) error {
 		switch format {
 		case ".json":
-			b, err := encode(e)
+			b, err := encode(r.json)
 			if err == nil {
 				_, err = w.Write(b)
 			}
 			return err
 		case ".csv":
-			return wide(e.Result).csv(w)
+			return r.table.csv(w)
 		case ".parquet":
-			return wide(e.Result).parquet(ctx, w)
+			return r.table.parquet(ctx, w)
 		}
-		short(w, e)
+		r.text(w)
 		return nil
 	}
 	if path == "" {
@@ -312,7 +364,7 @@ func (a *app) emit(ctx context.Context, path, format string, e estimates) error 
 	if err := writeFile(path, write); err != nil {
 		return err
 	}
-	a.note("%d estimates written to %s", len(e.Estimates), path)
+	a.note("%d rows written to %s", len(r.table.rows), path)
 	return nil
 }
 

@@ -104,28 +104,11 @@ func (a *app) runCalc(ctx context.Context, name string, f calcFlags) error {
 	if err != nil {
 		return err
 	}
-	given := calcGiven{f.arms, f.references, f.level}
-	write := func(w io.Writer) error {
-		switch format {
-		case ".json":
-			b, err := encode(calculated{"recoup.calculation/v1", provenance{build: thisBuild(), Analysis: c.Analysis.Name}, given, r})
-			if err == nil {
-				_, err = w.Write(b)
-			}
-			return err
-		case ".csv":
-			return wide(r).csv(w)
-		case ".parquet":
-			return wide(r).parquet(ctx, w)
-		}
+	out := calculated{"recoup.calculation/v1", provenance{build: thisBuild(), Analysis: c.Analysis.Name}, calcGiven{f.arms, f.references, f.level}, r}
+	return a.emit(ctx, f.out, format, result{out, wide(r), func(w io.Writer) {
 		shortResult(w, r)
 		fmt.Fprintf(w, "%s from summary statistics; recoup %s\n", c.Analysis.Name, version)
-		return nil
-	}
-	if f.out == "" {
-		return write(a.Out)
-	}
-	return writeFile(f.out, write)
+	}})
 }
 
 // strataOf reads the groups: one arm, and one reference where it is compared; with

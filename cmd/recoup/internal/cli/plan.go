@@ -151,7 +151,7 @@ func (a *app) runPlan(ctx context.Context, path string, f planFlags) error {
 		Schema: "recoup.plan/v1", PlanSHA256: hex.EncodeToString(sum[:]), Plan: p, PlanResult: r,
 		Provenance: provenance{build: thisBuild(), Origin: &origin, Where: f.load.where, SetAside: f.load.setAside},
 	}
-	return a.emitPlan(ctx, f.out, format, out)
+	return a.emit(ctx, f.out, format, result{out, planTable(r), func(w io.Writer) { planText(w, out) }})
 }
 
 // planProblems says what a plan asks that the cohort does not have.
@@ -178,33 +178,6 @@ func (a *app) listPlan(p *analysis.Plan, runs []analysis.PlanRun) error {
 	}
 	g.text(a.Out)
 	fmt.Fprintf(a.Out, "\nThe plan is valid: %d analyses, %d runs, %d families of tests\n", len(p.Items), len(runs), len(p.Multiplicity))
-	return nil
-}
-
-func (a *app) emitPlan(ctx context.Context, path, format string, p planned) error {
-	write := func(w io.Writer) error {
-		switch format {
-		case ".json":
-			b, err := encode(p)
-			if err == nil {
-				_, err = w.Write(b)
-			}
-			return err
-		case ".csv":
-			return planTable(p.PlanResult).csv(w)
-		case ".parquet":
-			return planTable(p.PlanResult).parquet(ctx, w)
-		}
-		planText(w, p)
-		return nil
-	}
-	if path == "" {
-		return write(a.Out)
-	}
-	if err := writeFile(path, write); err != nil {
-		return err
-	}
-	a.note("%d runs written to %s", len(p.Runs), path)
 	return nil
 }
 

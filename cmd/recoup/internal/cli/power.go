@@ -123,27 +123,10 @@ func (a *app) runPower(ctx context.Context, path, name string, f powerFlags) err
 		}
 		out.Tables[0].Rows = append(out.Tables[0].Rows, r.Tables[0].Rows...)
 	}
-	write := func(w io.Writer) error {
-		switch format {
-		case ".json":
-			b, err := encode(out)
-			if err == nil {
-				_, err = w.Write(b)
-			}
-			return err
-		case ".csv":
-			return wide(out.Result).csv(w)
-		case ".parquet":
-			return wide(out.Result).parquet(ctx, w)
-		}
+	return a.emit(ctx, f.out, format, result{out, wide(out.Result), func(w io.Writer) {
 		shortResult(w, out.Result)
 		fmt.Fprintf(w, "power of %s on cohorts drawn from %s, seed %d; recoup %s\n", x.Name, clean(filepath.Base(path)), t.Seed, version)
-		return nil
-	}
-	if f.out == "" {
-		return write(a.Out)
-	}
-	return writeFile(f.out, write)
+	}})
 }
 
 // powerOf draws the cohorts of n patients.
