@@ -319,13 +319,13 @@ func TestDoseByWeekInMME(t *testing.T) {
 		near(t, "difference", []analysis.Num{d.Value, d.SE, d.DF, d.P, d.CI.Low, d.CI.High}[i], want, 1e-9)
 	}
 	near(t, "median", find(t, r, "median_dose_patients", "week -1", "a").Value, 55, 1e-12)
-	for _, s := range r.Series {
-		if s.Name == "dose-by-week/median" && s.Group == "a" {
-			p := s.Points[3] // quartiles of 40, 50, 60, 100 lie at 1.75 and 3.25
-			near(t, "median of the curve", p.Y, 55, 1e-12)
-			near(t, "its lower quartile", p.Low, 47.5, 1e-12)
-			near(t, "its upper quartile", p.High, 70, 1e-12)
+	// Quartiles of 40, 50, 60, 100 lie at 1.75 and 3.25.
+	for group, want := range map[string]float64{"a, median": 55, "a, lower quartile": 47.5, "a, upper quartile": 70} {
+		i := slices.IndexFunc(r.Series, func(s analysis.Series) bool { return s.Name == "dose-by-week/quartiles" && s.Group == group })
+		if i < 0 {
+			t.Fatalf("no curve %s", group)
 		}
+		near(t, group, r.Series[i].Points[3].Y, want, 1e-12)
 	}
 	near(t, "an empty week", find(t, r, "mean_dose_patients", "week 8", "a").Value, math.NaN(), 0)
 }

@@ -453,7 +453,7 @@ func (x *timer) between(e timed, g analysis.Group, xs []seen, n, unknown int) {
 		}
 		left, right = append(left, s.left), append(right, s.right)
 	}
-	m, err := fit.FitTurnbull(left, right)
+	m, err := fit.SelfConsistent(left, right)
 	done := func(suffix, visit string, scale analysis.Scale, v float64, none string) {
 		out := x.begin(e, suffix, visit, g.Name, scale)
 		out = describe(out, "Turnbull's estimate of times known to lie between two days")

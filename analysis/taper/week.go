@@ -115,8 +115,8 @@ interval; median_dose_patients, q25_ and q75_dose_patients describe the same.
 Patients without a record in a week are not in that week: no record is not a dose
 of zero. Those who stay may differ from those who left, so a falling or rising mean
 is not the course of a patient.
-The series dose-by-week/median has the median with the quartiles as its band, which
-is the spread of patients and no interval of confidence. listing=true adds the series
+The series dose-by-week/quartiles has the median and the quartiles as lines: the spread
+of patients, no interval of confidence. listing=true adds the series
 spaghetti (weekly means) and swimmer (on, off, unknown by day) of each patient, by
 pseudonym and marked local_only: no report takes them.
 unit=as-recorded refuses a table of several drugs, units or indications, whose
@@ -338,19 +338,17 @@ func (w weekly) estimates(g analysis.Group, k Week, dosed int) []analysis.Estima
 	return out
 }
 
-// series returns the two means and the median as curves; the band of the median is
-// the quartiles.
+// series returns the two means as curves, and the median and quartiles as three lines
+// of one name: quartiles are the spread of patients, which no band of confidence is.
 func (w weekly) series(g analysis.Group, weeks []Week) []analysis.Series {
 	var out []analysis.Series
-	for _, name := range []string{"records", "patients", "median"} {
-		out = append(out, analysis.Series{Name: "dose-by-week/" + name, Group: g.Name, XUnit: "week", YUnit: w.unit})
+	for _, s := range [][2]string{{"records", ""}, {"patients", ""}, {"quartiles", ", median"}, {"quartiles", ", lower quartile"}, {"quartiles", ", upper quartile"}} {
+		out = append(out, analysis.Series{Name: "dose-by-week/" + s[0], Group: g.Name + s[1], XUnit: "week", YUnit: w.unit})
 	}
 	for _, k := range weeks {
-		es := w.estimates(g, k, len(k.PatientMeans))
-		es[2].CI.Low, es[2].CI.High = es[3].Value, es[4].Value
-		for i := range out {
+		for i, e := range w.estimates(g, k, len(k.PatientMeans)) {
 			out[i].Points = append(out[i].Points, analysis.Point{
-				X: analysis.Num(k.Week), Y: es[i].Value, Low: es[i].CI.Low, High: es[i].CI.High,
+				X: analysis.Num(k.Week), Y: e.Value, Low: e.CI.Low, High: e.CI.High,
 				N: len(k.PatientMeans), Records: k.Records,
 			})
 		}

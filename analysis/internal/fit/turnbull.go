@@ -37,7 +37,7 @@ type covered struct {
 	weight   float64
 }
 
-// FitTurnbull maximises Π (F(Rᵢ) - F(Lᵢ)) over distributions F, each event lying in
+// SelfConsistent maximises Π (F(Rᵢ) - F(Lᵢ)) over distributions F, each event lying in
 // (Lᵢ, Rᵢ]; Lᵢ = Rᵢ is an exact time and Rᵢ = +Inf one that was not seen.
 //
 // By self-consistency (EM), hastened by squared extrapolation, until no mass moved to
@@ -47,7 +47,7 @@ type covered struct {
 // R: icenReg::ic_np(), interval::icfit(). Turnbull 1976,
 // 10.1111/j.2517-6161.1976.tb01597.x; Varadhan and Roland 2008,
 // 10.1111/j.1467-9469.2007.00585.x.
-func FitTurnbull(left, right []float64) (*Turnbull, error) {
+func SelfConsistent(left, right []float64) (*Turnbull, error) {
 	if len(left) == 0 || len(left) != len(right) {
 		return nil, fmt.Errorf("%w: expected a left and a right end for each of at least one time", ErrSingular)
 	}
@@ -117,9 +117,9 @@ func (t *Turnbull) solve(spans []covered) {
 		if t.Short = slices.Max(d) - n; t.Short <= 1e-8 {
 			break
 		}
-		one, two := selfConsistent(p, d, n), []float64(nil)
+		one, two := reweighed(p, d, n), []float64(nil)
 		massDerivatives(spans, one, d)
-		two = selfConsistent(one, d, n)
+		two = reweighed(one, d, n)
 		next := extrapolated(p, one, two)
 		l := massDerivatives(spans, next, d)
 		if !(l >= loglik) {
@@ -158,8 +158,8 @@ func massDerivatives(spans []covered, p, d []float64) float64 {
 	return l
 }
 
-// selfConsistent is one EM step.
-func selfConsistent(p, d []float64, n float64) []float64 {
+// reweighed is one EM step.
+func reweighed(p, d []float64, n float64) []float64 {
 	out := make([]float64, len(p))
 	for j := range p {
 		out[j] = p[j] * d[j] / n

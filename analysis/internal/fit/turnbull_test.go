@@ -15,7 +15,7 @@ import (
 // Three times, (0, 2], (1, 3] and (2, +Inf): innermost are (1, 2] and (2, 3]. With mass
 // p in the first, L = p · 1 · (1 - p), which is largest at 1/2: log L = -2 log 2.
 func TestTurnbullByHand(t *testing.T) {
-	m, err := fit.FitTurnbull([]float64{0, 1, 2}, []float64{2, 3, math.Inf(1)})
+	m, err := fit.SelfConsistent([]float64{0, 1, 2}, []float64{2, 3, math.Inf(1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestTurnbullByHand(t *testing.T) {
 // 1, 2+, 3, 3, 4+ the share left after 1 is 4/5, after 3 4/5 · 1/3 = 4/15, which stays.
 func TestTurnbullOfExactTimes(t *testing.T) {
 	inf := math.Inf(1)
-	m, err := fit.FitTurnbull([]float64{1, 2, 3, 3, 4}, []float64{1, inf, 3, 3, inf})
+	m, err := fit.SelfConsistent([]float64{1, 2, 3, 3, 4}, []float64{1, inf, 3, 3, inf})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestTurnbullAgainstPlainEM(t *testing.T) {
 		}
 		left, right = append(left, l), append(right, u)
 	}
-	m, err := fit.FitTurnbull(left, right)
+	m, err := fit.SelfConsistent(left, right)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestTurnbullAgainstPlainEM(t *testing.T) {
 func TestTurnbullRelations(t *testing.T) {
 	left := []float64{0, 3, 3, 5, 1, 8, 2, 6}
 	right := []float64{4, 6, 9, 5, 7, math.Inf(1), 3, 10}
-	a, err := fit.FitTurnbull(left, right)
+	a, err := fit.SelfConsistent(left, right)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,11 +115,11 @@ func TestTurnbullRelations(t *testing.T) {
 		l2, r2 = append(l2, left[j], left[j]), append(r2, right[j], right[j])
 		l3, r3 = append(l3, left[i]+1e6), append(r3, right[i]+1e6)
 	}
-	b, err := fit.FitTurnbull(l2, r2)
+	b, err := fit.SelfConsistent(l2, r2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := fit.FitTurnbull(l3, r3)
+	c, err := fit.SelfConsistent(l3, r3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +138,11 @@ func TestTurnbullRelations(t *testing.T) {
 func TestTurnbullRefusals(t *testing.T) {
 	nan := math.NaN()
 	for _, c := range [][2][]float64{{nil, nil}, {{1}, {0}}, {{nan}, {1}}, {{1}, {nan}}, {{1, 2}, {3}}, {{math.Inf(1)}, {math.Inf(1)}}} {
-		if _, err := fit.FitTurnbull(c[0], c[1]); !errors.Is(err, fit.ErrSingular) {
+		if _, err := fit.SelfConsistent(c[0], c[1]); !errors.Is(err, fit.ErrSingular) {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
-	if m, err := fit.FitTurnbull([]float64{0}, []float64{5}); err != nil || m.Mass[0] != 1 {
+	if m, err := fit.SelfConsistent([]float64{0}, []float64{5}); err != nil || m.Mass[0] != 1 {
 		t.Errorf("one time: %v %v", m, err)
 	}
 }
@@ -185,7 +185,7 @@ func TestTurnbullReferenceCase(t *testing.T) {
 				left, right = append(left, l), append(right, u)
 			}
 		}
-		m, err := fit.FitTurnbull(left, right)
+		m, err := fit.SelfConsistent(left, right)
 		if err != nil {
 			t.Fatal(err)
 		}
