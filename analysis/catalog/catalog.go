@@ -51,6 +51,8 @@ var All = []*analysis.Analysis{
 	taper.DoseByWeek,
 	taper.Reduction,
 	work.Return,
+	work.LogRankAnalysis,
+	work.RestrictedMeans,
 	compare.Published,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,

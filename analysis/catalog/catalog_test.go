@@ -15,6 +15,7 @@ import (
 	"recoup/analysis/effect"
 	"recoup/analysis/resample"
 	"recoup/analysis/taper"
+	"recoup/analysis/work"
 	"recoup/datasets"
 	"recoup/datasets/synthetic"
 )
@@ -45,7 +46,7 @@ func made(t *testing.T, patients int, comparison, reversed bool) *datasets.Cohor
 // questions are what each analysis is asked here.
 func questions(a *analysis.Analysis, arms bool) []analysis.Question {
 	q := analysis.Question{}
-	if !strings.HasPrefix(a.Name, "taper/") && !strings.HasPrefix(a.Name, "describe/") && a.Name != "work/return" {
+	if !strings.HasPrefix(a.Name, "taper/") && !strings.HasPrefix(a.Name, "describe/") && !strings.HasPrefix(a.Name, "work/") {
 		q.Outcome, q.Visit = "pain", "discharge"
 	}
 	if a.Name == "compare/published" {
@@ -70,7 +71,7 @@ var settings = map[*analysis.Analysis]map[string]string{
 }
 
 // comparisons need an arm and a reference.
-var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis}
+var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis, work.LogRankAnalysis}
 
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.
