@@ -53,6 +53,7 @@ var All = []*analysis.Analysis{
 	work.Return,
 	work.LogRankAnalysis,
 	work.RestrictedMeans,
+	work.CoxAnalysis,
 	compare.Published,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,

@@ -354,7 +354,7 @@ func (s *subjects) last(g int) (rows int, day float64) {
 // it with conf.type = "log".
 func (c *coxReport) share(hazard, se float64) analysis.Interval {
 	z := analysis.NormalQuantile(c.q.Level)
-	return analysis.NewInterval(analysis.KindLog, math.Max(0, -math.Expm1(-(hazard-z*se))), -math.Expm1(-(hazard+z*se)), c.q.Level)
+	return analysis.NewInterval(analysis.KindLog, math.Max(0, -math.Expm1(-(hazard-z*se))), -math.Expm1(-(hazard + z*se)), c.q.Level)
 }
 
 func (c *coxReport) adjusted(p fit.Predicted, g int, day, last float64) analysis.Estimate {

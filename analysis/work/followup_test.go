@@ -1,0 +1,192 @@
+package work_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"recoup/analysis"
+	"recoup/analysis/analysistest"
+	"recoup/analysis/work"
+)
+
+const followupYAML = `name: f
+resources:
+  - name: patients
+    path: patients.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: arm, type: string, role: arm}
+        - {name: age, type: number, role: covariate}
+        - {name: payer, type: string, role: payer}
+        - {name: site, type: string, role: site}
+  - name: followup
+    path: followup.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: day, type: integer, role: time, unit: days}
+        - {name: event, type: string, role: event, categories: [lost, retired, returned]}
+arms:
+  - {value: control}
+  - {value: day}
+  - {value: full}
+`
+
+// followup is the cohort of testdata/followup.R with its reference numbers.
+func followup(t *testing.T) (analysis.Input, analysistest.Reference) {
+	t.Helper()
+	b, err := os.ReadFile("testdata/followup.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := analysistest.Rows(t, string(b))
+	columns := func(from ...int) string {
+		var out [][]string
+		for _, r := range rows {
+			var row []string
+			for _, j := range from {
+				row = append(row, r[j])
+			}
+			out = append(out, row)
+		}
+		return analysistest.Write(out)
+	}
+	return cohort(t, map[string]string{"cohort.yaml": followupYAML, "patients.csv": columns(0, 1, 2, 3, 4), "followup.csv": columns(0, 5, 6)}), analysistest.ReadReference(t, "testdata/followup.json")
+}
+
+func answer(t *testing.T, a *analysis.Analysis, in analysis.Input, q analysis.Question, set map[string]string) analysis.Result {
+	t.Helper()
+	r, err := a.Run(context.Background(), in, q, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	analysistest.Conforms(t, a, r)
+	return r
+}
+
+// withArm returns the estimate of a term, arm and visit.
+func withArm(t *testing.T, r analysis.Result, term, arm, visit string) analysis.Estimate {
+	t.Helper()
+	for _, e := range r.Estimates {
+		if e.Term == term && e.Arm == arm && e.Visit == visit {
+			return e
+		}
+	}
+	t.Fatalf("no estimate %s %s %s", term, arm, visit)
+	return analysis.Estimate{}
+}
+
+func TestCoxAgainstSurvival(t *testing.T) {
+	in, want := followup(t)
+	const tol = 1e-9
+	set := map[string]string{"covariates": "age,payer"}
+	r := answer(t, work.CoxAnalysis, in, analysis.Question{}, set)
+	ratios := func(r analysis.Result) (out []analysis.Estimate) {
+		for _, e := range r.Estimates {
+			if strings.HasPrefix(e.Term, "hazard_ratio") {
+				out = append(out, e)
+			}
+		}
+		return out
+	}
+	logs := func(name string, errors string, r analysis.Result) {
+		t.Helper()
+		for j, e := range ratios(r) {
+			want.Near(t, name, j, analysis.Num(math.Log(float64(e.Value))), tol)
+			if errors != "" {
+				want.Near(t, errors, j, e.SE, tol)
+			}
+		}
+	}
+	logs("coef", "se", r)
+	first := ratios(r)[0]
+	if first.Arm != "day" || first.Reference != "control" || ratios(r)[4].Term != "hazard_ratio of payer: worker" {
+		t.Errorf("terms %+v", ratios(r))
+	}
+	low := math.Exp(want["coef"][0] - 1.959963984540054*want["se"][0])
+	near(t, "low", first.CI.Low, low)
+	for i, term := range []string{"likelihood_ratio", "wald", "score"} {
+		want.Near(t, "tests", i, analysistest.Find(t, r, term, "").Statistic, 1e-7)
+	}
+	for i, name := range []string{"day", "full", "age", "payer: state", "payer: worker"} {
+		want.Near(t, "zph", i, analysistest.Find(t, r, "proportional_hazards of "+name, "").Value, 1e-8)
+	}
+	want.Near(t, "zph", 5, analysistest.Find(t, r, "proportional_hazards_all", "").Value, 1e-8)
+	k := analysistest.Find(t, r, "concordance", "")
+	want.Near(t, "concordance", 0, k.Value, tol)
+	want.Near(t, "concordance", 1, k.SE, tol)
+	for i, arm := range []string{"control", "day", "full"} {
+		e := withArm(t, r, "returned_adjusted", arm, "day 182")
+		for name, got := range map[string]analysis.Num{"adjusted": e.Value, "adjusted_se": e.SE, "adjusted_low": e.CI.Low, "adjusted_high": e.CI.High} {
+			want.Near(t, name, i, got, tol)
+		}
+	}
+	with := func(key, value string) analysis.Result {
+		return answer(t, work.CoxAnalysis, in, analysis.Question{}, map[string]string{"covariates": "age,payer", key: value})
+	}
+	logs("breslow", "", with("ties", "breslow"))
+	logs("exact", "", with("ties", "exact"))
+	logs("coef", "robust", with("errors", "robust"))
+	logs("coef", "cluster", with("errors", "cluster"))
+	want.Near(t, "zph_log", 2, analysistest.Find(t, with("clock", "log"), "proportional_hazards of age", "").Value, 1e-8)
+	logs("strata", "", answer(t, work.CoxAnalysis, in, analysis.Question{}, map[string]string{"covariates": "age", "strata": "payer"}))
+	// An arm against a reference is the other way round the ratio of the reference.
+	two := answer(t, work.CoxAnalysis, in, analysis.Question{Arm: "full", Reference: "control"}, nil)
+	back := answer(t, work.CoxAnalysis, in, analysis.Question{Arm: "control", Reference: "full"}, nil)
+	near(t, "turned round", analysistest.Find(t, two, "hazard_ratio", "full").Value, 1/float64(analysistest.Find(t, back, "hazard_ratio", "control").Value))
+}
+
+// Nobody of arm b returns: the ratio has no end, is null, and is said to.
+func TestCoxSeparation(t *testing.T) {
+	in := cohort(t, map[string]string{"cohort.yaml": timesYAML, "times.csv": "id,arm,weeks,back\n1,a,3,1\n2,a,4,1\n3,a,5,1\n4,b,6,0\n5,b,7,0\n6,b,8,0\n"})
+	r := answer(t, work.CoxAnalysis, in, analysis.Question{Arm: "b", Reference: "a"}, nil)
+	e := analysistest.Find(t, r, "hazard_ratio", "b")
+	if e.Value.OK() || !warned(e, analysis.WarnSeparation) {
+		t.Errorf("separation: %+v", e)
+	}
+	if w := analysistest.Find(t, r, "wald", ""); w.Value.OK() {
+		t.Errorf("wald %+v", w)
+	}
+	// At 3, 4 and 5 there are 6, 5 and 4 at risk, 3, 2 and 1 of them in a: log L is
+	// -log 120 at 0 and goes to -log 6, so that twice the difference is 2 log 20.
+	if lr := float64(analysistest.Find(t, r, "likelihood_ratio", "").Value); math.Abs(lr-2*math.Log(20)) > 1e-6 {
+		t.Errorf("likelihood ratio %v", lr)
+	}
+	// Nobody at all.
+	in = cohort(t, map[string]string{"cohort.yaml": timesYAML, "times.csv": "id,arm,weeks,back\n1,a,3,0\n2,b,4,0\n"})
+	r = answer(t, work.CoxAnalysis, in, analysis.Question{Arm: "b", Reference: "a"}, nil)
+	if e := analysistest.Find(t, r, "hazard_ratio", "b"); e.Value.OK() || !warned(e, analysis.WarnTooFew) {
+		t.Errorf("no return: %+v", e)
+	}
+	_, err := work.CoxAnalysis.Run(context.Background(), in, analysis.Question{Arm: "b"}, nil)
+	if !errors.Is(err, analysis.ErrCannot) {
+		t.Errorf("one arm without covariates: %v", err)
+	}
+}
+
+func TestLogRankFamilyAgainstSurvival(t *testing.T) {
+	in, want := followup(t)
+	for rho, name := range map[string]string{"0": "rank_0", "0.5": "rank_0.5", "1": "rank_1"} {
+		r := answer(t, work.LogRankAnalysis, in, analysis.Question{}, map[string]string{"weights": "fleming-harrington", "rho": rho})
+		want.Near(t, name, 0, analysistest.Find(t, r, "test", "").Value, 1e-10)
+		for i, arm := range []string{"control", "day", "full"} {
+			near(t, arm, analysistest.Find(t, r, "observed_less_expected", arm).Value, want[name][1+i]-want[name][4+i])
+		}
+	}
+	r := answer(t, work.LogRankAnalysis, in, analysis.Question{}, map[string]string{"weights": "fleming-harrington", "rho": "0.5", "strata": "payer"})
+	want.Near(t, "rank_strata", 0, analysistest.Find(t, r, "test", "").Value, 1e-10)
+	// With two arms the trend is the test.
+	two := answer(t, work.LogRankAnalysis, in, analysis.Question{Arm: "full", Reference: "control"}, nil)
+	if slices.ContainsFunc(two.Estimates, func(e analysis.Estimate) bool { return e.Term == "trend" }) {
+		t.Error("a trend over two arms")
+	}
+	if _, err := work.LogRankAnalysis.Run(context.Background(), in, analysis.Question{}, map[string]string{"scores": "1,2"}); !errors.Is(err, analysis.ErrOptions) {
+		t.Errorf("scores: %v", err)
+	}
+}
