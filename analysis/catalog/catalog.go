@@ -54,6 +54,8 @@ var All = []*analysis.Analysis{
 	work.LogRankAnalysis,
 	work.RestrictedMeans,
 	work.CoxAnalysis,
+	work.Competing,
+	work.FineGrayAnalysis,
 	compare.Published,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,

@@ -71,7 +71,7 @@ var settings = map[*analysis.Analysis]map[string]string{
 }
 
 // comparisons need an arm and a reference.
-var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis, work.LogRankAnalysis, work.CoxAnalysis}
+var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis, work.LogRankAnalysis, work.CoxAnalysis, work.FineGrayAnalysis}
 
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.

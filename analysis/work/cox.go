@@ -44,7 +44,7 @@ R: survival::coxph(Surv(time, event) ~ arm + x + strata(s), ties, robust, cluste
 }, CoxOptions{Reading: reading, Ties: fit.TiesEfron, Errors: "model", Clock: fit.ClockKM, At: []float64{28, 91, 182, year}}, runCox)
 
 func runCox(_ context.Context, in analysis.Input, q analysis.Question, o CoxOptions) (analysis.Result, error) {
-	if err := rising(o.At); err != nil {
+	if err := risingDays(o.At); err != nil {
 		return analysis.Result{}, err
 	}
 	s, err := newSubjects(in, q, o.Reading, o.Covariates)
@@ -83,7 +83,7 @@ func runCox(_ context.Context, in analysis.Input, q analysis.Question, o CoxOpti
 	return out, nil
 }
 
-func rising(at []float64) error {
+func risingDays(at []float64) error {
 	for i, t := range at {
 		if !(t > 0) || (i > 0 && t <= at[i-1]) {
 			return fmt.Errorf("%w: expected at to be days above 0 in rising order", analysis.ErrOptions)
@@ -129,7 +129,30 @@ func (s *subjects) model() (model, error) {
 	return m, nil
 }
 
-// estimate starts the estimate of a column.
+// means returns the mean of each column.
+func (m model) means() []float64 {
+	at := make([]float64, len(m.x))
+	for j, x := range m.x {
+		for _, v := range x {
+			at[j] += v / float64(len(x))
+		}
+	}
+	return at
+}
+
+// atArm sets the indicators of arms to those of a group.
+func (m model) atArm(at []float64, g int) {
+	for j, arm := range m.arm {
+		if arm >= 0 {
+			at[j] = 0
+			if arm == g {
+				at[j] = 1
+			}
+		}
+	}
+}
+
+// column starts the estimate of a column.
 func (m model) column(term string, j int, scale analysis.Scale) analysis.Estimate {
 	if g := m.arm[j]; g >= 0 {
 		return m.estimate(term, scale, g, m.base)
@@ -311,21 +334,9 @@ func (c *coxReport) curves(out *analysis.Result) {
 	if c.strata > 0 || c.o.Ties == fit.TiesExact || c.fit.Cov == nil {
 		return
 	}
-	at := make([]float64, len(c.x))
-	for j, x := range c.x {
-		for _, v := range x {
-			at[j] += v / float64(len(x))
-		}
-	}
+	at := c.means()
 	for g, group := range c.groups {
-		for j, arm := range c.arm {
-			if arm >= 0 {
-				at[j] = 0
-				if arm == g {
-					at[j] = 1
-				}
-			}
-		}
+		c.atArm(at, g)
 		p := c.fit.Predict(at, 0)
 		series := analysis.Series{Name: "cox/" + c.definition.Name, Group: group.Name, Step: true, XUnit: "days", YUnit: "share returned, at the mean covariates"}
 		for k, t := range p.Time {

@@ -190,3 +190,62 @@ func TestLogRankFamilyAgainstSurvival(t *testing.T) {
 		t.Errorf("scores: %v", err)
 	}
 }
+
+func TestCompetingAgainstSurvival(t *testing.T) {
+	in, want := followup(t)
+	r := answer(t, work.Competing, in, analysis.Question{}, map[string]string{"at": "182,5000"})
+	for g, arm := range []string{"control", "day", "full"} {
+		for k, cause := range []string{"return", "retired"} {
+			e := withArm(t, r, "cumulative_incidence of "+cause, arm, "day 182")
+			want.Near(t, "incidence", 3*k+g, e.Value, 1e-12)
+			want.Near(t, "incidence_se", 3*k+g, e.SE, 1e-10)
+		}
+		e := withArm(t, r, "without_event", arm, "day 182")
+		want.Near(t, "without", g, e.Value, 1e-12)
+		want.Near(t, "without_se", g, e.SE, 1e-10)
+	}
+	if d := withArm(t, answer(t, work.Competing, in, analysis.Question{Arm: "full", Reference: "control"}, nil), "difference of return", "full", "day 182"); math.Abs(float64(d.Value)-(want["incidence"][2]-want["incidence"][0])) > 1e-12 {
+		t.Errorf("difference %v", d.Value)
+	}
+	f := answer(t, work.FineGrayAnalysis, in, analysis.Question{}, map[string]string{"covariates": "age"})
+	var ratios []analysis.Estimate
+	for _, e := range f.Estimates {
+		if strings.HasPrefix(e.Term, "cause_specific") {
+			ratios = append(ratios, e)
+		}
+	}
+	for j, e := range ratios {
+		want.Near(t, "cause_specific", j, analysis.Num(math.Log(float64(e.Value))), 1e-9)
+		want.Near(t, "cause_specific", 3+j, e.SE, 1e-9)
+	}
+	if _, err := work.FineGrayAnalysis.Run(context.Background(), in, analysis.Question{}, map[string]string{"cause": "lost"}); !errors.Is(err, analysis.ErrOptions) {
+		t.Errorf("cause: %v", err)
+	}
+}
+
+// From spells: 1 returns on day 10; 2 retires on day 5 and works from day 20, which no
+// longer counts; 3 is off work to the end.
+func TestCompetingFromSpells(t *testing.T) {
+	in := cohort(t, map[string]string{
+		"cohort.yaml": `name: s
+resources:
+  - name: spells
+    path: spells.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: from, type: integer, role: start, unit: days}
+        - {name: to, type: integer, role: end, unit: days}
+        - {name: status, type: string, role: work_status, categories: [off work, working, retired]}
+`,
+		"spells.csv": "id,from,to,status\n1,0,9,off work\n1,10,50,working\n2,0,4,off work\n2,5,19,retired\n2,20,60,working\n3,0,40,off work\n",
+	})
+	r := answer(t, work.Competing, in, analysis.Question{}, map[string]string{"at": "4,7,30"})
+	for day, want := range map[string][]float64{"day 4": {0, 0}, "day 7": {0, 1. / 3}, "day 30": {1. / 3, 1. / 3}} {
+		near(t, "return by "+day, withArm(t, r, "cumulative_incidence of return", "all", day).Value, want[0])
+		near(t, "retired by "+day, withArm(t, r, "cumulative_incidence of leaving the work force", "all", day).Value, want[1])
+	}
+	if e := withArm(t, r, "cumulative_incidence of return", "all", "day 30"); e.N.Events != 1 {
+		t.Errorf("events %+v", e.N)
+	}
+}

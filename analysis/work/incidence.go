@@ -61,7 +61,10 @@ func AalenJohansen(time []float64, cause []int, causes int) Incidence {
 		for k, f := range share {
 			a.Events[k], a.Share[k] = append(a.Events[k], d[k]), append(a.Share[k], f)
 			v := float64(left)*j.all[k]*j.all[k] + j.c2[k] + 2*f*j.cu[k] + f*f*j.u2
-			a.SE[k] = append(a.SE[k], math.Sqrt(math.Max(0, v)))
+			if v < 1e-13*(j.c2[k]+f*f*j.u2) { // what rounding leaves of 0
+				v = 0
+			}
+			a.SE[k] = append(a.SE[k], math.Sqrt(v))
 			a.Delta[k] = append(a.Delta[k], math.Sqrt(math.Max(0, delta[k].variance)))
 		}
 		s, i = next, end

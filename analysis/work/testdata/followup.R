@@ -38,4 +38,9 @@ q <- summary(survfit(f2, nd, conf.type = "log"), times = 182)
 out$adjusted <- as.vector(1 - q$surv); out$adjusted_se <- as.vector(q$std.err); out$adjusted_low <- as.vector(1 - q$upper); out$adjusted_high <- as.vector(1 - q$lower)
 for (rho in c(0, .5, 1)) { l <- survdiff(Surv(day, e) ~ arm, d, rho = rho); out[[paste0("rank_", rho)]] <- c(l$chisq, l$obs, l$exp) }
 l <- survdiff(Surv(day, e) ~ arm + strata(payer), d, rho = .5); out$rank_strata <- l$chisq
+d$cause <- factor(d$event, c("lost", "returned", "retired"))
+a <- summary(survfit(Surv(day, cause) ~ arm, d, conf.type = "log-log"), times = 182)
+out$incidence <- as.vector(a$pstate[, 2:3]); out$incidence_se <- as.vector(a$std.err[, 2:3])
+out$without <- a$pstate[, 1]; out$without_se <- a$std.err[, 1]
+cs <- coxph(Surv(day, e) ~ arm + age, d, ties = "breslow", control = ctl); out$cause_specific <- unname(c(coef(cs), sqrt(diag(vcov(cs)))))
 writeLines(jsonlite::toJSON(out, digits = I(17), pretty = TRUE), "followup.json")
