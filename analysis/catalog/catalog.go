@@ -56,6 +56,8 @@ var All = []*analysis.Analysis{
 	work.CoxAnalysis,
 	work.Competing,
 	work.FineGrayAnalysis,
+	work.ParametricAnalysis,
+	work.IntervalCensored,
 	compare.Published,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,

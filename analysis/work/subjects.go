@@ -14,7 +14,6 @@ import (
 // subjects are the patients whose time to return counts, a row each, by group.
 type subjects struct {
 	*reader
-	in         analysis.Input
 	definition analysis.Definition
 	method     string // how times were read
 	atRisk     denominator
@@ -57,12 +56,17 @@ func newSubjects(in analysis.Input, q analysis.Question, o Reading, covariates [
 	if err != nil {
 		return nil, err
 	}
-	s := &subjects{reader: r, in: in, definition: f.definition, method: f.clock.method, atRisk: r.whoseTime(r.denominators()), groups: groups, n: make([]analysis.N, len(groups))}
+	return r.subjects(groups, f.definition, *f.clock, covariates)
+}
+
+// subjects takes the patients of the groups by a clock.
+func (r *reader) subjects(groups []analysis.Group, d analysis.Definition, k clock, covariates []string) (*subjects, error) {
+	s := &subjects{reader: r, definition: d, method: k.method, atRisk: r.whoseTime(r.denominators()), groups: groups, n: make([]analysis.N, len(groups))}
 	byPatient, err := s.covariates(covariates)
 	if err != nil {
 		return nil, err
 	}
-	s.rows(*f.clock, byPatient)
+	s.rows(k, byPatient)
 	return s, nil
 }
 
