@@ -58,6 +58,7 @@ var All = []*analysis.Analysis{
 	work.FineGrayAnalysis,
 	work.ParametricAnalysis,
 	work.IntervalCensored,
+	work.States,
 	compare.Published,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,
