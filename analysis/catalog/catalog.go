@@ -59,6 +59,8 @@ var All = []*analysis.Analysis{
 	work.ParametricAnalysis,
 	work.IntervalCensored,
 	work.States,
+	work.Transitions,
+	work.Recurrent,
 	compare.Published,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,
