@@ -25,14 +25,15 @@ type Occupation struct {
 //
 //	p(t) = p(0) Π (I + dA(u)),  dAₕⱼ(u) = transitions from h to j on day u / patients in h the day before who are followed through u
 //
-// p(0) is the share in each state on day 0. The days expected in a state are Σ p(u) over
+// p(0) is the share in each state on day 0, and has an error of its own unless it is
+// fixed, as survfit takes it without influence = TRUE. The days expected in a state are Σ p(u) over
 // days 0 to tau-1. Patients whose follow-up ends are censored, which assumes that they go
 // on as those in the same state. It is right for occupation even where the process
 // depends on more than the present state (Datta and Satten 2001,
 // 10.1016/S0167-7152(01)00155-9), if censoring says nothing about it.
 //
 // R: survival::survfit(Surv(start, stop, state) ~ 1, id, istate). Aalen and Johansen 1978.
-func StateOccupation(paths []Path, states int, tau float64) Occupation {
+func StateOccupation(paths []Path, states int, tau float64, fixed bool) Occupation {
 	o := Occupation{Tau: tau, Expected: make([]float64, states), ExpectedSE: make([]float64, states), Transitions: make([][]int, states), Last: math.NaN()}
 	paths = slices.DeleteFunc(slices.Clone(paths), func(p Path) bool { return len(p.State) == 0 })
 	o.N = len(paths)
@@ -42,20 +43,21 @@ func StateOccupation(paths []Path, states int, tau float64) Occupation {
 	if o.N == 0 {
 		return o
 	}
-	w := newWalk(paths, states)
+	w := newWalk(paths, states, fixed)
 	o.Last = w.last
 	w.record(&o, 0)
 	before := 0.0
 	for _, day := range w.days {
-		if day >= tau {
-			break
+		w.stay(&o, math.Min(day, tau)-before)
+		if before = math.Min(day, tau); day >= tau && o.Matrix == nil {
+			o.Matrix = w.matrix()
 		}
-		w.stay(&o, day-before)
 		w.step(&o, day)
 		w.record(&o, day)
-		before = day
 	}
-	w.stay(&o, tau-before)
+	if w.stay(&o, tau-before); o.Matrix == nil {
+		o.Matrix = w.matrix()
+	}
 	o.spread = make([][]float64, states)
 	for h := range states {
 		o.spread[h] = make([]float64, states)
@@ -66,7 +68,6 @@ func StateOccupation(paths []Path, states int, tau float64) Occupation {
 		}
 		o.ExpectedSE[h] = math.Sqrt(o.spread[h][h])
 	}
-	o.Matrix = w.product
 	return o
 }
 
@@ -83,7 +84,7 @@ type walk struct {
 	last    float64
 }
 
-func newWalk(paths []Path, k int) *walk {
+func newWalk(paths []Path, k int, fixed bool) *walk {
 	n := len(paths)
 	w := &walk{paths: paths, k: k, at: make([]int, n), p: make([]float64, k), effect: make([]float64, n*k), total: make([]float64, n*k)}
 	for _, p := range paths {
@@ -94,6 +95,9 @@ func newWalk(paths []Path, k int) *walk {
 	slices.Sort(w.days)
 	w.days = slices.Compact(w.days)
 	for i, p := range paths {
+		if fixed {
+			break
+		}
 		for k, share := range w.p {
 			w.effect[i*w.k+k] = -share / float64(n)
 		}
@@ -140,7 +144,7 @@ func (w *walk) step(o *Occupation, day float64) {
 	}
 	for h := range moves {
 		for j := range moves[h] {
-			if h != j {
+			if h != j && day < o.Tau {
 				o.Transitions[h][j] += int(moves[h][j])
 			}
 			switch {
@@ -180,6 +184,15 @@ func times(out, x []float64, m [][]float64) {
 			out[j] += v * p
 		}
 	}
+}
+
+// matrix returns a copy of the product of transitions so far.
+func (w *walk) matrix() [][]float64 {
+	var out [][]float64
+	for _, row := range w.product {
+		out = append(out, slices.Clone(row))
+	}
+	return out
 }
 
 func (w *walk) record(o *Occupation, day float64) {

@@ -15,6 +15,7 @@ type StatesOptions struct {
 	Modified     []string  `opt:"modified" doc:"levels that are work with restricted duty or hours"`
 	At           []float64 `opt:"at" doc:"days at which the shares in each state are given"`
 	Tau          float64   `opt:"tau" doc:"number of days from day 0 over which days in each state are counted"`
+	Entry        string    `opt:"entry" doc:"the shares on day 0: estimated, with an error of their own, or fixed, as survfit of R has them without influence = TRUE" choices:"estimated|fixed"`
 	ModifiedLoss float64   `opt:"modified_loss" doc:"share of a day lost on a day of modified duty, 0 to 1"`
 	CostPerDay   float64   `opt:"cost_per_day" doc:"cost of a day lost; 0: no costs"`
 	Currency     string    `opt:"currency" doc:"currency of cost_per_day, such as USD"`
@@ -31,13 +32,13 @@ var States = analysis.New(analysis.Analysis{
 	Doc: `States from dated spells: working, modified duty, off work, outside the work force. Levels of modified are modified duty, other levels of working are working, levels of outside are outside the work force, all others off work.
 p(t) = p(0) Π (I + dA(u)), Aalen and Johansen's estimate, p(0) the shares on day 0.
 Terms: share in STATE on each day; days in STATE of the first tau; days_lost, days off work plus modified_loss of days on modified duty (days outside the work force are not lost); with cost_per_day, cost_lost; with a reference, differences of these. Tables: transitions counted, and the probability of each state on day tau-1 by the state on day 0.
-Errors: infinitesimal jackknife, over patients. Normal intervals; those of shares on the log-log scale.
+Errors: infinitesimal jackknife, over patients, with that of the shares on day 0 unless entry=fixed. Normal intervals; those of shares on the log-log scale.
 A day covered by two spells has the state that comes first in working, modified duty, outside, off work. A day that no spell covers ends follow-up unless gap=off-work; patients without a spell on day 0 are left out. Not working is not unemployed; lost to follow-up is censored.
 Costs: human capital, no discounting: cost_per_day times days_lost, in the currency and price year given.
 R: survival::survfit(Surv(start, stop, state) ~ arm, id, istate); its rmean is days in STATE.`,
 	Refs:  []string{"Aalen and Johansen 1978, Scand J Stat 5:141", "Datta and Satten 2001, 10.1016/S0167-7152(01)00155-9"},
 	Needs: []datasets.Role{datasets.RoleStart, datasets.RoleEnd, datasets.RoleWorkStatus},
-}, StatesOptions{Reading: reading, Modified: modifiedLevels, At: []float64{0, 91, 182, 364}, Tau: year}, runStates)
+}, StatesOptions{Reading: reading, Modified: modifiedLevels, At: []float64{0, 91, 182, 364}, Tau: year, Entry: "estimated"}, runStates)
 
 func (o StatesOptions) check() error {
 	switch {
@@ -74,7 +75,7 @@ func runStates(_ context.Context, in analysis.Input, q analysis.Question, o Stat
 		for _, p := range g.Patients {
 			own = append(own, paths[p])
 		}
-		s.found = append(s.found, StateOccupation(own, len(stateNames), o.Tau))
+		s.found = append(s.found, StateOccupation(own, len(stateNames), o.Tau, o.Entry == "fixed"))
 	}
 	var out analysis.Result
 	for g := range groups {
