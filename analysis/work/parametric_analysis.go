@@ -276,7 +276,7 @@ var IntervalCensored = analysis.New(analysis.Analysis{
 The maximum is checked: no shift of a share may raise the log likelihood by more than 1e-9 of a patient, or it is said. survfit of R stops up to 0.001 of a share short.
 No standard error has a simple form here: bootstrap it, or use work/parametric. Missing visits widen the interval; a patient seen at no visit is left out; one never seen to return is censored at the last visit.
 R: interval::icfit(Surv(lower, upper, type = "interval2") ~ arm).`,
-	Refs:        []string{"Turnbull 1976, 10.1111/j.2517-6161.1976.tb01597.x", "Wang 2008, 10.1016/j.csda.2007.10.018"},
+	Refs:        []string{"Turnbull 1976, 10.1111/j.2517-6161.1976.tb01597.x", "Wang 2008, Comput Stat Data Anal 52:2388"},
 	Definitions: named(),
 }, IntervalOptions{Reading: reading, Times: timesVisits}, runIntervals)
 

@@ -28,8 +28,8 @@ type Turnbull struct {
 // than rounding. The empty Turnbull is returned where no interval is usable.
 //
 // R: interval::icfit; survival::survfit(Surv(lower, upper, type = "interval2")), which
-// stops earlier. Turnbull 1976, 10.1111/j.2517-6161.1976.tb01597.x; Wang 2008,
-// 10.1016/j.csda.2007.10.018.
+// stops earlier. Turnbull 1976, 10.1111/j.2517-6161.1976.tb01597.x; Wang 2008, Comput Stat
+// Data Anal 52:2388.
 func NPMLE(lower, upper []float64) Turnbull {
 	t, from, to := innermost(lower, upper)
 	m := len(t.Left)
