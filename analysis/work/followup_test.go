@@ -224,7 +224,7 @@ func TestCompetingAgainstSurvival(t *testing.T) {
 }
 
 // From spells: 1 returns on day 10; 2 retires on day 5 and works from day 20, which no
-// longer counts; 3 is off work to the end.
+// longer counts; 3 is off work to the end; 4 returns on day 3 and retires on day 30, when it no longer counts.
 func TestCompetingFromSpells(t *testing.T) {
 	in := cohort(t, map[string]string{
 		"cohort.yaml": `name: s
@@ -238,14 +238,60 @@ resources:
         - {name: to, type: integer, role: end, unit: days}
         - {name: status, type: string, role: work_status, categories: [off work, working, retired]}
 `,
-		"spells.csv": "id,from,to,status\n1,0,9,off work\n1,10,50,working\n2,0,4,off work\n2,5,19,retired\n2,20,60,working\n3,0,40,off work\n",
+		"spells.csv": "id,from,to,status\n1,0,9,off work\n1,10,50,working\n2,0,4,off work\n2,5,19,retired\n2,20,60,working\n3,0,40,off work\n4,0,2,off work\n4,3,29,working\n4,30,60,retired\n",
 	})
 	r := answer(t, work.Competing, in, analysis.Question{}, map[string]string{"at": "4,7,30"})
-	for day, want := range map[string][]float64{"day 4": {0, 0}, "day 7": {0, 1. / 3}, "day 30": {1. / 3, 1. / 3}} {
+	for day, want := range map[string][]float64{"day 4": {1. / 4, 0}, "day 7": {1. / 4, 1. / 4}, "day 30": {2. / 4, 1. / 4}} {
 		near(t, "return by "+day, withArm(t, r, "cumulative_incidence of return", "all", day).Value, want[0])
 		near(t, "retired by "+day, withArm(t, r, "cumulative_incidence of leaving the work force", "all", day).Value, want[1])
 	}
-	if e := withArm(t, r, "cumulative_incidence of return", "all", "day 30"); e.N.Events != 1 {
+	if e := withArm(t, r, "cumulative_incidence of return", "all", "day 30"); e.N.Events != 2 {
 		t.Errorf("events %+v", e.N)
+	}
+}
+
+// One of four returns on day 1: by the delta method of cmprsk the variance of 1/4 is
+// (1 + 1/16 - 1/2)/9 = 1/16, by the infinitesimal jackknife (9+1+1+1)/256.
+func TestVarianceOfIncidence(t *testing.T) {
+	in := cohort(t, map[string]string{"cohort.yaml": timesYAML, "times.csv": "id,arm,weeks,back\n1,a,1,1\n2,a,2,0\n3,a,3,0\n4,a,4,0\n"})
+	for variance, want := range map[string]float64{"delta": 1. / 4, "jackknife": math.Sqrt(12) / 16} {
+		r := answer(t, work.Competing, in, analysis.Question{Arm: "a"}, map[string]string{"at": "7", "variance": variance})
+		near(t, variance, withArm(t, r, "cumulative_incidence of return", "a", "day 7").SE, want)
+		if !slices.ContainsFunc(r.Warnings, func(w analysis.Warning) bool { return strings.HasPrefix(w.Message, "no event competes") }) {
+			t.Error("no warning that nothing competes")
+		}
+	}
+}
+
+// The first level is that which the cohort file declares first; a ratio against another
+// level is turned round. A Weibull's hazard ratio is its time ratio to the power -1/scale.
+func TestLevelsAndRatios(t *testing.T) {
+	in, _ := followup(t)
+	b, err := os.ReadFile("testdata/followup.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	people, times := "id,arm,payer\n", "id,day,event\n"
+	for _, r := range analysistest.Rows(t, string(b))[1:] {
+		people += r[0] + "," + r[1] + "," + r[3] + "\n"
+		times += r[0] + "," + r[5] + "," + r[6] + "\n"
+	}
+	yaml := strings.Replace(followupYAML, "{name: payer, type: string, role: payer}", "{name: payer, type: string, role: payer, categories: [worker, state, insurer]}", 1)
+	yaml = strings.ReplaceAll(strings.ReplaceAll(yaml, "        - {name: age, type: number, role: covariate}\n", ""), "        - {name: site, type: string, role: site}\n", "")
+	other := cohort(t, map[string]string{"cohort.yaml": yaml, "patients.csv": people, "followup.csv": times})
+	set := map[string]string{"covariates": "payer"}
+	a := analysistest.Find(t, answer(t, work.CoxAnalysis, in, analysis.Question{}, set), "hazard_ratio of payer: worker", "")
+	z := analysistest.Find(t, answer(t, work.CoxAnalysis, other, analysis.Question{}, set), "hazard_ratio of payer: insurer", "")
+	if d := float64(a.Value * z.Value); math.Abs(d-1) > 1e-9 {
+		t.Errorf("levels: %v", d)
+	}
+	w := answer(t, work.ParametricAnalysis, in, analysis.Question{Arm: "full", Reference: "control"}, nil)
+	tr, hr, scale := analysistest.Find(t, w, "time_ratio", "full"), analysistest.Find(t, w, "hazard_ratio", "full"), analysistest.Find(t, w, "scale", "")
+	if want := math.Pow(float64(tr.Value), -1/float64(scale.Value)); math.Abs(float64(hr.Value)-want) > 1e-9 {
+		t.Errorf("hazard ratio %v, want %v", hr.Value, want)
+	}
+	// By the delta method its z value is near that of the time ratio.
+	if math.Abs(float64(hr.Statistic+tr.Statistic)) > 0.1 {
+		t.Errorf("z values %v %v", hr.Statistic, tr.Statistic)
 	}
 }

@@ -83,6 +83,7 @@ those who are followed; patients working at entry are not at risk of returning.
 With a reference: Newcombe differences of shares, differences of curves and of
 restricted means, and the log-rank test, whose estimate is observed less expected
 returns in the arm.
+Interval of the curve (interval): log by default as in R, log-log as in SAS and Stata, plain, logit or arcsine.
 Spells that touch join. A run of work cut short by the end of follow-up before it
 is long enough is censored at its first day. Days that no spell covers end
 follow-up unless gap=off-work.

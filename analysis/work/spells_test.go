@@ -144,6 +144,17 @@ func TestGapsAndOverlaps(t *testing.T) {
 	near(t, "relapses, gaps unknown", withArm(t, m, "mean_relapses", "a", "day 7").Value, 1)
 }
 
+// Work that ends in retirement is no relapse, nor is work whose end is not seen.
+func TestWhatIsNoRelapse(t *testing.T) {
+	in := spells(t, "id,arm,age\n1,a,30\n2,a,30\n3,a,30\n", "id,from,to,status\n1,0,4,working\n1,5,20,retired\n2,0,20,working\n3,0,4,working\n3,5,9,modified duty\n3,10,20,off work\n")
+	r := answer(t, work.Recurrent, in, analysis.Question{Arm: "a"}, map[string]string{"at": "9,20", "at_risk": "all"})
+	near(t, "by day 9", withArm(t, r, "mean_relapses", "a", "day 9").Value, 0)
+	near(t, "by day 20", withArm(t, r, "mean_relapses", "a", "day 20").Value, 1./3)
+	if e := withArm(t, r, "mean_relapses", "a", "day 20"); e.N.Events != 1 {
+		t.Errorf("%+v", e.N)
+	}
+}
+
 // The published transitions of 7,297 patients of the Swedish quality register for pain
 // rehabilitation, one year after (Rivano Fischer and others 2019, J Rehabil Med 51:281,
 // Table II), as a cohort: shares of each row, and the totals of Table III (3,684 without

@@ -5,11 +5,11 @@ set.seed(20260302)
 states <- c("working", "modified duty", "retired", "off work")
 n <- 80
 people <- data.frame(id = sprintf("p%02d", 1:n), arm = rep(c("a", "b"), length.out = n), age = round(runif(n, 25, 60)))
-q <- rbind(c(0, .2, .02, .78), c(.6, 0, .02, .38), c(0, 0, 0, 0), c(.35, .6, .05, 0)) # where to
+q <- rbind(c(0, .2, .12, .68), c(.5, 0, .12, .38), c(0, 0, 0, 0), c(.35, .6, .05, 0)) # where to
 rate <- c(.004, .02, 0, .012)
 spells <- NULL
 for (i in 1:n) {
-  end <- ceiling(runif(1, 150, 420)); day <- 0
+  end <- ceiling(runif(1, 40, 420)); day <- 0
   state <- sample(4, 1, prob = c(.1, .1, 0, .8))
   while (day <= end) {
     r <- rate[state] * ifelse(people$arm[i] == "b" && state == 4, .6, 1)
