@@ -230,7 +230,7 @@ func (r incidenceReport) at(g, cause int, day float64) (share, se float64) {
 }
 
 func (r incidenceReport) kind() string {
-	return map[string]string{"log-log": "log-log", "log": "log", "plain": "plain"}[r.o.Interval] + " of a cumulative incidence"
+	return r.o.Interval + " of a cumulative incidence"
 }
 
 func (r incidenceReport) bounds(share, se float64) (low, high float64) {

@@ -60,19 +60,21 @@ func CompareIncidence(time []float64, cause, group, stratum []int, groups int, r
 	return t
 }
 
-// gray is the walk through the times of one stratum.
+// gray is the walk through the times of one stratum. By group: those at risk, the share
+// without an event and that with cause 1, just before the time and after it (next).
 type gray struct {
-	rho             float64
-	at              []float64    // at risk
-	s, f            []float64    // by group, just before the time: without an event; share of cause 1
-	all             float64      // share of cause 1 over all groups, just before the time
-	score           []float64    //
-	v, a, c, v2     *mat.Dense   // a: derivative at a time; c: its sum by dF/(1-F)
-	v3              []float64    //
-	ever            []bool       // at risk while an event of cause 1 happened
-	d               [3][]float64 // censored, cause 1, other causes, at a time
-	nextS, nextF    []float64
-	one, two, nextA float64
+	rho          float64
+	at           []float64
+	s, f         []float64
+	nextS, nextF []float64
+	all, nextA   float64 // share of cause 1 over all groups, before and after the time
+	score        []float64
+	ever         []bool       // at risk while an event of cause 1 happened
+	d            [3][]float64 // at the time: lost, cause 1, other causes
+	one, two     float64      // over all groups
+	a, c         *mat.Dense   // derivative of the score at the time; its sum by dF/(1-F)
+	v, v2        *mat.Dense   // variance so far, and its terms by c at the end
+	v3           []float64
 }
 
 func newGray(k int, rho float64) *gray {

@@ -27,8 +27,8 @@ var Distributions = []string{DistExponential, DistWeibull, DistLogNormal, DistLo
 // Parametric is a fitted distribution of times whose location depends on covariates.
 type Parametric struct {
 	Regression             // coefficients, then the shape parameters: log scale, or a; Q
-	Distribution string    //
-	LogLik       float64   //
+	Distribution string    // one of Distributions
+	LogLik       float64   // with the density of days known
 	Gradient     float64   // Newton decrement: how far from the top, in log likelihood
 	Shape        []float64 // as flexsurv and survreg name them: scale; or a (Gompertz); or sigma, Q
 }
@@ -318,23 +318,28 @@ func (l *lifetimes) evaluate(b []float64) *lifetimesAt {
 	return at
 }
 
-// derivatives of a row by its first k parameters, by differences with steps ±h and ±2h.
+// derivatives of a row by its first k parameters, by differences with steps ±d and ±2d,
+// those of the location in units of the scale.
 func (l *lifetimes) derivatives(i int, p [3]float64, k int) (v float64, g [3]float64, h [3][3]float64) {
 	const d = 4e-3
+	size := [3]float64{d, d, d}
+	if l.shapes > 0 && l.dist != DistGompertz {
+		size[0] *= math.Min(1, math.Exp(p[1]))
+	}
 	at := func(a, c int, x, y float64) float64 {
 		q := p
-		q[a] += x * d
-		q[c] += y * d
+		q[a] += x * size[a]
+		q[c] += y * size[c]
 		return l.likely(i, q)
 	}
 	v = l.likely(i, p)
 	for a := range k {
 		m2, m1, p1, p2 := at(a, a, -2, 0), at(a, a, -1, 0), at(a, a, 1, 0), at(a, a, 2, 0)
-		g[a] = (m2 - 8*m1 + 8*p1 - p2) / (12 * d)
-		h[a][a] = (-m2 + 16*m1 - 30*v + 16*p1 - p2) / (12 * d * d)
+		g[a] = (m2 - 8*m1 + 8*p1 - p2) / (12 * size[a])
+		h[a][a] = (-m2 + 16*m1 - 30*v + 16*p1 - p2) / (12 * size[a] * size[a])
 		for c := range a {
 			cross := func(s float64) float64 {
-				return (at(a, c, s, s) - at(a, c, s, -s) - at(a, c, -s, s) + at(a, c, -s, -s)) / (4 * s * s * d * d)
+				return (at(a, c, s, s) - at(a, c, s, -s) - at(a, c, -s, s) + at(a, c, -s, -s)) / (4 * s * s * size[a] * size[c])
 			}
 			h[a][c] = (4*cross(1) - cross(2)) / 3
 			h[c][a] = h[a][c]

@@ -285,3 +285,52 @@ func TestParametricRecovery(t *testing.T) {
 		}
 	}
 }
+
+// Times to the power k have coefficients and errors k times as large, down to times that
+// hardly differ; another unit of time moves the constant alone.
+func TestParametricRelations(t *testing.T) {
+	const n, k = 120, 100
+	time, _ := madeCauses(n, 5)
+	x := [][]float64{slices.Repeat([]float64{1}, n), make([]float64, n)}
+	powered, upper, poweredUpper, months := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+	for i := range time {
+		time[i] = 0.97 + time[i]/1000
+		powered[i], upper[i], poweredUpper[i], months[i] = math.Pow(time[i], k), time[i], math.Pow(time[i], k), time[i]*30
+		if x[1][i] = float64(i % 2); i%5 == 0 {
+			upper[i], poweredUpper[i] = math.Inf(1), math.Inf(1)
+		}
+	}
+	for _, dist := range []string{DistWeibull, DistLogNormal, DistLogLogistic, DistGenGamma} {
+		a, err := FitParametric(time, upper, x, dist)
+		b, err2 := FitParametric(powered, poweredUpper, x, dist)
+		if err != nil || err2 != nil {
+			t.Fatal(dist, err, err2)
+		}
+		for j := range x {
+			near(t, dist+" coefficient", k*a.Coef[j], b.Coef[j], 1e-6)
+			near(t, dist+" error", k*math.Sqrt(a.Cov.At(j, j)), math.Sqrt(b.Cov.At(j, j)), 1e-6)
+		}
+		near(t, dist+" scale", k*a.Shape[0], b.Shape[0], 1e-6)
+	}
+	for i := range upper {
+		poweredUpper[i] = 30 * upper[i]
+	}
+	for _, dist := range Distributions {
+		a, err := FitParametric(months, poweredUpper, x, dist)
+		if err != nil {
+			t.Fatal(dist, err)
+		}
+		b, err := FitParametric(time, upper, x, dist)
+		if err != nil {
+			t.Fatal(dist, err)
+		}
+		near(t, dist+" in another unit", a.Coef[1], b.Coef[1], 1e-8)
+		move := math.Log(30)
+		if dist == DistGompertz {
+			move = -move
+		}
+		near(t, dist+" constant", a.Coef[0], b.Coef[0]+move, 1e-7)
+		near(t, dist+" error of the constant", a.Cov.At(0, 0), b.Cov.At(0, 0), 1e-6)
+		near(t, dist+" log likelihood", a.LogLik, b.LogLik-math.Log(30)*n*4/5, 1e-9)
+	}
+}

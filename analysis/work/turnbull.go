@@ -43,14 +43,17 @@ func NPMLE(lower, upper []float64) Turnbull {
 	for t.Iterations = 0; t.Iterations < 200; t.Iterations++ {
 		last := t.Gap
 		share := t.shares(from, to)
-		gradient := make([]float64, m)
+		gradient := make([]float64, m+1)
 		t.LogLik = 0
 		for i, s := range share {
 			t.LogLik += math.Log(s)
-			for j := from[i]; j < to[i]; j++ {
-				gradient[j] += 1 / s
-			}
+			gradient[from[i]] += 1 / s
+			gradient[to[i]] -= 1 / s
 		}
+		for j := 1; j < m; j++ {
+			gradient[j] += gradient[j-1]
+		}
+		gradient = gradient[:m]
 		t.Gap = slices.Max(gradient)/float64(t.N) - 1
 		if t.Gap < 1e-11 || t.Iterations > 3 && last < 1e-7 && t.Gap >= last/2 { // only rounding is left
 			break
@@ -147,11 +150,23 @@ func (t *Turnbull) logLik(from, to []int) float64 {
 // likelihood rises; it reports whether it did.
 func (t *Turnbull) newton(from, to []int, share, gradient []float64) bool {
 	m := len(t.Mass)
-	square := mat.NewSymDense(m, nil)
+	// Each row adds 1/s² to the square of its intervals: at the corners, then summed.
+	grid := make([]float64, (m+1)*(m+1))
 	for i, s := range share {
-		for a := from[i]; a < to[i]; a++ {
-			for b := a; b < to[i]; b++ {
-				square.SetSym(a, b, square.At(a, b)+1/(s*s))
+		w, a, b := 1/(s*s), from[i], to[i]
+		grid[a*(m+1)+a] += w
+		grid[a*(m+1)+b] -= w
+		grid[b*(m+1)+a] -= w
+		grid[b*(m+1)+b] += w
+	}
+	square := mat.NewSymDense(m, nil)
+	above := make([]float64, m)
+	for a := range m {
+		row := 0.0
+		for b := range m {
+			row += grid[a*(m+1)+b]
+			if above[b] += row; b >= a {
+				square.SetSym(a, b, above[b])
 			}
 		}
 	}
