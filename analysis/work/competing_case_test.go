@@ -145,11 +145,11 @@ func fineGrayCase(t *testing.T, l *leaves, header []string, rows [][]string, tim
 // With leave, those with events at a time have left before losses at it, as finegray has
 // it; crr counts them.
 func expanded(time []float64, cause []int, x [][]float64, leave bool) (fit.CoxData, []int) {
-	lost, own, any := make([]bool, len(time)), make([]bool, len(time)), make([]bool, len(time))
+	lost, own, ended := make([]bool, len(time)), make([]bool, len(time)), make([]bool, len(time))
 	for i, c := range cause {
-		lost[i], own[i], any[i] = c == 0, c == 1, c > 0
+		lost[i], own[i], ended[i] = c == 0, c == 1, c > 0
 	}
-	g, left := KaplanMeier(time, lost), KaplanMeier(time, any)
+	g, left := KaplanMeier(time, lost), KaplanMeier(time, ended)
 	follow := make([]float64, len(g.Time))
 	s := 1.0
 	for i, n := range g.AtRisk {

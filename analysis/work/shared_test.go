@@ -160,7 +160,7 @@ func (l *leaves) numbersAt(path string) []float64 {
 	}
 }
 
-// coded turns texts into numbers of groups, in the order of their names.
+// codedGroups turns texts into numbers of groups, in the order of their names.
 func codedGroups(cells []string) (of []int, names []string) {
 	names = slices.Compact(slices.Sorted(slices.Values(cells)))
 	for _, c := range cells {

@@ -51,6 +51,17 @@ func file(t *testing.T, name string) string {
 	return string(b)
 }
 
+func table(t *testing.T, r analysis.Result, name string) analysis.Table {
+	t.Helper()
+	for _, x := range r.Tables {
+		if x.Name == name {
+			return x
+		}
+	}
+	t.Fatalf("no table %s", name)
+	return analysis.Table{}
+}
+
 func TestSpellsAgainstSurvival(t *testing.T) {
 	want := analysistest.ReadReference(t, "testdata/spells.json")
 	people := file(t, "people.csv")
@@ -113,6 +124,15 @@ func TestStatesByHand(t *testing.T) {
 	}
 	near(t, "off on day 5", withArm(t, r, "share in off work", "a", "day 5").Value, 0.5)
 	near(t, "retired on day 9", withArm(t, r, "share in outside the work force", "a", "day 9").Value, 0.5)
+	// From off work on day 0 half are at work on day 9, and half retired; one went to
+	// modified duty and one out of the work force.
+	matrix, counts := table(t, r, "transition-matrix/a").Rows[3], table(t, r, "transitions/a").Rows
+	for j, want := range []float64{0.5, 0, 0.5, 0} {
+		near(t, "matrix", matrix[1+j].Num, want)
+	}
+	if counts[3][2].Num != 1 || counts[3][3].Num != 1 || counts[1][1].Num != 1 || counts[3][1].Num != 0 {
+		t.Errorf("counts %+v", counts)
+	}
 	for _, bad := range []map[string]string{{"cost_per_day": "10"}, {"tau": "0"}, {"modified_loss": "2"}, {"at": "9,5"}} {
 		if _, err := work.States.Run(context.Background(), in, analysis.Question{}, bad); !errors.Is(err, analysis.ErrOptions) {
 			t.Errorf("%v: %v", bad, err)
@@ -120,6 +140,20 @@ func TestStatesByHand(t *testing.T) {
 	}
 	if e := withArm(t, answer(t, work.States, in, analysis.Question{Arm: "a"}, nil), "days_lost", "a", "day 365"); e.Value.OK() {
 		t.Errorf("beyond follow-up: %+v", e)
+	}
+}
+
+// The difference between arms is that of the means, its error from the sum of the variances.
+func TestDaysBetweenArms(t *testing.T) {
+	in := spells(t, file(t, "people.csv"), file(t, "spells.csv"))
+	r := answer(t, work.States, in, analysis.Question{Arm: "a", Reference: "b"}, map[string]string{"tau": "120", "cost_per_day": "2", "currency": "EUR", "price_year": "2023"})
+	a, b := withArm(t, r, "days_lost", "a", "day 120"), withArm(t, r, "days_lost", "b", "day 120")
+	d, c := withArm(t, r, "difference of days_lost", "a", "day 120"), withArm(t, r, "difference of cost_lost", "a", "day 120")
+	near(t, "difference", d.Value, float64(a.Value-b.Value))
+	near(t, "its error", d.SE, math.Hypot(float64(a.SE), float64(b.SE)))
+	near(t, "its cost", c.Value, 2*float64(d.Value))
+	if d.N.Arm != 40 || d.N.Reference != 40 || d.Reference != "b" {
+		t.Errorf("%+v", d.N)
 	}
 }
 

@@ -172,7 +172,7 @@ func (s *subjects) covariates(names []string) ([]covariate, error) {
 			c := covariate{name + ": " + levels[l], make([]float64, len(of))}
 			for p, o := range of {
 				if o < 0 {
-					c.value[p] = nan64
+					c.value[p] = math.NaN()
 				} else if o == l {
 					c.value[p] = 1
 				}
@@ -182,8 +182,6 @@ func (s *subjects) covariates(names []string) ([]covariate, error) {
 	}
 	return out, nil
 }
-
-var nan64 = math.NaN()
 
 // levels reads a column of texts by patient: which of the levels that occur in the
 // groups, -1 where missing. Levels are in the order of the cohort file, the others by
