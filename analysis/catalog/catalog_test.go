@@ -17,6 +17,7 @@ import (
 	"recoup/analysis/longitudinal"
 	"recoup/analysis/resample"
 	"recoup/analysis/taper"
+	"recoup/analysis/work"
 	"recoup/datasets"
 	"recoup/datasets/synthetic"
 )
@@ -47,7 +48,7 @@ func made(t *testing.T, patients int, comparison, reversed bool) *datasets.Cohor
 // questions are what each analysis is asked here.
 func questions(a *analysis.Analysis, arms bool) []analysis.Question {
 	q := analysis.Question{}
-	if !strings.HasPrefix(a.Name, "taper/") && !strings.HasPrefix(a.Name, "describe/") && a.Name != "work/return" {
+	if !strings.HasPrefix(a.Name, "taper/") && !strings.HasPrefix(a.Name, "describe/") && !strings.HasPrefix(a.Name, "work/") {
 		q.Outcome, q.Visit = "pain", "discharge"
 	}
 	if a.Name == "compare/published" {
@@ -78,7 +79,7 @@ var settings = map[*analysis.Analysis]map[string]string{
 }
 
 // comparisons need an arm and a reference.
-var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis, impute.ReferenceBased, impute.TippingPoint}
+var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis, impute.ReferenceBased, impute.TippingPoint, work.LogRankAnalysis, work.CoxAnalysis, work.FineGrayAnalysis}
 
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.

@@ -2,10 +2,10 @@ package work
 
 import (
 	"math"
-	"slices"
 	"sort"
 
 	"recoup/analysis"
+	"recoup/analysis/internal/fit"
 )
 
 // Curve is a Kaplan-Meier estimate of the share not yet returned to work: at each
@@ -23,10 +23,11 @@ type Curve struct {
 	Greenwood []float64 // Σ d/(n(n-d)): the variance of log Survival
 }
 
-type duration struct {
-	time  float64
-	event bool
-}
+// Intervals of a curve that package analysis does not name.
+const (
+	KindKMLogit   = "Greenwood, logit"
+	KindKMArcsine = "Greenwood, arcsine"
+)
 
 // KaplanMeier returns the product-limit estimate of the share without the event.
 //
@@ -35,49 +36,85 @@ type duration struct {
 //
 // At equal times events come before censorings: a patient censored at t is at
 // risk at t. Times that are missing, negative or infinite are left out and
-// counted; a time without an event flag is censored. It takes one sort, O(n log n).
+// counted; a time without an event flag is censored. It takes one pass over whole days
+// and one sort of other times.
 //
 // R: survival::survfit(Surv(time, event) ~ 1). Kaplan and Meier 1958,
 // 10.1080/01621459.1958.10501452.
 func KaplanMeier(time []float64, event []bool) Curve {
-	ds := make([]duration, 0, len(time))
-	for i, t := range time {
-		if t >= 0 && !math.IsInf(t, 1) {
-			ds = append(ds, duration{t, i < len(event) && event[i]})
-		}
-	}
-	slices.SortFunc(ds, func(a, b duration) int {
-		switch {
-		case a.time < b.time:
-			return -1
-		case a.time > b.time:
-			return 1
-		}
-		return 0
-	})
-	c := Curve{N: len(ds), Missing: len(time) - len(ds)}
-	s, g := 1.0, 0.0
-	for i := 0; i < len(ds); {
-		j, d := i, 0
-		for ; j < len(ds) && ds[j].time == ds[i].time; j++ {
-			if ds[j].event {
-				d++
-			}
-		}
-		n := len(ds) - i
+	c := Curve{}
+	c.Time, c.Events, c.Censored, c.Missing = steps(time, event)
+	c.N = len(time) - c.Missing
+	n := len(c.Time)
+	c.AtRisk, c.Survival, c.Greenwood = make([]int, n), make([]float64, n), make([]float64, n)
+	s, g, at := 1.0, 0.0, c.N
+	for i, d := range c.Events {
 		if d > 0 {
-			s *= float64(n-d) / float64(n)
-			g += float64(d) / (float64(n) * float64(n-d)) // infinite where all are gone
+			s *= float64(at-d) / float64(at)
+			g += float64(d) / (float64(at) * float64(at-d)) // infinite where all are gone
 		}
-		c.Time = append(c.Time, ds[i].time)
-		c.AtRisk = append(c.AtRisk, n)
-		c.Events = append(c.Events, d)
-		c.Censored = append(c.Censored, j-i-d)
-		c.Survival = append(c.Survival, s)
-		c.Greenwood = append(c.Greenwood, g)
-		i = j
+		c.AtRisk[i], c.Survival[i], c.Greenwood[i] = at, s, g
+		at -= d + c.Censored[i]
 	}
 	return c
+}
+
+// steps counts the events and censorings at each distinct usable time, in order. Whole
+// days are counted day by day, which costs no sort.
+func steps(time []float64, event []bool) (at []float64, events, censored []int, missing int) {
+	whole, last, usable := true, 0.0, 0
+	for _, t := range time {
+		if !(t >= 0) || math.IsInf(t, 1) {
+			continue
+		}
+		usable++
+		whole = whole && t == math.Floor(t)
+		last = max(last, t)
+	}
+	missing = len(time) - usable
+	if !whole || last > float64(8*usable+4096) {
+		at, events, censored = sortedSteps(time, event, usable)
+		return at, events, censored, missing
+	}
+	days := make([][2]int, int(last)+1)
+	for i, t := range time {
+		if !(t >= 0) || math.IsInf(t, 1) {
+			continue
+		}
+		k := 1
+		if i < len(event) && event[i] {
+			k = 0
+		}
+		days[int(t)][k]++
+	}
+	for day, n := range days {
+		if n != [2]int{} {
+			at, events, censored = append(at, float64(day)), append(events, n[0]), append(censored, n[1])
+		}
+	}
+	return at, events, censored, missing
+}
+
+func sortedSteps(time []float64, event []bool, usable int) (at []float64, events, censored []int) {
+	ts, es := make([]float64, 0, usable), make([]bool, 0, usable)
+	for i, t := range time {
+		if t >= 0 && !math.IsInf(t, 1) {
+			ts, es = append(ts, t), append(es, i < len(event) && event[i])
+		}
+	}
+	for _, o := range fit.Rising(ts) {
+		k := len(at) - 1
+		if k < 0 || at[k] != ts[o] {
+			at, events, censored = append(at, ts[o]), append(events, 0), append(censored, 0)
+			k++
+		}
+		if es[o] {
+			events[k]++
+		} else {
+			censored[k]++
+		}
+	}
+	return at, events, censored
 }
 
 // at returns the index of the last time at or before t, -1 before the first.
@@ -134,9 +171,11 @@ func (c Curve) SurvivalAt(t float64) (s, se float64) {
 //	log      exp(log S ± z √G), at most 1
 //	log-log  exp(-exp(log(-log S) ± z √G / log S))
 //	plain    S ± z S √G, within 0 and 1
+//	logit    logit⁻¹(logit S ± z √G / (1-S))
+//	arcsine  sin²(arcsin √S ± z/2 √(G S/(1-S))), the angle within 0 and π/2
 //
-// G is Greenwood's sum. They are NaN where the share is NaN or 0, and for log-log
-// where it is 1. R: survfit(conf.type = "log", "log-log" or "plain").
+// G is Greenwood's sum. They are NaN where the share is NaN or 0, and for log-log, logit
+// and arcsine where it is 1. R: survfit(conf.type).
 func (c Curve) Bounds(t float64, kind string, level float64) (low, high float64) {
 	s, se := c.SurvivalAt(t)
 	return bounds(s, se, kind, level)
@@ -150,18 +189,42 @@ func bounds(s, se float64, kind string, level float64) (low, high float64) {
 		}
 		return math.NaN(), math.NaN()
 	}
+	root := se / s // √G
+	if s == 1 && kind != analysis.KindKMPlain && kind != analysis.KindKMLog {
+		return math.NaN(), math.NaN()
+	}
 	switch kind {
 	case analysis.KindKMPlain:
 		return math.Max(0, s-z*se), math.Min(1, s+z*se)
 	case analysis.KindKMLogLog:
-		if s == 1 {
-			return math.NaN(), math.NaN()
-		}
-		u, w := math.Log(-math.Log(s)), z*se/s/math.Log(s)
+		u, w := math.Log(-math.Log(s)), z*root/math.Log(s)
 		return math.Exp(-math.Exp(u - w)), math.Exp(-math.Exp(u + w))
+	case KindKMLogit:
+		u, w := math.Log(s/(1-s)), z*root/(1-s)
+		return 1 / (1 + math.Exp(w-u)), 1 / (1 + math.Exp(-w-u))
+	case KindKMArcsine:
+		u, w := math.Asin(math.Sqrt(s)), z/2*root*math.Sqrt(s/(1-s))
+		low, high := math.Sin(math.Max(0, u-w)), math.Sin(math.Min(math.Pi/2, u+w))
+		return low * low, high * high
 	}
-	w := z * se / s
+	w := z * root
 	return math.Exp(math.Log(s) - w), math.Min(1, math.Exp(math.Log(s)+w))
+}
+
+// NelsonAalen returns the cumulative hazard at each time and its standard error.
+//
+//	Λ(t) = Σ dᵢ/nᵢ,  var Λ(t) = Σ dᵢ/nᵢ²
+//
+// R: survfit(ctype = 1), cumhaz and std.chaz. Aalen 1978, 10.1214/aos/1176344247.
+func (c Curve) NelsonAalen() (hazard, se []float64) {
+	h, v := 0.0, 0.0
+	for i, d := range c.Events {
+		n := float64(c.AtRisk[i])
+		h += float64(d) / n
+		v += float64(d) / (n * n)
+		hazard, se = append(hazard, h), append(se, math.Sqrt(v))
+	}
+	return hazard, se
 }
 
 // quantileSlack is how close to a level a step counts as being on it: survfit's.

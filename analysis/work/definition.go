@@ -64,7 +64,7 @@ var definitions = []definition{
 			if err != nil {
 				return finding{}, err
 			}
-			return finding{answers: []answer{k.by(r.o.Horizon)}, clock: &k}, nil
+			return finding{answers: []answer{k.by(r.horizon)}, clock: &k}, nil
 		}),
 }
 
@@ -79,7 +79,7 @@ func sustained(name string, days float64) definition {
 			if err != nil {
 				return finding{}, err
 			}
-			return finding{answers: []answer{k.by(r.o.Horizon)}, clock: &k}, nil
+			return finding{answers: []answer{k.by(r.horizon)}, clock: &k}, nil
 		})
 }
 

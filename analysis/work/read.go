@@ -16,7 +16,8 @@ import (
 type reader struct {
 	c        *datasets.Cohort
 	q        analysis.Question
-	o        ReturnOptions
+	o        Reading
+	horizon  float64 // day by which shares from times are taken
 	excluded []datasets.Exclusion
 	warnings []analysis.Warning
 	began    []bool              // by patient
@@ -118,7 +119,7 @@ var codes = []string{"0", "1", "yes", "no", "true", "false", "y", "n"}
 
 // isDefault reports whether the words of an option are those nobody chose.
 func isDefault(option string, words []string) bool {
-	d := returnDefaults
+	d := reading
 	lists := map[string][]string{
 		"working": d.Working, "full_duty": d.FullDuty, "full_time": d.FullTime,
 		"before": d.Before, "outside": d.Outside, "no_benefit": d.NoBenefit, "event": d.Event,
@@ -184,7 +185,7 @@ func (r *reader) status(words []string, option string, days float64) (finding, e
 	k, spellErr := r.spellClock(words, option, days)
 	if spellErr == nil && (visitErr != nil || r.q.Visit == "") {
 		f.clock = &k
-		f.answers = append(f.answers, k.by(r.o.Horizon))
+		f.answers = append(f.answers, k.by(r.horizon))
 	}
 	if visitErr != nil && spellErr != nil {
 		if r.table([]datasets.Role{datasets.RoleVisit, datasets.RoleWorkStatus}, nil) == nil &&

@@ -17,26 +17,23 @@ import (
 	"recoup/datasets"
 )
 
-// ReturnOptions are the settings of Return.
-type ReturnOptions struct {
-	Working   []string  `opt:"working" doc:"levels of work status that count as any work, by label"`
-	FullDuty  []string  `opt:"full_duty" doc:"levels that count as full duty"`
-	FullTime  []string  `opt:"full_time" doc:"levels that count as full time"`
-	Before    []string  `opt:"before" doc:"levels of work_before that count as working before"`
-	Outside   []string  `opt:"outside" doc:"levels outside the work force, who are not off work at entry"`
-	NoBenefit []string  `opt:"no_benefit" doc:"levels of sick leave that count as none"`
-	Event     []string  `opt:"event" doc:"levels of the event column that mean return; all others are censored"`
-	Horizon   float64   `opt:"horizon" doc:"day by which shares from times are taken"`
-	At        []float64 `opt:"at" doc:"days at which the curve and the numbers at risk are given"`
-	Interval  string    `opt:"interval" doc:"interval of the curve" choices:"log|log-log|plain"`
-	AtRisk    string    `opt:"at_risk" doc:"whose time counts: off-work at entry, all, or auto (off-work where known)" choices:"auto|off-work|all"`
-	Gap       string    `opt:"gap" doc:"what a day without a spell means: censor, or off-work where every spell of work is listed" choices:"censor|off-work"`
-	Origin    string    `opt:"origin" doc:"date from which spells on dates count" choices:"admitted|discharged"`
-	Until     string    `opt:"until" doc:"last day that the data cover, a date or a number as the spells have it; ends spells without an end"`
-	Tau       float64   `opt:"tau" doc:"day to which the restricted mean runs; 0: the largest to which every group was followed"`
+// Reading says how the time to return is read from a cohort. The analyses of it share
+// these settings.
+type Reading struct {
+	Working   []string `opt:"working" doc:"levels of work status that count as any work, by label"`
+	FullDuty  []string `opt:"full_duty" doc:"levels that count as full duty"`
+	FullTime  []string `opt:"full_time" doc:"levels that count as full time"`
+	Before    []string `opt:"before" doc:"levels of work_before that count as working before"`
+	Outside   []string `opt:"outside" doc:"levels outside the work force, who are not off work at entry"`
+	NoBenefit []string `opt:"no_benefit" doc:"levels of sick leave that count as none"`
+	Event     []string `opt:"event" doc:"levels of the event column that mean return; all others are censored"`
+	AtRisk    string   `opt:"at_risk" doc:"whose time counts: off-work at entry, all, or auto (off-work where known)" choices:"auto|off-work|all"`
+	Gap       string   `opt:"gap" doc:"what a day without a spell means: censor, or off-work where every spell of work is listed" choices:"censor|off-work"`
+	Origin    string   `opt:"origin" doc:"date from which spells on dates count" choices:"admitted|discharged"`
+	Until     string   `opt:"until" doc:"last day that the data cover, a date or a number as the spells have it; ends spells without an end"`
 }
 
-var returnDefaults = ReturnOptions{
+var reading = Reading{
 	Working: []string{
 		"full duty", "modified duty", "light duty", "restricted duty", "full time", "part time", "working", "working full time",
 		"working part time", "at work", "employed", "self employed", "1", "yes", "true",
@@ -47,12 +44,25 @@ var returnDefaults = ReturnOptions{
 	Outside:   []string{"not in the work force", "not in the labor force", "retired", "student", "homemaker"},
 	NoBenefit: []string{"none", "no sick leave", "no benefit", "0", "no", "false"},
 	Event:     []string{"returned", "return to work", "1", "yes", "true"},
-	Horizon:   year,
-	At:        []float64{28, 91, 182, year, twoYears},
-	Interval:  "log",
 	AtRisk:    "auto",
 	Gap:       string(GapCensor),
 	Origin:    string(datasets.RoleAdmitted),
+}
+
+// ReturnOptions are the settings of Return.
+type ReturnOptions struct {
+	Reading
+	Horizon  float64   `opt:"horizon" doc:"day by which shares from times are taken"`
+	At       []float64 `opt:"at" doc:"days at which the curve and the numbers at risk are given"`
+	Interval string    `opt:"interval" doc:"interval of the curve: the default of R is log, of SAS and Stata log-log" choices:"log|log-log|plain|logit|arcsine"`
+	Tau      float64   `opt:"tau" doc:"day to which the restricted mean runs; 0: the largest to which every group was followed"`
+}
+
+var returnDefaults = ReturnOptions{
+	Reading:  reading,
+	Horizon:  year,
+	At:       []float64{28, 91, 182, year, twoYears},
+	Interval: "log",
 }
 
 // Return answers who returned to work, under each definition that the cohort can
@@ -73,6 +83,7 @@ those who are followed; patients working at entry are not at risk of returning.
 With a reference: Newcombe differences of shares, differences of curves and of
 restricted means, and the log-rank test, whose estimate is observed less expected
 returns in the arm.
+Interval of the curve (interval): log by default as in R, log-log as in SAS and Stata, plain, logit or arcsine.
 Spells that touch join. A run of work cut short by the end of follow-up before it
 is long enough is censored at its first day. Days that no spell covers end
 follow-up unless gap=off-work.
@@ -107,7 +118,7 @@ func runReturn(_ context.Context, in analysis.Input, q analysis.Question, o Retu
 			o.Horizon, o.At = 7**v.Week, []float64{7 * *v.Week}
 		}
 	}
-	r := &reader{c: in.Cohort, q: q, o: o, excluded: excluded, began: in.Cohort.Began()}
+	r := &reader{c: in.Cohort, q: q, o: o.Reading, horizon: o.Horizon, excluded: excluded, began: in.Cohort.Began()}
 	found, err := r.find()
 	if err != nil {
 		return analysis.Result{}, err
@@ -119,7 +130,7 @@ func runReturn(_ context.Context, in analysis.Input, q analysis.Question, o Retu
 	}
 	for _, f := range found {
 		if f.clock != nil {
-			r.times(&out, f, groups, denominators)
+			r.times(&out, f, groups, denominators, o)
 		}
 	}
 	out.Excluded = r.excluded

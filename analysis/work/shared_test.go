@@ -3,9 +3,12 @@ package work
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"recoup/analysis"
@@ -72,97 +75,232 @@ func equal(cells []string, s string) []bool {
 
 var kinds = map[string]string{"log": analysis.KindKMLog, "log-log": analysis.KindKMLogLog, "plain": analysis.KindKMPlain}
 
+// leaves are the values of a reference case by path. A check consumes its leaf, and
+// done fails for those that no check consumed.
+type leaves struct {
+	t    *testing.T
+	tol  float64
+	want map[string]any
+	used map[string]bool
+}
+
+func caseLeaves(t *testing.T, name string, tol float64) (l *leaves, header []string, rows [][]string) {
+	t.Helper()
+	var values any
+	header, rows = sharedCase(t, name, &values)
+	l = &leaves{t, tol, map[string]any{}, map[string]bool{}}
+	l.spread("", values)
+	return l, header, rows
+}
+
+func (l *leaves) spread(path string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			l.spread(strings.TrimPrefix(path+"/"+k, "/"), x)
+		}
+	case []any:
+		for i, x := range v {
+			l.spread(fmt.Sprintf("%s/%d", path, i), x)
+		}
+	default:
+		l.want[path] = v
+	}
+}
+
+// is checks numbers against the leaf at a path, or against those of the list there.
+func (l *leaves) is(path string, got ...float64) {
+	l.t.Helper()
+	for i, g := range got {
+		at := path
+		if _, ok := l.want[path]; !ok {
+			at = fmt.Sprintf("%s/%d", path, i)
+		}
+		want, ok := l.want[at].(float64)
+		if !ok {
+			l.t.Errorf("no reference number %s", at)
+			continue
+		}
+		l.used[at] = true
+		if !(math.Abs(g-want) <= l.tol*math.Max(1e-3, math.Abs(want))) {
+			l.t.Errorf("%s: %.12g, want %.12g", at, g, want)
+		}
+	}
+}
+
+// skip consumes leaves that are no results.
+func (l *leaves) skip(why string, prefixes ...string) {
+	for path := range l.want {
+		for _, p := range prefixes {
+			if strings.HasPrefix(path, p) && why != "" {
+				l.used[path] = true
+			}
+		}
+	}
+}
+
+func (l *leaves) done() {
+	l.t.Helper()
+	for path := range l.want {
+		if !l.used[path] {
+			l.t.Errorf("no check consumed %s", path)
+		}
+	}
+}
+
+// numbersAt returns the list of reference numbers at a path.
+func (l *leaves) numbersAt(path string) []float64 {
+	var out []float64
+	for i := 0; ; i++ {
+		v, ok := l.want[fmt.Sprintf("%s/%d", path, i)].(float64)
+		if !ok {
+			return out
+		}
+		out = append(out, v)
+	}
+}
+
+// codedGroups turns texts into numbers of groups, in the order of their names.
+func codedGroups(cells []string) (of []int, names []string) {
+	names = slices.Compact(slices.Sorted(slices.Values(cells)))
+	for _, c := range cells {
+		of = append(of, slices.Index(names, c))
+	}
+	return of, names
+}
+
 func TestLungCase(t *testing.T) {
-	type limits struct {
-		Time  []float64 `json:"time"`
-		NRisk []int     `json:"n_risk"`
-		Surv  []float64 `json:"surv"`
-		SE    []float64 `json:"se"`
-		Lo    []float64 `json:"lo"`
-		Hi    []float64 `json:"hi"`
-		Q     []float64 `json:"q"`
-		QLo   []float64 `json:"q_lo"`
-		QHi   []float64 `json:"q_hi"`
-	}
-	var want struct {
-		Plain  limits `json:"plain"`
-		Log    limits `json:"log"`
-		LogLog limits `json:"loglog"`
-		By     struct {
-			Median []float64 `json:"median"`
-			Lo     []float64 `json:"lo"`
-			Hi     []float64 `json:"hi"`
-		} `json:"median_by_sex"`
-		LogRank struct {
-			ChiSq float64   `json:"chisq"`
-			Exp   []float64 `json:"exp"`
-			Var   float64   `json:"var"`
-			P     float64   `json:"p"`
-		} `json:"logrank_sex"`
-	}
-	header, rows := sharedCase(t, "surv_km_lung", &want)
+	l, header, rows := caseLeaves(t, "surv_km_lung", 1e-12)
 	time, event := numbers(t, column(header, rows, "time")), equal(column(header, rows, "status"), "2")
 	c := KaplanMeier(time, event)
-	const tol = 1e-12
-	for kind, w := range map[string]limits{analysis.KindKMPlain: want.Plain, analysis.KindKMLog: want.Log, analysis.KindKMLogLog: want.LogLog} {
-		for i, x := range w.Time {
+	hazard, hazardSE := c.NelsonAalen()
+	for _, name := range []string{"plain", "log", "loglog", "logit", "arcsin"} {
+		kind := kindOf(map[string]string{"loglog": "log-log", "arcsin": "arcsine"}[name])
+		if name == "plain" || name == "logit" {
+			kind = kindOf(name)
+		}
+		for i, x := range l.numbersAt(name + "/time") {
 			s, se := c.SurvivalAt(x)
 			low, high := c.Bounds(x, kind, 0.95)
-			near(t, "surv", s, w.Surv[i], tol)
-			near(t, "se", se, w.SE[i], tol)
-			near(t, kind+" low", low, w.Lo[i], tol)
-			near(t, kind+" high", high, w.Hi[i], tol)
-			if c.NumberAtRisk(x) != w.NRisk[i] {
-				t.Errorf("at risk at %v: %d, want %d", x, c.NumberAtRisk(x), w.NRisk[i])
+			for leaf, got := range map[string]float64{"time": x, "n_risk": float64(c.NumberAtRisk(x)), "surv": s, "se": se, "lo": low, "hi": high} {
+				l.is(fmt.Sprintf("%s/%s/%d", name, leaf, i), got)
 			}
+			l.is(fmt.Sprintf("nelson_aalen/cumhaz/%d", i), hazard[c.at(x)])
+			l.is(fmt.Sprintf("nelson_aalen/se/%d", i), hazardSE[c.at(x)])
 		}
 		for i, p := range []float64{0.25, 0.5, 0.75} {
 			q, low, high := c.Quantile(p, kind, 0.95)
-			near(t, "quantile", q, w.Q[i], 0)
-			near(t, "quantile low", low, w.QLo[i], 0)
-			near(t, "quantile high", high, w.QHi[i], 0)
+			l.is(fmt.Sprintf("%s/q/%d", name, i), q)
+			l.is(fmt.Sprintf("%s/q_lo/%d", name, i), low)
+			l.is(fmt.Sprintf("%s/q_hi/%d", name, i), high)
 		}
 	}
-	sex := column(header, rows, "sex")
-	men, women := split(time, event, sex, "1"), split(time, event, sex, "2")
+	sex, _ := codedGroups(column(header, rows, "sex"))
+	men, women := split(time, event, column(header, rows, "sex"), "1"), split(time, event, column(header, rows, "sex"), "2")
 	for i, c := range []Curve{men, women} {
 		q, low, high := c.Quantile(0.5, analysis.KindKMLog, 0.95)
-		near(t, "median by sex", q, want.By.Median[i], 0)
-		near(t, "its low", low, want.By.Lo[i], 0)
-		near(t, "its high", high, want.By.Hi[i], 0)
+		m, se := flatTo(c, max(men.Last(), women.Last())).RestrictedMean(max(men.Last(), women.Last()))
+		for leaf, got := range map[string]float64{"median": q, "lo": low, "hi": high, "rmean": m, "rmean_se": se} {
+			l.is(fmt.Sprintf("median_by_sex/%s/%d", leaf, i), got)
+		}
 	}
-	l := CompareLogRank(men, women)
-	near(t, "log-rank", l.ChiSq, want.LogRank.ChiSq, tol)
-	near(t, "expected", l.Expected, want.LogRank.Exp[0], tol)
-	near(t, "variance", l.Variance, want.LogRank.Var, tol)
-	near(t, "p", l.P, want.LogRank.P, tol)
+	two := CompareLogRank(men, women)
+	l.is("logrank_sex/chisq", two.ChiSq)
+	test := CompareRanks(time, event, sex, nil, 2, Weighting{Kind: WeightLogRank})
+	l.is("logrank_sex/chisq", test.ChiSq)
+	l.is("logrank_sex/obs", test.Observed...)
+	l.is("logrank_sex/exp", test.Expected...)
+	l.is("logrank_sex/var", test.Covariance[0][0])
+	l.is("logrank_sex/p", test.P)
+	l.is("peto_rho1/chisq", CompareRanks(time, event, sex, nil, 2, Weighting{Kind: WeightFleming, Rho: 1}).ChiSq)
+	inst, institutions := codedGroups(column(header, rows, "inst"))
+	if institutions[0] != "" {
+		t.Fatal("a patient of the case has no institution, whom R leaves out")
+	}
+	known := func(i int) bool { return inst[i] > 0 }
+	l.is("stratified_inst/chisq", only(time, event, sex, inst, 2, known).ChiSq)
+	ecog, levels := codedGroups(column(header, rows, "ph.ecog"))
+	few := only(time, event, ecog, nil, len(levels), func(i int) bool { return levels[ecog[i]] != "" && levels[ecog[i]] != "3" })
+	l.is("ecog3/chisq", few.ChiSq)
+	l.is("ecog3/df", few.DF)
+	l.is("ecog3/exp", few.Expected[1:4]...)
+	l.done()
+}
+
+// only tests the rows that keep names.
+func only(time []float64, event []bool, group, stratum []int, groups int, keep func(i int) bool) RankTest {
+	var ts []float64
+	var es []bool
+	var gs, ss []int
+	for i := range time {
+		if keep(i) {
+			ts, es, gs = append(ts, time[i]), append(es, event[i]), append(gs, group[i])
+			if stratum != nil {
+				ss = append(ss, stratum[i])
+			}
+		}
+	}
+	return CompareRanks(ts, es, gs, ss, groups, Weighting{Kind: WeightLogRank})
+}
+
+// flatTo carries the curve flat to a later time, as survfit does for a mean up to the
+// common end of several curves.
+func flatTo(c Curve, t float64) Curve {
+	if n := len(c.Time) - 1; c.Last() < t {
+		c.Time, c.AtRisk, c.Events, c.Censored = append(c.Time, t), append(c.AtRisk, 1), append(c.Events, 0), append(c.Censored, 1)
+		c.Survival, c.Greenwood = append(c.Survival, c.Survival[n]), append(c.Greenwood, c.Greenwood[n])
+	}
+	return c
 }
 
 func TestRestrictedMeanCase(t *testing.T) {
-	type taus struct {
-		Arm0 []float64   `json:"arm0"`
-		Arm1 []float64   `json:"arm1"`
-		Both [][]float64 `json:"diff_ratio_ratioRMTL"`
-	}
-	var want struct {
-		Tau10 taus `json:"tau10"`
-		Tau5  taus `json:"tau5"`
-	}
-	header, rows := sharedCase(t, "surv_rmst_pbc", &want)
+	l, header, rows := caseLeaves(t, "surv_rmst_pbc", 1e-8)
 	time, event := numbers(t, column(header, rows, "time")), equal(column(header, rows, "status"), "1")
 	arm := column(header, rows, "arm")
 	a, b := split(time, event, arm, "1"), split(time, event, arm, "0")
-	const tol = 1e-10
-	for tau, w := range map[float64]taus{10: want.Tau10, 5: want.Tau5} {
-		for i, c := range []Curve{a, b} {
+	z := analysis.NormalQuantile(0.95)
+	for tau, name := range map[float64]string{10: "tau10", 5: "tau5"} {
+		for i, c := range []Curve{b, a} {
 			m, se := c.RestrictedMean(tau)
-			ref := [][]float64{w.Arm1, w.Arm0}[i]
-			near(t, "mean", m, ref[0], tol)
-			near(t, "error", se, ref[1], tol)
+			l.is(fmt.Sprintf("%s/arm%d", name, i), m, se, m-z*se, m+z*se)
+			l.is(fmt.Sprintf("%s/rmtl%d", name, i), tau-m, se, tau-m-z*se, tau-m+z*se)
 		}
-		e := restrictedMeanDifference(a, b, tau, 0.95)
-		for i, v := range []analysis.Num{e.Value, e.CI.Low, e.CI.High, e.P} {
-			near(t, "difference", float64(v), w.Both[0][i], tol)
+		for i, term := range []string{RestrictedDifference, RestrictedRatio, RestrictedLostRatio} {
+			e := compareRestricted(analysis.NewEstimate(term, ""), a, b, tau, term, 0.95)
+			l.is(fmt.Sprintf("%s/diff_ratio_ratioRMTL/%d", name, i), float64(e.Value), float64(e.CI.Low), float64(e.CI.High), float64(e.P))
 		}
 	}
+	group, _ := codedGroups(arm)
+	x := [][]float64{make([]float64, len(time))}
+	for i := range time {
+		x[0][i] = 1
+	}
+	for _, name := range []string{"arm", "age", "bili", "albumin"} {
+		x = append(x, numbers(t, column(header, rows, name)))
+	}
+	for i, scale := range []string{RestrictedDifference, RestrictedRatio, RestrictedLostRatio} {
+		f, err := RestrictedMeanRegression(time, event, group, x, 10, scale)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := func(j int) []float64 {
+			se := math.Sqrt(f.Cov.At(j, j))
+			return []float64{f.Coef[j], se, f.Coef[j] / se, analysis.NormalP(f.Coef[j] / se), f.Coef[j] - z*se, f.Coef[j] + z*se}
+		}
+		r := row(1)
+		if i == 0 {
+			for j := range x {
+				at := row(j)
+				if j == 3 { // R writes 1 - pnorm, which is 0 here: below 1e-16
+					at[3] = math.Round(at[3]*1e15) / 1e15
+				}
+				l.is(fmt.Sprintf("adjusted/diff/%d", j), at...)
+			}
+			l.is("adjusted/result/0", r[0], r[4], r[5], r[3])
+			continue
+		}
+		l.is(fmt.Sprintf("adjusted/result/%d", i), math.Exp(r[0]), math.Exp(r[4]), math.Exp(r[5]), r[3])
+	}
+	l.skip("names of rows", "adjusted/names")
+	l.done()
 }

@@ -15,6 +15,10 @@ func kindOf(option string) string {
 		return analysis.KindKMPlain
 	case "log-log":
 		return analysis.KindKMLogLog
+	case "logit":
+		return KindKMLogit
+	case "arcsine":
+		return KindKMArcsine
 	}
 	return analysis.KindKMLog
 }
@@ -28,24 +32,19 @@ type timed struct {
 
 // times adds what the clock of a finding says: estimates, curves and the numbers
 // at risk.
-func (r *reader) times(out *analysis.Result, f read, groups []analysis.Group, ds []denominator) {
-	atRisk := ds[0]
-	if len(ds) > 1 && r.o.AtRisk != "all" {
-		atRisk = ds[1]
-	} else if r.o.AtRisk == "off-work" {
-		r.warn("denominator-not-available", "times count for all patients: work status at entry is not known", "give work_status at the baseline visit, or a column with role work_before")
-	}
+func (r *reader) times(out *analysis.Result, f read, groups []analysis.Group, ds []denominator, o ReturnOptions) {
+	atRisk := r.whoseTime(ds)
 	var ts []timed
 	for _, g := range groups {
 		ts = append(ts, f.clock.curve(g, atRisk))
 	}
-	tau := r.o.Tau
+	tau := o.Tau
 	for _, t := range ts {
-		if r.o.Tau == 0 && t.curve.N > 0 && (tau == 0 || t.curve.Last() < tau) {
+		if o.Tau == 0 && t.curve.N > 0 && (tau == 0 || t.curve.Last() < tau) {
 			tau = t.curve.Last()
 		}
 	}
-	c := &clockReport{r, f, atRisk, tau}
+	c := &clockReport{r, f, atRisk, tau, o}
 	for _, t := range ts {
 		out.Estimates = append(out.Estimates, c.estimates(t)...)
 		out.Series = append(out.Series, c.series(t))
@@ -60,6 +59,18 @@ func (r *reader) times(out *analysis.Result, f read, groups []analysis.Group, ds
 	if r.q.Reference != "" {
 		out.Estimates = append(out.Estimates, c.differences(ts[0], ts[1])...)
 	}
+}
+
+// whoseTime returns the patients whose time counts: those off work at entry, where
+// that is known and unless all were asked for.
+func (r *reader) whoseTime(ds []denominator) denominator {
+	if len(ds) > 1 && r.o.AtRisk != "all" {
+		return ds[1]
+	}
+	if r.o.AtRisk == "off-work" {
+		r.warn("denominator-not-available", "times count for all patients: work status at entry is not known", "give work_status at the baseline visit, or a column with role work_before")
+	}
+	return ds[0]
 }
 
 func (k clock) curve(g analysis.Group, d denominator) timed {
@@ -83,6 +94,7 @@ type clockReport struct {
 	f      read
 	atRisk denominator
 	tau    float64
+	set    ReturnOptions
 }
 
 func (c *clockReport) empty(term, visit string, scale analysis.Scale, t timed) analysis.Estimate {
@@ -93,14 +105,14 @@ func (c *clockReport) empty(term, visit string, scale analysis.Scale, t timed) a
 		e.N.Events = t.curve.EventsBy(t.curve.Last())
 	}
 	e.Method.Name = fmt.Sprintf("Kaplan-Meier time to return in days, %s: %s (%s); of %s; lost to follow-up is censored", c.f.definition.Name, c.f.definition.Rule, c.f.clock.method, c.atRisk.text)
-	e.Method.R = fmt.Sprintf("survival::survfit(Surv(time, event) ~ 1, conf.type = %q)", c.o.Interval)
+	e.Method.R = fmt.Sprintf("survival::survfit(Surv(time, event) ~ 1, conf.type = %q)", c.set.Interval)
 	e.Method.Ref = "Kaplan and Meier 1958, 10.1080/01621459.1958.10501452"
 	return e
 }
 
 func (c *clockReport) estimates(t timed) []analysis.Estimate {
 	var out []analysis.Estimate
-	for _, day := range c.o.At {
+	for _, day := range c.set.At {
 		out = append(out, c.returned(t, day))
 	}
 	out = append(out, c.median(t), c.restrictedMean(t))
@@ -124,8 +136,8 @@ func (c *clockReport) returned(t timed, day float64) analysis.Estimate {
 	if s == 0 || s == 1 {
 		return unsure(e)
 	}
-	low, high := t.curve.Bounds(day, kindOf(c.o.Interval), c.q.Level)
-	e.CI = analysis.NewInterval(kindOf(c.o.Interval), 1-high, 1-low, c.q.Level)
+	low, high := t.curve.Bounds(day, kindOf(c.set.Interval), c.q.Level)
+	e.CI = analysis.NewInterval(kindOf(c.set.Interval), 1-high, 1-low, c.q.Level)
 	return e
 }
 
@@ -147,7 +159,7 @@ func (c *clockReport) median(t timed) analysis.Estimate {
 	e := c.empty("median_time", "", analysis.ScaleTime, t)
 	e.Unit = "days"
 	e.Method.Ref = "Brookmeyer and Crowley 1982, 10.2307/2530286"
-	m, low, high := t.curve.Quantile(0.5, kindOf(c.o.Interval), c.q.Level)
+	m, low, high := t.curve.Quantile(0.5, kindOf(c.set.Interval), c.q.Level)
 	e.Value = analysis.Num(m)
 	switch {
 	case t.curve.N == 0:
@@ -155,7 +167,7 @@ func (c *clockReport) median(t timed) analysis.Estimate {
 	case math.IsNaN(m):
 		return e.Warn(analysis.WarnTooFew, "fewer than half had returned by the end of follow-up, so there is no median", "follow patients for longer, or read the share returned and the restricted mean")
 	}
-	e.CI = analysis.NewInterval(analysis.KindBrookmeyer+" ("+c.o.Interval+")", low, high, c.q.Level)
+	e.CI = analysis.NewInterval(analysis.KindBrookmeyer+" ("+c.set.Interval+")", low, high, c.q.Level)
 	if math.IsNaN(low) || math.IsNaN(high) {
 		return e.Warn(analysis.WarnTooFew, "a limit of the median's interval was not reached in follow-up", "follow more patients, or for longer")
 	}
@@ -195,7 +207,7 @@ func (c *clockReport) series(t timed) analysis.Series {
 		s.Points = []analysis.Point{{Low: analysis.None, High: analysis.None, N: t.curve.N}}
 	}
 	for i, day := range t.curve.Time {
-		low, high := t.curve.Bounds(day, kindOf(c.o.Interval), c.q.Level)
+		low, high := t.curve.Bounds(day, kindOf(c.set.Interval), c.q.Level)
 		s.Points = append(s.Points, analysis.Point{
 			X: analysis.Num(day), Y: analysis.Num(1 - t.curve.Survival[i]),
 			Low: analysis.Num(1 - high), High: analysis.Num(1 - low),
@@ -208,7 +220,7 @@ func (c *clockReport) series(t timed) analysis.Series {
 // risk is the table of numbers at risk under a figure of the curves.
 func (c *clockReport) risk(ts []timed) analysis.Table {
 	out := analysis.Table{Name: "numbers-at-risk/" + c.f.definition.Name, Title: "Not yet returned and still followed, by day", Columns: []string{"group"}}
-	days := append([]float64{0}, c.o.At...)
+	days := append([]float64{0}, c.set.At...)
 	for _, d := range days {
 		out.Columns = append(out.Columns, fmt.Sprintf("day %g", d))
 	}
@@ -229,7 +241,7 @@ func (c *clockReport) differences(a, b timed) []analysis.Estimate {
 		return followUp(e, a.curve.N+b.curve.N+e.N.Missing, e.N.Missing)
 	}
 	var out []analysis.Estimate
-	for _, day := range c.o.At {
+	for _, day := range c.set.At {
 		e := c.empty("km_difference", fmt.Sprintf("day %g", day), analysis.ScaleRiskDiff, a)
 		e.N.Events = a.curve.EventsBy(day)
 		s1, se1 := a.curve.SurvivalAt(day)
@@ -243,23 +255,42 @@ func (c *clockReport) differences(a, b timed) []analysis.Estimate {
 		}
 		out = append(out, pair(e))
 	}
-	rm := restrictedMeanDifference(a.curve, b.curve, c.tau, c.q.Level)
 	e := c.empty("restricted_mean_difference", fmt.Sprintf("day %g", c.tau), analysis.ScaleDifference, a)
-	e.Unit, e.Value, e.SE, e.Statistic, e.P, e.CI, e.Warnings = "days", rm.Value, rm.SE, rm.Statistic, rm.P, rm.CI, rm.Warnings
+	e.Unit = "days"
 	e.Method.R, e.Method.Ref = fmt.Sprintf("survRM2::rmst2(time, event, arm, tau = %g)", c.tau), "Uno et al. 2014, 10.1200/JCO.2014.55.2208"
+	e = compareRestricted(e, a.curve, b.curve, c.tau, RestrictedDifference, c.q.Level)
 	return append(out, pair(e), pair(c.logRank(a, b)))
 }
 
-// restrictedMeanDifference returns the restricted mean of a less that of b, with
-// the normal interval from the sum of the variances.
-func restrictedMeanDifference(a, b Curve, tau, level float64) analysis.Estimate {
+// compareRestricted fills in the restricted mean of a less that of b, with the normal
+// interval from the sum of the variances, or the ratio of the means, or that of the
+// times lost (tau less the mean), with the interval on the log scale.
+func compareRestricted(e analysis.Estimate, a, b Curve, tau float64, scale string, level float64) analysis.Estimate {
 	m1, se1 := a.RestrictedMean(tau)
 	m2, se2 := b.RestrictedMean(tau)
-	e := difference(analysis.NewEstimate("restricted_mean_difference", analysis.ScaleDifference), m1-m2, math.Hypot(se1, se2), level)
-	if !e.Value.OK() {
+	switch {
+	case math.IsNaN(m1) || math.IsNaN(m2) || tau == 0:
 		return e.Warn(analysis.WarnTooFew, fmt.Sprintf("follow-up of a group ends before day %g", tau), "choose an earlier day with --set tau=DAY")
+	case scale == RestrictedDifference:
+		return noError(difference(e, m1-m2, math.Hypot(se1, se2), level))
+	case scale == RestrictedLostRatio:
+		m1, m2 = tau-m1, tau-m2
 	}
-	return noError(e)
+	if !(m1 > 0) || !(m2 > 0) {
+		return e.Warn(analysis.WarnTooFew, "the time of a group is 0, of which there is no ratio", "read the difference")
+	}
+	return noError(ratio(e, math.Log(m1/m2), math.Hypot(se1/m1, se2/m2), level))
+}
+
+// ratio fills in a ratio from its logarithm and the standard error of that, which is
+// also the one given.
+func ratio(e analysis.Estimate, log, se, level float64) analysis.Estimate {
+	e.Value, e.SE = analysis.Num(math.Exp(log)), analysis.Num(se)
+	e.CI = analysis.LogInterval(math.Exp(log), se, level)
+	if se > 0 {
+		e.Statistic, e.P = analysis.Num(log/se), analysis.Num(analysis.NormalP(log/se))
+	}
+	return e
 }
 
 // difference fills in a difference with a normal interval and test.
