@@ -1,0 +1,184 @@
+package meta
+
+import (
+	"encoding/csv"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"recoup/analysis/analysistest"
+)
+
+const refcases = "../../../shared/refcases/statistics/"
+
+// columns reads the data of a case, by column; texts that are no numbers are NaN.
+func columns(t *testing.T, name string) (numbers map[string][]float64, texts map[string][]string) {
+	t.Helper()
+	b, err := os.ReadFile(refcases + name + "/data.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(b))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers, texts = map[string][]float64{}, map[string][]string{}
+	for _, r := range rows[1:] {
+		for i, c := range r {
+			v, err := strconv.ParseFloat(c, 64)
+			if err != nil {
+				v = math.NaN()
+			}
+			numbers[rows[0][i]], texts[rows[0][i]] = append(numbers[rows[0][i]], v), append(texts[rows[0][i]], c)
+		}
+	}
+	return numbers, texts
+}
+
+func must[T any](t *testing.T) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// heldModel holds a model to the fields that the cases have of one; a single number of
+// a list of coefficients is without its index.
+func heldModel(v *analysistest.Case, at string, m *Model, tol float64) {
+	for i, c := range m.Coef {
+		index := ""
+		if m.Rank > 1 {
+			index = "/" + strconv.Itoa(i)
+		}
+		for key, got := range map[string]float64{"b": c.Value, "se": c.SE, "stat": c.Statistic, "p": c.P, "lo": float64(c.CI.Low), "hi": float64(c.CI.High)} {
+			v.Near(at+"/"+key+index, got, tol)
+		}
+	}
+	for key, got := range map[string]float64{"tau2": m.Tau2, "se_tau2": m.Tau2SE, "I2": m.I2, "H2": m.H2, "Q": m.Q, "Qp": m.QP, "QM": m.QM, "R2": m.R2, "ll": m.LogLik} {
+		v.Near(at+"/"+key, got, tol)
+	}
+	if m.Rank > 1 { // there is no one prediction
+		v.Leave(at+"/pi_lo", at+"/pi_hi")
+		return
+	}
+	_, p := m.Predict()
+	v.Near(at+"/pi_lo", float64(p.Low), tol)
+	v.Near(at+"/pi_hi", float64(p.High), tol)
+}
+
+// Vaccination against tuberculosis, to the 1e-6 the case states.
+func TestReferenceCaseBCG(t *testing.T) {
+	v := analysistest.ReadCase(t, refcases+"meta_bcg")
+	x, text := columns(t, "meta_bcg")
+	const tol = 1e-6
+	var effects []Effect
+	var tables []Counts
+	for i := range x["tpos"] {
+		c := Counts{x["tpos"][i], x["tpos"][i] + x["tneg"][i], x["cpos"][i], x["cpos"][i] + x["cneg"][i]}
+		tables = append(tables, c)
+		e := RiskRatio(c, ZeroOnly)
+		effects = append(effects, e)
+		v.Near(fmt.Sprintf("yi/%d", i), e.Value, tol)
+		v.Near(fmt.Sprintf("vi/%d", i), e.Variance, tol)
+	}
+	ask := func(method, test string, mods ...[]float64) *Model {
+		return must[*Model](t)(Pool(effects, mods, []string{"a", "b"}, Options{Method: method, Test: test, Prediction: PredictTest}))
+	}
+	for _, method := range Methods() {
+		heldModel(v, method, ask(method, TestZ), tol)
+	}
+	heldModel(v, "REML_KNHA", ask(REML, TestHK), tol)
+	heldModel(v, "DL_adhoc", ask(DL, TestAdhoc), tol)
+	heldModel(v, "REML_t", ask(REML, TestT), tol)
+	reml := ask(REML, TestZ)
+	v.List("tau2_qprofile_ci", tol, reml.Tau2, reml.Tau2Low, reml.Tau2High)
+	v.List("I2_qprofile_ci", tol, reml.I2, reml.I2Low, reml.I2High)
+	heldModel(v, "metareg_ablat_REML", ask(REML, TestZ, x["ablat"]), tol)
+	heldModel(v, "metareg_ablat_year_KNHA", ask(REML, TestHK, x["ablat"], x["year"]), tol)
+	var random, systematic []float64
+	for _, a := range text["alloc"] {
+		random = append(random, map[bool]float64{true: 1}[a == "random"])
+		systematic = append(systematic, map[bool]float64{true: 1}[a == "systematic"])
+	}
+	heldModel(v, "metareg_alloc_DL", ask(DL, TestZ, random, systematic), tol)
+	for _, measure := range []string{"OR", "RR", "RD"} {
+		s := MantelHaenszel(tables, measure, ZeroOnly, 0.95)
+		mh, p := s.CMH, s.CMHP
+		for key, got := range map[string]float64{"b": s.Effect.Value, "se": s.Effect.SE, "lo": float64(s.Effect.CI.Low), "hi": float64(s.Effect.CI.High), "Q": s.Q, "MH": mh, "MHp": p} {
+			v.Near("MH_"+measure+"/"+key, got, tol)
+		}
+	}
+	peto := Peto(tables, 0.95)
+	for key, got := range map[string]float64{"b": peto.Effect.Value, "se": peto.Effect.SE, "Q": peto.Q} {
+		v.Near("PETO/"+key, got, tol)
+	}
+	egger := must[Bias](t)(Egger(effects, Options{Method: REML, Test: TestZ}, false))
+	v.Near("egger_rma/z", egger.Statistic, tol)
+	v.Near("egger_rma/p", egger.P, tol)
+	egger = must[Bias](t)(Egger(effects, Options{}, true))
+	v.Near("egger_lm/t", egger.Statistic, tol)
+	v.Near("egger_lm/p", egger.P, tol)
+	begg := Begg(effects)
+	v.Near("begg/tau", begg.Value, tol)
+	v.Near("begg/p", begg.P, tol)
+	filled := must[Trimmed](t)(TrimAndFill(effects, Options{Method: DL, Test: TestZ}, TrimL0, ""))
+	v.Near("trimfill_DL/k0", float64(filled.Missing), 0)
+	v.Text("trimfill_DL/side", filled.Side)
+	v.Near("trimfill_DL/b", filled.Model.Coef[0].Value, tol)
+	v.Near("trimfill_DL/se", filled.Model.Coef[0].SE, tol)
+	for i, w := range reml.Influence() {
+		at := "/" + strconv.Itoa(i)
+		v.Near("leave1out/b"+at, w.Effect.Value, tol)
+		v.Near("leave1out/se"+at, w.Effect.SE, tol)
+		v.Near("leave1out/tau2"+at, w.Tau2, tol)
+		v.Near("cooks_d"+at, w.Cook, tol)
+		v.Near("rstudent"+at, w.Residual, tol)
+	}
+	values, errors := reml.Shrunken()
+	v.List("blup/pred", tol, values...)
+	v.List("blup/se", tol, errors...)
+	order := must[[]*Model](t)(Cumulative(effects, Options{Method: REML, Test: TestZ}))
+	v.Near("cumul_last", order[len(order)-1].Coef[0].Value, tol)
+	hts := must[*Model](t)(Pool(effects, nil, nil, Options{})) // our defaults are those of the package meta
+	_, p := hts.Predict()
+	// Its REML stopped early: its τ² is 2e-7 off.
+	for key, got := range map[string]float64{"TE": hts.Coef[0].Value, "se": hts.Coef[0].SE, "lo": float64(hts.Coef[0].CI.Low), "hi": float64(hts.Coef[0].CI.High), "pi_lo": float64(p.Low), "pi_hi": float64(p.High), "tau2": hts.Tau2, "I2": hts.I2Q / 100} {
+		v.Near("meta_HK/"+key, got, tol)
+	}
+}
+
+// Length of hospital stay, to the 1e-8 the case states.
+func TestReferenceCaseNormand(t *testing.T) {
+	v := analysistest.ReadCase(t, refcases+"ratio_of_means_normand")
+	x, _ := columns(t, "ratio_of_means_normand")
+	const tol = 1e-8
+	of := map[string]func(a, b Moments) Effect{"ROM": RatioOfMeans, "MD": MeanDifference, "SMD": StandardisedDifference}
+	effects := map[string][]Effect{}
+	for name, f := range of {
+		for i := range x["m1i"] {
+			e := f(Moments{N: int(x["n1i"][i]), Mean: x["m1i"][i], SD: x["sd1i"][i]}, Moments{N: int(x["n2i"][i]), Mean: x["m2i"][i], SD: x["sd2i"][i]})
+			effects[name] = append(effects[name], e)
+			v.Near(fmt.Sprintf("%s_yi/%d", name, i), e.Value, tol)
+			v.Near(fmt.Sprintf("%s_vi/%d", name, i), e.Variance, tol)
+		}
+	}
+	for _, at := range []string{"ROM_REML", "MD_REML", "MD_DL", "MD_FE", "MD_REML_KNHA", "SMD_REML", "SMD_DL"} {
+		parts := strings.Split(at, "_")
+		test := TestZ
+		if len(parts) == 3 {
+			test = TestHK
+		}
+		m := must[*Model](t)(Pool(effects[parts[0]], nil, nil, Options{Method: parts[1], Test: test, Prediction: PredictTest}))
+		c := m.Coef[0]
+		_, p := m.Predict()
+		for key, got := range map[string]float64{"b": c.Value, "se": c.SE, "lo": float64(c.CI.Low), "hi": float64(c.CI.High), "p": c.P, "tau2": m.Tau2, "Q": m.Q, "I2": m.I2, "pi_lo": float64(p.Low), "pi_hi": float64(p.High)} {
+			v.Near(at+"/"+key, got, tol)
+		}
+	}
+}
