@@ -182,3 +182,46 @@ func TestReferenceCaseNormand(t *testing.T) {
 		}
 	}
 }
+
+// Delinquency: 100 effects of 17 studies, to the 1e-5 the case states.
+func TestReferenceCaseThreeLevel(t *testing.T) {
+	v := analysistest.ReadCase(t, refcases+"meta_multilevel_assink")
+	x, text := columns(t, "meta_multilevel_assink")
+	const tol = 1e-5
+	var effects []Effect
+	var general, overt []float64
+	for i := range x["yi"] {
+		effects = append(effects, Effect{x["yi"][i], x["vi"][i]})
+		general = append(general, map[bool]float64{true: 1}[text["deltype"][i] == "general"])
+		overt = append(overt, map[bool]float64{true: 1}[text["deltype"][i] == "overt"])
+	}
+	study := text["study"]
+	m := must[*Multilevel](t)(ThreeLevel(effects, study, nil, nil, 0, 0.95))
+	v.Near("three_level/b", m.Coef[0].Value, tol)
+	v.Near("three_level/se", m.Coef[0].SE, tol)
+	v.List("three_level/sigma2", tol, m.Between, m.Within)
+	v.Near("three_level/ll", m.LogLik, tol)
+	v.Near("three_level/Q", m.Q, tol)
+	for key, kind := range map[string]string{"robust_CR1": CR1, "CR2": CR2} {
+		c, df, err := m.RobustErrors(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Near(key+"/se", c[0].SE, tol)
+		v.Near(key+"/df", df[0], tol)
+		if kind == CR2 {
+			v.Near(key+"/p", c[0].P, tol)
+		}
+	}
+	m = must[*Multilevel](t)(ThreeLevel(effects, study, [][]float64{general, overt}, []string{"general", "overt"}, 0, 0.95))
+	for i, c := range m.Coef {
+		v.Near(fmt.Sprintf("moderator/b/%d", i), c.Value, tol)
+		v.Near(fmt.Sprintf("moderator/se/%d", i), c.SE, tol)
+	}
+	v.List("moderator/sigma2", tol, m.Between, m.Within)
+	v.Near("moderator/QM", m.QM, tol)
+	m = must[*Multilevel](t)(ThreeLevel(effects, study, nil, nil, 0.6, 0.95))
+	v.Near("che_rho0.6/b", m.Coef[0].Value, tol)
+	v.Near("che_rho0.6/se", m.Coef[0].SE, tol)
+	v.List("che_rho0.6/sigma2", tol, m.Between, m.Within)
+}
