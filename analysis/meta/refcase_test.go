@@ -225,3 +225,59 @@ func TestReferenceCaseThreeLevel(t *testing.T) {
 	v.Near("che_rho0.6/se", m.Coef[0].SE, tol)
 	v.List("che_rho0.6/sigma2", tol, m.Between, m.Within)
 }
+
+// Ten treatments of diabetes in 26 studies, to the 1e-6 the case states.
+func TestReferenceCaseNetwork(t *testing.T) {
+	v := analysistest.ReadCase(t, refcases+"nma_senn2013")
+	contrasts := senn(t)
+	const tol = 1e-6
+	random := must[*Netted](t)(Network(contrasts, NetworkOptions{}))
+	common := must[*Netted](t)(Network(contrasts, NetworkOptions{Common: true}))
+	for i, name := range random.Treatments {
+		at := "/" + strconv.Itoa(i)
+		v.Text("trts"+at, name)
+		for key, n := range map[string]*Netted{"random": random, "common": common} {
+			v.Near(key+"/TE"+at, n.Value[i][5], tol)
+			v.Near(key+"/se"+at, n.SE[i][5], tol)
+			v.Near("pscore_"+key+"/"+name, n.PScore[i], tol)
+		}
+	}
+	for key, got := range map[string]float64{"tau": math.Sqrt(random.Tau2), "tau2": random.Tau2, "Q": random.Q, "df_Q": random.QDF, "I2": random.I2, "Q_het": random.Within, "Q_inc": random.Between} {
+		v.Near(key, got, tol)
+	}
+	found := 0
+	for _, p := range random.Comparisons {
+		for i := range 45 { // the case has six pairs the other way round
+			at, flip := "/"+strconv.Itoa(i), 1.0
+			name := p.Treat1 + ":" + p.Treat2
+			if _, said, _ := strings.Cut(pairs[i], ":"); said == p.Treat1 {
+				name, flip = p.Treat2+":"+p.Treat1, -1
+			}
+			if name != pairs[i] {
+				continue
+			}
+			found++
+			v.Text("direct_prop/comparison"+at, name)
+			v.Near("direct_prop/prop"+at, p.Share, tol)
+			v.Near("direct_prop/direct"+at, flip*p.Direct.Value, tol)
+			v.Near("direct_prop/indirect"+at, flip*p.Indirect.Value, tol)
+			v.Near("direct_prop/diff_p"+at, p.Inconsistency.P, tol)
+		}
+	}
+	if found != 45 {
+		t.Errorf("%d pairs of 45", found)
+	}
+}
+
+// pairs is the order of the case's comparisons.
+var pairs = strings.Fields("acar:benf acar:metf acar:migl acar:piog acar:plac acar:rosi acar:sita acar:sulf acar:vild benf:metf benf:migl benf:piog benf:plac benf:rosi benf:sita benf:sulf benf:vild metf:migl metf:piog metf:plac metf:rosi metf:sita metf:sulf metf:vild migl:piog migl:plac migl:rosi migl:sita migl:sulf migl:vild piog:plac piog:rosi piog:sita piog:sulf piog:vild rosi:plac sita:plac sulf:plac vild:plac rosi:sita rosi:sulf rosi:vild sita:sulf sita:vild sulf:vild")
+
+func senn(t *testing.T) []Contrast {
+	t.Helper()
+	x, text := columns(t, "nma_senn2013")
+	var out []Contrast
+	for i := range x["TE"] {
+		out = append(out, Contrast{text["studlab"][i], text["treat1"][i], text["treat2"][i], Effect{x["TE"][i], x["seTE"][i] * x["seTE"][i]}})
+	}
+	return out
+}
