@@ -164,7 +164,7 @@ func (s *Studies) predicted(mean Coefficient, predicted analysis.Interval, m *Mo
 		if m.K == 2 && m.Options.Prediction == PredictK2 {
 			cure = "find more studies; --prediction k-1 and normal give an interval of two, wide or too narrow"
 		}
-		p = p.Warn(warnNoPredicted, fmt.Sprintf("%d studies leave no degree of freedom for a prediction interval by %s", m.K, m.Options.Prediction), cure)
+		p = p.Warn(warnNoPredicted, "too few studies: no degree of freedom is left for a prediction interval by "+m.Options.Prediction, cure)
 	}
 	return p
 }
@@ -255,6 +255,7 @@ func (s *Studies) estimators(o Options) analysis.Table {
 		}
 	}
 	t.Notes = []string{"intervals: " + testNames[o.Test]}
+
 	return t
 }
 

@@ -20,7 +20,7 @@ type Moments = fit.Moments
 // computed.
 type Effect struct{ Value, Variance float64 }
 
-// NoEffect is the effect of a study that gives none.
+// noEffect is the effect of a study that gives none.
 var noEffect = Effect{math.NaN(), math.NaN()}
 
 // known reports whether the effect can be pooled.
@@ -85,7 +85,7 @@ func standardised(d, n1, n2 float64) Effect {
 // two groups, for variances that differ.
 //
 //	d = (m₁-m₂)/s,  s² = (s₁²+s₂²)/2,  g = J(n₁+n₂-2) d
-//	v = g²(s₁⁴/(n₁-1) + s₂⁴/(n₂-1))/(8 s⁴) + (s₁²/(n₁-1) + s₂²/(n₂-1))/s²
+//	v = J² (g²(s₁⁴/(n₁-1) + s₂⁴/(n₂-1))/(8 s⁴) + (s₁²/(n₁-1) + s₂²/(n₂-1))/s²)
 //
 // R: escalc("SMDH"). Bonett 2009, 10.1037/a0014699.
 func StandardisedUnequal(a, b Moments) Effect {
@@ -94,11 +94,12 @@ func StandardisedUnequal(a, b Moments) Effect {
 	}
 	n1, n2, v1, v2 := float64(a.N-1), float64(b.N-1), a.SD*a.SD, b.SD*b.SD
 	s2 := (v1 + v2) / 2
-	g := j(n1+n2) * (a.Mean - b.Mean) / math.Sqrt(s2)
+	c := j(n1 + n2)
+	g := c * (a.Mean - b.Mean) / math.Sqrt(s2)
 	if math.IsNaN(g) || math.IsInf(g, 0) {
 		return noEffect
 	}
-	return Effect{g, g*g*(v1*v1/n1+v2*v2/n2)/(8*s2*s2) + (v1/n1+v2/n2)/s2}
+	return Effect{g, c * c * (g*g*(v1*v1/n1+v2*v2/n2)/(8*s2*s2) + (v1/n1+v2/n2)/s2)}
 }
 
 // RatioOfMeans is log(m₁/m₂) of means of one sign, with the delta-method variance
@@ -219,7 +220,7 @@ func FromP(p, sign float64, n1, n2 int) Effect {
 	return FromT(sign*analysis.TQuantile(float64(n1+n2-2), 1-p), n1, n2)
 }
 
-// Spread of a group where no mean and SD are printed: what is not is NaN.
+// Quartiles are the spread of a group where no mean and SD are printed: what is not is NaN.
 type Quartiles struct {
 	N                        int
 	Min, Q1, Median, Q3, Max float64

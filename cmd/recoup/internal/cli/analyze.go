@@ -414,6 +414,11 @@ func shortResult(w io.Writer, e analysis.Result) {
 		g.rows = append(g.rows, shortRow(x, n))
 	}
 	g.text(w)
+	shortRest(w, e, n)
+}
+
+// shortRest is what follows the estimates: notes, tables, warnings, what was left out.
+func shortRest(w io.Writer, e analysis.Result, n *notes) {
 	fmt.Fprintln(w)
 	for i, t := range n.list {
 		fmt.Fprintf(w, "[%d] %s\n", i+1, clean(t))

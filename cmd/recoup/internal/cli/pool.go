@@ -164,7 +164,7 @@ func (a *app) runPool(ctx context.Context, args []string, f poolFlags) error {
 		case ".svg", ".png":
 			return drawPooled(w, f, format, what, r)
 		}
-		shortResult(w, r)
+		pooledText(w, r, f.plan.Level)
 		fmt.Fprintf(w, "pooled from %s; recoup %s\n", clean(source.File), version)
 		return nil
 	}
@@ -209,6 +209,23 @@ func labelled(r analysis.Result) analysis.Result {
 		r.Estimates[i].Analysis = "meta/pool"
 	}
 	return r
+}
+
+// pooledText is the result for a person: the estimates with what sets them apart.
+func pooledText(w io.Writer, r analysis.Result, level float64) {
+	n := newNotes()
+	g := grid{head: []string{"term", "of", "estimate", fmt.Sprintf("%g %% interval", 100*level), "studies", "p", ""}, right: []bool{false, false, true, true, true, true, false}}
+	for _, e := range r.Estimates {
+		of := strings.Join(slices.DeleteFunc([]string{e.Definition, e.Arm, e.Subgroup}, func(s string) bool { return s == "" }), ", ")
+		if e.Reference != "" {
+			of += " v " + e.Reference
+		}
+		e.Definition = "" // it is in the row
+		row := shortRow(e, n)
+		g.rows = append(g.rows, []string{e.Term, of, row[4], row[5], fmt.Sprint(e.N.Arm), row[7], row[8]})
+	}
+	g.text(w)
+	shortRest(w, r, n)
 }
 
 // drawPooled draws a forest of the studies and the pooled effects, or a funnel.
@@ -273,7 +290,7 @@ func pooledForest(what string, r analysis.Result, level float64) reports.Figure 
 			}
 		}
 		role := reports.Pooled
-		if e.Term == "prediction" {
+		if e.Term == "prediction" || e.Subgroup != "" && e.Definition == "" { // a line down the plot is of the whole alone
 			role = reports.Single
 		}
 		p.Rows = append(p.Rows, reports.ForestRow{Label: label, Columns: []reports.Cell{{Format: reports.Format{Kind: reports.Blank}, Basis: reports.NoPatients()}}, Role: role, Estimate: cell(float64(e.Value), float64(e.CI.Low), float64(e.CI.High))})
@@ -304,7 +321,7 @@ func pooledFunnel(what string, r analysis.Result) (reports.Figure, bool) {
 		return reports.Figure{}, false
 	}
 	center := 0.0
-	p := reports.Funnel{Target: math.NaN(), X: reports.Axis{Label: "Precision (1/standard error)"}, Y: reports.Axis{Label: "Effect, on the scale of pooling"}}
+	p := reports.Funnel{Target: math.NaN(), X: reports.Axis{Label: "Precision (1/standard error)"}, Y: reports.Axis{Label: "Effect, on the scale of pooling", Format: reports.Format{Kind: reports.NumberOf, Decimals: 2}}, Unit: "Study"}
 	top := 0.0
 	for _, row := range t.Rows {
 		precision := 1 / float64(row[2].Num)
