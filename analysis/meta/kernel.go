@@ -1,7 +1,6 @@
 package meta
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
@@ -28,42 +27,62 @@ func newDesign(columns [][]float64) (*design, error) {
 	if k < p {
 		return nil, fmt.Errorf("%w: %d studies for %d coefficients; expected at least as many studies", analysis.ErrCannot, k, p)
 	}
-	x, length := mat.NewDense(k, p, nil), make([]float64, p)
+	same := fmt.Errorf("%w: the moderators do not differ between studies, or one follows from the others", analysis.ErrCannot)
+	d := &design{k: k, p: p, given: columns, back: mat.NewDense(p, p, nil)}
+	r, length := mat.NewDense(p, p, nil), make([]float64, p)
 	for c, col := range columns {
 		for _, v := range col {
 			length[c] = math.Hypot(length[c], v)
 		}
+		q := make([]float64, k)
 		for i, v := range col {
-			x.Set(i, c, v/length[c])
+			q[i] = v / length[c]
 		}
+		rest := d.orthogonal(q, r, c)
+		if !(rest > 1/worstCondition) {
+			return nil, same
+		}
+		r.Set(c, c, rest)
+		for i := range q {
+			q[i] /= rest
+		}
+		d.q = append(d.q, q)
 	}
-	var qr mat.QR
-	qr.Factorize(x)
-	if !(qr.Cond() < worstCondition) {
-		return nil, fmt.Errorf("%w: the moderators do not differ between studies, or one follows from the others", analysis.ErrCannot)
-	}
-	d := &design{k: k, p: p, given: columns, back: mat.NewDense(p, p, nil)}
-	var full, r mat.Dense
-	qr.QTo(&full)
-	qr.RTo(&r)
-	for c := range p {
-		col := make([]float64, k)
-		mat.Col(col, c, &full)
-		d.q = append(d.q, col)
+	if !(mat.Cond(r, 2) < worstCondition) {
+		return nil, same
 	}
 	var inv mat.Dense
-	if err := inv.Inverse(r.Slice(0, p, 0, p)); err != nil {
-		var c mat.Condition
-		if !errors.As(err, &c) {
-			return nil, fmt.Errorf("%w: the moderators cannot be told apart", analysis.ErrCannot)
-		}
-	}
+	// The condition passed, so that an error could only warn of it.
+	_ = inv.Inverse(r)
 	for i := range p {
 		for c := range p {
 			d.back.Set(i, c, inv.At(i, c)/length[i])
 		}
 	}
 	return d, nil
+}
+
+// orthogonal takes from q what lies along the basis so far, twice, so that rounding of
+// the first time is mended (Gram and Schmidt), adds it to column c of r, and returns
+// the length of the rest.
+func (d *design) orthogonal(q []float64, r *mat.Dense, c int) float64 {
+	for range 2 {
+		for b, basis := range d.q {
+			along := 0.0
+			for i, v := range q {
+				along += v * basis[i]
+			}
+			for i := range q {
+				q[i] -= along * basis[i]
+			}
+			r.Set(b, c, r.At(b, c)+along)
+		}
+	}
+	rest := 0.0
+	for _, v := range q {
+		rest = math.Hypot(rest, v)
+	}
+	return rest
 }
 
 // cross is Q' diag(s) Q.

@@ -161,7 +161,7 @@ func (d *design) likelihood(method string, y, v []float64) between {
 	restricted := method == REML
 	scale := scaleOf(d, y, v)
 	grid := []float64{0}
-	for i := -24; i <= 5; i++ {
+	for i := -24; i <= 6; i += 2 {
 		grid = append(grid, scale*math.Exp2(float64(i)))
 	}
 	best, top := 0, math.Inf(-1)
