@@ -291,3 +291,51 @@ func TestCoverage(t *testing.T) {
 		t.Errorf("Wald covers %d, Hartung-Knapp %d", covered[TestZ], covered[TestHK])
 	}
 }
+
+// What the reference cases do not reach, by hand.
+func TestCorners(t *testing.T) {
+	agree := []Effect{{1, 1}, {1.1, 1}, {0.9, 2}, {1, 0.5}}
+	hk, adhoc, z := must[*Model](t)(Pool(agree, nil, nil, Options{Test: TestHK})), must[*Model](t)(Pool(agree, nil, nil, Options{Test: TestAdhoc})), must[*Model](t)(Pool(agree, nil, nil, Options{Test: TestZ}))
+	near(t, "guarded error", adhoc.Coef[0].SE, z.Coef[0].SE, 1e-14)
+	if !(hk.Coef[0].SE < z.Coef[0].SE) {
+		t.Error("Hartung-Knapp without guard is not narrower where studies agree")
+	}
+	// Effects that vary within studies and not between: σ² between is 0 exactly, and the
+	// model is that of single effects.
+	within := []Effect{{0, 0.1}, {3, 0.2}, {0.1, 0.1}, {2.9, 0.2}, {0, 0.3}, {3, 0.1}}
+	three := must[*Multilevel](t)(ThreeLevel(within, []string{"a", "a", "b", "b", "c", "c"}, nil, nil, 0, 0.95))
+	two := must[*Model](t)(Pool(within, nil, nil, Options{Test: TestZ}))
+	near(t, "between", three.Between, 0, 0)
+	near(t, "within", three.Within, two.Tau2, 1e-8)
+	near(t, "log likelihood", three.LogLik, two.LogLik, 1e-10)
+	// Low better and high better are each other's complement.
+	list := []Contrast{{"1", "A", "B", Effect{1, 1}}, {"2", "A", "C", Effect{2, 1}}, {"3", "C", "B", Effect{0, 2}}}
+	low, high := must[*Netted](t)(Network(list, NetworkOptions{})), must[*Netted](t)(Network(list, NetworkOptions{HighBetter: true}))
+	for i := range low.PScore {
+		near(t, "P-score", low.PScore[i]+high.PScore[i], 1, 1e-12)
+	}
+	if !(high.PScore[0] > low.PScore[0]) {
+		t.Error("the highest value is not the best where high is better")
+	}
+	// R0: the largest run of ranks on the left of the mean, ranks 1 to 7 of |y - mean|
+	// with the mean 0: -1 -2 | 3 4 5 6 7, so 7 - 2 - 1 = 4.
+	var skewed []Effect
+	for _, y := range []float64{-2, -1, 3, 4, 5, 6, 7} {
+		skewed = append(skewed, Effect{y, 1})
+	}
+	near(t, "R0", float64(missing(skewed, 0, TrimR0)), 4, 0)
+	// L0: ranks of the right 3+4+5+6+7 = 25, (4·25 - 56)/13 = 3.4, so 3.
+	near(t, "L0", float64(missing(skewed, 0, TrimL0)), 3, 0)
+	// x = 1 1 2 2 3, y = 1 2 2 3 3. Pairs: (1,1)-(2,2) + , (1,1)-(2,3) +, (1,1)-(3,3) +,
+	// (1,2)-(2,3) +, (1,2)-(3,3) +, (2,2)-(3,3) +, (1,2)-(2,2) 0, (2,3)-(3,3) 0, two tied
+	// in x: s = 6. Ties: two pairs each in x and y: Σt(t-1) = 4, Σt(t-1)(2t+5) = 36.
+	// tau = 6/√(8·8); var = (5·4·15 - 36 - 36)/18 + 0 + 4·4/(2·5·4) = 12.6667 + 0.4.
+	tau, zk, _ := kendall([]float64{1, 1, 2, 2, 3}, []float64{1, 2, 2, 3, 3})
+	near(t, "tau", tau, 0.75, 1e-14)
+	near(t, "z", zk, 6/math.Sqrt(38.0/3+0.4), 1e-12)
+	// Three equal values in each add Σt(t-1)(t-2) = 6 by 6 over 9·5·4·3 = 540.
+	tau, zk, _ = kendall([]float64{1, 1, 1, 2, 3}, []float64{1, 2, 2, 2, 3})
+	// s: (1,1)-(2,2) +, (1,1)-(3,3) +, two of (1,2)-(3,3) +, (2,2)-(3,3) +: 5, pairs 7 and 7.
+	near(t, "tau of three ties", tau, 5.0/7, 1e-14)
+	near(t, "z of three ties", zk, 5/math.Sqrt((300-66-66)/18.0+36/540.0+36/40.0), 1e-12)
+}

@@ -130,22 +130,18 @@ func (d *design) weigh(y, w []float64) *weighted {
 	f.logdet = chol.LogDet()
 	// The inverse is exact but for a warning of the condition, held above.
 	_ = chol.InverseTo(f.inv)
-	for range 2 { // the second round refines by the residuals of the first
-		r := make([]float64, d.p)
-		for c := range r {
-			for i := range w {
-				r[c] += float64(w[i]*f.e[i]) * d.q[c][i]
-			}
+	r := make([]float64, d.p)
+	for c := range r {
+		for i := range w {
+			r[c] += float64(w[i]*y[i]) * d.q[c][i]
 		}
-		for a := range d.p {
-			step := 0.0
-			for b := range d.p {
-				step += f.inv.At(a, b) * r[b]
-			}
-			f.gamma[a] += step
-			for i := range f.e {
-				f.e[i] -= step * d.q[a][i]
-			}
+	}
+	for a := range d.p {
+		for b := range d.p {
+			f.gamma[a] += f.inv.At(a, b) * r[b]
+		}
+		for i := range f.e {
+			f.e[i] -= f.gamma[a] * d.q[a][i]
 		}
 	}
 	for i, e := range f.e {

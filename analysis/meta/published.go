@@ -83,6 +83,7 @@ func choose(entries []published.Entry) (chosen []figure, left []datasets.Exclusi
 	for _, e := range entries {
 		best := map[string]figure{}
 		var order []string
+		whole := slices.ContainsFunc(e.Arms, func(a published.Arm) bool { return a.Name == "all" }) // other arms are parts of it
 		for _, r := range e.Results {
 			x := figure{r, e.ID, e.CaseMix(r)}
 			switch {
@@ -91,7 +92,7 @@ func choose(entries []published.Entry) (chosen []figure, left []datasets.Exclusi
 			case r.Status == published.Claim:
 				reasons["a claim without a source"]++
 				continue
-			case r.Group != "" || r.At.After == "entry" || strings.HasPrefix(r.Arm, "under-") || r.Arm == "assessment-allowance":
+			case r.Group != "" || r.At.After == "entry" || whole && r.Arm != "all":
 				reasons["of a part of the patients, or before treatment"]++
 				continue
 			case r.N < 1 || !LogitShare(r.Share()*float64(r.N), float64(r.N), ZeroOnly).known():

@@ -117,6 +117,21 @@ func TestResult(t *testing.T) {
 	r = must[analysis.Result](t)(read(t, bcgFile(), Ask{Measure: "RR", Moderators: []string{"x"}}).Pool(Plan{Options: Options{Test: TestZ}}))
 	near(t, "slope", float64(find(t, r, "coefficient x", "").Value), -0.0291017250116429, 1e-9)
 	near(t, "words", float64(len(must[analysis.Result](t)(read(t, bcgFile(), Ask{Measure: "RR", Moderators: []string{"group"}}).Pool(Plan{})).Estimates)), 3, 0)
+	hk := must[analysis.Result](t)(read(t, bcgFile(), Ask{Measure: "RR"}).Pool(Plan{Options: Options{Test: TestHK}}))
+	near(t, "subgroups by classic errors", float64(find(t, hk, "subgroup_difference", "").Value), d*d/v, 1e-6)
+	if len(r.Warnings) != 0 {
+		t.Errorf("13 studies for a moderator: %+v", r.Warnings)
+	}
+	if two := must[analysis.Result](t)(read(t, bcgFile(), Ask{Measure: "RR", Moderators: []string{"x", "year"}}).Pool(Plan{})); len(two.Warnings) != 1 || two.Warnings[0].Code != warnFew {
+		t.Errorf("13 studies for two moderators: %+v", two.Warnings)
+	}
+	narrow := must[analysis.Result](t)(read(t, "study,yi,vi\nA,1,1\nB,1.1,1\nC,0.9,2\nD,1,0.5\nE,1,1\n", Ask{Measure: "GEN"}).Pool(Plan{}))
+	if e := find(t, narrow, "pooled", ""); len(e.Warnings) != 1 || e.Warnings[0].Code != warnNarrower {
+		t.Errorf("studies that agree: %+v", e.Warnings)
+	}
+	for way, mean := range map[string]float64{MeanWan: 16.0 / 3, MeanLuo: 5.363} {
+		near(t, way, read(t, "study,median,lower,upper,n\nA,5,3,8,15\n", Ask{Measure: "MN", Median: way}).Rows[0].Value, mean, 1e-12)
+	}
 	// One study: its own interval, no τ² and no prediction, each with its reason.
 	r = must[analysis.Result](t)(read(t, "study,yi,sei\nA,1,0.5\n", Ask{Measure: "GEN"}).Pool(Plan{}))
 	near(t, "one study", float64(find(t, r, "pooled", "").CI.High), 1+0.5*1.959963984540054, 1e-12)
@@ -168,6 +183,36 @@ func TestBenchmarks(t *testing.T) {
 	}
 	if _, err := Benchmarks(published.Filter{Outcome: "completion"}, Plan{}); !errors.Is(err, analysis.ErrCannot) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Of a study one figure counts: of all its patients, at the longest horizon after treatment.
+func TestChoose(t *testing.T) {
+	at := func(text string) published.Horizon {
+		h, err := published.ParseHorizon(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	share := func(value float64, group, when string) published.Result {
+		return published.Result{Measure: published.Proportion, Value: value, Events: math.NaN(), N: 100, Group: group, At: at(when), Definition: "any-work", Status: published.Sourced}
+	}
+	e := published.Entry{ID: "x", Procedure: "lumbar fusion", Results: []published.Result{
+		share(10, "", "entry"), share(20, "", "1 year after surgery"), share(40, "", "2 years after surgery"), share(30, "", "6 months after surgery"), share(90, "men", "3 years after surgery"),
+	}}
+	chosen, left := choose([]published.Entry{e})
+	if len(chosen) != 1 || chosen[0].Value != 40 || len(left) != 1 || left[0].Rows != 2 {
+		t.Errorf("%+v, left %+v", chosen, left)
+	}
+	e.Arms = []published.Arm{{Name: "all"}, {Name: "part"}}
+	e.Results[1].Arm, e.Results[2].Arm, e.Results[3].Arm = "all", "part", "part"
+	if chosen, _ = choose([]published.Entry{e}); len(chosen) != 1 || chosen[0].Value != 20 {
+		t.Errorf("%+v", chosen)
+	}
+	e.Procedure = "usual care"
+	if chosen, _ = choose([]published.Entry{e}); len(chosen) != 0 {
+		t.Error("usual care is no surgery")
 	}
 }
 

@@ -419,7 +419,7 @@ func (s *Studies) regression(r *analysis.Result, o Options) error {
 		return err
 	}
 	s.coefficients(r, m.Coef, slices.Repeat([]float64{m.DF}, m.Rank), m.K, "meta-regression, "+methods[o.Method]+", "+testNames[o.Test])
-	s.joint(r, m.QM, m.QMDF, m.DF, m.QMP)
+	s.joint(r, m.K, m.QM, m.QMDF, m.DF, m.QMP)
 	t := heterogeneity(m)
 	t.Title = "Heterogeneity that the moderators leave"
 	t.Rows = append(t.Rows, []analysis.Value{analysis.Text("R2 %"), num(m.R2), num(math.NaN()), num(math.NaN()), num(math.NaN()), num(math.NaN())})
@@ -431,10 +431,10 @@ func (s *Studies) regression(r *analysis.Result, o Options) error {
 }
 
 // joint is the test of all moderators together.
-func (s *Studies) joint(r *analysis.Result, q, df, residual, p float64) {
+func (s *Studies) joint(r *analysis.Result, k int, q, df, residual, p float64) {
 	e := analysis.NewEstimate("moderators", analysis.ScaleCount)
-	e.Value, e.Statistic, e.DF, e.P, e.N.Arm = analysis.Num(q), analysis.Num(q), analysis.Num(df), analysis.Num(p), len(s.Rows)
-	kind := "χ²"
+	e.Value, e.Statistic, e.DF, e.P, e.N.Arm = analysis.Num(q), analysis.Num(q), analysis.Num(df), analysis.Num(p), k
+	kind := "χ² with the errors of the model"
 	if !math.IsInf(residual, 1) {
 		kind = fmt.Sprintf("F with %g residual degrees of freedom", residual)
 	}
@@ -466,7 +466,7 @@ func (s *Studies) threeLevel(r *analysis.Result, p Plan) error {
 		r.Estimates = append(r.Estimates, e)
 	} else {
 		s.coefficients(r, c, df, m.Clusters, method)
-		s.joint(r, m.QM, m.QMDF, math.Inf(1), m.QMP)
+		s.joint(r, m.Clusters, m.QM, m.QMDF, math.Inf(1), m.QMP)
 	}
 	t := analysis.Table{Name: "heterogeneity", Title: "Variance between and within studies", Columns: []string{"what", "value"}}
 	for _, x := range []struct {
