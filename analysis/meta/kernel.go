@@ -144,8 +144,13 @@ func (d *design) weigh(y, w []float64) *weighted {
 			f.e[i] -= f.gamma[a] * d.q[a][i]
 		}
 	}
+	total := 0.0
 	for i, e := range f.e {
 		f.rss += w[i] * e * e
+		total += w[i] * y[i] * y[i]
+	}
+	if f.rss <= 1e-28*total { // equal effects leave nothing but rounding
+		f.rss = 0
 	}
 	return f
 }

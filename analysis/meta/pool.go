@@ -315,22 +315,28 @@ func (m *Model) Predict(moderators ...float64) (mean Coefficient, prediction ana
 	}
 	df := float64(m.K - m.Rank)
 	kind := ""
+	classic := m.classic(x)
 	switch m.Options.Prediction {
 	case PredictK2:
-		df, variance = df-1, variance/m.Factor
-		kind = "prediction, t with k-2"
+		df, variance, kind = df-1, classic, "prediction, t with k-2"
 	case PredictK1:
-		variance /= m.Factor
-		kind = "prediction, t with k-1"
+		variance, kind = classic, "prediction, t with k-1"
 	case PredictNormal:
-		df, variance = math.Inf(1), variance/m.Factor
-		kind = "prediction, normal"
+		df, variance, kind = math.Inf(1), classic, "prediction, normal"
 	default:
 		df, kind = m.DF, "prediction, as the test "+m.Options.Test
 	}
 	c := coefficient(value, math.Sqrt(variance+m.Tau2), df, m.Options.Level)
 	c.CI.Kind = kind
 	return mean, c.CI
+}
+
+// classic is the variance of the mean at a row of the design without Hartung and
+// Knapp's factor.
+func (m *Model) classic(x []float64) float64 {
+	_, cov := m.fit.coef()
+	v := mat.NewVecDense(len(x), x)
+	return mat.Inner(v, cov, v)
 }
 
 // Shrunken returns each study's own true effect as the model has it, λy + (1-λ)Xβ

@@ -129,6 +129,11 @@ func TestResult(t *testing.T) {
 	if e := find(t, narrow, "pooled", ""); len(e.Warnings) != 1 || e.Warnings[0].Code != warnNarrower {
 		t.Errorf("studies that agree: %+v", e.Warnings)
 	}
+	equal := must[analysis.Result](t)(read(t, "study,yi,vi\nA,2,1\nB,2,1\nC,2,1\nD,2,1\nE,2,1\n", Ask{Measure: "GEN"}).Pool(Plan{}))
+	if e := find(t, equal, "pooled", ""); e.CI.Low.OK() || len(e.Warnings) != 1 || e.Warnings[0].Code != analysis.WarnNoVariance {
+		t.Errorf("equal effects: %+v", e)
+	}
+	near(t, "prediction of equal effects", float64(find(t, equal, "prediction", "").CI.High), 2+math.Sqrt(0.2)*analysis.TQuantile(3, 0.95), 1e-12)
 	for way, mean := range map[string]float64{MeanWan: 16.0 / 3, MeanLuo: 5.363} {
 		near(t, way, read(t, "study,median,lower,upper,n\nA,5,3,8,15\n", Ask{Measure: "MN", Median: way}).Rows[0].Value, mean, 1e-12)
 	}

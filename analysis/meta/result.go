@@ -140,7 +140,9 @@ func (s *Studies) pooled(m *Model, group string) []analysis.Estimate {
 	case m.K < fewStudies && m.Options.Method != FE:
 		e = e.Warn(warnFew, fmt.Sprintf("%d studies hardly tell how much studies vary", m.K), "read the single studies; find more")
 	}
-	if m.Factor < 1 {
+	if m.Factor == 0 {
+		e = e.Warn(analysis.WarnNoVariance, "effects are equal to the last digit, so that Hartung-Knapp has an error of 0 and no interval", "take --test adhoc or z")
+	} else if m.Factor < 1 {
 		e = e.Warn(warnNarrower, "Hartung-Knapp makes the interval narrower than Wald's here: effects vary less than their errors say", "see --test adhoc")
 	}
 	out := []analysis.Estimate{e}
@@ -289,11 +291,7 @@ func (s *Studies) subgroups(r *analysis.Result, o Options) {
 			}
 		}
 		r.Estimates = append(r.Estimates, part.pooled(m, name)...)
-		variance := m.Cov[0][0] / m.Factor
-		if m.K == 1 {
-			variance = groups[name][0].Variance
-		}
-		means = append(means, Effect{m.Coef[0].Value, variance})
+		means = append(means, Effect{m.Coef[0].Value, m.classic([]float64{1})})
 	}
 	between, err := Pool(means, nil, nil, Options{Method: FE, Test: TestZ, Level: o.Level})
 	if err != nil {

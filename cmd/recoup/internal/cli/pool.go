@@ -268,7 +268,7 @@ func pooledForest(what string, r analysis.Result, level float64) reports.Figure 
 			})
 		}
 	}
-	names := map[string]string{"pooled": "Pooled", "prediction": "Prediction", "mantel_haenszel": "Mantel-Haenszel", "peto": "Peto", "network": "Network"}
+	names := map[string]string{"pooled": "Pooled", "prediction": "Prediction", "mantel_haenszel": "Mantel-Haenszel", "peto": "Peto", "network": ""}
 	for _, e := range r.Estimates {
 		if !e.Value.OK() || !e.CI.Low.OK() || math.IsInf(float64(e.CI.Low), 0) || math.IsInf(float64(e.CI.High), 0) {
 			continue
@@ -284,16 +284,32 @@ func pooledForest(what string, r analysis.Result, level float64) reports.Figure 
 			p.Rows = p.Rows[:0] // coefficients are on another scale than the studies
 		}
 		p.Log = p.Log || e.Scale == analysis.ScaleRatio
-		for _, x := range []string{e.Definition, e.Arm, e.Subgroup} {
+		role := reports.Single
+		switch { // a line down the plot is of the whole alone
+		case e.Definition != "" && e.Term == "pooled":
+			role, label = reports.Benchmark, ""
+			heading := reports.ForestRow{Label: e.Definition, Heading: true}
+			if len(p.Rows) == 0 || !slices.ContainsFunc(p.Rows, func(r reports.ForestRow) bool { return r.Label == heading.Label }) {
+				p.Rows = append(p.Rows, heading)
+			}
+		case e.Term == "pooled" && e.Subgroup == "":
+			role = reports.Pooled
+		}
+		if e.Reference != "" {
+			e.Arm += " v " + e.Reference
+		}
+		for _, x := range []string{e.Arm, e.Subgroup} {
 			if x != "" {
 				label += ", " + x
 			}
 		}
-		role := reports.Pooled
-		if e.Term == "prediction" || e.Subgroup != "" && e.Definition == "" { // a line down the plot is of the whole alone
-			role = reports.Single
+		p.Rows = append(p.Rows, reports.ForestRow{Label: strings.TrimPrefix(label, ", "), Columns: []reports.Cell{{Format: reports.Format{Kind: reports.Blank}, Basis: reports.NoPatients()}}, Role: role, Estimate: cell(float64(e.Value), float64(e.CI.Low), float64(e.CI.High))})
+	}
+	if !slices.ContainsFunc(p.Rows, func(r reports.ForestRow) bool { return r.Weight > 0 }) { // no studies
+		p.Columns, p.LabelHead = nil, "What"
+		for i := range p.Rows {
+			p.Rows[i].Columns = nil
 		}
-		p.Rows = append(p.Rows, reports.ForestRow{Label: label, Columns: []reports.Cell{{Format: reports.Format{Kind: reports.Blank}, Basis: reports.NoPatients()}}, Role: role, Estimate: cell(float64(e.Value), float64(e.CI.Low), float64(e.CI.High))})
 	}
 	if m, ok := meta.FindMeasure(r.Settings["measure"]); ok && m.Compares {
 		p.Reference = 0
@@ -304,13 +320,15 @@ func pooledForest(what string, r analysis.Result, level float64) reports.Figure 
 	return reports.Figure{ID: "forest", Title: "Pooled studies", Subtitle: what, Alt: reports.Say("Forest plot of studies and pooled effects: " + what), Caption: reports.Say(poolCaption(r)), Plot: p}
 }
 
+// poolCaption names the method, the interval and the convention.
 func poolCaption(r analysis.Result) string {
-	for _, e := range r.Estimates {
-		if e.Method.Name != "" {
-			return "Method: " + e.Method.Name + "."
+	var parts []string
+	for _, k := range []string{"model", "network", "method", "test", "prediction"} {
+		if v := r.Settings[k]; v != "" {
+			parts = append(parts, k+" "+v)
 		}
 	}
-	return ""
+	return "Settings: " + strings.Join(parts, ", ") + "."
 }
 
 // pooledFunnel sets effects against their precision with the limits of chance about
