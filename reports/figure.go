@@ -196,6 +196,7 @@ type Funnel struct {
 	Limits     []FunnelLimit // in order of N
 	Target     float64       // NaN for none
 	Dispersion string        // what was done about over-dispersion; joins the caption
+	Unit       string        // what a point is; Site where empty
 }
 
 // FunnelPoint is one site or program.

@@ -63,6 +63,7 @@ var packages = map[string]rule{
 	"analysis/effect":       estimator,
 	"analysis/impute":       {append([]string{"simulate/stream"}, estimator.ours...), estimator.others},
 	"analysis/longitudinal": estimator,
+	"analysis/meta":         estimator,
 	"analysis/power":        estimator,
 	"analysis/quality":      estimator,
 	"analysis/resample":     {[]string{"analysis", "datasets", "simulate/stream"}, []string{gonum}},
@@ -81,7 +82,7 @@ var packages = map[string]rule{
 
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
 	"cmd/recoup/internal/cli": {
-		[]string{"analysis", "analysis/catalog", "analysis/economics", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
+		[]string{"analysis", "analysis/catalog", "analysis/economics", "analysis/meta", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
 		[]string{cobra, pretty, xterm},
 	},
 }

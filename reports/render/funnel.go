@@ -41,7 +41,11 @@ func newFunnel(p reports.Funnel) drawing {
 }
 
 func (d *funnelDrawing) key() []keyItem {
-	out := []keyItem{{"Site", func(s *sketch, x, y float64) { s.circle(slate, x, y, 5) }}}
+	unit := d.Unit
+	if unit == "" {
+		unit = "Site"
+	}
+	out := []keyItem{{unit, func(s *sketch, x, y float64) { s.circle(slate, x, y, 5) }}}
 	for _, q := range d.Points {
 		if q.Own && !math.IsNaN(q.Y) {
 			out = append(out, keyItem{"This program", func(s *sketch, x, y float64) { s.diamond(blue, x-7, x, x+7, y, 7) }})

@@ -22,10 +22,10 @@ import (
 func (a *app) analyzeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "analyze",
-		Short: "Estimate outcomes: list, show, run, plan, calc, power",
+		Short: "Estimate outcomes: list, show, run, plan, calc, pool, power",
 		Long:  "Estimate outcomes of a cohort by the analyses of the catalog.",
 	}
-	c.AddCommand(a.analyzeList(), a.analyzeShow(), a.analyzeRun(), a.analyzePlan(), a.analyzeCalc(), a.analyzePower())
+	c.AddCommand(a.analyzeList(), a.analyzeShow(), a.analyzeRun(), a.analyzePlan(), a.analyzeCalc(), a.analyzePool(), a.analyzePower())
 	return c
 }
 
@@ -421,6 +421,11 @@ func shortResult(w io.Writer, e analysis.Result) {
 		g.rows = append(g.rows, shortRow(x, n))
 	}
 	g.text(w)
+	shortRest(w, e, n)
+}
+
+// shortRest is what follows the estimates: notes, tables, warnings, what was left out.
+func shortRest(w io.Writer, e analysis.Result, n *notes) {
 	fmt.Fprintln(w)
 	for i, t := range n.list {
 		fmt.Fprintf(w, "[%d] %s\n", i+1, clean(t))

@@ -46,6 +46,7 @@ name and version:
                          excluded, warnings
   recoup.plan/v1         analyze plan: the plan, runs with their results, tests
   recoup.calculation/v1  analyze calc: what was given, and as estimates
+  recoup.pooled/v1       analyze pool: the source, and as estimates
   recoup.power/v1        analyze power: the truth, power as estimates, a table
   recoup.simulation/v1   simulate run
   recoup.comparison/v1   simulate compare
