@@ -63,6 +63,8 @@ var All = []*analysis.Analysis{
 	taper.Reduction,
 	work.Return,
 	compare.Published,
+	compare.MAIC,
+	compare.Bucher,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,
 	quality.FunnelAnalysis,
