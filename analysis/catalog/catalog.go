@@ -64,6 +64,7 @@ var All = []*analysis.Analysis{
 	work.Return,
 	compare.Published,
 	compare.MAIC,
+	compare.STC,
 	compare.Bucher,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -546,16 +547,26 @@ func (m *maic) anchoredTerms(p *patients, side theirSide, before, after momented
 
 // guard adds what must stand at every estimate.
 func (m *maic) guard(e analysis.Estimate, p *patients, w Matched, fields []Field) analysis.Estimate {
-	if fields != nil && e.Term != "ours_unadjusted" && e.Term != "ours_matched" {
-		e = shout(e, fields)
-	}
+	e = p.guarded(e, m.missed, fields)
 	if size := w.ESS(); size < lowESS && e.Term != TermPublished {
 		e = e.Warn(WarnESS, fmt.Sprintf("the weights leave an effective sample size of %.1f of %d patients: a few of them decide the answer, and errors from theory are too small", size, len(p.y)), "match fewer aggregates with covariates=, or say that the populations hardly overlap")
+	}
+	return e
+}
+
+// guarded adds mismatches of payer and work before, and what was left out or not
+// matched.
+func (p *patients) guarded(e analysis.Estimate, missed []string, fields []Field) analysis.Estimate {
+	if fields != nil && e.Reference != "" && !strings.HasPrefix(e.Term, "within_") || e.Term == TermPublished {
+		e = shout(e, fields)
+	}
+	if e.Term == TermPublished {
+		return e
 	}
 	if p.noX > 0 {
 		e = e.Warn(analysis.WarnExcluded, fmt.Sprintf("%d patients have the outcome but not every covariate, and are left out", p.noX), "fill the covariates in, or match fewer with covariates=")
 	}
-	for _, text := range m.missed {
+	for _, text := range missed {
 		e = e.Warn(WarnUnmatched, "not matched: "+text+", so a difference in it stays in the answer", "find the aggregate, or record the covariate")
 	}
 	return e
