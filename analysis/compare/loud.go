@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -50,6 +51,8 @@ func Fields(ours, theirs published.CaseMix) []Field {
 		f := Field{Name: name, Ours: word(ours, name), Theirs: word(theirs, name), Agreement: Agrees}
 		m, is := differ[name]
 		switch {
+		case name == "definition" && !is: // an outcome that needs none
+			f.Ours, f.Theirs = cmp.Or(f.Ours, "none needed"), cmp.Or(f.Theirs, "none needed")
 		case f.Ours == "" || f.Theirs == "":
 			f.Agreement = Unknown
 		case is:
@@ -58,12 +61,7 @@ func Fields(ours, theirs published.CaseMix) []Field {
 		if is {
 			f.Ours, f.Theirs, f.Why = m.Ours, m.Theirs, m.Why
 		}
-		if f.Ours == "" {
-			f.Ours = "not recorded"
-		}
-		if f.Theirs == "" {
-			f.Theirs = "not reported"
-		}
+		f.Ours, f.Theirs = cmp.Or(f.Ours, "not recorded"), cmp.Or(f.Theirs, "not reported")
 		out = append(out, f)
 	}
 	return out

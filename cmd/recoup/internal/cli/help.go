@@ -47,6 +47,7 @@ name and version:
   recoup.plan/v1         analyze plan: the plan, runs with their results, tests
   recoup.calculation/v1  analyze calc: what was given, and as estimates
   recoup.power/v1        analyze power: the truth, power as estimates, a table
+  recoup.claims/v1       analyze claims: each claim with its tests and comparators
   recoup.simulation/v1   simulate run
   recoup.comparison/v1   simulate compare
   recoup.cohort/v1       data init, describe, convert
