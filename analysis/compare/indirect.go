@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -58,6 +59,9 @@ func (a indirectAsk) subject(in analysis.Input, q analysis.Question) (subject, e
 		return a.times(in, q)
 	}
 	k, err := PublishedOptions{Measure: a.measure, Source: "cohort"}.kind(in, q)
+	if errors.Is(err, analysis.ErrCannot) && len(a.theirs) > 0 { // a figure given needs no instrument
+		k, err = kind{measure: a.measure, outcome: q.Outcome}, nil
+	}
 	if err != nil {
 		return subject{}, err
 	}

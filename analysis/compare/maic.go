@@ -13,6 +13,7 @@ import (
 	"recoup/analysis"
 	"recoup/analysis/internal/fit"
 	"recoup/analysis/resample"
+	"recoup/datasets"
 	"recoup/datasets/published"
 )
 
@@ -141,9 +142,15 @@ func (m *maic) compare(s subject, list []aggregate, groups []analysis.Group) err
 	m.r.Estimates = append(m.r.Estimates, m.guard(p.sizeEstimate(m, w), p, w, nil))
 	mix := CaseMix(m.in.Cohort, p.group.Patients, s.definition, s.horizon)
 	for _, side := range m.sides {
-		fields := Fields(mix, side.mix)
-		m.mixTable(p, side, fields)
-		done := func(e analysis.Estimate) { m.r.Estimates = append(m.r.Estimates, m.guard(e, p, w, fields)) }
+		fields, weighted := Fields(mix, side.mix), Fields(p.matchedMix(m.in.Cohort, mix), side.mix)
+		m.mixTable(p, side, weighted)
+		done := func(e analysis.Estimate) {
+			if strings.HasSuffix(e.Term, "_matched") {
+				m.r.Estimates = append(m.r.Estimates, m.guard(e, p, w, weighted))
+				return
+			}
+			m.r.Estimates = append(m.r.Estimates, m.guard(e, p, w, fields))
+		}
 		if m.anchored {
 			m.anchoredTerms(p, side, before, after, done)
 		} else {
@@ -319,12 +326,17 @@ func (m *maic) bootstrap(p *patients, to *momented) error {
 }
 
 // method names how an estimate was made.
-func (m *maic) method(text string) analysis.Method {
+func (m *maic) method(text string, matched bool) analysis.Method {
 	how := map[string]string{
-		ErrorsSandwich: "sandwich errors with the weights estimated", ErrorsHC0: "HC0 errors with the weights as known", ErrorsHC3: "HC3 errors with the weights as known",
+		"":             "HC0 errors",
+		ErrorsSandwich: "sandwich errors with the weights estimated", ErrorsHC0: "HC0 errors with the weights as known", ErrorsHC3: "HC3 errors, weights as known",
 		ErrorsBootstrap: fmt.Sprintf("bootstrap errors, every sample weighted anew, %d samples, seed %d", m.o.Replicates, m.q.Seed),
-	}[m.o.Errors]
-	return analysis.Method{Name: text + "; " + how, R: `maicplus::estimate_weights(); lm(y ~ arm, weights = w); sandwich::vcovHC(fit, "HC0")`, Ref: refSignorovitch}
+	}
+	kind := m.o.Errors
+	if !matched && kind != ErrorsHC3 {
+		kind = ""
+	}
+	return analysis.Method{Name: text + "; " + how[kind], R: `maicplus::estimate_weights(); lm(y ~ arm, weights = w); sandwich::vcovHC(fit, "HC0")`, Ref: refSignorovitch}
 }
 
 // empty is an estimate of the subject without numbers.
@@ -370,19 +382,19 @@ func (m *maic) unanchoredTerms(p *patients, side theirSide, before, after moment
 		how string
 	}{{"unadjusted", before, "unadjusted"}, {"matched", after, "weighted to the published aggregates"}} {
 		if first {
-			done(p.ours("ours_"+x.term, x.momented, m.q.Level, m.method("our "+p.meanWord()+", "+x.how)))
+			done(p.ours("ours_"+x.term, x.momented, m.q.Level, m.method("our "+p.meanWord()+", "+x.how, x.term == "matched")))
 		}
 		if x.term == "unadjusted" {
 			done(theirs)
 		}
 		for _, e := range p.differences("_"+x.term, x.momented, side, m.q.Level) {
-			e.Method = m.method(e.Method.Name + ", ours " + x.how + " less published; published error from " + orElseNone2(side.seFrom))
+			e.Method = m.method(e.Method.Name+", ours "+x.how+" less published; published error from "+sourceOfError(side.seFrom), x.term == "matched")
 			done(e.Warn(WarnUnanchored, "unanchored: nothing but the matched covariates makes the two groups alike, and whatever else differs between them is in this number", "match every covariate that foretells the outcome, or use a comparison with a shared treatment"))
 		}
 	}
 }
 
-func orElseNone2(s string) string {
+func sourceOfError(s string) string {
 	if s == "" {
 		return "nothing that was published"
 	}
@@ -511,7 +523,7 @@ func (m *maic) anchoredTerms(p *patients, side theirSide, before, after momented
 		if !(x.n > 0 && x.n < len(p.y)) {
 			x.value = math.NaN()
 		}
-		e.Method = m.method("arm minus the shared treatment, ours " + how)
+		e.Method = m.method("arm minus the shared treatment, ours "+how, term == "within_matched")
 		e.Value = analysis.Num(x.value)
 		switch {
 		case math.IsNaN(x.value):
@@ -540,7 +552,7 @@ func (m *maic) anchoredTerms(p *patients, side theirSide, before, after momented
 			e.Unit = ""
 		}
 		e = bothSides(e, x.value-side.value, x.se, side.se, m.q.Level, false)
-		e.Method = m.method("anchored: our difference from the shared treatment, " + x.how + ", less the published one; published error from " + orElseNone2(side.seFrom))
+		e.Method = m.method("anchored: our difference from the shared treatment, "+x.how+", less the published one; published error from "+sourceOfError(side.seFrom), x.term == "anchored_matched")
 		done(e.Warn(analysis.WarnAssumption, "anchored: both studies' shared treatment must be the same treatment, and every covariate that changes the effect matched", "compare what "+m.q.Reference+" was with the published comparator"))
 	}
 }
@@ -570,6 +582,24 @@ func (p *patients) guarded(e analysis.Estimate, missed []string, fields []Field)
 		e = e.Warn(WarnUnmatched, "not matched: "+text+", so a difference in it stays in the answer", "find the aggregate, or record the covariate")
 	}
 	return e
+}
+
+// matchedMix is our case mix as the matched shares make it: a payer, or a work status
+// before treatment, that at least 90 percent of the published patients have.
+func (p *patients) matchedMix(c *datasets.Cohort, mix published.CaseMix) published.CaseMix {
+	for _, g := range p.list {
+		_, f, err := c.PatientField(g.name)
+		if err != nil || g.statistic != "share" || g.value < oneLevel {
+			continue
+		}
+		switch f.Role {
+		case datasets.RolePayer:
+			mix.Payer = inVocabulary("payer", g.level)
+		case datasets.RoleWorkBefore:
+			mix.WorkBefore = inVocabulary("work_before", g.level)
+		}
+	}
+	return mix
 }
 
 // mixTable adds the rows of the case mix, the matched ones marked.
@@ -780,7 +810,8 @@ func (m *maic) curves(s subject, list []aggregate, g, them analysis.Group, side 
 	if m.o.Weights == "ess" {
 		total = w.ESS()
 	}
-	fields := Fields(CaseMix(m.in.Cohort, p.group.Patients, s.definition, s.horizon), side.mix)
+	mix := CaseMix(m.in.Cohort, p.group.Patients, s.definition, s.horizon)
+	fields := Fields(p.matchedMix(m.in.Cohort, mix), side.mix)
 	m.mixTable(p, side, fields)
 	one, weighted := slices.Repeat([]float64{1}, len(p.y)), p.scaled(w.W, total)
 	m.r.Estimates = append(m.r.Estimates, m.guard(p.sizeEstimate(m, w), p, w, nil))

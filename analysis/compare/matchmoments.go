@@ -211,8 +211,8 @@ func (m *Matched) cells(z [][]float64, rows, columns []int) []float64 {
 	return out
 }
 
-// independentColumns returns the places of columns that are no sums of those before
-// them, by the Cholesky factor of their covariance.
+// independentColumns returns the places of columns that are neither constant nor sums
+// of those before them, by orthogonal parts.
 func independentColumns(cells []float64, n int, columns []int) (used []int) {
 	p := len(columns)
 	mean := make([]float64, p)
@@ -225,7 +225,7 @@ func independentColumns(cells []float64, n int, columns []int) (used []int) {
 		before := 0.0
 		for i := range v {
 			v[i] = cells[i*p+k] - mean[k]
-			before += v[i] * v[i]
+			before += cells[i*p+k] * cells[i*p+k]
 		}
 		for range 2 { // twice is enough
 			for _, b := range basis {
