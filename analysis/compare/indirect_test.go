@@ -126,6 +126,140 @@ func TestIndirectReference(t *testing.T) {
 	}
 }
 
+// timed is the cohort with times, and pseudo-patients as an arm of their own.
+func timed(t *testing.T) *datasets.Cohort {
+	t.Helper()
+	var p, f strings.Builder
+	p.WriteString("id,age,sick,arm\n")
+	f.WriteString("id,time,event\n")
+	for _, name := range []string{"testdata/indirect.csv", "testdata/pseudo.csv"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range analysistest.Rows(t, string(b))[1:] {
+			if len(r) == 3 {
+				fmt.Fprintf(&p, "%s,,,curve\n", r[0])
+			} else {
+				fmt.Fprintf(&p, "%s,%s,%s,ours\n", r[0], r[1], r[2])
+			}
+			fmt.Fprintf(&f, "%s,%s,%s\n", r[0], r[len(r)-2], r[len(r)-1])
+		}
+	}
+	return analysistest.Cohort(t, timedFile, map[string]string{"people.csv": p.String(), "follow.csv": f.String()})
+}
+
+const timedFile = `
+name: timed
+arms: [{value: ours}, {value: curve}]
+resources:
+  - name: people
+    path: people.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: age, type: number, role: covariate}
+        - {name: sick, type: string, role: work_before}
+        - {name: arm, type: string, role: arm}
+  - name: follow
+    path: follow.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: time, type: number, role: time, unit: days}
+        - {name: event, type: string, role: event}
+`
+
+// Against R's weighted coxph, with weights that add up to n and to the effective size,
+// and its weighted survfit; the bootstrap draws both sides.
+func TestIndirectTimes(t *testing.T) {
+	want := analysistest.ReadReference(t, "testdata/indirect.json")
+	c := timed(t)
+	set := map[string]string{"measure": "time", "pseudo": "curve", "target.age": "48", "target.age.sd": "8", "target.sick.off work": "0.6"}
+	q := analysis.Question{Arm: "ours"}
+	for _, scale := range []string{"n", "ess"} {
+		r := ask(t, MAIC, c, q, with(set, "weights", scale))
+		e := pick(t, r, "hazard_ratio_matched", "curve")
+		want.Near(t, "cox_"+scale, 0, analysis.Num(math.Log(float64(e.Value))), 1e-8)
+		want.Near(t, "cox_"+scale, 1, e.SE/e.Value, 1e-8)
+		boot := pick(t, ask(t, MAIC, c, q, with(set, "weights", scale, "errors", "bootstrap", "replicates", "400")), "hazard_ratio_matched", "curve")
+		if ratio := float64(boot.SE / e.SE); boot.Value != e.Value || ratio < 0.75 || ratio > 1.35 || ratio == 1 {
+			t.Errorf("weights=%s: the bootstrap's error is %v of the robust one", scale, ratio)
+		}
+		for _, s := range r.Series {
+			if s.Name != "kaplan-meier/matched" {
+				continue
+			}
+			for i, at := range []float64{20, 35, 50} {
+				y := analysis.None
+				for _, p := range s.Points {
+					if float64(p.X) <= at {
+						y = p.Y
+					}
+				}
+				want.Near(t, "km", i, y, 1e-9)
+			}
+		}
+	}
+	if math.Abs(want["cox_n"][0]-want["cox_ess"][0]) < 1e-4 {
+		t.Error("the scale of the weights does not matter in this example, so that the test says nothing")
+	}
+}
+
+// A matched share of 1 makes the case mix ours, of the weighted terms alone.
+func TestMatchedWorkBefore(t *testing.T) {
+	file := strings.NewReplacer("ARMROLE", "covariate", "ARMS\n", "", "{name: sick, type: string, role: covariate", "{name: sick, type: string, role: work_before", "caseMix: {payer: workers-compensation, workBefore: off work, ", "caseMix: {payer: workers-compensation, ").Replace(sixtyFile)
+	b, err := os.ReadFile("testdata/indirect.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, v := "id,age,sick,arm,work\n", "id,visit,pain\n"
+	for _, r := range analysistest.Rows(t, string(b))[1:] {
+		p += strings.Join([]string{r[0], r[1], r[2], r[3], r[6]}, ",") + "\n"
+		v += r[0] + ",b," + r[4] + "\n" + r[0] + ",f," + r[5] + "\n"
+	}
+	c := analysistest.Cohort(t, file, map[string]string{"people.csv": p, "visits.csv": v})
+	r := ask(t, MAIC, c, sixtyChange, with(sixtyTarget, "target.sick.off work", "1", "theirs.payer", "workers-compensation", "theirs.work_before", "off work"))
+	before, after := pick(t, r, "difference_unadjusted", "published"), pick(t, r, "difference_matched", "published")
+	if !warned(before, WarnWorkAbsence) || warned(after, WarnWorkAbsence) {
+		t.Errorf("before weighting %+v, after %+v", before.Warnings, after.Warnings)
+	}
+	off := 0
+	for _, row := range analysistest.Rows(t, string(b))[1:] {
+		if row[2] == "off work" {
+			off++
+		}
+	}
+	for _, table := range r.Tables {
+		if table.Name == "weights" && table.Rows[0][3].Num != analysis.Num(60-off) {
+			t.Errorf("%v without weight, want %d", table.Rows[0][3].Num, 60-off)
+		}
+	}
+}
+
+// By hand: weights 1, 1, 2, 4 in bars of 0.2 up to 4: two in [1, 1.2), one in [2, 2.2),
+// the largest in the last.
+func TestHistogram(t *testing.T) {
+	s := histogram("all", []float64{1, 4, 2, 1})
+	for k, p := range s.Points {
+		if want := map[int]int{5: 2, 10: 1, 19: 1}[k]; p.N != want {
+			t.Errorf("bar %d from %v: %d patients, want %d", k, p.X, p.N, want)
+		}
+	}
+}
+
+// A printed interval of 95 percent gives its error whatever the level asked for:
+// (0.2 + 0.6)/3.919928 = 0.204085.
+func TestErrorOfAPrintedInterval(t *testing.T) {
+	set := with(sixtyTarget, "theirs.low", "-1.6", "theirs.high", "-0.8")
+	delete(set, "theirs.se")
+	q := sixtyChange
+	q.Level = 0.8
+	r := ask(t, MAIC, sixty(t, false, nil), q, set)
+	own, d := pick(t, r, "ours_matched", "all"), pick(t, r, "difference_matched", "published")
+	near(t, "error of the difference", d.SE, math.Hypot(float64(own.SE), 0.204085), 1e-6)
+}
+
 // The weights of a bootstrap are made anew, so that its error is near the sandwich's
 // and not that of weights as known; its digits hang on the seed alone.
 func TestIndirectBootstrap(t *testing.T) {

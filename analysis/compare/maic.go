@@ -708,7 +708,7 @@ func histogram(group string, w []float64) analysis.Series {
 	most := slices.Max(w)
 	counts := make([]int, weightBins)
 	for _, v := range w {
-		counts[min(weightBins-1, int(v/most*weightBins*(1-1e-12)))]++
+		counts[min(weightBins-1, int(v/most*weightBins))]++
 	}
 	s := analysis.Series{Name: "weights", Group: group, Step: true, XUnit: "weight, mean 1", YUnit: "patients"}
 	for k, n := range counts {

@@ -1,12 +1,17 @@
 # Reference numbers of compare/maic and compare/stc on 60 patients made by formulas.
-# Run in this folder: Rscript indirect.R  (R 4.2, sandwich 3.0, jsonlite)
-library(sandwich); library(jsonlite)
+# Run in this folder: Rscript indirect.R  (R 4.2, sandwich 3.0, survival 3.5, jsonlite)
+library(sandwich); library(jsonlite); library(survival)
 i <- 1:60
 d <- data.frame(id = i, age = 35 + (i * 7) %% 31, sick = as.numeric((i * 11) %% 13 < 6), arm = (i * 5) %% 3 > 0)
 d$before <- 4 + (i * 17 %% 23 * i) %% 7 / 1.5
 d$after <- 1 + 0.4 * d$before + 0.04 * d$age + 0.9 * d$sick + (i * i * 3) %% 11 / 4 - 0.8 * d$arm
 d$work <- as.numeric(((i * 29) %% 37) / 37 + 0.01 * (d$age - 45) + 0.25 * d$sick < 0.55)
-write.csv(transform(d, arm = ifelse(arm, "program", "usual"), sick = ifelse(sick == 1, "off work", "working"), work = ifelse(work == 1, "working", "not working"))[, c("id", "age", "sick", "arm", "before", "after", "work")], "indirect.csv", row.names = FALSE, quote = FALSE)
+d$time <- 5 + (i * 13) %% 47 + (d$age - 50) / 4 + 10 * d$sick
+d$event <- as.numeric((i * 7) %% 5 > 0)
+k <- 1:80
+pseudo <- data.frame(id = 1000 + k, time = 3 + (k * 19) %% 61, event = as.numeric((k * 3) %% 4 > 0)) # read off a curve
+write.csv(pseudo, "pseudo.csv", row.names = FALSE, quote = FALSE)
+write.csv(transform(d, arm = ifelse(arm, "program", "usual"), sick = ifelse(sick == 1, "off work", "working"), work = ifelse(work == 1, "working", "not working"))[, c("id", "age", "sick", "arm", "before", "after", "work", "time", "event")], "indirect.csv", row.names = FALSE, quote = FALSE)
 ch <- d$after - d$before
 m <- 48; s <- 8; p <- 0.6                       # published aggregates
 Z <- cbind(d$age - m, (d$age - m)^2 - s^2, d$sick - p)
@@ -32,7 +37,11 @@ r <- cor(d$age, d$sick) * 0.999
 g <- qnorm((1:2000 - 0.5) / 2000)
 q <- pnorm((qnorm(1 - p) - r * g) / sqrt(1 - r^2), lower.tail = FALSE) # P(sick | age)
 pr <- function(sick) plogis(coef(h)[1] + coef(h)[2] * s * g + coef(h)[3] * (sick - p))
-out <- list(
+ess <- sum(w)^2 / sum(w^2)
+both <- function(total) data.frame(time = c(d$time, pseudo$time), event = c(d$event, pseudo$event), ours = rep(1:0, c(60, 80)), w = c(w / sum(w) * total, rep(1, 80)))
+cox <- function(total) { f <- coxph(Surv(time, event) ~ ours, both(total), weights = w, robust = TRUE, control = coxph.control(eps = 1e-14, iter.max = 50)); c(coef(f), sqrt(f$var[1, 1])) }
+km <- summary(survfit(Surv(time, event) ~ 1, d, weights = w), times = c(20, 35, 50), extend = TRUE)$surv
+out <- list(cox_n = cox(60), cox_ess = cox(ess), km = km, 
   ess = sum(w)^2 / sum(w^2), change = c(weighted.mean(ch, w), hc(lm(ch ~ 1, weights = w), 1, "HC0"), hc(lm(ch ~ 1, weights = w), 1, "HC3")), change_stacked = stacked(ch),
   work = c(weighted.mean(d$work, w)), work_stacked = stacked(d$work), anchored_stacked = stacked(ch, as.numeric(d$arm)),
   stc = c(coef(f)[1], hc(f, 1, "HC3"), hc(f, 1, "HC0"), sqrt(vcov(f)[1, 1])), stc_arm = c(coef(a)[2], hc(a, 2, "HC3")),
