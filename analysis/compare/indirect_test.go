@@ -272,6 +272,16 @@ func TestIndirectBootstrap(t *testing.T) {
 	if ratio := float64(e.SE) / want["change_stacked"][1]; ratio < 0.9 || ratio > 1.15 {
 		t.Errorf("the bootstrap's error is %v of the sandwich's", ratio)
 	}
+	two := sixtyChange
+	two.Arm, two.Reference = "program", "usual"
+	within := pick(t, ask(t, MAIC, sixty(t, true, nil), two, set), "within_matched", "program")
+	if ratio := float64(within.SE) / want["anchored_stacked"][1]; ratio < 0.9 || ratio > 1.2 {
+		t.Errorf("anchored, the bootstrap's error is %v of the sandwich's", ratio)
+	}
+	// Two of weight 1 and one of 3: 3 patients, (1+1+3)²/(1+1+9) effective ones.
+	if w, n := []float64{1, 3, 7}, []float64{2, 1, 0}; standFor(w, n, "n") != 3 || standFor(w, n, "ess") != 25.0/11 {
+		t.Errorf("%v patients, %v effective", standFor(w, n, "n"), standFor(w, n, "ess"))
+	}
 	again := pick(t, ask(t, MAIC, c, sixtyChange, set), "ours_matched", "all")
 	q := sixtyChange
 	q.Seed = 9
@@ -426,6 +436,40 @@ func TestNoComplementAsReturnToWork(t *testing.T) {
 	r := ask(t, MAIC, c, analysis.Question{}, with(set, "comparator", "nguyen-2011", "comparator_arm", "fusion"))
 	if e := pick(t, r, TermPublished, "nguyen-2011"); e.N.Events != 188 || !warned(e, analysis.WarnTimeOrigin) {
 		t.Errorf("%+v", e)
+	}
+}
+
+// An entry's figure with an error that it does not print, chosen among several by time:
+// the change of 36.1 - 44.8 in the ODI of Fairbank's rehabilitation arm.
+func TestEntryWithAnErrorGiven(t *testing.T) {
+	file := strings.NewReplacer("ARMROLE", "covariate", "ARMS\n", "", "instrument: nrs", "instrument: odi").Replace(sixtyFile)
+	var p, v strings.Builder
+	p.WriteString("id,age,sick,arm,work\n")
+	v.WriteString("id,visit,pain\n")
+	for i := range 40 {
+		fmt.Fprintf(&p, "%d,%d,working,a,working\n", i, 40+i%9)
+		fmt.Fprintf(&v, "%d,b,%d\n%d,f,%d\n", i, 20+i*7%53, i, 10+i*3%41)
+	}
+	c := analysistest.Cohort(t, file, map[string]string{"people.csv": p.String(), "visits.csv": v.String()})
+	set := map[string]string{"comparator": "fairbank-2005", "comparator_arm": "rehabilitation"}
+	bare := pick(t, ask(t, MAIC, c, sixtyChange, set), "difference_matched", "fairbank-2005")
+	r := ask(t, MAIC, c, sixtyChange, with(set, "theirs.se", "1.5", "theirs.horizon", "24 months after randomisation"))
+	own, d := pick(t, r, "ours_matched", "all"), pick(t, r, "difference_matched", "fairbank-2005")
+	near(t, "difference", d.Value, float64(own.Value)-(36.1-44.8), 1e-9)
+	near(t, "error", d.SE, math.Hypot(float64(own.SE), 1.5), 1e-9)
+	if bare.SE.OK() || bare.Value != d.Value {
+		t.Errorf("without an error given: %+v", bare)
+	}
+	// The entry's mean and SD at entry are matched without being asked for.
+	for _, row := range r.Tables[0].Rows {
+		if want := map[string]float64{"mean": 44.8, "sd": 14.8}[row[2].Text]; math.Abs(float64(row[4].Num)-want) > 1e-7 || row[7].Text != "fairbank-2005" {
+			t.Errorf("aggregate %v", row)
+		}
+	}
+	for _, more := range [][]string{{"theirs.se", "0"}, {"theirs.horizon", "9 years"}, {"theirs.sd", "3"}, {"theirs.value", "3"}} {
+		if _, err := MAIC.Run(t.Context(), analysis.Input{Cohort: c}, sixtyChange, with(set, more...)); !errors.Is(err, analysis.ErrOptions) {
+			t.Errorf("%v: %v", more, err)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ type MAICOptions struct {
 	Comparator string            `opt:"comparator" doc:"id of a published entry, whose figure and aggregates are taken; empty: as given under theirs"`
 	Arm        string            `opt:"comparator_arm" doc:"arm of the entry, where it has several"`
 	Target     map[string]string `opt:"target" doc:"published aggregates to match: target.NAME (mean), target.NAME.sd, target.NAME.median, target.NAME.LEVEL (share); NAME is a column of one row a patient, or an outcome, taken at baseline"`
-	Theirs     map[string]string `opt:"theirs" doc:"the published figure where no entry has it: theirs.value with theirs.sd, theirs.se, or theirs.low and theirs.high, theirs.n, theirs.events; theirs.name, and its case mix: payer, work_before, condition, procedure, definition, horizon, age"`
+	Theirs     map[string]string `opt:"theirs" doc:"the published figure where no entry has it: theirs.value with theirs.sd, theirs.se, or theirs.low and theirs.high, theirs.n, theirs.events; theirs.name, and its case mix: payer, work_before, condition, procedure, definition, horizon, age; beside an entry theirs.horizon chooses among its figures and theirs.se gives an error"`
 	Covariates []string          `opt:"covariates" doc:"match these covariates alone; empty: every one with an aggregate"`
 	Measure    string            `opt:"measure" doc:"what is compared; auto: change for an outcome with an instrument, else share; time needs pseudo" choices:"auto|share|mean|change|time"`
 	Column     string            `opt:"column" doc:"share: column it is counted in; empty: the outcome asked about, else work_status"`
@@ -498,7 +498,7 @@ func bothSides(e analysis.Estimate, value, ours, theirs, level float64, ratio bo
 		e = noErrorOfOurs(e)
 	}
 	if !(theirs > 0) {
-		e = e.Warn(WarnOneSided, "the published figure has no standard error (no SD and n, counts other than nobody or everybody, or interval), so neither has the comparison: that of our side alone would be too narrow", "give it with theirs.se, or theirs.sd and theirs.n")
+		e = e.Warn(WarnOneSided, "the published figure has no standard error (no SD and n, counts other than nobody or everybody, or interval), so neither has the comparison: that of our side alone would be too narrow", "give it with theirs.se; with a figure of your own, theirs.sd and theirs.n do")
 	}
 	if !(ours > 0) || !(theirs > 0) {
 		return e
@@ -767,6 +767,7 @@ func (m *maic) sideOfCurve(side *theirSide) error {
 		return nil
 	}
 	given := m.ask
+	given.comparator = ""
 	given.theirs = map[string]string{"value": "0"}
 	for k, v := range m.ask.theirs {
 		given.theirs[k] = v
@@ -806,10 +807,7 @@ func (m *maic) curves(s subject, list []aggregate, g, them analysis.Group, side 
 	for i, at := range p.index {
 		mine[i] = s.event[at]
 	}
-	total := float64(len(p.y))
-	if m.o.Weights == "ess" {
-		total = w.ESS()
-	}
+	total := standFor(w.W, nil, m.o.Weights)
 	mix := CaseMix(m.in.Cohort, p.group.Patients, s.definition, s.horizon)
 	fields := Fields(p.matchedMix(m.in.Cohort, mix), side.mix)
 	m.mixTable(p, side, fields)
@@ -904,6 +902,23 @@ func (m *maic) hazardRatio(e analysis.Estimate, h hazards, w []float64, matched 
 	return e, nil
 }
 
+// standFor is what weights must add up to, over rows that stand for so many patients
+// (nil: one each): the patients, or their effective number.
+func standFor(w, counts []float64, how string) float64 {
+	n, sum, square := 0.0, 0.0, 0.0
+	for i, v := range w {
+		c := 1.0
+		if counts != nil {
+			c = counts[i]
+		}
+		n, sum, square = n+c, sum+c*v, square+c*v*v
+	}
+	if how == "ess" {
+		return sum * sum / square
+	}
+	return n
+}
+
 // bootstrapHazard draws both sides anew.
 func (m *maic) bootstrapHazard(h hazards) (float64, error) {
 	n := len(h.p.y)
@@ -916,26 +931,13 @@ func (m *maic) bootstrapHazard(h hazards) (float64, error) {
 		if err != nil {
 			return math.NaN(), math.NaN()
 		}
-		mass := make([]float64, n)
-		for i := range mass {
-			mass[i] = counts[i] * w.W[i]
+		sum := 0.0
+		for i, v := range w.W {
+			sum += counts[i] * v
 		}
-		sum, total := 0.0, float64(n)
-		for i, v := range mass {
-			sum += v
-			if counts[i] == 0 {
-				w.W[i] = 0
-			}
-		}
-		if m.o.Weights == "ess" {
-			square := 0.0
-			for i, v := range mass {
-				square += v * w.W[i]
-			}
-			total = sum * sum / square
-		}
+		by := standFor(w.W, counts, m.o.Weights) / sum
 		for i := range w.W {
-			w.W[i] *= total / sum
+			w.W[i] *= by
 		}
 		c, err := h.cox(w.W, counts)
 		if err != nil || c.Infinite[0] {

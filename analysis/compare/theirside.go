@@ -23,14 +23,14 @@ var theirNames = []string{"name", "value", "sd", "se", "low", "high", "n", "even
 
 // sides returns the published figures: as given under theirs, else of the entry.
 func (a indirectAsk) sides(s subject, anchored bool) ([]theirSide, error) {
-	if len(a.theirs) > 0 {
+	e, ok := published.Find(a.comparator)
+	if len(a.theirs) > 0 && (!ok || a.theirs["value"]+a.theirs["events"] != "") {
 		c, err := a.givenSide(s, anchored)
 		if err != nil {
 			return nil, err
 		}
 		return []theirSide{c}, nil
 	}
-	e, ok := published.Find(a.comparator)
 	if !ok {
 		return nil, fmt.Errorf("%w: comparator: expected the id of a published entry (see: recoup data comparators), or the published figure as theirs.value, theirs.n and theirs.sd or theirs.events", analysis.ErrOptions)
 	}
@@ -54,7 +54,44 @@ func (a indirectAsk) sides(s subject, anchored bool) ([]theirSide, error) {
 		}
 		out = append(out, newSide(c, anchored))
 	}
-	return out, nil
+	return a.supplement(out)
+}
+
+// supplement chooses among an entry's figures by theirs.horizon, and gives one that has
+// no standard error that of theirs.se.
+func (a indirectAsk) supplement(sides []theirSide) ([]theirSide, error) {
+	bad := func(text string) ([]theirSide, error) {
+		var at []string
+		for _, t := range sides {
+			at = append(at, t.at)
+		}
+		return nil, fmt.Errorf("%w: theirs: %s; the entry's figures are of: %s", analysis.ErrOptions, text, strings.Join(at, ", "))
+	}
+	for _, key := range sortedNames(a.theirs) {
+		if key != "se" && key != "horizon" {
+			return bad("beside an entry that has the figure expected theirs.horizon, to choose it, and theirs.se alone")
+		}
+	}
+	if at, asked := a.theirs["horizon"]; asked {
+		var kept []theirSide
+		for _, t := range sides {
+			if t.at == at {
+				kept = append(kept, t)
+			}
+		}
+		if len(kept) == 0 {
+			return bad("no figure is of " + at)
+		}
+		sides = kept
+	}
+	if text, given := a.theirs["se"]; given {
+		se, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(se > 0) || math.IsInf(se, 0) || len(sides) != 1 {
+			return bad("expected theirs.se as a number above 0, of one figure, chosen by theirs.horizon")
+		}
+		sides[0].se, sides[0].seFrom = se, "what was given"
+	}
+	return sides, nil
 }
 
 func ofArm(arm string) string {
@@ -138,10 +175,8 @@ func (a indirectAsk) givenSide(s subject, contrast bool) (theirSide, error) {
 	bad := func(format string, args ...any) (theirSide, error) {
 		return theirSide{}, fmt.Errorf("%w: theirs.%w", analysis.ErrOptions, fmt.Errorf(format, args...))
 	}
-	if a.comparator != "" && len(a.theirs) > 0 && a.theirs["value"]+a.theirs["events"] != "" {
-		if _, ok := published.Find(a.comparator); !ok {
-			return bad("name: name the figure here; comparator is for the id of a published entry")
-		}
+	if a.comparator != "" {
+		return bad("value: expected a published entry or a figure given, not both; the figure's name is theirs.name")
 	}
 	f := newFigure()
 	f.label, f.outcome, f.unit = "published", s.outcome, s.unit
