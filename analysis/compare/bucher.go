@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -51,6 +52,7 @@ const refBucher = "Bucher et al. 1997, 10.1016/S0895-4356(97)00049-8"
 // contrast is one of the two, on the scale it is worked on.
 type contrast struct {
 	label, outcome, unit string
+	shared               string // the shared treatment, in the words of the vocabulary where known
 	value, se            float64
 	low, high            float64
 	n                    int
@@ -72,6 +74,9 @@ func runBucher(_ context.Context, _ analysis.Input, q analysis.Question, o Buche
 	b, err := o.read("second", o.Second, o.SecondVal, o.SecondSE, o.SecondLow, o.SecondHigh)
 	if err != nil {
 		return r, err
+	}
+	if a.shared != "" && b.shared != "" && a.shared != b.shared {
+		return r, fmt.Errorf("%w: the two contrasts share no treatment: the first is against %s, the second against %s", analysis.ErrOptions, a.shared, b.shared)
 	}
 	name := "difference"
 	if o.Scale == "ratio" {
@@ -97,7 +102,7 @@ func (o BucherOptions) shown(term string, c contrast, level float64) analysis.Es
 		scale, c.unit = analysis.ScaleRatio, ""
 	}
 	e := analysis.NewEstimate(term, scale)
-	e.Outcome, e.Arm, e.Reference, e.Unit, e.N.Arm = c.outcome, c.label, "the shared treatment", c.unit, c.n
+	e.Outcome, e.Arm, e.Reference, e.Unit, e.N.Arm = c.outcome, c.label, cmp.Or(c.shared, "the shared treatment"), c.unit, c.n
 	e.Method = analysis.Method{Name: "published contrast with the shared treatment; standard error as given, or from its interval", Ref: c.citation}
 	e.Value, e.SE, e.CI = analysis.Num(c.value), analysis.Num(c.se), analysis.NormalInterval(c.value, c.se, level)
 	if o.Scale == "ratio" {
@@ -183,9 +188,10 @@ func (o BucherOptions) fromEntry(id string) (contrast, error) {
 		return contrast{}, fmt.Errorf("%s has %d contrasts with an interval that fit; expected one: choose by ID/ARM and instrument=", id, len(found))
 	}
 	r := found[0]
-	mix := e.CaseMix(r)
+	mix, other := e.CaseMix(r), r
+	other.Arm = r.Reference
 	return contrast{
-		label: label(e, r), outcome: r.Outcome, unit: r.Unit, value: r.Value, se: math.NaN(), low: r.Low, high: r.High, n: r.N,
+		shared: e.CaseMix(other).Procedure, label: label(e, r), outcome: r.Outcome, unit: r.Unit, value: r.Value, se: math.NaN(), low: r.Low, high: r.High, n: r.N,
 		mix: &mix, status: r.Status, citation: e.Citation, note: r.Note,
 	}, nil
 }

@@ -102,7 +102,11 @@ func TestIndirectReference(t *testing.T) {
 	within := pick(t, r, "within_matched", "program")
 	want.Near(t, "anchored_stacked", 0, within.Value, 1e-9)
 	want.Near(t, "anchored_stacked", 1, within.SE, 1e-6)
-	near(t, "anchored", pick(t, r, "anchored_matched", "program").Value, want["anchored_stacked"][0]+1, 1e-9)
+	anchored := pick(t, r, "anchored_matched", "program")
+	near(t, "anchored", anchored.Value, want["anchored_stacked"][0]+1, 1e-9)
+	if m, _ := has(anchored, analysis.WarnAssumption); !strings.Contains(m, "ours is usual") {
+		t.Errorf("the shared treatment is not named: %q", m)
+	}
 	stc := ask(t, STC, arms, two, sixtyTarget)
 	want.Near(t, "stc_arm", 0, pick(t, stc, "within_adjusted", "program").Value, 1e-9)
 	want.Near(t, "stc_arm", 1, pick(t, stc, "within_adjusted", "program").SE, 1e-9)
@@ -497,6 +501,7 @@ func TestBucherByHand(t *testing.T) {
 		{}, {"first_value": "1", "first_se": "0", "second_value": "1", "second_se": "1"}, {"first_value": "1", "first_low": "2", "first_high": "3", "second_value": "1", "second_se": "1"},
 		{"scale": "ratio", "first_value": "-1", "first_se": "1", "second_value": "1", "second_se": "1"}, {"first": "nobody", "second_value": "1", "second_se": "1"},
 		{"first": "brox-2010", "second_value": "1", "second_se": "1"},
+		{"first": "brox-2010/fusion", "second": "sport-idh-2008", "instrument": "odi"}, // against rehabilitation and usual care
 	} {
 		if _, err := Bucher.Run(t.Context(), analysis.Input{}, analysis.Question{}, set); !errors.Is(err, analysis.ErrOptions) {
 			t.Errorf("%v: %v", set, err)

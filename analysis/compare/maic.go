@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -553,7 +554,8 @@ func (m *maic) anchoredTerms(p *patients, side theirSide, before, after momented
 		}
 		e = bothSides(e, x.value-side.value, x.se, side.se, m.q.Level, false)
 		e.Method = m.method("anchored: our difference from the shared treatment, "+x.how+", less the published one; published error from "+sourceOfError(side.seFrom), x.term == "anchored_matched")
-		done(e.Warn(analysis.WarnAssumption, "anchored: both studies' shared treatment must be the same treatment, and every covariate that changes the effect matched", "compare what "+m.q.Reference+" was with the published comparator"))
+		theirShared := cmp.Or(side.result.Reference, "not named")
+		done(e.Warn(analysis.WarnAssumption, fmt.Sprintf("anchored: holds only if the shared treatment is one and the same (ours is %s, theirs is %s), and every covariate that changes the effect is matched", m.q.Reference, theirShared), "compare what each study's patients in that arm were given"))
 	}
 }
 
