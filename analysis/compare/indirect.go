@@ -426,9 +426,9 @@ func (a indirectAsk) complete(in analysis.Input, q analysis.Question, s subject,
 }
 
 // match weights the patients, or says in words what cannot be met.
-func (p *patients) match() (Matched, error) {
+func (p *patients) match() (MomentWeights, error) {
 	if len(p.y) == 0 {
-		return Matched{}, fmt.Errorf("%w: no patient of %s has the outcome and every covariate", analysis.ErrCannot, p.group.Name)
+		return MomentWeights{}, fmt.Errorf("%w: no patient of %s has the outcome and every covariate", analysis.ErrCannot, p.group.Name)
 	}
 	m, err := MatchMoments(p.z, nil)
 	if err == nil {

@@ -79,18 +79,18 @@ func TestIndirectReference(t *testing.T) {
 	want := analysistest.ReadReference(t, "testdata/indirect.json")
 	c := sixty(t, false, nil)
 	for i, errs := range []string{"HC0", "HC3"} {
-		r := ask(t, MAIC, c, sixtyChange, with(sixtyTarget, "errors", errs))
+		r := askIndirect(t, MAIC, c, sixtyChange, with(sixtyTarget, "errors", errs))
 		e := pick(t, r, "ours_matched", "all")
 		want.Near(t, "change", 0, e.Value, 1e-9)
 		want.Near(t, "change", i+1, e.SE, 1e-9)
 		want.Near(t, "ess", 0, pick(t, r, "effective_sample_size", "all").Value, 1e-9)
 	}
-	r := ask(t, MAIC, c, sixtyChange, sixtyTarget)
+	r := askIndirect(t, MAIC, c, sixtyChange, sixtyTarget)
 	want.Near(t, "change_stacked", 1, pick(t, r, "ours_matched", "all").SE, 1e-6)
 	d := pick(t, r, "difference_matched", "published")
 	near(t, "difference", d.Value, want["change"][0]+1, 1e-9)
 	near(t, "both sides", d.SE, math.Hypot(want["change_stacked"][1], 0.2), 1e-6)
-	share := ask(t, MAIC, c, analysis.Question{}, sixtyShare())
+	share := askIndirect(t, MAIC, c, analysis.Question{}, sixtyShare())
 	e := pick(t, share, "ours_matched", "all")
 	want.Near(t, "work_stacked", 0, e.Value, 1e-9)
 	want.Near(t, "work_stacked", 1, e.SE, 1e-6)
@@ -98,7 +98,7 @@ func TestIndirectReference(t *testing.T) {
 	two := sixtyChange
 	two.Arm, two.Reference = "program", "usual"
 	arms := sixty(t, true, nil)
-	r = ask(t, MAIC, arms, two, sixtyTarget)
+	r = askIndirect(t, MAIC, arms, two, sixtyTarget)
 	within := pick(t, r, "within_matched", "program")
 	want.Near(t, "anchored_stacked", 0, within.Value, 1e-9)
 	want.Near(t, "anchored_stacked", 1, within.SE, 1e-6)
@@ -107,23 +107,23 @@ func TestIndirectReference(t *testing.T) {
 	if m, _ := has(anchored, analysis.WarnAssumption); !strings.Contains(m, "ours is usual") {
 		t.Errorf("the shared treatment is not named: %q", m)
 	}
-	stc := ask(t, STC, arms, two, sixtyTarget)
+	stc := askIndirect(t, STC, arms, two, sixtyTarget)
 	want.Near(t, "stc_arm", 0, pick(t, stc, "within_adjusted", "program").Value, 1e-9)
 	want.Near(t, "stc_arm", 1, pick(t, stc, "within_adjusted", "program").SE, 1e-9)
 
 	for i, errs := range []string{"HC3", "HC0", "model"} {
-		e := pick(t, ask(t, STC, c, sixtyChange, with(sixtyTarget, "errors", errs)), "ours_adjusted", "all")
+		e := pick(t, askIndirect(t, STC, c, sixtyChange, with(sixtyTarget, "errors", errs)), "ours_adjusted", "all")
 		want.Near(t, "stc", 0, e.Value, 1e-9)
 		want.Near(t, "stc", i+1, e.SE, 1e-9)
 	}
-	e = pick(t, ask(t, STC, c, analysis.Question{}, with(sixtyShare(), "standardise", "plug-in")), "ours_adjusted", "all")
+	e = pick(t, askIndirect(t, STC, c, analysis.Question{}, with(sixtyShare(), "standardise", "plug-in")), "ours_adjusted", "all")
 	want.Near(t, "stc_logit", 0, e.Value, 1e-8)
 	want.Near(t, "stc_logit", 1, e.SE/(e.Value*(1-e.Value)), 1e-7)
 	if _, ok := has(e, WarnCollapse); !ok {
 		t.Error("a plug-in share comes without a word of non-collapsibility")
 	}
 	// 4096 points of low discrepancy in two dimensions: within 1e-3 of the integral.
-	e = pick(t, ask(t, STC, c, analysis.Question{}, sixtyShare()), "ours_adjusted", "all")
+	e = pick(t, askIndirect(t, STC, c, analysis.Question{}, sixtyShare()), "ours_adjusted", "all")
 	want.Near(t, "stc_simulated", 0, e.Value, 1e-3)
 	if math.Abs(want["stc_simulated"][0]-want["stc_logit"][0]) < 0.01 {
 		t.Error("the two standardisations do not differ in this example, so that the test says nothing")
@@ -182,11 +182,11 @@ func TestIndirectTimes(t *testing.T) {
 	set := map[string]string{"measure": "time", "pseudo": "curve", "target.age": "48", "target.age.sd": "8", "target.sick.off work": "0.6"}
 	q := analysis.Question{Arm: "ours"}
 	for _, scale := range []string{"n", "ess"} {
-		r := ask(t, MAIC, c, q, with(set, "weights", scale))
+		r := askIndirect(t, MAIC, c, q, with(set, "weights", scale))
 		e := pick(t, r, "hazard_ratio_matched", "curve")
 		want.Near(t, "cox_"+scale, 0, analysis.Num(math.Log(float64(e.Value))), 1e-8)
 		want.Near(t, "cox_"+scale, 1, e.SE/e.Value, 1e-8)
-		boot := pick(t, ask(t, MAIC, c, q, with(set, "weights", scale, "errors", "bootstrap", "replicates", "400")), "hazard_ratio_matched", "curve")
+		boot := pick(t, askIndirect(t, MAIC, c, q, with(set, "weights", scale, "errors", "bootstrap", "replicates", "400")), "hazard_ratio_matched", "curve")
 		if ratio := float64(boot.SE / e.SE); boot.Value != e.Value || ratio < 0.75 || ratio > 1.35 || ratio == 1 {
 			t.Errorf("weights=%s: the bootstrap's error is %v of the robust one", scale, ratio)
 		}
@@ -223,7 +223,7 @@ func TestMatchedWorkBefore(t *testing.T) {
 		v += r[0] + ",b," + r[4] + "\n" + r[0] + ",f," + r[5] + "\n"
 	}
 	c := analysistest.Cohort(t, file, map[string]string{"people.csv": p, "visits.csv": v})
-	r := ask(t, MAIC, c, sixtyChange, with(sixtyTarget, "target.sick.off work", "1", "theirs.payer", "workers-compensation", "theirs.work_before", "off work"))
+	r := askIndirect(t, MAIC, c, sixtyChange, with(sixtyTarget, "target.sick.off work", "1", "theirs.payer", "workers-compensation", "theirs.work_before", "off work"))
 	before, after := pick(t, r, "difference_unadjusted", "published"), pick(t, r, "difference_matched", "published")
 	if !warned(before, WarnWorkAbsence) || warned(after, WarnWorkAbsence) {
 		t.Errorf("before weighting %+v, after %+v", before.Warnings, after.Warnings)
@@ -259,7 +259,7 @@ func TestErrorOfAPrintedInterval(t *testing.T) {
 	delete(set, "theirs.se")
 	q := sixtyChange
 	q.Level = 0.8
-	r := ask(t, MAIC, sixty(t, false, nil), q, set)
+	r := askIndirect(t, MAIC, sixty(t, false, nil), q, set)
 	own, d := pick(t, r, "ours_matched", "all"), pick(t, r, "difference_matched", "published")
 	near(t, "error of the difference", d.SE, math.Hypot(float64(own.SE), 0.204085), 1e-6)
 }
@@ -270,7 +270,7 @@ func TestIndirectBootstrap(t *testing.T) {
 	c := sixty(t, false, nil)
 	want := analysistest.ReadReference(t, "testdata/indirect.json")
 	set := with(sixtyTarget, "errors", "bootstrap", "replicates", "1500")
-	e := pick(t, ask(t, MAIC, c, sixtyChange, set), "ours_matched", "all")
+	e := pick(t, askIndirect(t, MAIC, c, sixtyChange, set), "ours_matched", "all")
 	// Monte Carlo error of a standard deviation of 1500: 1/√3000 = 1.8 %; the two methods
 	// differ by terms of 1/n.
 	if ratio := float64(e.SE) / want["change_stacked"][1]; ratio < 0.9 || ratio > 1.15 {
@@ -278,7 +278,7 @@ func TestIndirectBootstrap(t *testing.T) {
 	}
 	two := sixtyChange
 	two.Arm, two.Reference = "program", "usual"
-	within := pick(t, ask(t, MAIC, sixty(t, true, nil), two, set), "within_matched", "program")
+	within := pick(t, askIndirect(t, MAIC, sixty(t, true, nil), two, set), "within_matched", "program")
 	if ratio := float64(within.SE) / want["anchored_stacked"][1]; ratio < 0.9 || ratio > 1.2 {
 		t.Errorf("anchored, the bootstrap's error is %v of the sandwich's", ratio)
 	}
@@ -286,10 +286,10 @@ func TestIndirectBootstrap(t *testing.T) {
 	if w, n := []float64{1, 3, 7}, []float64{2, 1, 0}; standFor(w, n, "n") != 3 || standFor(w, n, "ess") != 25.0/11 {
 		t.Errorf("%v patients, %v effective", standFor(w, n, "n"), standFor(w, n, "ess"))
 	}
-	again := pick(t, ask(t, MAIC, c, sixtyChange, set), "ours_matched", "all")
+	again := pick(t, askIndirect(t, MAIC, c, sixtyChange, set), "ours_matched", "all")
 	q := sixtyChange
 	q.Seed = 9
-	other := pick(t, ask(t, MAIC, c, q, set), "ours_matched", "all")
+	other := pick(t, askIndirect(t, MAIC, c, q, set), "ours_matched", "all")
 	if again.SE != e.SE || other.SE == e.SE {
 		t.Errorf("errors %v, %v again, %v by another seed", e.SE, again.SE, other.SE)
 	}
@@ -298,13 +298,13 @@ func TestIndirectBootstrap(t *testing.T) {
 // A shift of a covariate and its target by 1e8, and of the outcome's unit, moves
 // nothing that it should not.
 func TestIndirectShiftAndScale(t *testing.T) {
-	a := ask(t, MAIC, sixty(t, false, nil), sixtyChange, sixtyTarget)
+	a := askIndirect(t, MAIC, sixty(t, false, nil), sixtyChange, sixtyTarget)
 	shifted := sixty(t, false, func(row []string) {
 		var x float64
 		_, _ = fmt.Sscan(row[1], &x)
 		row[1] = fmt.Sprintf("%.0f", x+1e8)
 	})
-	b := ask(t, MAIC, shifted, sixtyChange, with(sixtyTarget, "target.age", "100000048"))
+	b := askIndirect(t, MAIC, shifted, sixtyChange, with(sixtyTarget, "target.age", "100000048"))
 	for i, e := range a.Estimates {
 		if f := b.Estimates[i]; math.Abs(float64(e.Value-f.Value)) > 1e-7 || e.SE.OK() && math.Abs(float64(e.SE-f.SE)) > 1e-7 {
 			t.Errorf("%s: %v (%v), shifted %v (%v)", e.Term, e.Value, e.SE, f.Value, f.SE)
@@ -341,35 +341,35 @@ func TestIndirectHardData(t *testing.T) {
 			row[1] = ""
 		}
 	})
-	e := pick(t, ask(t, MAIC, gap, sixtyChange, sixtyTarget), "difference_matched", "published")
+	e := pick(t, askIndirect(t, MAIC, gap, sixtyChange, sixtyTarget), "difference_matched", "published")
 	if m, ok := has(e, analysis.WarnExcluded); !ok || !strings.Contains(m, fmt.Sprintf("%d patients", e.N.Missing)) || e.N.Arm+e.N.Missing != 60 || e.N.Missing == 0 {
 		t.Errorf("patients without an age: %+v %q", e.N, m)
 	}
 	same := sixty(t, false, func(row []string) { row[1] = "50" })
 	at := map[string]string{"target.age": "50", "target.sick.off work": "0.6", "theirs.value": "-1", "theirs.se": "0.2"}
-	pick(t, ask(t, MAIC, same, sixtyChange, at), "difference_matched", "published")
+	pick(t, askIndirect(t, MAIC, same, sixtyChange, at), "difference_matched", "published")
 	refused("a constant that is another", MAIC, same, with(at, "target.age", "51"), analysis.ErrCannot, "mean of age 51")
-	if e := pick(t, ask(t, STC, same, sixtyChange, with(at, "target.age", "51")), "difference_adjusted", "published"); len(e.Warnings) == 0 || !warned(e, WarnExtrapola) {
+	if e := pick(t, askIndirect(t, STC, same, sixtyChange, with(at, "target.age", "51")), "difference_adjusted", "published"); len(e.Warnings) == 0 || !warned(e, WarnExtrapola) {
 		t.Errorf("a model of a constant: %+v", e.Warnings)
 	}
 	flat := sixty(t, false, func(row []string) { row[4], row[5] = "5", "4" })
-	if e := pick(t, ask(t, MAIC, flat, sixtyChange, sixtyTarget), "difference_matched", "published"); e.Value != 0 || e.SE.OK() || !warned(e, analysis.WarnNoVariance) {
+	if e := pick(t, askIndirect(t, MAIC, flat, sixtyChange, sixtyTarget), "difference_matched", "published"); e.Value != 0 || e.SE.OK() || !warned(e, analysis.WarnNoVariance) {
 		t.Errorf("one value of all: %+v", e)
 	}
-	few := pick(t, ask(t, MAIC, c, sixtyChange, with(sixtyTarget, "target.age", "64", "covariates", "age", "target.age.sd", "1")), "difference_matched", "published")
+	few := pick(t, askIndirect(t, MAIC, c, sixtyChange, with(sixtyTarget, "target.age", "64", "covariates", "age", "target.age.sd", "1")), "difference_matched", "published")
 	if !warned(few, WarnESS) {
 		t.Errorf("a tiny effective size goes without a word: %+v", few.Warnings)
 	}
 	if warned(e, WarnESS) {
 		t.Error("an effective size of 50 is warned of")
 	}
-	lacks := pick(t, ask(t, MAIC, c, sixtyChange, with(sixtyTarget, "covariates", "age,arm")), "difference_matched", "published")
+	lacks := pick(t, askIndirect(t, MAIC, c, sixtyChange, with(sixtyTarget, "covariates", "age,arm")), "difference_matched", "published")
 	if m, ok := has(lacks, WarnUnmatched); !ok || !strings.Contains(m, "no aggregate of arm") {
 		t.Errorf("a covariate without an aggregate: %q", m)
 	}
 	bare := with(sixtyTarget)
 	delete(bare, "theirs.se")
-	if e := pick(t, ask(t, MAIC, c, sixtyChange, bare), "difference_matched", "published"); e.SE.OK() || e.CI.Low.OK() || !warned(e, WarnOneSided) {
+	if e := pick(t, askIndirect(t, MAIC, c, sixtyChange, bare), "difference_matched", "published"); e.SE.OK() || e.CI.Low.OK() || !warned(e, WarnOneSided) {
 		t.Errorf("a published figure without error: %+v", e)
 	}
 }
@@ -398,7 +398,7 @@ func TestLoudWarnings(t *testing.T) {
 	} {
 		set := with(sixtyTarget, "theirs.payer", x.payer, "theirs.work_before", x.work)
 		for _, a := range []*analysis.Analysis{MAIC, STC} {
-			for _, e := range ask(t, a, c, sixtyChange, set).Estimates {
+			for _, e := range askIndirect(t, a, c, sixtyChange, set).Estimates {
 				var codes []string
 				for _, w := range e.Warnings {
 					if w.Code == WarnPayer || w.Code == WarnWorkAbsence {
@@ -437,7 +437,7 @@ func TestNoComplementAsReturnToWork(t *testing.T) {
 		t.Errorf("given as on-benefit: %v", err)
 	}
 	// Nguyen counted: 188 of 725, and the two origins are told.
-	r := ask(t, MAIC, c, analysis.Question{}, with(set, "comparator", "nguyen-2011", "comparator_arm", "fusion"))
+	r := askIndirect(t, MAIC, c, analysis.Question{}, with(set, "comparator", "nguyen-2011", "comparator_arm", "fusion"))
 	if e := pick(t, r, TermPublished, "nguyen-2011"); e.N.Events != 188 || !warned(e, analysis.WarnTimeOrigin) {
 		t.Errorf("%+v", e)
 	}
@@ -456,8 +456,8 @@ func TestEntryWithAnErrorGiven(t *testing.T) {
 	}
 	c := analysistest.Cohort(t, file, map[string]string{"people.csv": p.String(), "visits.csv": v.String()})
 	set := map[string]string{"comparator": "fairbank-2005", "comparator_arm": "rehabilitation"}
-	bare := pick(t, ask(t, MAIC, c, sixtyChange, set), "difference_matched", "fairbank-2005")
-	r := ask(t, MAIC, c, sixtyChange, with(set, "theirs.se", "1.5", "theirs.horizon", "24 months after randomisation"))
+	bare := pick(t, askIndirect(t, MAIC, c, sixtyChange, set), "difference_matched", "fairbank-2005")
+	r := askIndirect(t, MAIC, c, sixtyChange, with(set, "theirs.se", "1.5", "theirs.horizon", "24 months after randomisation"))
 	own, d := pick(t, r, "ours_matched", "all"), pick(t, r, "difference_matched", "fairbank-2005")
 	near(t, "difference", d.Value, float64(own.Value)-(36.1-44.8), 1e-9)
 	near(t, "error", d.SE, math.Hypot(float64(own.SE), 1.5), 1e-9)
@@ -481,17 +481,17 @@ func TestEntryWithAnErrorGiven(t *testing.T) {
 // the difference is -5.2 with √(4.165085 + 12.96) = 4.138247, and 1.959964 times that is
 // 8.110815. Ratios 2 and 0.5 with errors of 0.3 and 0.4: 4, exp(± 1.959964 × 0.5).
 func TestBucherByHand(t *testing.T) {
-	r := ask(t, Bucher, nil, analysis.Question{}, map[string]string{"first_value": "-4.1", "first_low": "-8.1", "first_high": "-0.1", "second_value": "1.1", "second_se": "3.6"})
+	r := askIndirect(t, Bucher, nil, analysis.Question{}, map[string]string{"first_value": "-4.1", "first_low": "-8.1", "first_high": "-0.1", "second_value": "1.1", "second_se": "3.6"})
 	d := analysistest.Find(t, r, "difference", "")
 	near(t, "difference", d.Value, -5.2, 1e-12)
 	near(t, "error", d.SE, 4.138247, 1e-6)
 	near(t, "low", d.CI.Low, -13.310815, 2e-6)
 	near(t, "high", d.CI.High, 2.910815, 2e-6)
-	r = ask(t, Bucher, nil, analysis.Question{}, map[string]string{"scale": "ratio", "first_value": "2", "first_se": "0.3", "second_value": "0.5", "second_se": "0.4"})
+	r = askIndirect(t, Bucher, nil, analysis.Question{}, map[string]string{"scale": "ratio", "first_value": "2", "first_se": "0.3", "second_value": "0.5", "second_se": "0.4"})
 	d = analysistest.Find(t, r, "ratio", "")
 	near(t, "ratio", d.Value, 4, 1e-12)
 	near(t, "low", d.CI.Low, 4*math.Exp(-0.5*1.959963984540054), 1e-9)
-	r = ask(t, Bucher, nil, analysis.Question{}, map[string]string{"first": "fairbank-2005/fusion", "second": "brox-2010/fusion", "instrument": "odi"})
+	r = askIndirect(t, Bucher, nil, analysis.Question{}, map[string]string{"first": "fairbank-2005/fusion", "second": "brox-2010/fusion", "instrument": "odi"})
 	d = analysistest.Find(t, r, "difference", "")
 	near(t, "entries", d.Value, -4.1-1.1, 1e-12)
 	if len(r.Tables) != 1 || !warned(d, WarnWorkAbsence) || warned(d, WarnPayer) {
@@ -631,5 +631,77 @@ func TestFairness(t *testing.T) {
 	j, _ := published.Find("juratli-2006")
 	if f = FairBeside(c, nil, "off-benefit", at, j, j.Results[1]); f.Fair != UnfairComparison || !strings.Contains(f.Words, "disability share") {
 		t.Errorf("%+v", f)
+	}
+}
+
+// Shares of two populations, x ~ N(0, 1) in ours and N(1, 0.8²) in theirs, P(y) =
+// logistic(x - 0.5), 0.8 more with our treatment. Matching means and SDs makes a normal
+// population of a normal one, so that both methods aim at the true difference of the
+// shares in theirs, an integral. Bounds as in TestIndirectRecovery; plug-in is off, since
+// a share at the mean is no mean share.
+func TestIndirectRecoveryOfShares(t *testing.T) {
+	const reps, n = 200, 400
+	p := func(x, shift float64) float64 { return 1 / (1 + math.Exp(0.5-x-shift)) }
+	truth, plug := 0.0, p(1, 0.8)-p(1, 0)
+	for i := range 4000 {
+		z := -6 + 12*(float64(i)+0.5)/4000
+		truth += (p(1+0.8*z, 0.8) - p(1+0.8*z, 0)) * math.Exp(-z*z/2) / math.Sqrt(2*math.Pi) * 12 / 4000
+	}
+	type run struct {
+		a    *analysis.Analysis
+		term string
+		set  map[string]string
+	}
+	runs := []run{{MAIC, "difference_matched", nil}, {STC, "difference_adjusted", nil}, {STC, "ours_adjusted", map[string]string{"standardise": "plug-in"}}}
+	hold, sum, square := make([]int, 3), make([]float64, 3), make([]float64, 3)
+	for rep := range reps {
+		s := stream.New(uint64(rep), "indirect shares").Cursor()
+		var people strings.Builder
+		people.WriteString("id,age,sick,arm,work\n")
+		for i := range 200 {
+			x, word := s.Norm(), "no"
+			if s.Float64() < p(x, 0.8) {
+				word = "working"
+			}
+			fmt.Fprintf(&people, "%d,%.6f,working,a,%s\n", i, x, word)
+		}
+		var mx, sx float64
+		events := 0
+		for range n {
+			x := 1 + 0.8*s.Norm()
+			if mx, sx = mx+x/n, sx+x*x/n; s.Float64() < p(x, 0) {
+				events++
+			}
+		}
+		file := strings.NewReplacer("ARMROLE", "covariate", "ARMS\n", "").Replace(sixtyFile)
+		c := analysistest.Cohort(t, file, map[string]string{"people.csv": people.String(), "visits.csv": "id,visit,pain\n0,b,5\n"})
+		set := map[string]string{"column": "work", "measure": "share", "working": "working", "target.age": fmt.Sprint(mx), "target.age.sd": fmt.Sprint(math.Sqrt(sx - mx*mx)), "theirs.events": fmt.Sprint(events), "theirs.n": fmt.Sprint(n)}
+		for k, x := range runs {
+			for key, v := range x.set {
+				set[key] = v
+			}
+			if x.a == STC {
+				set["draws"] = "512"
+			}
+			r, err := x.a.Run(t.Context(), analysis.Input{Cohort: c}, analysis.Question{}, set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := analysistest.Find(t, r, x.term, "")
+			off := float64(e.Value) - truth
+			sum[k], square[k] = sum[k]+off/reps, square[k]+off*off/reps
+			if e.CI.Low <= analysis.Num(truth) && e.CI.High >= analysis.Num(truth) {
+				hold[k]++
+			}
+		}
+	}
+	for k, x := range runs[:2] {
+		se := math.Sqrt((square[k] - sum[k]*sum[k]) / reps)
+		if math.Abs(sum[k]) > 4.4*se || hold[k] < 178 {
+			t.Errorf("%s: off by %.4f (error %.4f), %d of %d intervals hold the truth", x.a.Name, sum[k], se, hold[k], reps)
+		}
+	}
+	if far := sum[2] + truth - p(1, 0.8); math.Abs(far) > 0.02 || math.Abs(plug-truth) < 0.005 {
+		t.Errorf("plug-in is %.4f from the share at the mean, which differs by %.4f", far, plug-truth)
 	}
 }

@@ -243,7 +243,7 @@ func (p *patients) explained(w, mask []float64, mu float64) []float64 {
 	gamma := make([]float64, len(p.z))
 	rows := rowsWith(len(w), w)
 	var live []int
-	scale := Matched{}
+	scale := MomentWeights{}
 	scale.rescale(p.z, rows)
 	for j, z := range p.z {
 		if slices.ContainsFunc(rows, func(i int) bool { return math.Abs(z[i]) > zeroTolerance*scale.scale[j] }) {
@@ -348,7 +348,7 @@ func (p *patients) empty(term string, scale analysis.Scale) analysis.Estimate {
 	return e
 }
 
-func (p *patients) sizeEstimate(m *maic, w Matched) analysis.Estimate {
+func (p *patients) sizeEstimate(m *maic, w MomentWeights) analysis.Estimate {
 	e := p.empty("effective_sample_size", analysis.ScaleCount)
 	e.Unit, e.Value = "patients", analysis.Num(w.ESS())
 	e.Method = analysis.Method{Name: fmt.Sprintf("(Σw)²/Σw² of %d patients; Newton's method, %d steps, largest mean left %.1g root mean squares; %d patients can have no weight", len(p.y), w.Steps, w.Gradient, w.Impossible), R: "sum(w)^2 / sum(w^2)", Ref: refSignorovitch}
@@ -560,7 +560,7 @@ func (m *maic) anchoredTerms(p *patients, side theirSide, before, after momented
 }
 
 // guard adds what must stand at every estimate.
-func (m *maic) guard(e analysis.Estimate, p *patients, w Matched, fields []Field) analysis.Estimate {
+func (m *maic) guard(e analysis.Estimate, p *patients, w MomentWeights, fields []Field) analysis.Estimate {
 	e = p.guarded(e, m.missed, fields)
 	if size := w.ESS(); size < lowESS && e.Term != TermPublished {
 		e = e.Warn(WarnESS, fmt.Sprintf("the weights leave an effective sample size of %.1f of %d patients: a few of them decide the answer, and errors from theory are too small", size, len(p.y)), "match fewer aggregates with covariates=, or say that the populations hardly overlap")
@@ -635,7 +635,7 @@ func addRows(tables []analysis.Table, t analysis.Table, rows [][]analysis.Value)
 }
 
 // distribution adds the tables of aggregates and weights, and the histogram.
-func (m *maic) distribution(p *patients, w Matched) {
+func (m *maic) distribution(p *patients, w MomentWeights) {
 	one := slices.Repeat([]float64{1}, len(p.y))
 	var rows [][]analysis.Value
 	for j, g := range p.list {
@@ -685,7 +685,7 @@ func (p *patients) scaled(w []float64, total float64) []float64 {
 	return out
 }
 
-func weightRow(group string, w []float64, m Matched) []analysis.Value {
+func weightRow(group string, w []float64, m MomentWeights) []analysis.Value {
 	sorted := slices.Sorted(slices.Values(w))
 	n := len(sorted)
 	top, sum := 0.0, 0.0

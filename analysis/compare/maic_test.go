@@ -16,7 +16,7 @@ import (
 	"recoup/datasets"
 )
 
-func ask(t *testing.T, a *analysis.Analysis, c *datasets.Cohort, q analysis.Question, set map[string]string) analysis.Result {
+func askIndirect(t *testing.T, a *analysis.Analysis, c *datasets.Cohort, q analysis.Question, set map[string]string) analysis.Result {
 	t.Helper()
 	r, err := a.Run(t.Context(), analysis.Input{Cohort: c}, q, set)
 	if err != nil {
@@ -192,7 +192,7 @@ func TestSatReference(t *testing.T) {
 			check(name+".npr", alpha["npr share"])
 		}
 	}
-	r := ask(t, MAIC, c, q, with(share, "errors", "HC0"))
+	r := askIndirect(t, MAIC, c, q, with(share, "errors", "HC0"))
 	coefficients("coef", r)
 	for _, row := range r.Tables[0].Rows {
 		switch row[1].Text + " " + row[2].Text {
@@ -209,26 +209,26 @@ func TestSatReference(t *testing.T) {
 	check("logit_maic.coef", math.Log(float64(or.Value)))
 	check("logit_maic.se_HC0", float64(or.SE/or.Value))
 	check("logrr_maic", math.Log(float64(pick(t, r, "risk_ratio_matched", "published").Value)))
-	or = pick(t, ask(t, MAIC, c, q, with(share, "errors", "HC3")), "odds_ratio_matched", "published")
+	or = pick(t, askIndirect(t, MAIC, c, q, with(share, "errors", "HC3")), "odds_ratio_matched", "published")
 	// R's HC3 also takes the leverage of the published 400, each 1/400, out.
 	a, b := float64(pick(t, r, "ours_matched", "ours").Value), 0.7
-	ours := float64(pick(t, ask(t, MAIC, c, q, with(share, "errors", "HC3")), "ours_matched", "ours").SE) / (a * (1 - a))
+	ours := float64(pick(t, askIndirect(t, MAIC, c, q, with(share, "errors", "HC3")), "ours_matched", "ours").SE) / (a * (1 - a))
 	theirs := 1 / math.Sqrt(400*b*(1-b))
 	check("logit_maic.se_HC3", math.Hypot(ours, theirs/(1-1.0/400)))
 	if got := float64(or.SE / or.Value); math.Abs(got-math.Hypot(ours, theirs)) > 1e-12 {
 		t.Errorf("HC3 of both sides: %v", got)
 	}
-	five := ask(t, MAIC, c, q, with(share, "covariates", "age,sex,ecog0,smoke"))
+	five := askIndirect(t, MAIC, c, q, with(share, "covariates", "age,sex,ecog0,smoke"))
 	if len(five.Tables[0].Rows) != 6 {
 		t.Fatalf("%d aggregates", len(five.Tables[0].Rows))
 	}
 	delete(share, "target.age.median")
 	delete(share, "target.npr.median")
-	five = ask(t, MAIC, c, q, share)
+	five = askIndirect(t, MAIC, c, q, share)
 	coefficients("subset5.coef", five)
 	check("subset5.ess", float64(pick(t, five, "effective_sample_size", "ours").Value))
 
-	time := ask(t, MAIC, c, q, with(set, "measure", "time", "pseudo", "curve"))
+	time := askIndirect(t, MAIC, c, q, with(set, "measure", "time", "pseudo", "curve"))
 	un, ad := pick(t, time, "hazard_ratio_unadjusted", "curve"), pick(t, time, "hazard_ratio_matched", "curve")
 	check("cox_unadj.coef", math.Log(float64(un.Value)))
 	check("cox_unadj.se", float64(un.SE/un.Value))

@@ -38,8 +38,8 @@ func (e *HullError) Error() string {
 
 func (e *HullError) Unwrap() error { return ErrHull }
 
-// Matched are weights under which the mean of every column is 0.
-type Matched struct {
+// MomentWeights are weights under which the mean of every column is 0.
+type MomentWeights struct {
 	Alpha []float64 // of each column; 0 of one that repeats others or that holds by itself
 	W     []float64 // exp(α'z), not scaled; 0 of patients that no weights with these means can have
 	// Gradient is the largest weighted mean left of a column, in its root mean square.
@@ -51,7 +51,7 @@ type Matched struct {
 }
 
 // ESS is the effective sample size (Σw)²/Σw².
-func (m Matched) ESS() float64 { return effectiveSize(m.W) }
+func (m MomentWeights) ESS() float64 { return effectiveSize(m.W) }
 
 func effectiveSize(w []float64) float64 {
 	sum, square := 0.0, 0.0
@@ -82,12 +82,12 @@ const (
 // needed. Where 0 is outside of the convex hull of the rows the error is a *HullError.
 //
 // Signorovitch et al. 2010, 10.2165/11538370-000000000-00000.
-func MatchMoments(z [][]float64, counts []float64) (Matched, error) {
+func MatchMoments(z [][]float64, counts []float64) (MomentWeights, error) {
 	n := 0
 	if len(z) > 0 {
 		n = len(z[0])
 	}
-	m := Matched{Alpha: make([]float64, len(z)), W: make([]float64, n)}
+	m := MomentWeights{Alpha: make([]float64, len(z)), W: make([]float64, n)}
 	rows := rowsWith(n, counts)
 	m.rescale(z, rows)
 	rows, columns, err := m.possible(z, rows)
@@ -121,7 +121,7 @@ func rowsWith(n int, counts []float64) (rows []int) {
 func countRows(n int, counts []float64) int { return len(rowsWith(n, counts)) }
 
 // rescale finds the root mean square of each column.
-func (m *Matched) rescale(z [][]float64, rows []int) {
+func (m *MomentWeights) rescale(z [][]float64, rows []int) {
 	m.scale = make([]float64, len(z))
 	for j, col := range z {
 		most := 0.0
@@ -142,7 +142,7 @@ func (m *Matched) rescale(z [][]float64, rows []int) {
 
 // possible leaves out the patients that can have no weight, and the columns that hold
 // of all who are left.
-func (m *Matched) possible(z [][]float64, rows []int) (left, columns []int, err error) {
+func (m *MomentWeights) possible(z [][]float64, rows []int) (left, columns []int, err error) {
 	done := make([]bool, len(z))
 	for again := true; again; {
 		again = false
@@ -183,7 +183,7 @@ func (m *Matched) possible(z [][]float64, rows []int) (left, columns []int, err 
 }
 
 // alone lists every column that no weights can meet by itself, from column j on.
-func (m *Matched) alone(z [][]float64, rows []int, j int, nearest float64) []Unmet {
+func (m *MomentWeights) alone(z [][]float64, rows []int, j int, nearest float64) []Unmet {
 	out := []Unmet{{Column: j, Nearest: nearest, Alone: true}}
 	for k := j + 1; k < len(z); k++ {
 		low, high := math.Inf(1), math.Inf(-1)
@@ -201,7 +201,7 @@ func (m *Matched) alone(z [][]float64, rows []int, j int, nearest float64) []Unm
 }
 
 // cells are the scaled columns by row.
-func (m *Matched) cells(z [][]float64, rows, columns []int) []float64 {
+func (m *MomentWeights) cells(z [][]float64, rows, columns []int) []float64 {
 	out := make([]float64, len(rows)*len(columns))
 	for k, j := range columns {
 		for r, i := range rows {
@@ -254,7 +254,7 @@ func independentColumns(cells []float64, n int, columns []int) (used []int) {
 }
 
 // climb finds α by Newton's method and writes the weights.
-func (m *Matched) climb(z [][]float64, rows []int, counts []float64, columns []int) error {
+func (m *MomentWeights) climb(z [][]float64, rows []int, counts []float64, columns []int) error {
 	var js []int
 	for _, k := range m.used {
 		js = append(js, columns[k])

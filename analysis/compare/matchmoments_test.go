@@ -9,7 +9,7 @@ import (
 	"recoup/simulate/stream"
 )
 
-func match(t *testing.T, z ...[]float64) Matched {
+func match(t *testing.T, z ...[]float64) MomentWeights {
 	t.Helper()
 	m, err := MatchMoments(z, nil)
 	if err != nil {
