@@ -256,7 +256,13 @@ func (a indirectAsk) aggregates(in analysis.Input, q analysis.Question) (list []
 			}
 		}
 	}
+	shares := map[string]float64{}
 	for _, g := range list {
+		if g.statistic == "share" {
+			if shares[g.name] += g.value; shares[g.name] > 1+1e-9 {
+				return nil, nil, fmt.Errorf("%w: the shares of target.%s add up to more than 1; scale rounded shares, or leave one level out", analysis.ErrOptions, g.name)
+			}
+		}
 		if g.statistic == "sd" && !slices.ContainsFunc(list, func(m aggregate) bool { return m.name == g.name && m.statistic == "mean" }) {
 			return nil, nil, fmt.Errorf("%w: target.%s.sd needs the mean beside it: target.%s", analysis.ErrOptions, g.name, g.name)
 		}

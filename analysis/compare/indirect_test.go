@@ -326,6 +326,14 @@ func TestIndirectHardData(t *testing.T) {
 	refused("no aggregates", MAIC, c, map[string]string{"theirs.value": "1"}, analysis.ErrOptions, "target.NAME=VALUE")
 	refused("an SD without its mean", MAIC, c, map[string]string{"theirs.value": "1", "target.age.sd": "3"}, analysis.ErrOptions, "needs the mean")
 	refused("a share over 1", MAIC, c, with(sixtyTarget, "target.sick.off work", "60"), analysis.ErrOptions, "from 0 to 1")
+	refused("shares over 1", MAIC, c, with(sixtyTarget, "target.sick.working", "0.41"), analysis.ErrOptions, "more than 1")
+	every := with(sixtyTarget, "target.sick.working", "0.4")
+	for term, a := range map[string]*analysis.Analysis{"difference_matched": MAIC, "difference_adjusted": STC} {
+		all, some := pick(t, askIndirect(t, a, c, sixtyChange, every), term, "published"), pick(t, askIndirect(t, a, c, sixtyChange, sixtyTarget), term, "published")
+		if math.Abs(float64(all.Value-some.Value)) > 1e-9 || math.Abs(float64(all.SE-some.SE)) > 1e-9 || warned(all, WarnExtrapola) {
+			t.Errorf("%s with every level: %v (%v), with all but one %v (%v): %+v", term, all.Value, all.SE, some.Value, some.SE, all.Warnings)
+		}
+	}
 	refused("a level that is not there", MAIC, c, with(sixtyTarget, "target.sick.retired", "0.1"), analysis.ErrOptions, "off work, working")
 	refused("no figure", MAIC, c, map[string]string{"target.age": "48"}, analysis.ErrOptions, "theirs.value")
 	refused("an arm not chosen", MAIC, c, map[string]string{"target.age": "48", "comparator": "fairbank-2005"}, analysis.ErrOptions, "fusion, rehabilitation")

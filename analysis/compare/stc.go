@@ -236,9 +236,6 @@ func (t *stc) fit(means []int) (modelled, error) {
 	for _, l := range independentColumns(cells, n, all) {
 		f.columns = append(f.columns, l+1)
 	}
-	if dropped := k - len(f.columns); dropped > 0 {
-		t.warn = append(t.warn, analysis.Warning{Code: WarnExtrapola, Message: fmt.Sprintf("%d columns of the model are constant in our patients or repeat others, and say nothing of published patients who differ in them", dropped), Cure: "leave them out with covariates="})
-	}
 	x := make([][]float64, len(f.columns))
 	for c, l := range f.columns {
 		for i := range n {
@@ -249,7 +246,24 @@ func (t *stc) fit(means []int) (modelled, error) {
 			x[c] = append(x[c], v)
 		}
 	}
-	return f, t.solve(&f, x)
+	if err := t.solve(&f, x); err != nil {
+		return f, err
+	}
+	for l := 1; l < k; l++ {
+		if slices.Contains(f.columns, l) {
+			continue
+		}
+		column := make([]float64, n)
+		for i := range column {
+			column[i] = cells[i*(k-1)+l-1]
+		}
+		// What is left where the others are as published: 0 of the last of a column's levels.
+		if m, err := fit.LeastSquares(column, x); err == nil && math.Abs(m.Coef[0]) > 1e-8*(1+largestOf(column)) {
+			t.warn = append(t.warn, analysis.Warning{Code: WarnExtrapola, Message: "a covariate of the model is constant in our patients, or goes with the others in a way that the published ones do not: the model says nothing of patients who differ in it", Cure: "leave it out with covariates="})
+			break
+		}
+	}
+	return f, nil
 }
 
 func (t *stc) solve(f *modelled, x [][]float64) (err error) {
