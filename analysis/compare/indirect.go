@@ -445,9 +445,9 @@ func (p *patients) match() (MomentWeights, error) {
 
 // refusal says which aggregates are out of reach.
 func (p *patients) refusal(err error) string {
-	e, ok := err.(*HullError) //nolint:errorlint // MatchMoments returns it as it is
+	var e *HullError
 	switch {
-	case !ok:
+	case !errors.As(err, &e):
 		return err.Error()
 	case e.Edge:
 		return fmt.Sprintf("the aggregates lie on the edge of what the %d patients of %s span, so that weights went to ever fewer of them; match fewer aggregates with covariates=", e.Patients, p.group.Name)
