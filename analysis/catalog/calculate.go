@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"recoup/analysis"
+	"recoup/analysis/compare"
 	"recoup/analysis/effect"
 	"recoup/analysis/power"
 )
@@ -101,6 +102,7 @@ var Calculations = []Calculation{
 		Needs:   []Need{need(analysis.KnownEvents)("*")},
 		Example: "--arm name=north,n=40,events=20 --reference n=38,events=11 --arm name=south,n=25,events=15 --reference n=27,events=9",
 	},
+	{Analysis: compare.Bucher, Example: "--set first_value=-4.1 --set first_low=-8.1 --set first_high=-0.1 --set second_value=1.1 --set second_se=3.6"},
 	{Analysis: power.Means, Example: "--set difference=1 --set sd=2.2"},
 	{Analysis: power.Shares, Example: "--set share=0.5 --set reference=0.3"},
 	{Analysis: power.Events, Example: "--set hazard_ratio=1.5"},

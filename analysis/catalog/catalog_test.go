@@ -12,6 +12,7 @@ import (
 	"recoup/analysis"
 	"recoup/analysis/analysistest"
 	"recoup/analysis/catalog"
+	"recoup/analysis/compare"
 	"recoup/analysis/effect"
 	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
@@ -76,6 +77,9 @@ var settings = map[*analysis.Analysis]map[string]string{
 	impute.ReferenceBased:          {"imputations": "4"},
 	impute.Bounds:                  {"imputations": "3", "iterations": "2"},
 	impute.TippingPoint:            {"imputations": "3", "deltas": "0,1"},
+	compare.MAIC:                   {"target.age": "48", "target.sex.female": "0.6", "target.pain.sd": "1.5", "target.pain": "6.5", "theirs.value": "-1.2", "theirs.se": "0.3"},
+	compare.STC:                    {"target.age": "48", "target.sex.female": "0.6", "theirs.value": "-1.2", "theirs.se": "0.3"},
+	compare.Bucher:                 {"first_value": "-4.1", "first_se": "2", "second_value": "1.1", "second_low": "-5.9", "second_high": "8.2"},
 }
 
 // comparisons need an arm and a reference.

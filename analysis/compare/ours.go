@@ -273,6 +273,11 @@ func findColumn(in analysis.Input, q analysis.Question, name string) (column, da
 // at reads a column of the visits at one of them.
 func at(c *datasets.Cohort, f datasets.Field, v datasets.Visit) column {
 	codes, values := c.Levels(f.Name, v.Value)
+	return column{field: f, codes: codes, names: labelled(f, values), visits: true}
+}
+
+// labelled returns the labels of values, where the cohort file has any.
+func labelled(f datasets.Field, values []string) []string {
 	names := slices.Clone(values)
 	for i, s := range names {
 		for _, cat := range f.Categories {
@@ -281,7 +286,7 @@ func at(c *datasets.Cohort, f datasets.Field, v datasets.Visit) column {
 			}
 		}
 	}
-	return column{field: f, codes: codes, names: names, visits: true}
+	return names
 }
 
 // amongAt returns who was at one of the levels at baseline.

@@ -82,7 +82,7 @@ var packages = map[string]rule{
 
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
 	"cmd/recoup/internal/cli": {
-		[]string{"analysis", "analysis/catalog", "analysis/economics", "analysis/meta", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
+		[]string{"analysis", "analysis/catalog", "analysis/compare", "analysis/economics", "analysis/meta", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
 		[]string{cobra, pretty, xterm},
 	},
 }

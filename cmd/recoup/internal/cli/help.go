@@ -48,6 +48,7 @@ name and version:
   recoup.calculation/v1  analyze calc: what was given, and as estimates
   recoup.pooled/v1       analyze pool: the source, and as estimates
   recoup.power/v1        analyze power: the truth, power as estimates, a table
+  recoup.claims/v1       analyze claims: each claim with its tests and comparators
   recoup.simulation/v1   simulate run
   recoup.comparison/v1   simulate compare
   recoup.cohort/v1       data init, describe, convert

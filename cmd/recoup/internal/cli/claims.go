@@ -1,0 +1,378 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"recoup/analysis"
+	"recoup/analysis/catalog"
+	"recoup/analysis/compare"
+	"recoup/datasets"
+	"recoup/datasets/instrument"
+	"recoup/datasets/published"
+)
+
+// claimsFlags are the flags of analyze claims.
+type claimsFlags struct {
+	load  loadFlags
+	arm   string
+	level float64
+	out   string
+}
+
+func (a *app) analyzeClaims() *cobra.Command {
+	var f claimsFlags
+	c := &cobra.Command{
+		Use:   "claims COHORT",
+		Short: "Test the field's headline claims on a cohort",
+		Long: `Test the field's headline claims on a cohort: 40 percent less pain, most taper from
+opioids, 50 percent back to work, 20 to 36 percent back to work after surgery. The
+claims are data with their sources (recoup data comparators --status claim), under test
+and never a default.
+
+Each is held against every reading that the cohort allows, with its interval: the
+percentage of means and the mean of percentages, every rule for a taper, every definition
+of return to work and every denominator. holds: the interval holds the claim, or reaches
+into its range; inside: it lies within the range; under, over: all of it lies short of
+the claim or beyond it. Then come the published figures of the same outcome, and whether
+each is a fair comparison: payer, work before treatment, condition, definition, time and
+age. Without --arm every arm is taken for itself.`,
+		Example: "  recoup analyze claims cohort.yaml\n  recoup analyze claims cohort.yaml --arm program --json\n  recoup analyze claims cohort.yaml -o claims.csv",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(c *cobra.Command, args []string) error { return a.runClaims(c.Context(), args[0], f) },
+	}
+	f.load.add(c)
+	c.Flags().StringVar(&f.arm, "arm", "", "arm, by name or value")
+	c.Flags().Float64Var(&f.level, "level", 0.95, "confidence level")
+	c.Flags().StringVarP(&f.out, "output", "o", "", "write to a file; the ending picks the format: .json, .csv or .txt")
+	return c
+}
+
+// claimsReport is the envelope of analyze claims.
+type claimsReport struct {
+	Schema     string        `json:"schema"`
+	Provenance provenance    `json:"provenance"`
+	Claims     []testedClaim `json:"claims"`
+}
+
+// testedClaim is a claim with what the cohort says of it.
+type testedClaim struct {
+	ID          string         `json:"id"`
+	Question    string         `json:"question"`
+	Statement   string         `json:"statement"`
+	Source      string         `json:"source"`
+	Note        string         `json:"note"`
+	AboutOthers bool           `json:"about_others"`
+	Answer      string         `json:"answer"`
+	Tests       []claimTest    `json:"tests"`
+	Cannot      []string       `json:"cannot"`
+	Comparators []claimCompare `json:"comparators"`
+}
+
+// claimTest is one reading of a claim: an estimate and what its interval says.
+type claimTest struct {
+	analysis.Row
+	ClaimLow  analysis.Num `json:"claim_low"` // on the estimate's scale
+	ClaimHigh analysis.Num `json:"claim_high"`
+	Verdict   string       `json:"verdict"`
+	Words     string       `json:"words"`
+}
+
+// claimCompare is a published figure beside the answers.
+type claimCompare struct {
+	Arm        string       `json:"arm"` // of the cohort
+	ID         string       `json:"id"`
+	Treatment  string       `json:"treatment"`
+	Group      string       `json:"group,omitempty"`
+	When       string       `json:"when"`
+	Definition string       `json:"definition,omitempty"`
+	Value      analysis.Num `json:"value"` // percent
+	Low        analysis.Num `json:"low"`
+	High       analysis.Num `json:"high"`
+	Status     string       `json:"status"`
+	Fair       string       `json:"fair"`
+	Words      string       `json:"words"`
+}
+
+func (a *app) runClaims(ctx context.Context, path string, f claimsFlags) error {
+	format, err := formatOf(f.out, a.json, ".json", ".csv", ".txt")
+	if err != nil {
+		return err
+	}
+	co, err := a.load(ctx, path, f.load)
+	if err != nil {
+		return err
+	}
+	origin, err := co.Origin(ctx)
+	if err != nil {
+		return err
+	}
+	q := analysis.Question{Arm: f.arm, Level: f.level}
+	groups, _, err := analysis.Input{Cohort: co}.Groups(q)
+	if err != nil {
+		return err
+	}
+	r := claimsReport{Schema: "recoup.claims/v1", Provenance: provenance{
+		build: thisBuild(), Origin: &origin, Question: &q, Where: f.load.where, SetAside: f.load.setAside,
+	}}
+	for _, x := range published.Questions() {
+		t, err := testClaim(ctx, co, groups, q, x)
+		if err != nil {
+			return err
+		}
+		r.Claims = append(r.Claims, t)
+	}
+	write := func(w io.Writer) error {
+		switch format {
+		case ".json":
+			b, err := encode(r)
+			if err == nil {
+				_, err = w.Write(b)
+			}
+			return err
+		case ".csv":
+			return r.grid().csv(w)
+		}
+		r.text(w)
+		return nil
+	}
+	if f.out == "" {
+		return write(a.Out)
+	}
+	return writeFile(f.out, write)
+}
+
+// testClaim asks a cohort one question.
+func testClaim(ctx context.Context, co *datasets.Cohort, groups []analysis.Group, q analysis.Question, x published.Question) (testedClaim, error) {
+	e, ok := published.Find(x.Claim)
+	if !ok || len(e.Results) != 1 {
+		return testedClaim{}, fmt.Errorf("the statement %s is not among the published entries with one figure", x.Claim)
+	}
+	t := testedClaim{
+		ID: e.ID, Question: x.Question, Statement: strings.TrimPrefix(e.Citation, "Statement: "), Source: e.Source, Note: x.Note, AboutOthers: x.AboutOthers,
+		Tests: []claimTest{}, Cannot: []string{}, Comparators: []claimCompare{},
+	}
+	for _, test := range x.Tests {
+		if err := t.ask(ctx, co, q, test, e.Results[0]); err != nil {
+			return t, err
+		}
+	}
+	t.Answer = t.answer()
+	entries, results := x.Beside()
+	for _, g := range groups {
+		for i, r := range results {
+			t.Comparators = append(t.Comparators, t.beside(co, g, entries[i], r))
+		}
+	}
+	return t, nil
+}
+
+// ask runs one analysis for each way of asking it.
+func (t *testedClaim) ask(ctx context.Context, co *datasets.Cohort, q analysis.Question, test published.QuestionTest, claim published.Result) error {
+	x, err := catalog.Find(test.Analysis)
+	if err != nil {
+		return err
+	}
+	asked := questionsOf(co, q, x, test)
+	if len(asked) == 0 {
+		t.Cannot = append(t.Cannot, fmt.Sprintf("%s: no outcome of the cohort has an instrument of %s, or there is no visit after the baseline", x.Name, test.Domain))
+	}
+	seen := map[analysis.Key]bool{}
+	for _, q := range asked {
+		r, err := x.Run(ctx, analysis.Input{Cohort: co, Find: catalog.Find}, q, nil)
+		if errors.Is(err, analysis.ErrCannot) || errors.Is(err, datasets.ErrUnknownName) {
+			what := x.Name
+			if q.Definition != "" {
+				what = q.Definition
+			}
+			t.Cannot = append(t.Cannot, what+": "+clean(err.Error()))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range r.Estimates {
+			if !slices.Contains(test.Terms, e.Term) || seen[e.Key()] {
+				continue
+			}
+			seen[e.Key()] = true
+			j := compare.Judge(claim, e, t.AboutOthers)
+			t.Tests = append(t.Tests, claimTest{e.Row(), j.Low, j.High, j.Verdict, j.Words})
+		}
+	}
+	return nil
+}
+
+// questionsOf are the outcomes and visits, or the definitions, that a test asks about.
+func questionsOf(co *datasets.Cohort, q analysis.Question, x *analysis.Analysis, test published.QuestionTest) []analysis.Question {
+	if test.EveryDefinition {
+		var out []analysis.Question
+		for _, d := range x.Definitions {
+			q.Definition = d.Name
+			out = append(out, q)
+		}
+		return out
+	}
+	if test.Domain == "" {
+		return []analysis.Question{q}
+	}
+	base, ok := co.Baseline()
+	if !ok {
+		return nil
+	}
+	var out []analysis.Question
+	for _, f := range co.Outcomes() {
+		if i, ok := instrument.Find(f.Instrument); f.Instrument == "" || !ok || i.Domain != test.Domain {
+			continue
+		}
+		for _, v := range co.Visits() {
+			if v.Value != base.Value {
+				q.Outcome, q.Visit = f.Name, v.VisitName()
+				out = append(out, q)
+			}
+		}
+	}
+	return out
+}
+
+// answer sums the tests up in a sentence.
+func (t *testedClaim) answer() string {
+	count := map[string]int{}
+	for _, x := range t.Tests {
+		count[x.Verdict]++
+	}
+	decided := len(t.Tests) - count[compare.VerdictOpen]
+	if decided == 0 {
+		return "The cohort cannot answer this: no reading of it has an interval."
+	}
+	var parts []string
+	for _, x := range []struct{ verdict, words string }{
+		{compare.VerdictInside, "within the claimed range"}, {compare.VerdictHolds, "hold the claim"}, {compare.VerdictUnder, "lie under it"}, {compare.VerdictOver, "lie over it"},
+	} {
+		if n := count[x.verdict]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, x.words))
+		}
+	}
+	s := fmt.Sprintf("Of %d readings with an interval %s", decided, strings.Join(parts, ", "))
+	switch {
+	case t.AboutOthers:
+		return s + "; none is a test of the claim, which is about other patients."
+	case len(parts) > 1:
+		return s + ": whether the claim stands depends on which reading is meant."
+	case count[compare.VerdictUnder] > 0:
+		return s + ": the claim does not stand in this cohort by any reading."
+	case count[compare.VerdictOver] > 0:
+		return s + ": this cohort goes beyond the claim by every reading."
+	}
+	return s + ": the cohort does not contradict the claim."
+}
+
+// beside sets a published figure beside the cohort, under the definition that is
+// likest to the figure's own.
+func (t *testedClaim) beside(co *datasets.Cohort, g analysis.Group, e published.Entry, r published.Result) claimCompare {
+	definition, at := "", published.Horizon{Value: math.NaN()}
+	best := math.Inf(1)
+	for _, x := range t.Tests {
+		if x.Arm != g.Name || x.Verdict == compare.VerdictOpen {
+			continue
+		}
+		h := compare.HorizonOf(co, x.Visit)
+		far := math.Abs(h.Days() - r.At.Days())
+		if math.IsNaN(far) {
+			far = 1e6
+		}
+		if x.Definition != r.Definition {
+			far += 1e7
+		}
+		if far < best {
+			best, definition, at = far, x.Definition, h
+		}
+	}
+	if r.Definition == "" {
+		definition = ""
+	}
+	mix := e.CaseMix(r)
+	f := compare.FairBeside(co, g.Patients, definition, at, e, r)
+	c := claimCompare{
+		Arm: g.Name, ID: e.ID, Treatment: mix.Procedure, Group: strings.TrimPrefix(r.Arm+", "+r.Group, ", "), When: r.At.String(), Definition: r.Definition,
+		Value: analysis.Num(r.Value), Low: analysis.Num(r.Low), High: analysis.Num(r.High), Status: string(r.Status), Fair: f.Fair, Words: f.Words,
+	}
+	c.Group = strings.TrimSuffix(c.Group, ", ")
+	if share := r.Share(); !math.IsNaN(share) && !c.Value.OK() {
+		c.Value = analysis.Num(100 * share)
+	}
+	return c
+}
+
+// grid is a line for every reading of every claim.
+func (r claimsReport) grid() grid {
+	g := grid{
+		head:  strings.Fields("claim question analysis outcome visit arm term definition estimate conf_low conf_high conf_level scale n_arm n_missing claim_low claim_high verdict words"),
+		right: []bool{false, false, false, false, false, false, false, false, true, true, true, true, false, true, true, true, true, false, false},
+	}
+	for _, c := range r.Claims {
+		for _, x := range c.Tests {
+			g.rows = append(g.rows, []string{
+				c.ID, c.Question, x.Analysis, x.Outcome, x.Visit, x.Arm, x.Term, x.Definition, x.Estimate.Text(), x.ConfLow.Text(), x.ConfHigh.Text(), x.ConfLevel.Text(),
+				string(x.Scale), fmt.Sprint(x.NArm), fmt.Sprint(x.NMissing), x.ClaimLow.Text(), x.ClaimHigh.Text(), x.Verdict, x.Words,
+			})
+		}
+	}
+	return g
+}
+
+// text writes the claims for a person.
+func (r claimsReport) text(w io.Writer) {
+	for i, c := range r.Claims {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s\nClaim under test: %s (%s)\n%s\n%s\n\n", c.Question, c.Statement, c.Source, c.Answer, c.Note)
+		c.testGrid().text(w)
+		for _, x := range c.Cannot {
+			fmt.Fprintf(w, "not answered: %s\n", x)
+		}
+		fmt.Fprintln(w, "\nPublished figures of the same outcome, and whether they are a fair comparison:")
+		c.compareGrid().text(w)
+	}
+	o := r.Provenance.Origin
+	fmt.Fprintf(w, "\nclaims on %s: %d patients, digest %s; recoup %s\n", clean(o.Dictionary), o.Patients, o.Digest[:16], version)
+}
+
+func (c testedClaim) testGrid() grid {
+	g := grid{head: []string{"reading", "definition", "outcome", "when", "arm", "estimate", "interval", "n", "verdict", "in words"}, right: []bool{false, false, false, false, false, true, true, true, false, false}}
+	for _, x := range c.Tests {
+		interval, value := "", digits(x.Estimate)
+		if x.ConfLow.OK() {
+			interval = digits(x.ConfLow) + " to " + digits(x.ConfHigh)
+		}
+		if value == "" {
+			value = "not available"
+		}
+		g.rows = append(g.rows, []string{x.Term, x.Definition, x.Outcome, x.Visit, x.Arm, value, interval, fmt.Sprint(x.NArm), x.Verdict, x.Words})
+	}
+	return g
+}
+
+func (c testedClaim) compareGrid() grid {
+	g := grid{head: []string{"published", "of whom", "when", "definition", "percent", "status", "arm", "fair", "why"}, right: []bool{false, false, false, false, true, false, false, false, false}}
+	for _, x := range c.Comparators {
+		value := digits(x.Value)
+		if !x.Value.OK() && x.Low.OK() {
+			value = digits(x.Low) + " to " + digits(x.High)
+		}
+		whom := x.Treatment
+		if x.Group != "" {
+			whom += ": " + x.Group
+		}
+		g.rows = append(g.rows, []string{x.ID, whom, x.When, x.Definition, value, x.Status, x.Arm, x.Fair, x.Words})
+	}
+	return g
+}
