@@ -58,8 +58,8 @@ var ErrCannot = errors.New("the cohort cannot answer this")
 // strings, numbers, booleans or lists of them, with tags: opt (the name), doc,
 // choices (separated by |), and cohort (the key under definitions in a cohort file
 // by which its owner chooses the value). A field that is a map of strings takes every
-// setting under its name, as with.threshold under with. Defaults are the values used
-// where nobody chooses.
+// setting under its name, as with.threshold under with. Fields of an embedded struct
+// are settings too. Defaults are the values used where nobody chooses.
 func New[O any](a Analysis, defaults O, run func(ctx context.Context, in Input, q Question, o O) (Result, error)) *Analysis {
 	a.defaults = defaults
 	a.run = func(ctx context.Context, in Input, q Question, options any) (Result, error) {
@@ -72,15 +72,20 @@ func New[O any](a Analysis, defaults O, run func(ctx context.Context, in Input, 
 func (a *Analysis) Options() []Option {
 	v := reflect.ValueOf(a.defaults)
 	var out []Option
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		o := Option{Name: f.Tag.Get("opt"), Doc: f.Tag.Get("doc"), Default: show(v.Field(i))}
+	for _, f := range fields(v.Type()) {
+		o := Option{Name: f.Tag.Get("opt"), Doc: f.Tag.Get("doc"), Default: show(v.FieldByIndex(f.Index))}
 		if c := f.Tag.Get("choices"); c != "" {
 			o.Choices = strings.Split(c, "|")
 		}
 		out = append(out, o)
 	}
 	return out
+}
+
+// fields lists the fields of a struct of options, those of embedded structs in their
+// place: analyses that share settings embed them.
+func fields(t reflect.Type) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Anonymous })
 }
 
 func show(v reflect.Value) string {
@@ -107,35 +112,34 @@ func show(v reflect.Value) string {
 func (a *Analysis) decode(set, chosen map[string]string) (reflect.Value, error) {
 	v := reflect.New(reflect.TypeOf(a.defaults)).Elem()
 	v.Set(reflect.ValueOf(a.defaults))
-	known := map[string]int{}
+	known := map[string]reflect.StructField{}
 	var names []string
 	var errs []error
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		known[f.Tag.Get("opt")] = i
+	for _, f := range fields(v.Type()) {
+		known[f.Tag.Get("opt")] = f
 		names = append(names, f.Tag.Get("opt"))
 		if s, ok := chosen[f.Tag.Get("cohort")]; ok {
-			if err := assign(v.Field(i), s, f.Tag.Get("choices")); err != nil {
+			if err := assign(v.FieldByIndex(f.Index), s, f.Tag.Get("choices")); err != nil {
 				errs = append(errs, fmt.Errorf("%w: %s under definitions in the cohort file: %w", ErrOptions, f.Tag.Get("cohort"), err))
 			}
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		group, name, _ := strings.Cut(key, ".")
-		if i, ok := known[group]; ok && name != "" && v.Field(i).Kind() == reflect.Map {
-			if v.Field(i).IsNil() {
-				v.Field(i).Set(reflect.MakeMap(v.Field(i).Type()))
+		if f, ok := known[group]; ok && name != "" && f.Type.Kind() == reflect.Map {
+			m := v.FieldByIndex(f.Index)
+			if m.IsNil() {
+				m.Set(reflect.MakeMap(f.Type))
 			}
-			v.Field(i).SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(set[key]))
+			m.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(set[key]))
 			continue
 		}
-		i, ok := known[key]
+		f, ok := known[key]
 		if !ok {
 			errs = append(errs, fmt.Errorf("%w: %s has no setting %q; it has: %s", ErrOptions, a.Name, key, strings.Join(names, ", ")))
 			continue
 		}
-		f := v.Type().Field(i)
-		if err := assign(v.Field(i), set[key], f.Tag.Get("choices")); err != nil {
+		if err := assign(v.FieldByIndex(f.Index), set[key], f.Tag.Get("choices")); err != nil {
 			errs = append(errs, fmt.Errorf("%w: %s: %w", ErrOptions, key, err))
 		}
 	}
@@ -228,8 +232,8 @@ func (a *Analysis) Run(ctx context.Context, in Input, q Question, set map[string
 		return Result{}, fmt.Errorf("%s: %w", a.Name, err)
 	}
 	r.Definition, r.Settings = q.Definition, map[string]string{}
-	for i := range options.NumField() {
-		r.Settings[options.Type().Field(i).Tag.Get("opt")] = show(options.Field(i))
+	for _, f := range fields(options.Type()) {
+		r.Settings[f.Tag.Get("opt")] = show(options.FieldByIndex(f.Index))
 	}
 	a.label(&r, in, q)
 	return r, nil

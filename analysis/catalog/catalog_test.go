@@ -12,6 +12,7 @@ import (
 	"recoup/analysis"
 	"recoup/analysis/analysistest"
 	"recoup/analysis/catalog"
+	"recoup/analysis/compare"
 	"recoup/analysis/effect"
 	"recoup/analysis/longitudinal"
 	"recoup/analysis/resample"
@@ -69,10 +70,16 @@ var settings = map[*analysis.Analysis]map[string]string{
 	resample.PermutationAnalysis:   {"analysis": "effect/mean-change", "replicates": "100"},
 	effect.RegressionToMean:        {"reliability": "0.8", "mean": "5", "sd": "2", "entry": "over", "threshold": "4"},
 	longitudinal.InterruptedSeries: {"at": "2025Q4"},
+	compare.Propensity:             {"covariates": "age,sex,payer"},
+	compare.Balance:                {"covariates": "age,sex,payer", "by": "matching"},
+	compare.Matched:                {"covariates": "age,sex,payer"},
+	compare.Weighted:               {"covariates": "age,sex,payer"},
+	compare.DoublyRobust:           {"covariates": "age,sex,payer", "measure": "responder"},
 }
 
 // comparisons need an arm and a reference.
-var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis}
+var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis,
+	compare.Propensity, compare.Balance, compare.Matched, compare.Weighted, compare.DoublyRobust}
 
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.
