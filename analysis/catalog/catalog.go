@@ -61,6 +61,7 @@ var All = []*analysis.Analysis{
 	compare.Matched,
 	compare.Weighted,
 	compare.DoublyRobust,
+	compare.Sensitivity,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,
 	quality.FunnelAnalysis,

@@ -75,6 +75,7 @@ var settings = map[*analysis.Analysis]map[string]string{
 	compare.Matched:                {"covariates": "age,sex,payer"},
 	compare.Weighted:               {"covariates": "age,sex,payer"},
 	compare.DoublyRobust:           {"covariates": "age,sex,payer", "measure": "responder"},
+	compare.Sensitivity:            {"estimate": "0.7", "low": "0.5", "high": "0.9"},
 }
 
 // comparisons need an arm and a reference.
