@@ -25,12 +25,10 @@ var scoreDefaults = ScoreOptions{CovariateOptions: covariateDefaults, Score: "au
 
 // Codes of warnings about two arms.
 const (
-	WarnOverlap    = "no-overlap"       // patients of one arm have no like in the other
-	WarnExtreme    = "extreme-weights"  // a few patients carry the estimate
-	WarnImbalance  = "imbalance"        // the arms still differ in a covariate
-	WarnConfounded = "not-allotted"     // nobody allotted the patients by chance
-	WarnNegative   = "negative-control" // an outcome that cannot move has moved
-	WarnImmortal   = "immortal-time"    // the arm had to survive to be counted
+	WarnOverlap    = "no-overlap"      // patients of one arm have no like in the other
+	WarnExtreme    = "extreme-weights" // a few patients carry the estimate
+	WarnImbalance  = "imbalance"       // the arms still differ in a covariate
+	WarnConfounded = "not-allotted"    // nobody allotted the patients by chance
 )
 
 // score is a fitted propensity score.

@@ -124,6 +124,9 @@ func entropyWeights(s *sample, d *design, target string) (*weighting, error) {
 	n := len(s.t)
 	w := &weighting{w: make([]float64, n), words: "entropy balancing"}
 	x := d.x[1:]
+	if len(x) == 0 {
+		return nil, cannot("no covariate varies, so there is nothing to balance")
+	}
 	inTarget := make([]bool, n)
 	size := 0.0
 	for i, t := range s.t {
