@@ -173,3 +173,24 @@ func BenchmarkNearest(b *testing.B) {
 		})
 	}
 }
+
+// Outcomes 5 and 7 of the arm, both matched with the same patient, 2, whose nearest of
+// the reference has 4: effects 3 and 5, τ = 4, Σ(effect-τ)² = 2; K = 2, K' = 2, σ² =
+// (2-4)²/2 = 2, so (2² - 2)σ² = 4; V = (2 + 4)/2² = 1.5.
+func TestAbadieImbensByHand(t *testing.T) {
+	s := &sample{t: []float64{1, 1, 0, 0}, y: []float64{5, 7, 2, 4}}
+	m := &pairing{sample: s, score: &score{linear: []float64{0, 0, 0, 0.1}}, arm: []int32{0, 1}, to: [][]int32{{2}, {2}}}
+	near(t, "error", analysis.Num(m.abadieImbens()), math.Sqrt(1.5), 1e-12)
+}
+
+// 1/(e(1-e)) of 0.5, 0.5 and 0.05 are 4, 4 and 21.05. All three have mean 9.68, and
+// 21.05 is over twice that; the two have mean 4, and 4 is not over 8: 0.05 goes. With
+// 0.06 in its place, 17.73 is over twice the mean of 8.58: it goes too;
+// with 0.1, 11.11 is under twice 6.37: all stay.
+func TestCrumpByHand(t *testing.T) {
+	for out, want := range map[float64]bool{0.05: true, 0.06: true, 0.1: false} {
+		if a := crump([]float64{0.5, 0.5, out}); (a > out) != want || a > 0.5 {
+			t.Errorf("%v: bound %v", out, a)
+		}
+	}
+}
