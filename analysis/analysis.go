@@ -55,11 +55,11 @@ var ErrOptions = errors.New("not a valid setting")
 var ErrCannot = errors.New("the cohort cannot answer this")
 
 // New returns an analysis. O is a struct of options whose exported fields are
-// strings, numbers, booleans or lists of them, or embedded structs of such, with tags: opt (the name), doc,
+// strings, numbers, booleans or lists of them, with tags: opt (the name), doc,
 // choices (separated by |), and cohort (the key under definitions in a cohort file
 // by which its owner chooses the value). A field that is a map of strings takes every
-// setting under its name, as with.threshold under with. Defaults are the values used
-// where nobody chooses.
+// setting under its name, as with.threshold under with. Fields of an embedded struct
+// are settings too. Defaults are the values used where nobody chooses.
 func New[O any](a Analysis, defaults O, run func(ctx context.Context, in Input, q Question, o O) (Result, error)) *Analysis {
 	a.defaults = defaults
 	a.run = func(ctx context.Context, in Input, q Question, options any) (Result, error) {

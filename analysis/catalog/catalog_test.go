@@ -80,10 +80,34 @@ var settings = map[*analysis.Analysis]map[string]string{
 	compare.MAIC:                   {"target.age": "48", "target.sex.female": "0.6", "target.pain.sd": "1.5", "target.pain": "6.5", "theirs.value": "-1.2", "theirs.se": "0.3"},
 	compare.STC:                    {"target.age": "48", "target.sex.female": "0.6", "theirs.value": "-1.2", "theirs.se": "0.3"},
 	compare.Bucher:                 {"first_value": "-4.1", "first_se": "2", "second_value": "1.1", "second_low": "-5.9", "second_high": "8.2"},
+	compare.Propensity:             {"covariates": "age,sex,payer"},
+	compare.Balance:                {"covariates": "age,sex,payer", "by": "matching"},
+	compare.Matched:                {"covariates": "age,sex,payer"},
+	compare.Weighted:               {"covariates": "age,sex,payer"},
+	compare.DoublyRobust:           {"covariates": "age,sex,payer", "measure": "responder"},
+	compare.Sensitivity:            {"estimate": "0.7", "low": "0.5", "high": "0.9"},
 }
 
 // comparisons need an arm and a reference.
-var comparisons = []*analysis.Analysis{effect.Ancova, effect.Contrasts, effect.Subgroups, effect.AdjustedResponders, effect.StratifiedResponders, effect.SuperiorityAnalysis, resample.PermutationAnalysis, impute.ReferenceBased, impute.TippingPoint, work.LogRankAnalysis, work.CoxAnalysis, work.FineGrayAnalysis}
+var comparisons = []*analysis.Analysis{
+	effect.Ancova,
+	effect.Contrasts,
+	effect.Subgroups,
+	effect.AdjustedResponders,
+	effect.StratifiedResponders,
+	effect.SuperiorityAnalysis,
+	resample.PermutationAnalysis,
+	impute.ReferenceBased,
+	impute.TippingPoint,
+	work.LogRankAnalysis,
+	work.CoxAnalysis,
+	work.FineGrayAnalysis,
+	compare.Propensity,
+	compare.Balance,
+	compare.Matched,
+	compare.Weighted,
+	compare.DoublyRobust,
+}
 
 // What holds for every analysis: its entry is complete, its result conforms, the
 // same input gives the same bytes, and the order of rows changes nothing.

@@ -363,3 +363,16 @@ func (l *Linear) Contrast(c []float64, v *mat.SymDense) (value, variance float64
 func (l *Linear) Covary(a, b []float64, v *mat.SymDense) float64 {
 	return mat.Inner(mat.NewVecDense(len(a), a), v, mat.NewVecDense(len(b), b))
 }
+
+// Influence returns what each row adds to the contrast c'b, to first order:
+// c'(X'X)⁻¹ xᵢ eᵢ. The sum of its squares is the HC0 variance.
+func (l *Linear) Influence(c []float64) []float64 {
+	n, _ := l.x.Dims()
+	var v mat.VecDense
+	v.MulVec(l.xtxInv, mat.NewVecDense(len(c), c))
+	out := make([]float64, n)
+	for i := range n {
+		out[i] = mat.Dot(l.x.RowView(i), &v) * l.resid[i]
+	}
+	return out
+}

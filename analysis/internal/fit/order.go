@@ -83,3 +83,7 @@ func weightedCross(z, g []float64, p int) []float64 {
 	}
 	return out
 }
+
+// Rising returns the positions of values from the smallest on, those of equal values
+// in their order. Missing values are not allowed.
+func Rising(x []float64) []int32 { return rising(x) }
