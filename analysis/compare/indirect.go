@@ -233,7 +233,7 @@ func textual(in analysis.Input, name string) (bool, error) {
 
 // aggregates collects what ours must have: as given, else as the entry has it. Missed
 // says what an asked covariate, or one that the entry reports, lacks.
-func (a indirectAsk) aggregates(in analysis.Input, q analysis.Question) (list []aggregate, missed []string, err error) {
+func (a indirectAsk) aggregates(in analysis.Input) (list []aggregate, missed []string, err error) {
 	given := map[string]bool{}
 	for _, key := range sortedNames(a.target) {
 		g, err := parseTarget(in, key, a.target[key])

@@ -506,8 +506,11 @@ func TestBucherByHand(t *testing.T) {
 		t.Errorf("case mix of two entries: %d tables, %+v", len(r.Tables), d.Warnings)
 	}
 	for _, set := range []map[string]string{
-		{}, {"first_value": "1", "first_se": "0", "second_value": "1", "second_se": "1"}, {"first_value": "1", "first_low": "2", "first_high": "3", "second_value": "1", "second_se": "1"},
-		{"scale": "ratio", "first_value": "-1", "first_se": "1", "second_value": "1", "second_se": "1"}, {"first": "nobody", "second_value": "1", "second_se": "1"},
+		{},
+		{"first_value": "1", "first_se": "0", "second_value": "1", "second_se": "1"},
+		{"first_value": "1", "first_low": "2", "first_high": "3", "second_value": "1", "second_se": "1"},
+		{"scale": "ratio", "first_value": "-1", "first_se": "1", "second_value": "1", "second_se": "1"},
+		{"first": "nobody", "second_value": "1", "second_se": "1"},
 		{"first": "brox-2010", "second_value": "1", "second_se": "1"},
 		{"first": "brox-2010/fusion", "second": "sport-idh-2008", "instrument": "odi"}, // against rehabilitation and usual care
 	} {

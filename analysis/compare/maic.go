@@ -77,7 +77,7 @@ func runMAIC(ctx context.Context, in analysis.Input, q analysis.Question, o MAIC
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	list, missed, err := a.aggregates(in, q)
+	list, missed, err := a.aggregates(in)
 	if err != nil {
 		return analysis.Result{}, err
 	}
@@ -140,7 +140,7 @@ func (m *maic) compare(s subject, list []aggregate, groups []analysis.Group) err
 		}
 	}
 	m.distribution(p, w)
-	m.r.Estimates = append(m.r.Estimates, m.guard(p.sizeEstimate(m, w), p, w, nil))
+	m.r.Estimates = append(m.r.Estimates, m.guard(p.sizeEstimate(w), p, w, nil))
 	mix := CaseMix(m.in.Cohort, p.group.Patients, s.definition, s.horizon)
 	for _, side := range m.sides {
 		fields, weighted := Fields(mix, side.mix), Fields(p.matchedMix(m.in.Cohort, mix), side.mix)
@@ -348,7 +348,7 @@ func (p *patients) empty(term string, scale analysis.Scale) analysis.Estimate {
 	return e
 }
 
-func (p *patients) sizeEstimate(m *maic, w MomentWeights) analysis.Estimate {
+func (p *patients) sizeEstimate(w MomentWeights) analysis.Estimate {
 	e := p.empty("effective_sample_size", analysis.ScaleCount)
 	e.Unit, e.Value = "patients", analysis.Num(w.ESS())
 	e.Method = analysis.Method{Name: fmt.Sprintf("(Σw)²/Σw² of %d patients; Newton's method, %d steps, largest mean left %.1g root mean squares; %d patients can have no weight", len(p.y), w.Steps, w.Gradient, w.Impossible), R: "sum(w)^2 / sum(w^2)", Ref: refSignorovitch}
@@ -814,7 +814,7 @@ func (m *maic) curves(s subject, list []aggregate, g, them analysis.Group, side 
 	fields := Fields(p.matchedMix(m.in.Cohort, mix), side.mix)
 	m.mixTable(p, side, fields)
 	one, weighted := slices.Repeat([]float64{1}, len(p.y)), p.scaled(w.W, total)
-	m.r.Estimates = append(m.r.Estimates, m.guard(p.sizeEstimate(m, w), p, w, nil))
+	m.r.Estimates = append(m.r.Estimates, m.guard(p.sizeEstimate(w), p, w, nil))
 	h := hazards{p, mine, time, event}
 	for _, x := range []struct {
 		term string

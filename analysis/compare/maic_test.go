@@ -255,7 +255,7 @@ func weightLeaves(t *testing.T, c *datasets.Cohort, q analysis.Question, share, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, _, err := a.aggregates(in, q)
+	list, _, err := a.aggregates(in)
 	if err != nil {
 		t.Fatal(err)
 	}

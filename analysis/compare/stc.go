@@ -63,7 +63,7 @@ func runSTC(_ context.Context, in analysis.Input, q analysis.Question, o STCOpti
 	if o.Link == "logit" && s.measure != MeasureShare {
 		return analysis.Result{}, fmt.Errorf("%w: link=logit is for a share", analysis.ErrOptions)
 	}
-	list, missed, err := a.aggregates(in, q)
+	list, missed, err := a.aggregates(in)
 	if err != nil {
 		return analysis.Result{}, err
 	}

@@ -90,7 +90,7 @@ func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaO
 	slope.N, slope.Method = e.N, e.Method
 	b := make([]float64, len(d.x))
 	b[2] = 1
-	r.Estimates = append(r.Estimates, contrast(slope, b), d.standardised(r.Estimates[0], f, q.Level), d.slopes(r.Estimates[0], f, o.Errors), equalVariances(r.Estimates[0], f, o.Errors))
+	r.Estimates = append(r.Estimates, contrast(slope, b), d.standardised(r.Estimates[0], f, q.Level), d.slopes(r.Estimates[0], o.Errors), equalVariances(r.Estimates[0], f, o.Errors))
 	r.Tables = []analysis.Table{d.coefficients(contrast, groups), fitTable(f, d.y)}
 	return r, nil
 }
@@ -114,7 +114,7 @@ func (d *design) standardised(diff analysis.Estimate, f *fit.Linear, level float
 }
 
 // slopes tests whether the slopes of the baseline in the arms are one.
-func (d *design) slopes(diff analysis.Estimate, f *fit.Linear, errors string) analysis.Estimate {
+func (d *design) slopes(diff analysis.Estimate, errors string) analysis.Estimate {
 	e := check(diff, "homogeneity_of_slopes", "F test that the difference is the same at every baseline (arm × baseline); "+errors+" errors", "anova(fit, update(fit, . ~ . + baseline:arm))")
 	both := make([]float64, len(d.y))
 	for i, v := range d.x[2] {
@@ -213,9 +213,16 @@ func fitTable(f *fit.Linear, y []float64) analysis.Table {
 		name  string
 		value float64
 	}{
-		{"patients", n}, {"residual_df", f.DF}, {"residual_sd", math.Sqrt(f.Sigma2)}, {"r_squared", r2}, {"adjusted_r_squared", 1 - (1-r2)*(n-1)/f.DF},
-		{"f_statistic", stat}, {"f_p_value", mathext.RegIncBeta(f.DF/2, (p-1)/2, f.DF/(f.DF+(p-1)*stat))},
-		{"log_likelihood", loglik}, {"aic", 2*(p+1) - 2*loglik}, {"bic", math.Log(n)*(p+1) - 2*loglik},
+		{"patients", n},
+		{"residual_df", f.DF},
+		{"residual_sd", math.Sqrt(f.Sigma2)},
+		{"r_squared", r2},
+		{"adjusted_r_squared", 1 - (1-r2)*(n-1)/f.DF},
+		{"f_statistic", stat},
+		{"f_p_value", mathext.RegIncBeta(f.DF/2, (p-1)/2, f.DF/(f.DF+(p-1)*stat))},
+		{"log_likelihood", loglik},
+		{"aic", 2*(p+1) - 2*loglik},
+		{"bic", math.Log(n)*(p+1) - 2*loglik},
 	} {
 		v := x.value
 		if math.IsInf(v, 0) { // a model without error

@@ -106,9 +106,11 @@ func pairedOf(r rule, g analysis.Group, p analysis.Paired, q analysis.Question, 
 			change.CI.Low, change.CI.High, change.CI.Kind = max(change.CI.Low, -1), min(change.CI.High, 1), analysis.KindWald
 		}
 	}
-	return []analysis.Estimate{before, share("share_visit", t.Both+t.First), share("gained", t.First), share("lost", t.Second), change, exact,
+	return []analysis.Estimate{
+		before, share("share_visit", t.Both+t.First), share("gained", t.First), share("lost", t.Second), change, exact,
 		chiSquare(base("mcnemar", analysis.ScaleCount, t.First, "McNemar's chi-square; the value is the statistic"), t, 0),
-		chiSquare(base("mcnemar_corrected", analysis.ScaleCount, t.First, "McNemar's chi-square with continuity correction; the value is the statistic"), t, 1)}
+		chiSquare(base("mcnemar_corrected", analysis.ScaleCount, t.First, "McNemar's chi-square with continuity correction; the value is the statistic"), t, 1),
+	}
 }
 
 // chiSquare is McNemar's statistic, less a correction of its root.

@@ -562,9 +562,13 @@ func inconsistency(n *Netted) analysis.Table {
 		what string
 		v    [3]float64
 	}{
-		{"Q", [3]float64{n.Q, n.QDF, n.QP}}, {"Q within designs", [3]float64{n.Within, n.WithinDF, n.WithinP}}, {"Q between designs", [3]float64{n.Between, n.BetweenDF, n.BetweenP}},
+		{"Q", [3]float64{n.Q, n.QDF, n.QP}},
+		{"Q within designs", [3]float64{n.Within, n.WithinDF, n.WithinP}},
+		{"Q between designs", [3]float64{n.Between, n.BetweenDF, n.BetweenP}},
 		{"Q between designs, design-by-treatment", [3]float64{n.Interaction, n.BetweenDF, n.InteractionP}},
-		{"tau2", [3]float64{n.Tau2, nan, nan}}, {"tau2 within designs", [3]float64{n.DesignTau2, nan, nan}}, {"I2 %", [3]float64{100 * n.I2, nan, nan}},
+		{"tau2", [3]float64{n.Tau2, nan, nan}},
+		{"tau2 within designs", [3]float64{n.DesignTau2, nan, nan}},
+		{"I2 %", [3]float64{100 * n.I2, nan, nan}},
 	} {
 		t.Rows = append(t.Rows, []analysis.Value{analysis.Text(x.what), num(x.v[0]), num(x.v[1]), num(x.v[2])})
 	}

@@ -182,10 +182,10 @@ func (x *definer) shares(p published, fs []finding) []analysis.Estimate {
 		var c tallied
 		outside := 0
 		for _, i := range g.Patients {
-			switch f := fs[i]; {
-			case f.in == Unknown:
+			switch f := fs[i]; f.in {
+			case Unknown:
 				outside++
-			case f.in == Yes:
+			case Yes:
 				c.add(f.is)
 			}
 		}

@@ -420,7 +420,7 @@ func (r hazardsReport) method(what string) analysis.Method {
 func (r hazardsReport) ratios(term, what string, coef []float64, cov *mat.SymDense, infinite []bool, err error) []analysis.Estimate {
 	var out []analysis.Estimate
 	for j := range r.x {
-		e := r.column(term, j, analysis.ScaleRatio)
+		e := r.column(term, j)
 		e.Method = r.method(what)
 		switch {
 		case errors.Is(err, fit.ErrCoxEvents) || errors.Is(err, ErrIncidenceEvents):

@@ -153,11 +153,11 @@ func (m model) atArm(at []float64, g int) {
 }
 
 // column starts the estimate of a column.
-func (m model) column(term string, j int, scale analysis.Scale) analysis.Estimate {
+func (m model) column(term string, j int) analysis.Estimate {
 	if g := m.arm[j]; g >= 0 {
-		return m.estimate(term, scale, g, m.base)
+		return m.estimate(term, analysis.ScaleRatio, g, m.base)
 	}
-	return m.estimate(term+" of "+m.names[j], scale, -1, -1)
+	return m.estimate(term+" of "+m.names[j], analysis.ScaleRatio, -1, -1)
 }
 
 // coxReport writes the results of a fitted model.
@@ -184,7 +184,7 @@ func (c *coxReport) method(what string) analysis.Method {
 func (c *coxReport) without(err error) []analysis.Estimate {
 	var out []analysis.Estimate
 	for j := range c.x {
-		e := c.column("hazard_ratio", j, analysis.ScaleRatio)
+		e := c.column("hazard_ratio", j)
 		e.Method = c.method("Hazard ratio")
 		if errors.Is(err, fit.ErrCoxEvents) {
 			e = e.Warn(analysis.WarnTooFew, "nobody is known to have returned, so there is no hazard to compare", "follow more patients, or for longer")
@@ -249,7 +249,7 @@ func (s *subjects) clusters() (of []int, n int, err error) {
 }
 
 func (c *coxReport) hazardRatio(j int) analysis.Estimate {
-	e := c.column("hazard_ratio", j, analysis.ScaleRatio)
+	e := c.column("hazard_ratio", j)
 	e.Method = c.method("Hazard ratio")
 	if c.fit.Infinite[j] || c.cov == nil {
 		return e.Warn(analysis.WarnSeparation, "the likelihood rises without end: nobody, or everybody who could, returned at one end of this column, so there is no ratio", "join levels, leave the column out, or stratify by it")

@@ -125,7 +125,7 @@ func (r *parametricReport) ratios(j int) []analysis.Estimate {
 	var out []analysis.Estimate
 	se := math.Sqrt(math.Max(0, r.fit.Cov.At(j+1, j+1)))
 	if r.o.Distribution != DistGompertz {
-		e := r.column("time_ratio", j, analysis.ScaleRatio)
+		e := r.column("time_ratio", j)
 		e.Method = r.method("Ratio of times to return")
 		out = append(out, noError(ratio(e, r.fit.Coef[j+1], se, r.q.Level)))
 	}
@@ -140,7 +140,7 @@ func (r *parametricReport) ratios(j int) []analysis.Estimate {
 	}
 	switch r.o.Distribution {
 	case DistGompertz, DistExponential, DistWeibull:
-		e := r.column("hazard_ratio", j, analysis.ScaleRatio)
+		e := r.column("hazard_ratio", j)
 		e.Method = r.method("Ratio of hazards of return")
 		v, se := r.delta(hazard)
 		out = append(out, noError(ratio(e, v, se, r.q.Level)))

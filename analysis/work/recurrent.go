@@ -205,7 +205,7 @@ func (c recurrentReport) ratios() []analysis.Estimate {
 	}
 	var out []analysis.Estimate
 	for j := range c.x {
-		e := c.column("relapse_hazard_ratio", j, analysis.ScaleRatio)
+		e := c.column("relapse_hazard_ratio", j)
 		e.Method = c.method(fmt.Sprintf("Ratio of rates of relapse at work, %s model on arm%s, errors robust by patient", c.o.Model, listed(c.o.Covariates)))
 		e.Method.R, e.Method.Ref = "survival::coxph(Surv(start, stop, relapse) ~ arm, cluster = id)", "Andersen and Gill 1982, 10.1214/aos/1176345976"
 		switch {

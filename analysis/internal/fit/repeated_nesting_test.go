@@ -14,8 +14,18 @@ func TestRepeatedNesting(t *testing.T) {
 	const visits = 4
 	source := stream.New(3, "mmrm nesting")
 	nested := [][2]Structure{
-		{Unstructured, ToeplitzH}, {Unstructured, AnteH}, {ToeplitzH, AR1H}, {AnteH, AR1H}, {ToeplitzH, CompoundH}, {ToeplitzH, Toeplitz},
-		{AnteH, Ante}, {AR1H, AR1}, {CompoundH, Compound}, {Toeplitz, AR1}, {Toeplitz, Compound}, {Ante, AR1},
+		{Unstructured, ToeplitzH},
+		{Unstructured, AnteH},
+		{ToeplitzH, AR1H},
+		{AnteH, AR1H},
+		{ToeplitzH, CompoundH},
+		{ToeplitzH, Toeplitz},
+		{AnteH, Ante},
+		{AR1H, AR1},
+		{CompoundH, Compound},
+		{Toeplitz, AR1},
+		{Toeplitz, Compound},
+		{Ante, AR1},
 	}
 	for k := range 60 {
 		s := source.Sub(uint64(k)).Cursor()

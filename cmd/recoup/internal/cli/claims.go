@@ -346,9 +346,9 @@ func (r claimsReport) text(w io.Writer) {
 	fmt.Fprintf(w, "\nclaims on %s: %d patients, digest %s; recoup %s\n", clean(o.Dictionary), o.Patients, o.Digest[:16], version)
 }
 
-func (c testedClaim) testGrid() grid {
+func (t testedClaim) testGrid() grid {
 	g := grid{head: []string{"reading", "definition", "outcome", "when", "arm", "estimate", "interval", "n", "verdict", "in words"}, right: []bool{false, false, false, false, false, true, true, true, false, false}}
-	for _, x := range c.Tests {
+	for _, x := range t.Tests {
 		interval, value := "", digits(x.Estimate)
 		if x.ConfLow.OK() {
 			interval = digits(x.ConfLow) + " to " + digits(x.ConfHigh)
@@ -361,9 +361,9 @@ func (c testedClaim) testGrid() grid {
 	return g
 }
 
-func (c testedClaim) compareGrid() grid {
+func (t testedClaim) compareGrid() grid {
 	g := grid{head: []string{"published", "of whom", "when", "definition", "percent", "status", "arm", "fair", "why"}, right: []bool{false, false, false, false, true, false, false, false, false}}
-	for _, x := range c.Comparators {
+	for _, x := range t.Comparators {
 		value := digits(x.Value)
 		if !x.Value.OK() && x.Low.OK() {
 			value = digits(x.Low) + " to " + digits(x.High)
