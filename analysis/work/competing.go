@@ -134,7 +134,7 @@ func (s *subjects) events(o Ending) (events, error) {
 		if s.event[i] {
 			e.cause[i] = 1
 		}
-		if first[p] < s.time[i] {
+		if first[p] < s.time[i] || first[p] == s.time[i] && !s.event[i] {
 			if s.event[i] {
 				s.n[s.group[i]].Events--
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -31,7 +32,7 @@ var CoxAnalysis = analysis.New(analysis.Analysis{
 	Estimand: "the ratio of the rates of return to work of patients alike in the covariates, taken to be the same on all days",
 	Doc: `h(t|x) = h₀(t) exp(β'x), by the partial likelihood; over 1 means faster return.
 Terms: hazard_ratio (arm against reference; without an arm asked for, each against the first), hazard_ratio of NAME (per unit of a number, or of a level against the first); likelihood_ratio, wald and score tests of all coefficients, proportional_hazards of each coefficient and proportional_hazards_all (score tests of a coefficient that changes along the clock, cox.zph of R from version 3.0), concordance, returned_adjusted (1 - S at the mean covariates of all, for each arm).
-Intervals of hazard ratios are Wald's on the log scale, and so are their standard errors. errors=robust: Lin and Wei, by patient; cluster: summed by cluster; the likelihood ratio, the score test and the test of proportional hazards take patients as independent in any case.
+Intervals of hazard ratios are Wald's on the log scale, and so are their standard errors. errors=robust: Lin and Wei, by patient; cluster: summed by cluster; the likelihood ratio, the score test and the test of proportional hazards take patients as independent in any case, and so do the errors of adjusted curves.
 Ties: efron. Strata: a baseline hazard each; adjusted curves are then left out.
 A coefficient that the likelihood drives without end (a level in which nobody, or everybody, returned) is null, with a warning. Patients without a covariate are left out.
 The hazard ratio averages over follow-up where hazards are not proportional, with weights that depend on censoring: read restricted means then.
@@ -72,6 +73,9 @@ func runCox(_ context.Context, in analysis.Input, q analysis.Question, o CoxOpti
 	}
 	if err := c.errors(); err != nil {
 		return analysis.Result{}, err
+	}
+	if o.Clock == fit.ClockLog && slices.ContainsFunc(s.time, func(t float64) bool { return t == 0 }) {
+		return analysis.Result{}, fmt.Errorf("%w: the logarithm of time does not exist on day 0, on which a patient's time ends; choose --set clock=km or rank", analysis.ErrOptions)
 	}
 	for j := range m.x {
 		out.Estimates = append(out.Estimates, c.hazardRatio(j))

@@ -250,6 +250,62 @@ resources:
 	}
 }
 
+// A patient whose follow-up ends on the day of leaving the work force has left it.
+func TestCompetingOnTheLastDay(t *testing.T) {
+	in := cohort(t, map[string]string{
+		"cohort.yaml": `name: s
+resources:
+  - name: spells
+    path: spells.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: from, type: integer, role: start, unit: days}
+        - {name: to, type: integer, role: end, unit: days}
+        - {name: status, type: string, role: work_status, categories: [off work, working, retired]}
+`,
+		"spells.csv": "id,from,to,status\n1,0,9,off work\n1,10,10,retired\n2,0,40,off work\n",
+	})
+	r := answer(t, work.Competing, in, analysis.Question{}, map[string]string{"at": "10"})
+	near(t, "retired", withArm(t, r, "cumulative_incidence of leaving the work force", "all", "day 10").Value, 1./2)
+}
+
+// Visits are read in the order of time, not of the cohort file: not working in week 4 and
+// working in week 12 is between days 28 and 84, though week 12 is listed first.
+func TestVisitsOutOfOrder(t *testing.T) {
+	in := cohort(t, map[string]string{
+		"cohort.yaml": `name: v
+resources:
+  - name: visits
+    path: visits.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: visit, type: string, role: visit}
+        - {name: job, type: string, role: work_status, categories: [off work, working]}
+visits:
+  - {value: c, week: 12}
+  - {value: a, week: 0, role: baseline}
+  - {value: b, week: 4}
+`,
+		"visits.csv": "id,visit,job\n1,a,off work\n1,b,off work\n1,c,working\n2,a,off work\n2,b,off work\n2,c,off work\n",
+	})
+	r := answer(t, work.IntervalCensored, in, analysis.Question{}, map[string]string{"at": "28,84"})
+	near(t, "at most by day 28", withArm(t, r, "returned_at_most", "all", "day 28").Value, 0)
+	near(t, "at least by day 84", withArm(t, r, "returned_at_least", "all", "day 84").Value, 1./2)
+}
+
+// The logarithm of day 0 is none.
+func TestLogClockOnDayZero(t *testing.T) {
+	in := cohort(t, map[string]string{"cohort.yaml": timesYAML, "times.csv": "id,arm,weeks,back\n1,a,0,1\n2,a,3,1\n3,a,5,0\n4,b,2,1\n5,b,4,1\n6,b,9,1\n"})
+	for clock, ok := range map[string]bool{"log": false, "rank": true} {
+		_, err := work.CoxAnalysis.Run(t.Context(), in, analysis.Question{Arm: "a", Reference: "b"}, map[string]string{"clock": clock})
+		if ok != (err == nil) || !ok && !errors.Is(err, analysis.ErrOptions) {
+			t.Errorf("clock=%s: %v", clock, err)
+		}
+	}
+}
+
 // One of four returns on day 1: by the delta method of cmprsk the variance of 1/4 is
 // (1 + 1/16 - 1/2)/9 = 1/16, by the infinitesimal jackknife (9+1+1+1)/256.
 func TestVarianceOfIncidence(t *testing.T) {

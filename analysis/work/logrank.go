@@ -70,8 +70,13 @@ func runLogRank(_ context.Context, in analysis.Input, q analysis.Question, o Log
 		method.Name = fmt.Sprintf("stratified (%d strata) ", len(strata)) + method.Name
 		method.R = "survival::survdiff(Surv(time, event) ~ arm + strata(s))"
 	}
-	if o.Weights == WeightFleming {
+	switch {
+	case o.Weights == WeightFleming && o.Gamma == 0:
 		method.R = method.R[:len(method.R)-1] + fmt.Sprintf(", rho = %g)", o.Rho)
+	case o.Weights == WeightFleming:
+		method.R = fmt.Sprintf("survMisc::comp(survMisc::ten(Surv(time, event) ~ arm), p = %g, q = %g)", o.Rho, o.Gamma)
+	case o.Weights != WeightLogRank:
+		method.R = "survMisc::comp(survMisc::ten(Surv(time, event) ~ arm))"
 	}
 	var out analysis.Result
 	for g := range s.groups {

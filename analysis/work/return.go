@@ -30,7 +30,7 @@ type Reading struct {
 	AtRisk    string   `opt:"at_risk" doc:"whose time counts: off-work at entry, all, or auto (off-work where known)" choices:"auto|off-work|all"`
 	Gap       string   `opt:"gap" doc:"what a day without a spell means: censor, or off-work where every spell of work is listed" choices:"censor|off-work"`
 	Origin    string   `opt:"origin" doc:"date from which spells on dates count" choices:"admitted|discharged"`
-	Until     string   `opt:"until" doc:"last day that the data cover, a date or a number as the spells have it; ends spells without an end"`
+	Until     string   `opt:"until" doc:"last day that the data cover, a date or a number as the spells have it; ends spells without an end and, with gap=off-work, follow-up"`
 }
 
 var reading = Reading{
