@@ -180,7 +180,7 @@ Terms for each definition: _share by each day of at, with the log-log interval o
 death names a column: a death before the event competes with it (kaplan-meier alone: the share is Aalen and Johansen's, not 1 minus Kaplan-Meier), so shares are of all, the dead too. A patient lost for more than 30 days before death is censored on the last known day: what came first is not known.
 paused and reversed: shares of patients whose monthly mean fell, _all and _known as in taper/reduction.
 A stop within days without records is not seen, and the patient counts as not stopped through them. Censoring must not depend on the dose to come. ` + notStopped + `
-R: survfit(Surv(t, e) ~ 1, conf.type = "log-log"); cmprsk::cuminc(); icenReg::ic_np().`,
+R: survfit(Surv(t, e) ~ 1, conf.type = "log-log"); survfit(Surv(t, factor(cause)) ~ 1); icenReg::ic_np().`,
 	Refs: []string{
 		"Kaplan and Meier 1958, 10.1080/01621459.1958.10501452", "Brookmeyer and Crowley 1982, 10.2307/2530286",
 		"Turnbull 1976, 10.1111/j.2517-6161.1976.tb01597.x", bao, neprash, refWilson, refNewcombe,
@@ -431,8 +431,8 @@ func (x *timer) onDays(e timed, g analysis.Group, r risk, n, unknown int) {
 	out := x.begin(e, "_median", fmt.Sprintf("to day %d", x.o.FollowUp), g.Name, analysis.ScaleTime)
 	t, low, high := r.quantile(0.5, x.q.Level)
 	out.Unit, out.Value = "days", analysis.Num(t)
-	if last := len(r.time) - 1; last >= 0 {
-		_, _, out.N.Events = r.by(r.time[last])
+	if last := len(r.Time) - 1; last >= 0 {
+		_, _, out.N.Events = r.by(r.Time[last])
 	}
 	if !math.IsNaN(low) || !math.IsNaN(high) {
 		out.CI = analysis.NewInterval(analysis.KindBrookmeyer+", log-log", low, high, x.q.Level)
@@ -441,19 +441,19 @@ func (x *timer) onDays(e timed, g analysis.Group, r risk, n, unknown int) {
 		out = out.Warn(analysis.WarnTooFew, "fewer than half have the event in the time that was followed", cureTime)
 	}
 	done(out, way, `quantile(survfit(Surv(t, e) ~ 1, conf.type = "log-log"), 0.5)`)
-	if len(r.time) > 0 {
+	if len(r.Time) > 0 {
 		x.result.Series = append(x.result.Series, x.curve(e, g, r))
 	}
 }
 
 func (x *timer) curve(e timed, g analysis.Group, r risk) analysis.Series {
 	s := analysis.Series{Name: "taper-time/" + e.Name, Group: g.Name, Step: true, XUnit: "days", YUnit: "share with the event"}
-	for i, t := range r.time {
+	for i, t := range r.Time {
 		share, se, _ := r.by(t)
 		low, high := bounds(share, se, x.q.Level)
 		s.Points = append(s.Points, analysis.Point{
 			X: analysis.Num(t), Y: analysis.Num(share), Low: analysis.Num(low), High: analysis.Num(high),
-			N: r.atRisk[i], Events: r.events[i], Censored: r.censored[i],
+			N: r.AtRisk[i], Events: r.Events[causeEvent-1][i], Censored: r.gone(i),
 		})
 	}
 	return s

@@ -9,9 +9,6 @@ import (
 	"recoup/analysis"
 )
 
-// scaleTest is the scale of a test statistic of several degrees of freedom.
-const scaleTest analysis.Scale = "chi-square"
-
 // LogRankOptions are the settings of LogRankAnalysis.
 type LogRankOptions struct {
 	Reading
@@ -113,7 +110,7 @@ func nothingToTest(e analysis.Estimate) analysis.Estimate {
 
 // test is an estimate that is a chi-square.
 func (s *subjects) test(term string, chisq, df, p float64, m analysis.Method) analysis.Estimate {
-	e := s.estimate(term, scaleTest, -1, -1)
+	e := s.estimate(term, analysis.ScaleChiSquare, -1, -1)
 	e.Method = m
 	if math.IsNaN(chisq) {
 		return nothingToTest(e)

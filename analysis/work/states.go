@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"recoup/analysis"
+	"recoup/analysis/internal/fit"
 	"recoup/datasets"
 )
 
@@ -159,7 +160,7 @@ func (s statesReport) share(g, k int, day float64) analysis.Estimate {
 		e.SE = analysis.None
 		return e.Warn(analysis.WarnTooFew, "nobody, or everybody, is in this state by the estimate, which then has no standard error", "choose another day")
 	}
-	low, high := bounds(share[k], se[k], analysis.KindKMLogLog, s.q.Level)
+	low, high := fit.Bounds(share[k], se[k], fit.CurveLogLog, analysis.NormalQuantile(s.q.Level))
 	e.CI = analysis.NewInterval("log-log", low, high, s.q.Level)
 	return e
 }
@@ -253,7 +254,7 @@ func (s statesReport) series(g int) []analysis.Series {
 	for k, name := range stateNames {
 		c := analysis.Series{Name: "state-occupation/" + name, Group: s.groups[g].Name, Step: true, XUnit: "days", YUnit: "share"}
 		for i, day := range f.Day {
-			low, high := bounds(f.Share[i][k], f.SE[i][k], analysis.KindKMLogLog, s.q.Level)
+			low, high := fit.Bounds(f.Share[i][k], f.SE[i][k], fit.CurveLogLog, analysis.NormalQuantile(s.q.Level))
 			c.Points = append(c.Points, analysis.Point{X: analysis.Num(day), Y: analysis.Num(f.Share[i][k]), Low: analysis.Num(low), High: analysis.Num(high), N: f.AtRisk[i]})
 		}
 		out = append(out, c)

@@ -5,29 +5,25 @@ import (
 	"math"
 
 	"recoup/analysis"
+	"recoup/analysis/internal/fit"
 	"recoup/datasets"
 )
 
-// kindOf returns the name of the interval that an option asks for.
-func kindOf(option string) string {
-	switch option {
-	case "plain":
-		return analysis.KindKMPlain
-	case "log-log":
-		return analysis.KindKMLogLog
-	case "logit":
-		return KindKMLogit
-	case "arcsine":
-		return KindKMArcsine
-	}
-	return analysis.KindKMLog
+// kindOf names the interval of a curve on a scale of package fit.
+func kindOf(scale string) string {
+	return map[string]string{
+		fit.CurveLog: analysis.KindKMLog, fit.CurveLogLog: analysis.KindKMLogLog, fit.CurvePlain: analysis.KindKMPlain,
+		fit.CurveLogit: "Greenwood, logit", fit.CurveArcsine: "Greenwood, arcsine",
+	}[scale]
 }
 
 // timed is the time to return of one group.
 type timed struct {
 	group   analysis.Group
-	curve   Curve
+	curve   fit.Curve
 	working int // left out: at work at entry
+	time    []float64
+	event   []bool
 }
 
 // times adds what the clock of a finding says: estimates, curves and the numbers
@@ -75,16 +71,14 @@ func (r *reader) whoseTime(ds []denominator) denominator {
 
 func (k clock) curve(g analysis.Group, d denominator) timed {
 	t := timed{group: g}
-	var time []float64
-	var event []bool
 	for _, p := range g.Patients {
 		if d.in != nil && !d.in[p] {
 			t.working++
 			continue
 		}
-		time, event = append(time, k.time[p]), append(event, k.event[p])
+		t.time, t.event = append(t.time, k.time[p]), append(t.event, k.event[p])
 	}
-	t.curve = KaplanMeier(time, event)
+	t.curve = fit.KaplanMeier(t.time, t.event)
 	return t
 }
 
@@ -136,7 +130,7 @@ func (c *clockReport) returned(t timed, day float64) analysis.Estimate {
 	if s == 0 || s == 1 {
 		return unsure(e)
 	}
-	low, high := t.curve.Bounds(day, kindOf(c.set.Interval), c.q.Level)
+	low, high := t.curve.Bounds(day, c.set.Interval, analysis.NormalQuantile(c.q.Level))
 	e.CI = analysis.NewInterval(kindOf(c.set.Interval), 1-high, 1-low, c.q.Level)
 	return e
 }
@@ -159,7 +153,7 @@ func (c *clockReport) median(t timed) analysis.Estimate {
 	e := c.empty("median_time", "", analysis.ScaleTime, t)
 	e.Unit = "days"
 	e.Method.Ref = "Brookmeyer and Crowley 1982, 10.2307/2530286"
-	m, low, high := t.curve.Quantile(0.5, kindOf(c.set.Interval), c.q.Level)
+	m, low, high := t.curve.Quantile(0.5, c.set.Interval, analysis.NormalQuantile(c.q.Level))
 	e.Value = analysis.Num(m)
 	switch {
 	case t.curve.N == 0:
@@ -207,7 +201,7 @@ func (c *clockReport) series(t timed) analysis.Series {
 		s.Points = []analysis.Point{{Low: analysis.None, High: analysis.None, N: t.curve.N}}
 	}
 	for i, day := range t.curve.Time {
-		low, high := t.curve.Bounds(day, kindOf(c.set.Interval), c.q.Level)
+		low, high := t.curve.Bounds(day, c.set.Interval, analysis.NormalQuantile(c.q.Level))
 		s.Points = append(s.Points, analysis.Point{
 			X: analysis.Num(day), Y: analysis.Num(1 - t.curve.Survival[i]),
 			Low: analysis.Num(1 - high), High: analysis.Num(1 - low),
@@ -265,7 +259,7 @@ func (c *clockReport) differences(a, b timed) []analysis.Estimate {
 // compareRestricted fills in the restricted mean of a less that of b, with the normal
 // interval from the sum of the variances, or the ratio of the means, or that of the
 // times lost (tau less the mean), with the interval on the log scale.
-func compareRestricted(e analysis.Estimate, a, b Curve, tau float64, scale string, level float64) analysis.Estimate {
+func compareRestricted(e analysis.Estimate, a, b fit.Curve, tau float64, scale string, level float64) analysis.Estimate {
 	m1, se1 := a.RestrictedMean(tau)
 	m2, se2 := b.RestrictedMean(tau)
 	switch {
@@ -310,11 +304,21 @@ func (c *clockReport) logRank(a, b timed) analysis.Estimate {
 	e.Unit = "returns beyond those expected"
 	e.Method.Name = "Log-rank test; " + e.Method.Name
 	e.Method.R, e.Method.Ref = "survival::survdiff(Surv(time, event) ~ arm)", "Peto and Peto 1972, 10.2307/2344317"
-	l := CompareLogRank(a.curve, b.curve)
+	var time []float64
+	var event []bool
+	var group []int
+	for g, one := range []timed{a, b} {
+		for i, v := range one.time {
+			if v >= 0 && !math.IsInf(v, 1) {
+				time, event, group = append(time, v), append(event, one.event[i]), append(group, g)
+			}
+		}
+	}
+	l := CompareRanks(time, event, group, nil, 2, Weighting{Kind: WeightLogRank})
 	if math.IsNaN(l.ChiSq) {
 		return e.Warn(analysis.WarnTooFew, "no return happened while both groups were followed, so there is nothing to test", "follow more patients, or for longer")
 	}
-	e.Value, e.SE = analysis.Num(l.Observed-l.Expected), analysis.Num(math.Sqrt(l.Variance))
+	e.Value, e.SE = analysis.Num(l.Observed[0]-l.Expected[0]), analysis.Num(math.Sqrt(l.Covariance[0][0]))
 	e.Statistic, e.DF, e.P = analysis.Num(l.ChiSq), 1, analysis.Num(l.P)
 	return e
 }

@@ -1,10 +1,8 @@
-package work
+package fit
 
 import (
 	"math"
 	"sort"
-
-	"recoup/analysis/internal/fit"
 )
 
 // Incidence is the Aalen-Johansen estimate of the share with each of several competing
@@ -34,7 +32,7 @@ type Incidence struct {
 // and Johansen 1978; Aalen 1978, 10.1214/aos/1176344247; Gray 1988, 10.1214/aos/1176350951.
 func AalenJohansen(time []float64, cause []int, causes int) Incidence {
 	a := Incidence{N: len(time), Events: make([][]int, causes), Share: make([][]float64, causes), SE: make([][]float64, causes), Delta: make([][]float64, causes)}
-	order := fit.Rising(time)
+	order := Rising(time)
 	j := jackknife{u2: 0, c2: make([]float64, causes), cu: make([]float64, causes), all: make([]float64, causes)}
 	delta := make([]deltaSums, causes)
 	share := make([]float64, causes)
@@ -146,8 +144,8 @@ func (v *deltaSums) add(s, next, share, n float64, own, other int) {
 	}
 }
 
-// at returns the index of the last time at or before t, -1 before the first.
-func (a Incidence) at(t float64) int {
+// Index returns the index of the last time at or before t, -1 before the first.
+func (a Incidence) Index(t float64) int {
 	return sort.Search(len(a.Time), func(i int) bool { return a.Time[i] > t }) - 1
 }
 
@@ -162,7 +160,7 @@ func (a Incidence) Last() float64 {
 // ShareAt returns the share with a cause (from 0) by t and its standard error by the
 // infinitesimal jackknife, NaN beyond follow-up unless nobody was left without an event.
 func (a Incidence) ShareAt(cause int, t float64) (share, se float64) {
-	i := a.at(t)
+	i := a.Index(t)
 	switch {
 	case len(a.Time) == 0 || t > a.Last() && a.Survival[i] > 0:
 		return math.NaN(), math.NaN()
