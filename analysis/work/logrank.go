@@ -78,6 +78,7 @@ func runLogRank(_ context.Context, in analysis.Input, q analysis.Question, o Log
 	var out analysis.Result
 	for g := range s.groups {
 		out.Estimates = append(out.Estimates, s.beyondExpected(t, g, method))
+		out.Series = append(out.Series, s.curve(g))
 	}
 	out.Estimates = append(out.Estimates, s.test("test", t.ChiSq, t.DF, t.P, method))
 	if k > 2 {

@@ -12,6 +12,7 @@ type Occupation struct {
 	Day         []float64   // 0 and each day with a transition
 	Share, SE   [][]float64 // by day and state
 	AtRisk      []int       // followed through the day
+	Moves       [][]int     // by day and state: patients who came into it or left it
 	Expected    []float64   // days in each state, of the first Tau
 	ExpectedSE  []float64
 	Tau, Last   float64     // Last is the last day on which anybody was followed
@@ -45,15 +46,14 @@ func StateOccupation(paths []Path, states int, tau float64, fixed bool) Occupati
 	}
 	w := newWalk(paths, states, fixed)
 	o.Last = w.last
-	w.record(&o, 0)
+	w.record(&o, 0, make([]int, states))
 	before := 0.0
 	for _, day := range w.days {
 		w.stay(&o, math.Min(day, tau)-before)
 		if before = math.Min(day, tau); day >= tau && o.Matrix == nil {
 			o.Matrix = w.matrix()
 		}
-		w.step(&o, day)
-		w.record(&o, day)
+		w.record(&o, day, w.step(&o, day))
 	}
 	if w.stay(&o, tau-before); o.Matrix == nil {
 		o.Matrix = w.matrix()
@@ -121,8 +121,10 @@ func (w *walk) stay(o *Occupation, days float64) {
 	}
 }
 
-// step makes the transitions of a day.
-func (w *walk) step(o *Occupation, day float64) {
+// step makes the transitions of a day, and returns how many patients came into each state
+// or left it.
+func (w *walk) step(o *Occupation, day float64) (moved []int) {
+	moved = make([]int, w.k)
 	k := w.k
 	atRisk, moves := make([]float64, k), make([][]float64, k)
 	for h := range moves {
@@ -144,8 +146,11 @@ func (w *walk) step(o *Occupation, day float64) {
 	}
 	for h := range moves {
 		for j := range moves[h] {
-			if h != j && day < o.Tau {
-				o.Transitions[h][j] += int(moves[h][j])
+			if n := int(moves[h][j]); h != j {
+				moved[h], moved[j] = moved[h]+n, moved[j]+n
+				if day < o.Tau {
+					o.Transitions[h][j] += n
+				}
 			}
 			switch {
 			case atRisk[h] > 0:
@@ -174,6 +179,7 @@ func (w *walk) step(o *Occupation, day float64) {
 		times(next, w.product[h], moves)
 		copy(w.product[h], next)
 	}
+	return moved
 }
 
 // times is the row vector x times the matrix m.
@@ -195,7 +201,7 @@ func (w *walk) matrix() [][]float64 {
 	return out
 }
 
-func (w *walk) record(o *Occupation, day float64) {
+func (w *walk) record(o *Occupation, day float64, moved []int) {
 	se := make([]float64, w.k)
 	followed := 0
 	for i, p := range w.paths {
@@ -211,6 +217,7 @@ func (w *walk) record(o *Occupation, day float64) {
 		se[k] = math.Sqrt(se[k])
 	}
 	o.Day, o.Share, o.SE, o.AtRisk = append(o.Day, day), append(o.Share, slices.Clone(w.p)), append(o.SE, se), append(o.AtRisk, followed)
+	o.Moves = append(o.Moves, moved)
 }
 
 // Mean returns the days expected in the states, each by its weight, and their error.

@@ -52,6 +52,7 @@ func runRestricted(_ context.Context, in analysis.Input, q analysis.Question, o 
 	var out analysis.Result
 	for g := range s.groups {
 		out.Estimates = append(out.Estimates, m.mean(g, false), m.mean(g, true))
+		out.Series = append(out.Series, s.curve(g))
 	}
 	if q.Reference != "" {
 		for _, scale := range []string{RestrictedDifference, RestrictedRatio, RestrictedLostRatio} {

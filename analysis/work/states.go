@@ -247,7 +247,8 @@ func (s statesReport) matrix(g int) analysis.Table {
 	return t
 }
 
-// series are the shares in each state, for a stacked area.
+// series are the shares in each state, for a stacked area; events are patients who came
+// into the state or left it.
 func (s statesReport) series(g int) []analysis.Series {
 	var out []analysis.Series
 	f := s.found[g]
@@ -255,7 +256,7 @@ func (s statesReport) series(g int) []analysis.Series {
 		c := analysis.Series{Name: "state-occupation/" + name, Group: s.groups[g].Name, Step: true, XUnit: "days", YUnit: "share"}
 		for i, day := range f.Day {
 			low, high := fit.Bounds(f.Share[i][k], f.SE[i][k], fit.CurveLogLog, analysis.NormalQuantile(s.q.Level))
-			c.Points = append(c.Points, analysis.Point{X: analysis.Num(day), Y: analysis.Num(f.Share[i][k]), Low: analysis.Num(low), High: analysis.Num(high), N: f.AtRisk[i]})
+			c.Points = append(c.Points, analysis.Point{X: analysis.Num(day), Y: analysis.Num(f.Share[i][k]), Low: analysis.Num(low), High: analysis.Num(high), N: f.AtRisk[i], Events: f.Moves[i][k]})
 		}
 		out = append(out, c)
 	}

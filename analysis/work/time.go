@@ -196,16 +196,21 @@ func noError(e analysis.Estimate) analysis.Estimate {
 
 // series is the curve of the share returned, with those at risk at each step.
 func (c *clockReport) series(t timed) analysis.Series {
-	s := analysis.Series{Name: "kaplan-meier/" + c.f.definition.Name, Group: t.group.Name, Step: true, XUnit: "days", YUnit: "share returned"}
-	if len(t.curve.Time) == 0 || t.curve.Time[0] > 0 {
-		s.Points = []analysis.Point{{Low: analysis.None, High: analysis.None, N: t.curve.N}}
+	return curveSeries(c.f.definition.Name, t.group.Name, t.curve, c.set.Interval, c.q.Level)
+}
+
+// curveSeries writes 1 less a curve, on a scale of intervals.
+func curveSeries(definition, group string, c fit.Curve, scale string, level float64) analysis.Series {
+	s := analysis.Series{Name: "kaplan-meier/" + definition, Group: group, Step: true, XUnit: "days", YUnit: "share returned"}
+	if len(c.Time) == 0 || c.Time[0] > 0 {
+		s.Points = []analysis.Point{{Low: analysis.None, High: analysis.None, N: c.N}}
 	}
-	for i, day := range t.curve.Time {
-		low, high := t.curve.Bounds(day, c.set.Interval, analysis.NormalQuantile(c.q.Level))
+	for i, day := range c.Time {
+		low, high := c.Bounds(day, scale, analysis.NormalQuantile(level))
 		s.Points = append(s.Points, analysis.Point{
-			X: analysis.Num(day), Y: analysis.Num(1 - t.curve.Survival[i]),
+			X: analysis.Num(day), Y: analysis.Num(1 - c.Survival[i]),
 			Low: analysis.Num(1 - high), High: analysis.Num(1 - low),
-			N: t.curve.AtRisk[i], Events: t.curve.Events[i], Censored: t.curve.Censored[i],
+			N: c.AtRisk[i], Events: c.Events[i], Censored: c.Censored[i],
 		})
 	}
 	return s
