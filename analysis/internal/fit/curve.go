@@ -59,6 +59,45 @@ func KaplanMeier(time []float64, event []bool) Curve {
 	return c
 }
 
+// WeightedKaplanMeier is KaplanMeier of patients with case weights: the share from weighted
+// counts, and for Greenwood the variance of log S between patients, by the infinitesimal
+// jackknife, which holds whatever the weights stand for. AtRisk, Events and Censored count
+// patients. A time or weight that is missing, or a weight not above 0, leaves the patient
+// out.
+//
+// R: survival::survfit(Surv(time, event) ~ 1, weights = w, robust = TRUE).
+func WeightedKaplanMeier(time []float64, event []bool, weight []float64) Curve {
+	c := Curve{}
+	var ts, ws []float64
+	var causes []int
+	for i, t := range time {
+		if !(t >= 0) || math.IsInf(t, 1) || !(weight[i] > 0) || math.IsInf(weight[i], 1) {
+			c.Missing++
+			continue
+		}
+		k := 0
+		if i < len(event) && event[i] {
+			k = 1
+		}
+		ts, ws, causes = append(ts, t), append(ws, weight[i]), append(causes, k)
+	}
+	a := WeightedIncidence(ts, causes, 1, ws)
+	c.N, c.Time, c.AtRisk, c.Events, c.Survival = a.N, a.Time, a.AtRisk, a.Events[0], a.Survival
+	for i, s := range a.Survival {
+		next := 0
+		if i+1 < len(a.AtRisk) {
+			next = a.AtRisk[i+1]
+		}
+		c.Censored = append(c.Censored, a.AtRisk[i]-next-a.Events[0][i])
+		g := math.Inf(1)
+		if s > 0 {
+			g = a.SurvivalSE[i] / s * a.SurvivalSE[i] / s
+		}
+		c.Greenwood = append(c.Greenwood, g)
+	}
+	return c
+}
+
 // steps counts the events and censorings at each distinct usable time, in order. Whole
 // days are counted day by day, which costs no sort.
 func steps(time []float64, event []bool) (at []float64, events, censored []int, missing int) {

@@ -203,3 +203,83 @@ func TestAgainstSurvival(t *testing.T) {
 	near(t, "rmean", mean, at("rmean60", 0), tol)
 	near(t, "se(rmean)", se, at("rmean60", 1), tol)
 }
+
+// Case weights, against R: testdata/weights.R. With weights of 1 the error is Greenwood's.
+func TestWeightsAgainstSurvival(t *testing.T) {
+	b, err := os.ReadFile("testdata/weights.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string][]*float64
+	if err := json.Unmarshal(b, &want); err != nil {
+		t.Fatal(err)
+	}
+	at := func(key string, i int) float64 {
+		if v := want[key][i]; v != nil {
+			return *v
+		}
+		return nan
+	}
+	time, event, arm := readKM(t, "testdata/km.csv")
+	weight, one := make([]float64, len(time)), make([]float64, len(time))
+	x := [][]float64{make([]float64, len(time)), make([]float64, len(time))}
+	for i := range time {
+		weight[i], one[i], x[0][i] = float64(i%4+1)/2, 1, float64(i%7)
+		if arm[i] == "b" {
+			x[1][i] = 1
+		}
+	}
+	c := WeightedKaplanMeier(time, event, weight)
+	for i := range want["time"] {
+		day := at("time", i)
+		s, se := c.SurvivalAt(day)
+		low, high := c.Bounds(day, CurveLog, z95)
+		near(t, "share", s, at("surv", i), 1e-12)
+		near(t, "error", se, at("se", i), 1e-12)
+		near(t, "low", low, at("lower", i), 1e-12)
+		near(t, "high", high, at("upper", i), 1e-12)
+	}
+	for i, p := range []float64{0.25, 0.5} {
+		q, low, high := c.Quantile(p, CurveLog, z95)
+		near(t, "quantile", q, at("quantile", i), 0)
+		near(t, "its lower limit", low, at("quantile lower", i), 0)
+		near(t, "its upper limit", high, at("quantile upper", i), 0)
+	}
+	plain, ones := KaplanMeier(time, event), WeightedKaplanMeier(time, event, one)
+	for i := range plain.Time {
+		near(t, "weights of 1", ones.Survival[i], plain.Survival[i], 1e-13)
+		near(t, "their variance", ones.Greenwood[i], plain.Greenwood[i], 1e-12)
+		if ones.AtRisk[i] != plain.AtRisk[i] || ones.Events[i] != plain.Events[i] || ones.Censored[i] != plain.Censored[i] {
+			t.Fatalf("counts of patients at %g", plain.Time[i])
+		}
+	}
+	k, err := ProportionalHazards(CoxData{Stop: time, Event: event, X: x, Weight: weight}, TiesEfron)
+	if err != nil {
+		t.Fatal(err)
+	}
+	robust, z := k.Robust(nil, 0), k.Proportionality(ClockIdentity)
+	for j := range x {
+		near(t, "coefficient", k.Coef[j], at("coef", j), 1e-10)
+		near(t, "robust error", math.Sqrt(robust.At(j, j)), at("robust", j), 1e-9)
+		near(t, "error of the model", math.Sqrt(k.Cov.At(j, j)), at("model", j), 1e-9)
+		near(t, "proportional hazards", z.ChiSq[j], at("zph", j), 1e-8)
+	}
+	near(t, "proportional hazards, all", z.Global, at("zph", 2), 1e-8)
+	con := k.Concordance()
+	near(t, "concordance", con.C, at("concordance", 0), 1e-10)
+	near(t, "its error", con.SE, at("concordance", 1), 1e-9)
+}
+
+// Patients without a usable time or weight are left out and counted; a weight of 2 is
+// two patients in the share.
+func TestWeightsByHand(t *testing.T) {
+	c := WeightedKaplanMeier([]float64{1, 2, nan, 3, 4}, []bool{true, false, true, true, true}, []float64{2, 1, 1, 0, 1})
+	if c.N != 3 || c.Missing != 2 {
+		t.Fatalf("%d used, %d missing", c.N, c.Missing)
+	}
+	s, _ := c.SurvivalAt(1)
+	near(t, "two of four", s, 0.5, 1e-15)
+	if s, se := c.SurvivalAt(9); s != 0 || !math.IsNaN(se) {
+		t.Errorf("all gone: %v %v", s, se)
+	}
+}

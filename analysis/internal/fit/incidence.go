@@ -31,101 +31,158 @@ type Incidence struct {
 // R: survival::survfit(Surv(time, cause) ~ 1) with a factor, and cmprsk::cuminc. Aalen
 // and Johansen 1978; Aalen 1978, 10.1214/aos/1176344247; Gray 1988, 10.1214/aos/1176350951.
 func AalenJohansen(time []float64, cause []int, causes int) Incidence {
+	return WeightedIncidence(time, cause, causes, nil)
+}
+
+// WeightedIncidence is AalenJohansen of patients with case weights above 0, nil for 1 each:
+// S and F from weighted counts, AtRisk and Events of patients. The errors are the
+// infinitesimal jackknife's, √Σ (w ∂F/∂w)²; the delta method has none with weights.
+//
+// R: survfit(Surv(time, cause) ~ 1, weights, robust = TRUE).
+func WeightedIncidence(time []float64, cause []int, causes int, weight []float64) Incidence {
 	a := Incidence{N: len(time), Events: make([][]int, causes), Share: make([][]float64, causes), SE: make([][]float64, causes), Delta: make([][]float64, causes)}
 	order := Rising(time)
+	w := func(i int) float64 {
+		if weight == nil {
+			return 1
+		}
+		return weight[order[i]]
+	}
+	// Sums of weights and of their squares of those from each position on, so that
+	// nothing is taken off sums.
+	from, squares := make([]float64, len(order)+1), make([]float64, len(order)+1)
+	for i := len(order) - 1; i >= 0; i-- {
+		from[i], squares[i] = from[i+1]+w(i), squares[i+1]+w(i)*w(i)
+	}
 	j := jackknife{u2: 0, c2: make([]float64, causes), cu: make([]float64, causes), all: make([]float64, causes)}
 	delta := make([]deltaSums, causes)
 	share := make([]float64, causes)
 	s := 1.0
 	for i := 0; i < len(order); {
-		n, end := len(order)-i, i
-		d, total := make([]int, causes), 0
+		n, end := from[i], i
+		at := left{events: make([]int, causes), sum: make([]float64, causes), squares: make([]float64, causes)}
 		for ; end < len(order) && time[order[end]] == time[order[i]]; end++ {
-			if k := cause[order[end]]; k > 0 {
-				d[k-1]++
-				total++
-			}
+			at.add(cause[order[end]], w(end))
 		}
-		next := s * float64(n-total) / float64(n)
+		total := at.total()
+		next := s * (n - total) / n
+		if at.all() == len(order)-i { // not what rounding leaves of 0
+			next = 0
+		}
 		for k := range share {
-			share[k] += s * float64(d[k]) / float64(n)
-			delta[k].add(s, next, share[k], float64(n), d[k], total-d[k])
+			share[k] += s * at.sum[k] / n
+			delta[k].add(s, next, share[k], n, at.sum[k], total-at.sum[k])
 		}
-		left := len(order) - end
-		j.step(s, share, d, n, total, end-i-total)
-		a.Time, a.AtRisk = append(a.Time, time[order[i]]), append(a.AtRisk, n)
+		j.step(s, share, at, n, next > 0)
+		a.Time, a.AtRisk = append(a.Time, time[order[i]]), append(a.AtRisk, len(order)-i)
 		a.Survival = append(a.Survival, next)
-		a.SurvivalSE = append(a.SurvivalSE, next*math.Sqrt(float64(left)*j.log*j.log+j.u2))
+		a.SurvivalSE = append(a.SurvivalSE, next*math.Sqrt(squares[end]*j.log*j.log+j.u2))
 		for k, f := range share {
-			a.Events[k], a.Share[k] = append(a.Events[k], d[k]), append(a.Share[k], f)
-			v := float64(left)*j.all[k]*j.all[k] + j.c2[k] + 2*f*j.cu[k] + f*f*j.u2
+			a.Events[k], a.Share[k] = append(a.Events[k], at.events[k]), append(a.Share[k], f)
+			v := squares[end]*j.all[k]*j.all[k] + j.c2[k] + 2*f*j.cu[k] + f*f*j.u2
 			if v < 1e-13*(j.c2[k]+f*f*j.u2) { // what rounding leaves of 0
 				v = 0
 			}
 			a.SE[k] = append(a.SE[k], math.Sqrt(v))
-			a.Delta[k] = append(a.Delta[k], math.Sqrt(math.Max(0, delta[k].variance)))
+			d := math.Sqrt(math.Max(0, delta[k].variance))
+			if weight != nil {
+				d = math.NaN()
+			}
+			a.Delta[k] = append(a.Delta[k], d)
 		}
 		s, i = next, end
 	}
 	return a
 }
 
-// jackknife sums squared influences: log is that on log S of those still at risk, all
-// that on each share; the sums are over those whose time has passed, whose influence on
-// a share F is c + F u.
+// left are those whose time ends at one time: by cause their number, the sum of their
+// weights and that of the squares, and the squares of those censored.
+type left struct {
+	events       []int
+	sum, squares []float64
+	censored     float64
+}
+
+func (l *left) add(cause int, weight float64) {
+	if cause == 0 {
+		l.censored += weight * weight
+		return
+	}
+	l.events[cause-1]++
+	l.sum[cause-1] += weight
+	l.squares[cause-1] += weight * weight
+}
+
+func (l left) total() (sum float64) {
+	for _, d := range l.sum {
+		sum += d
+	}
+	return sum
+}
+
+// all is the number of events of any cause.
+func (l left) all() (n int) {
+	for _, d := range l.events {
+		n += d
+	}
+	return n
+}
+
+// jackknife sums squared influences, each times its weight: log is that on log S of those
+// still at risk, all that on each share; the sums are over those whose time has passed,
+// whose influence on a share F is c + F u.
 type jackknife struct {
 	log, u2     float64
 	all, c2, cu []float64
 }
 
-func (j *jackknife) step(s float64, share []float64, d []int, n, total, censored int) {
-	at, before := float64(n), j.log
+func (j *jackknife) step(s float64, share []float64, at left, n float64, remain bool) {
+	before, total := j.log, at.total()
 	jump := 0.0 // what the event takes off log S
-	if n > total {
-		jump = 1 / (at - float64(total))
-		j.log += float64(total) / at * jump
+	if remain {
+		jump = 1 / (n - total)
+		j.log += total / n * jump
 	}
 	for k := range share {
-		h := float64(d[k]) / at
-		j.all[k] += s * h * (before - 1/at)
+		j.all[k] += s * at.sum[k] / n * (before - 1/n)
 	}
-	leave := func(cause int, times float64) {
-		if times == 0 {
+	leave := func(cause int, squares float64) {
+		if squares == 0 {
 			return
 		}
 		u := j.log
 		if cause >= 0 {
 			u -= jump
 		}
-		j.u2 += times * u * u
+		j.u2 += squares * u * u
 		for k := range share {
 			c := j.all[k] - share[k]*u
 			if k == cause {
-				c += s / at
+				c += s / n
 			}
-			j.c2[k] += times * c * c
-			j.cu[k] += times * c * u
+			j.c2[k] += squares * c * c
+			j.cu[k] += squares * c * u
 		}
 	}
 	for k := range share {
-		leave(k, float64(d[k]))
+		leave(k, at.squares[k])
 	}
-	leave(-1, float64(censored))
+	leave(-1, at.censored)
 }
 
 // deltaSums are the sums of the variance of cmprsk::cuminc.
 type deltaSums struct{ v1, v2, v3, variance float64 }
 
-func (v *deltaSums) add(s, next, share, n float64, own, other int) {
-	term := func(d int, a float64) {
+func (v *deltaSums) add(s, next, share, n, own, other float64) {
+	term := func(d, a float64) {
 		if d == 0 {
 			return
 		}
 		w := 1.0
 		if d > 1 {
-			w -= float64(d-1) / (n - 1)
+			w -= (d - 1) / (n - 1)
 		}
-		w *= s * s * float64(d) / (n * n)
+		w *= s * s * d / (n * n)
 		b := 0.0
 		if next > 0 {
 			b = 1 / next
