@@ -12,6 +12,7 @@ import (
 	"recoup/analysis"
 	"recoup/analysis/analysistest"
 	"recoup/analysis/work"
+	"recoup/datasets"
 )
 
 const followupYAML = `name: f
@@ -140,6 +141,87 @@ func TestCoxAgainstSurvival(t *testing.T) {
 	two := answer(t, work.CoxAnalysis, in, analysis.Question{Arm: "full", Reference: "control"}, nil)
 	back := answer(t, work.CoxAnalysis, in, analysis.Question{Arm: "control", Reference: "full"}, nil)
 	near(t, "turned round", analysistest.Find(t, two, "hazard_ratio", "full").Value, 1/float64(analysistest.Find(t, back, "hazard_ratio", "control").Value))
+}
+
+// Covariates that change at visits, by counting process: testdata/changing.R. A patient
+// without a value before the end of the time is left out and counted.
+func TestChangingAgainstSurvival(t *testing.T) {
+	read := func(name string) string {
+		b, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	var patients, times strings.Builder
+	for i, line := range strings.Split(strings.TrimSpace(read("followup.csv")), "\n") {
+		c := strings.Split(line, ",")
+		w := "w"
+		if i > 0 {
+			w = []string{"3", "1", "2"}[i%3]
+		}
+		patients.WriteString(strings.Join(append(c[:5:5], w), ",") + "\n")
+		times.WriteString(c[0] + "," + c[5] + "," + c[6] + "\n")
+	}
+	yaml := strings.Replace(followupYAML, "{name: site, type: string, role: site}", "{name: site, type: string, role: site}\n        - {name: w, type: number, role: covariate}", 1)
+	yaml = strings.Replace(yaml, "arms:", `  - name: visits
+    path: visits.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: visit, type: string, role: visit}
+        - {name: pain, type: number, role: outcome, unit: points}
+visits:
+  - {value: w0, week: 0, role: baseline}
+  - {value: w12, week: 12}
+  - {value: w4, week: 4}
+  - {value: w26, week: 26}
+arms:`, 1)
+	in := cohort(t, map[string]string{"cohort.yaml": yaml, "patients.csv": patients.String(), "followup.csv": times.String(), "visits.csv": read("changing.csv")})
+	want := analysistest.ReadReference(t, "testdata/changing.json")
+	run := func(key, value string) analysis.Result {
+		set := map[string]string{"covariates": "age", "changing": "pain"}
+		if key != "" {
+			set[key] = value
+		}
+		return answer(t, work.CoxAnalysis, in, analysis.Question{}, set)
+	}
+	logs := func(coef, se string, r analysis.Result) {
+		t.Helper()
+		j := 0
+		for _, e := range r.Estimates {
+			if strings.HasPrefix(e.Term, "hazard_ratio") {
+				want.Near(t, coef, j, analysis.Num(math.Log(float64(e.Value))), 1e-9)
+				want.Near(t, se, j, e.SE, 1e-9)
+				j++
+			}
+		}
+		if j != 4 {
+			t.Errorf("%d ratios", j)
+		}
+	}
+	r := run("", "")
+	logs("coef", "se", r)
+	logs("coef", "robust", run("errors", "robust"))
+	logs("coef", "cluster", run("errors", "cluster"))
+	logs("weighted", "weighted_se", run("weights", "w"))
+	for i, name := range []string{"day", "full", "age", "pain"} {
+		want.Near(t, "zph", i, analysistest.Find(t, r, "proportional_hazards of "+name, "").Value, 1e-8)
+	}
+	want.Near(t, "concordance", 0, analysistest.Find(t, r, "concordance", "").Value, 1e-10)
+	e := analysistest.Find(t, r, "hazard_ratio of pain", "")
+	if float64(e.N.Arm) != want["n"][0] || float64(e.N.Events) != want["n"][1] || e.N.Missing != 240-e.N.Arm {
+		t.Errorf("counts %+v, want %v of 240", e.N, want["n"])
+	}
+	for _, s := range r.Series {
+		t.Errorf("an adjusted curve %s, of which there is none for values to come", s.Name)
+	}
+	for key, value := range map[string]string{"changing": "age", "weights": "nobody", "ties": "exact"} {
+		set := map[string]string{"changing": "pain", "weights": "w", key: value}
+		if _, err := work.CoxAnalysis.Run(t.Context(), in, analysis.Question{}, set); !errors.Is(err, analysis.ErrOptions) && !errors.Is(err, datasets.ErrUnknownName) {
+			t.Errorf("%s=%s: %v", key, value, err)
+		}
+	}
 }
 
 // Nobody of arm b returns: the ratio has no end, is null, and is said to.
