@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"recoup/analysis"
 	"recoup/analysis/internal/fit"
 	"recoup/datasets"
 )
@@ -215,21 +214,14 @@ func (s *subjects) keep(stays func(patient int, time float64) bool, reason strin
 // weights reads case weights by row, nil where no column is named. Rows without a weight
 // above 0 are left out.
 func (s *subjects) weights(column string) ([]float64, error) {
-	if column == "" {
-		return nil, nil
-	}
-	w, err := s.c.Covariate(column)
-	if err != nil {
+	w, err := s.caseWeights(column)
+	if w == nil || err != nil {
 		return nil, err
-	}
-	if i := slices.IndexFunc(w, func(v float64) bool { return v < 0 || math.IsInf(v, 0) }); i >= 0 {
-		return nil, cannot("a weight is below 0 or infinite; a case weight is a number above 0, or 0 to leave the patient out")
 	}
 	s.keep(func(p int, _ float64) bool { return w[p] > 0 }, "without a case weight above 0")
 	var out []float64
 	for _, p := range s.patient {
 		out = append(out, w[p])
 	}
-	s.warn(analysis.WarnAssumption, "patients count by the weights of "+column+"; numbers of patients and events are not weighted", "")
 	return out, nil
 }

@@ -21,6 +21,7 @@ type reader struct {
 	excluded []datasets.Exclusion
 	warnings []analysis.Warning
 	began    []bool              // by patient
+	weight   []float64           // case weights by patient, nil for none
 	held     map[string]spellSet // spells read so far, by option
 }
 

@@ -350,6 +350,38 @@ resources:
 	}
 }
 
+// With weights of 1, 2 and 1 to returns on days 7, 14 and never in arm a, half of which by
+// weight is back by day 14 (3 of 4): the curve is weighted, and nothing unweighted beside
+// it. A patient without a weight is missing.
+func TestWeightedCurves(t *testing.T) {
+	yaml := timesYAML + "  - name: patients\n    path: patients.csv\n    schema:\n      missingValues: [\"\"]\n      fields:\n        - {name: id, type: string, role: patient}\n        - {name: w, type: number, role: covariate}\n        - {name: minus, type: number, role: covariate}\n"
+	in := cohort(t, map[string]string{
+		"cohort.yaml":  yaml,
+		"times.csv":    "id,arm,weeks,back\n1,a,1,1\n2,a,2,1\n3,a,8,0\n4,a,8,0\n5,b,2,1\n6,b,9,0\n",
+		"patients.csv": "id,w,minus\n1,1,1\n2,2,1\n3,1,1\n4,,1\n5,1,1\n6,1,-1\n",
+	})
+	set := map[string]string{"at": "7,14", "weights": "w"}
+	r := run(t, in, analysis.Question{Arm: "a", Reference: "b"}, set)
+	e := find(t, r, "recorded-event", "km_returned", "day 14", "a")
+	near(t, "by day 14", e.Value, 3./4)
+	if e.N.Arm != 3 || e.N.Missing != 1 || e.CI.Kind != "jackknife, log" {
+		t.Errorf("%+v", e)
+	}
+	// Nobody is lost before day 14, so the influence of patient i on the share is
+	// w (1 - F) or -w F over 4: 1·1/4, 2·1/4, 1·3/4.
+	near(t, "its error", e.SE, math.Sqrt(1./16+4./16+9./16)/4)
+	near(t, "median", find(t, r, "recorded-event", "median_time", "", "a").Value, 14)
+	for _, e := range r.Estimates {
+		if e.Term != "km_returned" && e.Term != "km_difference" && e.Term != "median_time" {
+			t.Errorf("%s is not weighted", e.Term)
+		}
+	}
+	set["weights"] = "minus"
+	if _, err := work.Return.Run(t.Context(), in, analysis.Question{}, set); !errors.Is(err, analysis.ErrCannot) || strings.Contains(err.Error(), "-1") {
+		t.Errorf("a weight below 0: %v", err)
+	}
+}
+
 // Times in months are whole days rounded down, so that the 24th month, day 730.5, is
 // within 2 years (730 days) and the 3rd, day 91.3, within 3 months (91 days).
 func TestTimesInMonths(t *testing.T) {

@@ -3,6 +3,7 @@ package work
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"recoup/analysis"
 	"recoup/analysis/internal/fit"
@@ -32,7 +33,7 @@ func (r *reader) times(out *analysis.Result, f read, groups []analysis.Group, ds
 	atRisk := r.whoseTime(ds)
 	var ts []timed
 	for _, g := range groups {
-		ts = append(ts, f.clock.curve(g, atRisk))
+		ts = append(ts, f.clock.curve(g, atRisk, r.weight))
 	}
 	tau := o.Tau
 	for _, t := range ts {
@@ -69,16 +70,22 @@ func (r *reader) whoseTime(ds []denominator) denominator {
 	return ds[0]
 }
 
-func (k clock) curve(g analysis.Group, d denominator) timed {
+func (k clock) curve(g analysis.Group, d denominator, weight []float64) timed {
 	t := timed{group: g}
+	var ws []float64
 	for _, p := range g.Patients {
 		if d.in != nil && !d.in[p] {
 			t.working++
 			continue
 		}
 		t.time, t.event = append(t.time, k.time[p]), append(t.event, k.event[p])
+		if weight != nil {
+			ws = append(ws, weight[p])
+		}
 	}
-	t.curve = fit.KaplanMeier(t.time, t.event)
+	if t.curve = fit.KaplanMeier(t.time, t.event); weight != nil {
+		t.curve = fit.WeightedKaplanMeier(t.time, t.event, ws)
+	}
 	return t
 }
 
@@ -101,7 +108,15 @@ func (c *clockReport) empty(term, visit string, scale analysis.Scale, t timed) a
 	e.Method.Name = fmt.Sprintf("Kaplan-Meier time to return in days, %s: %s (%s); of %s; lost to follow-up is censored", c.f.definition.Name, c.f.definition.Rule, c.f.clock.method, c.atRisk.text)
 	e.Method.R = fmt.Sprintf("survival::survfit(Surv(time, event) ~ 1, conf.type = %q)", c.set.Interval)
 	e.Method.Ref = "Kaplan and Meier 1958, 10.1080/01621459.1958.10501452"
+	if c.weight != nil {
+		describeWeights(&e, c.set)
+	}
 	return e
+}
+
+func describeWeights(e *analysis.Estimate, o ReturnOptions) {
+	e.Method.Name = "case weights " + o.Weights + ", errors by the infinitesimal jackknife; " + e.Method.Name
+	e.Method.R = fmt.Sprintf("survival::survfit(Surv(time, event) ~ 1, weights, robust = TRUE, conf.type = %q)", o.Interval)
 }
 
 func (c *clockReport) estimates(t timed) []analysis.Estimate {
@@ -109,7 +124,10 @@ func (c *clockReport) estimates(t timed) []analysis.Estimate {
 	for _, day := range c.set.At {
 		out = append(out, c.returned(t, day))
 	}
-	out = append(out, c.median(t), c.restrictedMean(t))
+	out = append(out, c.median(t))
+	if c.weight == nil {
+		out = append(out, c.restrictedMean(t))
+	}
 	if n := t.curve.N + t.curve.Missing; float64(t.curve.N) < lowFollowUp*float64(n) {
 		for i, e := range out {
 			out[i] = followUp(e, n, t.curve.Missing)
@@ -131,7 +149,11 @@ func (c *clockReport) returned(t timed, day float64) analysis.Estimate {
 		return unsure(e)
 	}
 	low, high := t.curve.Bounds(day, c.set.Interval, analysis.NormalQuantile(c.q.Level))
-	e.CI = analysis.NewInterval(kindOf(c.set.Interval), 1-high, 1-low, c.q.Level)
+	kind := kindOf(c.set.Interval)
+	if c.weight != nil {
+		kind = strings.Replace(kind, "Greenwood", "jackknife", 1)
+	}
+	e.CI = analysis.NewInterval(kind, 1-high, 1-low, c.q.Level)
 	return e
 }
 
@@ -253,6 +275,9 @@ func (c *clockReport) differences(a, b timed) []analysis.Estimate {
 			e = e.Warn(analysis.WarnTooFew, fmt.Sprintf("follow-up of a group ends before day %g", day), "choose an earlier day")
 		}
 		out = append(out, pair(e))
+	}
+	if c.weight != nil {
+		return out
 	}
 	e := c.empty("restricted_mean_difference", fmt.Sprintf("day %g", c.tau), analysis.ScaleDifference, a)
 	e.Unit = "days"
