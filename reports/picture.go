@@ -77,9 +77,7 @@ func stack(title string, whole wholeKind, all []analysis.Series) (Figure, bool) 
 			continue
 		}
 		p.X.Label = upper(s.XUnit)
-		k := slices.Index(p.Layers, part)
-		if k < 0 {
-			k = len(p.Layers)
+		if !slices.Contains(p.Layers, part) {
 			p.Layers = append(p.Layers, part)
 		}
 		g, known := panel[s.Group]

@@ -246,6 +246,7 @@ func (r *reducer) placeWindows() error {
 				})
 				continue
 			}
+			r.sayDischarge()
 			r.spans = append(r.spans, span{discharge: true, visit: "discharge"})
 			continue
 		}
