@@ -36,7 +36,7 @@ var CoxAnalysis = analysis.New(analysis.Analysis{
 Terms: hazard_ratio (arm against reference; without an arm asked for, each against the first), hazard_ratio of NAME (per unit of a number, or of a level against the first); likelihood_ratio, wald and score tests of all coefficients, proportional_hazards of each coefficient and proportional_hazards_all (score tests of a coefficient that changes along the clock, cox.zph of R from version 3.0), concordance, returned_adjusted (1 - S at the mean covariates of all, for each arm).
 Intervals of hazard ratios are Wald's on the log scale, and so are their standard errors. errors=robust: Lin and Wei, by patient; cluster: summed by cluster; the likelihood ratio, the score test and the test of proportional hazards take patients as independent in any case, and so do the errors of adjusted curves.
 changing: covariates by counting process. A patient's time is cut at the days of visits (planned weeks) on which a value was read; a value holds from the day after until the next one is read, a visit without a value keeps the last, and time before the first value is not at risk. No adjusted curves then. A covariate that treatment changes takes part of the effect of the arm with it.
-weights: case weights; errors are robust, and ties not exact.
+weights: case weights; errors are robust, and ties not exact. The likelihood ratio, score and proportional hazards tests then take weights as numbers of patients alike, and there are no adjusted curves.
 Ties: efron. Strata: a baseline hazard each; adjusted curves are then left out.
 A coefficient that the likelihood drives without end (a level in which nobody, or everybody, returned) is null, with a warning. Patients without a covariate are left out.
 The hazard ratio averages over follow-up where hazards are not proportional, with weights that depend on censoring: read restricted means then.
@@ -394,7 +394,7 @@ func (c *coxReport) curves(out *analysis.Result) {
 			return
 		}
 	}
-	if c.strata > 0 || c.subject != nil || c.o.Ties == fit.TiesExact || c.fit.Cov == nil {
+	if c.strata > 0 || c.subject != nil || c.o.Weights != "" || c.o.Ties == fit.TiesExact || c.fit.Cov == nil {
 		return
 	}
 	at := c.means()

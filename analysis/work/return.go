@@ -30,7 +30,7 @@ type Reading struct {
 	NoBenefit []string `opt:"no_benefit" doc:"levels of sick leave that count as none"`
 	Event     []string `opt:"event" doc:"levels of the event column that mean return; all others are censored"`
 	AtRisk    string   `opt:"at_risk" doc:"whose time counts: off-work at entry, all, or auto (off-work where known)" choices:"auto|off-work|all"`
-	Gap       string   `opt:"gap" doc:"what a day without a spell means: censor, or off-work where every spell of work is listed" choices:"censor|off-work"`
+	Gap       string   `opt:"gap" doc:"what a day without a spell means: censor, or off-work where every spell of work is listed (then give until too)" choices:"censor|off-work"`
 	Origin    string   `opt:"origin" doc:"date from which spells on dates count" choices:"admitted|discharged"`
 	Until     string   `opt:"until" doc:"last day that the data cover, a date or a number as the spells have it; ends spells without an end and, with gap=off-work, follow-up"`
 }
@@ -84,15 +84,16 @@ Greenwood's variance, median_time the first day by which half had returned
 A patient lost to follow-up is censored, which assumes that those lost return as
 those who are followed; patients working at entry are not at risk of returning.
 weights=COLUMN gives the Kaplan-Meier terms with case weights, errors between patients
-(infinitesimal jackknife, survfit with robust = TRUE), and leaves out shares, restricted
-means and the log-rank test, which R has without weights alone.
+(infinitesimal jackknife, survfit with robust = TRUE), and leaves out what R has no
+weights for: restricted means and the log-rank test, and shares, which would be unweighted.
 With a reference: Newcombe differences of shares, differences of curves and of
 restricted means, and the log-rank test, whose estimate is observed less expected
 returns in the arm.
 Interval of the curve (interval): log by default as in R, log-log as in SAS and Stata, plain, logit or arcsine.
 Spells that touch join. A run of work cut short by the end of follow-up before it
-is long enough is censored at its first day. Days that no spell covers end
-follow-up unless gap=off-work.
+is long enough is censored on the day before it began. Days that no spell covers end
+follow-up; with gap=off-work they are off work, up to the day until, and so is a patient
+without any spell. Times in months or years are rounded down to whole days.
 Not working is not unemployed: it holds those who retired, study or keep house.`,
 	Refs: []string{
 		"Wilson 1927, 10.1080/01621459.1927.10502953",

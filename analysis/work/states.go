@@ -34,7 +34,7 @@ var States = analysis.New(analysis.Analysis{
 p(t) = p(0) Π (I + dA(u)), Aalen and Johansen's estimate, p(0) the shares on day 0.
 Terms: share in STATE on each day; days in STATE of the first tau; days_lost, days off work plus modified_loss of days on modified duty (days outside the work force are not lost); with cost_per_day, cost_lost; with a reference, differences of these. Tables: transitions counted, and the probability of each state on day tau-1 by the state on day 0.
 Errors: infinitesimal jackknife, over patients, with that of the shares on day 0 unless entry=fixed. Normal intervals; those of shares on the log-log scale.
-A day covered by two spells has the state that comes first in working, modified duty, outside, off work. A day that no spell covers ends follow-up unless gap=off-work; patients without a spell on day 0 are left out. Not working is not unemployed; lost to follow-up is censored.
+A day covered by two spells has the state that comes first in working, modified duty, outside, off work. A day that no spell covers ends follow-up unless gap=off-work, and then is off work up to the day until; patients without a spell on day 0 are left out. Not working is not unemployed; lost to follow-up is censored.
 Costs: human capital, no discounting: cost_per_day times days_lost, in the currency and price year given.
 R: survival::survfit(Surv(start, stop, state) ~ arm, id, istate); its rmean is days in STATE.`,
 	Refs:  []string{"Aalen and Johansen 1978, Scand J Stat 5:141", "Datta and Satten 2001, 10.1016/S0167-7152(01)00155-9"},
