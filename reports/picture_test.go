@@ -85,6 +85,8 @@ func TestPicturesOfTimes(t *testing.T) {
 		step("mean-relapses", "a", "relapses a patient", point(10, 0.25, 4, 1, 0)),
 		step("cumulative-incidence/return", "a", "share", point(10, 0.25, 4, 1, 0), point(20, 0.25, 3, 0, 0)),
 		step("cumulative-incidence/pension", "a", "share", point(10, 0, 4, 0, 0), point(20, 0.25, 3, 1, 0)),
+		step("state-occupation/working", "a", "share", point(0, 0.5, 4, 0, 0), point(8, 0.25, 4, 1, 0)),
+		step("state-occupation/off work", "a", "share", point(0, 0.5, 4, 0, 0), point(8, 0.75, 4, 1, 0)),
 		step("cumulative-incidence/return", "b", "share", point(15, 1, 2, 2, 0)),
 		step("cumulative-incidence/pension", "b", "share", point(15, 0, 2, 0, 0)),
 	}}
@@ -109,6 +111,13 @@ func TestPicturesOfTimes(t *testing.T) {
 	}
 	if last := len(km.RiskTimes) - 1; km.RiskTimes[last] != 28 || km.Curves[0].AtRisk[last].Count != 3 || km.Curves[0].AtRisk[1].Count != 4 {
 		t.Errorf("risk table %v %+v", km.RiskTimes, km.Curves[0].AtRisk)
+	}
+	// A state does not begin at 0 as the share of an event does.
+	if _, ok := figures["state-occupation-working"].(reports.Lines); !ok {
+		t.Errorf("a state is drawn as %T", figures["state-occupation-working"])
+	}
+	if s := figures["state-occupation"].(reports.Stack); s.Rest != "" || !slices.Equal(s.Panels[0].Steps[0].Shares, []float64{0.5, 0.5}) {
+		t.Errorf("states %+v", s)
 	}
 	if _, ok := figures["mean-relapses"].(reports.Lines); !ok {
 		t.Error("a mean is no share, and is drawn as lines")

@@ -480,8 +480,8 @@ func (r *reader) readSpells(words []string, option string) ([][]Spell, string, e
 	return out, text + ", from " + r.o.Origin, nil
 }
 
-// fillOffWork puts a spell off work under those of every patient who began, from day 0
-// to the last day that the data cover: where every spell of work is listed, a patient
+// fillOffWork puts a spell off work under those of every patient, from day 0 to the
+// last day that the data cover: where every spell of work is listed, a patient
 // without one is off work, and follow-up does not end with the last spell.
 func (r *reader) fillOffWork(spells [][]Spell, origin []float64, until float64) {
 	if math.IsNaN(until) {
@@ -489,7 +489,7 @@ func (r *reader) fillOffWork(spells [][]Spell, origin []float64, until float64) 
 		return
 	}
 	for p := range spells {
-		if end := math.Floor(until) - origin[p]; r.began[p] && end >= 0 {
+		if end := math.Floor(until) - origin[p]; end >= 0 {
 			spells[p] = append(spells[p], Spell{Start: 0, End: end})
 		}
 	}
