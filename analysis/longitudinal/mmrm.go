@@ -106,10 +106,10 @@ func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOpt
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
 	}
-	if err := ctx.Err(); err != nil {
-		return r, err
+	f, log, warn, err := fitted(ctx, stats, o)
+	if ctx.Err() != nil {
+		return r, ctx.Err()
 	}
-	f, log, warn, err := fitted(stats, o)
 	if err != nil {
 		return r, m.explain(err)
 	}
@@ -127,7 +127,10 @@ func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOpt
 	if !o.CompleteCases {
 		return r, nil
 	}
-	cases, err := m.completeCases(f.Structure, q, o, asked)
+	cases, err := m.completeCases(ctx, f.Structure, q, o, asked)
+	if ctx.Err() != nil {
+		return r, ctx.Err()
+	}
 	if err != nil {
 		r.Warnings = append(r.Warnings, analysis.Warning{Code: "complete-cases", Message: fmt.Sprintf("there is no comparison with patients seen at all visits: %v", err)})
 		return r, nil
@@ -173,7 +176,7 @@ func call(s fit.Structure, by fit.Inference, o MMRMOptions) string {
 
 // fitted fits the model, with simpler structures where the one asked for does not
 // converge, and logs what was tried.
-func fitted(stats *fit.Repeated, o MMRMOptions) (*fit.RepeatedFit, analysis.Table, []analysis.Warning, error) {
+func fitted(ctx context.Context, stats *fit.Repeated, o MMRMOptions) (*fit.RepeatedFit, analysis.Table, []analysis.Warning, error) {
 	log := analysis.Table{Name: "structures", Title: "Covariances tried, in order", Columns: []string{"structure", "outcome", "largest_gradient", "steps"}}
 	list := []fit.Structure{fit.Structure(o.Covariance)}
 	for _, s := range []fit.Structure{fit.ToeplitzH, fit.AR1H, fit.Compound} {
@@ -183,7 +186,7 @@ func fitted(stats *fit.Repeated, o MMRMOptions) (*fit.RepeatedFit, analysis.Tabl
 	}
 	var first error
 	for i, s := range list {
-		f, err := stats.FitRepeated(s, o.Method == "reml")
+		f, err := stats.FitRepeated(ctx, s, o.Method == "reml")
 		if err == nil {
 			log.Rows = append(log.Rows, []analysis.Value{analysis.Text(string(s)), analysis.Text("converged"), analysis.Number(f.Gradient), analysis.Number(float64(f.Iterations))})
 			if i == 0 {

@@ -90,7 +90,7 @@ func (r *Repeated) sum(group int, weight func(q *pattern, at int) []float64) *ma
 	out := make([]float64, m*m)
 	for at, q := range r.order {
 		if q.group == group {
-			q.add(out, weight(q, at), m)
+			r.add(out, q, weight(q, at))
 		}
 	}
 	return symmetric(mat.NewDense(m, m, out))

@@ -173,7 +173,7 @@ func TestRepeatedJoint(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, patients := made(t, key == "interaction_group", false)
-		f, err := r.FitRepeated(Unstructured, true)
+		f, err := r.FitRepeated(t.Context(), Unstructured, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,7 @@ func TestRepeatedHotelling(t *testing.T) {
 	for _, row := range y {
 		patients = append(patients, Patient{X: units(3), Y: row, Weight: 1})
 	}
-	f, err := summed(t, 1, patients).FitRepeated(Unstructured, true)
+	f, err := summed(t, 1, patients).FitRepeated(t.Context(), Unstructured, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -364,7 +364,7 @@ func TestRepeatedCombinations(t *testing.T) {
 			patients[i].X[v][6] = alone
 		}
 	}
-	f, err := summed(t, 1, patients).FitRepeated(AR1H, true)
+	f, err := summed(t, 1, patients).FitRepeated(t.Context(), AR1H, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func TestRepeatedNearlySingular(t *testing.T) {
 		twins = append(twins, twin)
 	}
 	var s *SingularError
-	if _, err := summed(t, 1, twins).FitRepeated(Unstructured, true); !errors.As(err, &s) || s.Column != 6 {
+	if _, err := summed(t, 1, twins).FitRepeated(t.Context(), Unstructured, true); !errors.As(err, &s) || s.Column != 6 {
 		t.Errorf("a column nearly twice: %v", err)
 	}
 	for k := range 30 { // of some, rounding leaves more than nothing
@@ -421,7 +421,7 @@ func TestRepeatedNearlySingular(t *testing.T) {
 			}
 			exact = append(exact, given)
 		}
-		if f, err := summed(t, 1, exact).FitRepeated(Unstructured, true); !errors.Is(err, ErrRepeatedExact) {
+		if f, err := summed(t, 1, exact).FitRepeated(t.Context(), Unstructured, true); !errors.Is(err, ErrRepeatedExact) {
 			t.Errorf("an outcome that is given: %v, %+v", err, f)
 		}
 	}
