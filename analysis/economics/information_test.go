@@ -70,10 +70,7 @@ func TestInformationOfNormals(t *testing.T) {
 		a[i], b[i] = in.S1*a[i], in.S2*b[i]
 		inb[i] = in.Mu + a[i] + b[i]
 	}
-	study := Study{Group: "a", Prior: in.N0}
-	for _, size := range []float64{10, 50, 100, 200, 1000} {
-		study.Sizes = append(study.Sizes, size)
-	}
+	study := Study{Group: "a", Prior: in.N0, Sizes: []float64{10, 50, 100, 200, 1000}}
 	r := informed(t, benefits(inb), []Parameter{{"a", a}, {"b", b}},
 		[]Group{{"a", []string{"a"}}, {"b", []string{"b"}}, {"both", []string{"a", "b"}}}, []Study{study}, 1)
 	for i, w := range []float64{want.A, want.B, want.Both} {
