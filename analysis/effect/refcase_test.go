@@ -438,11 +438,11 @@ func TestReferenceCaseReliableChange(t *testing.T) {
 	jt := effect.Reliable{Method: effect.JacobsonTruax, Reliability: 0.88, ReliabilityVisit: 0.88, Mean: f(find(change, "mean_baseline").Value), SD: f(find(change, "sd_baseline").Value)}
 	g, en := jt, jt
 	g.Method, en.Method = effect.GulliksenLordNovick, effect.EdwardsNunnally
+	g.GLNError = effect.ErrorDifference // the case divides by √2 SEM, where Hsu has the error of prediction
 	for i := range pre {
 		at := "/" + strconv.Itoa(i)
 		v.Near("rci"+at, jt.Index(pre[i], post[i]), tol)
-		// The case divides by √2 SEM, Hsu by the error of prediction s√(1-r²): the ratio is √((1+r)/2).
-		v.Near("gln"+at, g.Index(pre[i], post[i])*math.Sqrt((1+0.88)/2), tol)
+		v.Near("gln"+at, g.Index(pre[i], post[i]), tol)
 		// Scores at which the index is ±2.
 		middle := post[i] - en.Index(pre[i], post[i])*en.SEM()
 		v.Near("edwards_nunnally/lo"+at, middle-en.Critical()*en.SEM(), tol)
