@@ -88,6 +88,7 @@ var All = []*analysis.Analysis{
 	compare.Balance,
 	compare.Matched,
 	compare.Weighted,
+	compare.WeightedSurvival,
 	compare.DoublyRobust,
 	compare.Sensitivity,
 	quality.PChartAnalysis,

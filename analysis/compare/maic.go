@@ -188,7 +188,7 @@ func (m *maic) moment(p *patients, w []float64, matched bool) momented {
 				mask[i] = w[i]
 				if arm == 0 {
 					out.n++
-					if p.y[i] == 1 {
+					if p.measure == MeasureShare && p.y[i] == 1 {
 						out.events++
 					}
 				}
@@ -405,7 +405,7 @@ func sourceOfError(s string) string {
 func (s subject) meanWord() string {
 	switch s.measure {
 	case MeasureShare:
-		return "share"
+		return "share (" + s.note + ")"
 	case MeasureChange:
 		return "mean change"
 	}
