@@ -206,7 +206,7 @@ func balanceTable(rows []balanceRow, words, denominator string) analysis.Table {
 		},
 		Notes: []string{
 			"Adjusted by " + words + ".",
-			"Differences in standard deviations before adjustment, in both columns: " + denominatorWords[denominator] + "; of 0/1 covariates √(p(1-p)).",
+			"Differences, before and after alike, in standard deviations before adjustment: " + denominatorWords[denominator] + "; of 0/1 covariates √(p(1-p)).",
 		},
 	}
 	for _, b := range rows {
