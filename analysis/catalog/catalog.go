@@ -90,6 +90,7 @@ var All = []*analysis.Analysis{
 	compare.Weighted,
 	compare.WeightedSurvival,
 	compare.DoublyRobust,
+	compare.NegativeControl,
 	compare.Sensitivity,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,

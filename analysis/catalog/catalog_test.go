@@ -110,6 +110,7 @@ var settings = map[*analysis.Analysis]map[string]string{
 	compare.Weighted:               {"covariates": "age,sex,payer"},
 	compare.WeightedSurvival:       {"covariates": "age,sex,payer"},
 	compare.DoublyRobust:           {"covariates": "age,sex,payer", "measure": "responder"},
+	compare.NegativeControl:        {"covariates": "age,sex,payer", "outcomes": "phq9,isi", "before": "gad7"},
 	compare.Sensitivity:            {"estimate": "0.7", "low": "0.5", "high": "0.9"},
 }
 
@@ -133,6 +134,7 @@ var comparisons = []*analysis.Analysis{
 	compare.Weighted,
 	compare.WeightedSurvival,
 	compare.DoublyRobust,
+	compare.NegativeControl,
 }
 
 // What holds for every analysis: its entry is complete, its result conforms, the
