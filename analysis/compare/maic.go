@@ -38,7 +38,7 @@ type MAICOptions struct {
 	Working    []string          `opt:"working" doc:"share and time: levels of the column that count as the event"`
 	Horizon    string            `opt:"horizon" doc:"when our figure was seen, such as 12 months after discharge; empty: from the visit's week"`
 	Pseudo     string            `opt:"pseudo" doc:"time: the arm of the cohort that holds pseudo-patients read off the published curve"`
-	Errors     string            `opt:"errors" doc:"of our side: sandwich, with the weights estimated; HC0 and HC3 take them as known; bootstrap weights every sample anew. Cox: the first three are Lin and Wei's, with the weights as known" choices:"sandwich|HC0|HC3|bootstrap"`
+	Errors     string            `opt:"errors" doc:"of our side: sandwich, with the weights estimated; HC0 and HC3 take them as known; bootstrap weights every sample anew. Cox: HC0 and HC3 are Lin and Wei's" choices:"sandwich|HC0|HC3|bootstrap"`
 	Replicates int               `opt:"replicates" doc:"bootstrap samples"`
 	Weights    string            `opt:"weights" doc:"what the weights add up to: n, our patients, or ess, the effective sample size; moves the Cox model alone" choices:"n|ess"`
 }
@@ -51,8 +51,8 @@ var MAIC = analysis.New(analysis.Analysis{
 	Title:    "Matching-adjusted indirect comparison",
 	Estimand: "our mean, change, share or hazard in a population with the published patients' means, SDs, medians and shares of the covariates matched, less the published figure",
 	Doc: `Weights of our patients w = exp(α'z) under which every aggregate holds exactly: z is x - mean, x - share, (x - mean)² - SD² (the SD of the population, over n) and 1{x > median} - 1/2. α minimises the convex log Σ exp(α'z), by Newton's method to 1e-10. Where no weights exist (convex hull, by a linear program) the question is refused, and the refusal names the aggregates out of reach. A share of 0 or 1 leaves weights to the patients who are so.
-Unanchored (no reference): ours_unadjusted, ours_matched, published, difference_unadjusted, difference_matched; of shares also risk_ratio and odds_ratio; of times hazard_ratio_unadjusted and hazard_ratio_matched (weighted Cox model, Efron's ties) against pseudo-patients, an arm of the cohort without covariates. It assumes that every covariate that foretells the outcome, treatment aside, is matched: strong, and nothing in the data can show it.
-Anchored (--arm and --reference, the treatment that both studies share): within_unadjusted and within_matched of ours, published (arm minus the shared treatment), anchored_unadjusted (Bucher) and anchored_matched: only covariates that change the effect need matching.
+Unanchored (no reference): ours_unadjusted, ours_matched, published, difference_unadjusted, difference_matched; of shares also risk_ratio and odds_ratio; of times hazard_ratio_unadjusted and hazard_ratio_matched (weighted Cox model, Efron's ties) against pseudo-patients, an arm of the cohort without covariates; errors by influence functions of the model, the weights and their scale together. It assumes that every covariate that foretells the outcome, treatment aside, is matched: strong, and nothing in the data can show it.
+Anchored (--arm and --reference, the treatment that both studies share): within_unadjusted and within_matched of ours, published (arm minus the shared treatment), anchored_unadjusted (Bucher) and anchored_matched: only covariates that change the effect need matching. Of times these are hazard ratios (our Cox model of the arm; the published one as theirs.value with theirs.low and theirs.high, or theirs.se of its logarithm), and no pseudo-patients are needed.
 effective_sample_size is (Σw)²/Σw²; under 10 it is warned of.
 Standard errors have both sides: ours as asked, with influence w(y - μ) less its regression on z for the sandwich, and that of the published figure from its counts, SD and n, or printed interval, as if independent of the aggregates, which is too large rather than too small. Intervals are normal, of ratios on the log scale. A published figure without an error leaves the difference without one.
 Weights that are scaled change nothing but the Cox model, in which they stand against pseudo-patients of weight 1: n by default.
@@ -220,7 +220,11 @@ func (p *patients) influence(w, mask []float64, mu float64, errors string, match
 	}
 	gamma := make([]float64, len(p.z))
 	if matched && errors == ErrorsSandwich {
-		gamma = p.explained(w, mask, mu)
+		added := make([]float64, len(w))
+		for i := range w {
+			added[i] = mask[i] * (p.y[i] - mu)
+		}
+		gamma = p.explained(w, added, nil)
 	}
 	out := make([]float64, len(w))
 	for i := range w {
@@ -237,9 +241,9 @@ func (p *patients) influence(w, mask []float64, mu float64, errors string, match
 	return out
 }
 
-// explained solves Σ w z z' γ = Σ mask z (y - μ), with columns that repeat others left
-// at 0.
-func (p *patients) explained(w, mask []float64, mu float64) []float64 {
+// explained solves Σ w z z' γ = Σ d z + more, where d is what each patient adds to an
+// estimate; more, by column, may be nil. Columns that repeat others are left at 0.
+func (p *patients) explained(w, d, more []float64) []float64 {
 	gamma := make([]float64, len(p.z))
 	rows := rowsWith(len(w), w)
 	var live []int
@@ -264,9 +268,14 @@ func (p *patients) explained(w, mask []float64, mu float64) []float64 {
 		z := make([]float64, k)
 		for l, j := range js {
 			z[l] = p.z[j][i] / scale.scale[j]
-			b.SetVec(l, b.AtVec(l)+mask[i]*(p.y[i]-mu)*z[l])
+			b.SetVec(l, b.AtVec(l)+d[i]*z[l])
 		}
 		a.SymRankOne(a, w[i], mat.NewVecDense(k, z))
+	}
+	for l, j := range js {
+		if more != nil {
+			b.SetVec(l, b.AtVec(l)+more[j]/scale.scale[j])
+		}
 	}
 	var chol mat.Cholesky
 	var x mat.VecDense
@@ -722,8 +731,11 @@ func histogram(group string, w []float64) analysis.Series {
 
 // overTime compares times with those of pseudo-patients.
 func (m *maic) overTime(s subject, list []aggregate) (analysis.Result, error) {
-	if m.anchored || m.ask.pseud == "" {
-		return m.r, fmt.Errorf("%w: measure=time compares with pseudo-patients: name the arm that holds them with --set pseudo=ARM, and ask for no reference", analysis.ErrOptions)
+	if m.anchored {
+		return m.r, m.anchoredTimes(s, list)
+	}
+	if m.ask.pseud == "" {
+		return m.r, fmt.Errorf("%w: measure=time compares with pseudo-patients, or with a published hazard ratio: name the arm that holds them with --set pseudo=ARM, or ask for a reference and give the ratio with --set theirs.value=HR", analysis.ErrOptions)
 	}
 	theirArm, err := m.in.Cohort.Arm(m.ask.pseud)
 	if err != nil {
@@ -757,6 +769,107 @@ func (m *maic) overTime(s subject, list []aggregate) (analysis.Result, error) {
 		}
 	}
 	return m.r, nil
+}
+
+// anchoredTimes goes through the treatment that both studies share, by hazard ratios.
+func (m *maic) anchoredTimes(s subject, list []aggregate) error {
+	if m.ask.pseud != "" {
+		return fmt.Errorf("%w: with a reference the published side is its hazard ratio, not pseudo-patients: leave pseudo out", analysis.ErrOptions)
+	}
+	side, err := m.publishedRatio()
+	if err != nil {
+		return err
+	}
+	groups, excluded, err := m.in.Groups(m.q)
+	if err != nil {
+		return err
+	}
+	m.r.Excluded = excluded
+	p, err := m.ask.complete(m.in, m.q, s, list, groups)
+	if err != nil {
+		return err
+	}
+	w, err := p.match()
+	if err != nil {
+		return err
+	}
+	m.distribution(p, w)
+	mix := CaseMix(m.in.Cohort, p.group.Patients, s.definition, s.horizon)
+	fields := Fields(p.matchedMix(m.in.Cohort, mix), side.mix)
+	m.mixTable(p, side, fields)
+	m.r.Estimates = append(m.r.Estimates, m.guard(p.sizeEstimate(w), p, w, nil))
+	h := hazards{p: p, mine: make([]bool, len(p.index)), anchored: true}
+	for i, at := range p.index {
+		h.mine[i] = s.event[at]
+	}
+	var within [2]analysis.Estimate
+	for i, weights := range [][]float64{slices.Repeat([]float64{1}, len(p.y)), p.scaled(w.W, standFor(w.W, nil, m.o.Weights))} {
+		e := p.empty([]string{"within_unadjusted", "within_matched"}[i], analysis.ScaleRatio)
+		e.Reference, e.Unit = m.q.Reference, ""
+		e.N.Arm, e.N.Reference, e.N.Events = p.counts(h.mine)
+		if within[i], err = m.hazardRatio(e, h, weights, i == 1, w.W); err != nil {
+			return err
+		}
+		m.r.Estimates = append(m.r.Estimates, m.guard(within[i], p, w, fields))
+	}
+	m.r.Estimates = append(m.r.Estimates, m.guard(side.ratio(m.q.Level), p, w, fields))
+	for i, term := range []string{"anchored_unadjusted", "anchored_matched"} {
+		e := p.empty(term, analysis.ScaleRatio)
+		e.Reference, e.Unit, e.N = side.label, "", within[i].N
+		e.N.Reference = side.n
+		ours, se := math.Log(float64(within[i].Value)), float64(within[i].SE/within[i].Value)
+		e = bothSides(e, ours-math.Log(side.value), se, side.se, m.q.Level, true)
+		e.Method = within[i].Method
+		e.Method.Name = "anchored: over the published hazard ratio, whose error is from " + sourceOfError(side.seFrom) + "; " + e.Method.Name
+		e = e.Warn(analysis.WarnAssumption, fmt.Sprintf("anchored: holds only if the shared treatment is one and the same (ours is %s), every covariate that changes the effect is matched, and hazards are proportional in both studies", m.q.Reference), "compare what each study's patients in that arm were given")
+		m.r.Estimates = append(m.r.Estimates, m.guard(e, p, w, fields))
+	}
+	return nil
+}
+
+// counts are the patients of the arm and of the reference, and events in the arm.
+func (p *patients) counts(event []bool) (arm, reference, events int) {
+	for i, a := range p.arm {
+		if a == 1 {
+			reference++
+			continue
+		}
+		arm++
+		if event[i] {
+			events++
+		}
+	}
+	return arm, reference, events
+}
+
+// publishedRatio reads the published hazard ratio, with the error of its logarithm.
+func (m *maic) publishedRatio() (theirSide, error) {
+	if m.ask.comparator != "" {
+		return theirSide{}, fmt.Errorf("%w: no published entry has a hazard ratio: give it with theirs.value and theirs.low and theirs.high, and its case mix with theirs.payer and the like", analysis.ErrOptions)
+	}
+	side, err := m.ask.givenSide(subject{kind: kind{measure: MeasureTime}}, true)
+	if err != nil {
+		return side, err
+	}
+	if !(side.value > 0) || side.low < side.high && !(side.low > 0) {
+		return side, fmt.Errorf("%w: theirs.value: expected a hazard ratio, and its interval, above 0", analysis.ErrOptions)
+	}
+	if side.low < side.high && m.ask.theirs["se"] == "" {
+		side.se = math.Log(side.high/side.low) / (2 * analysis.NormalQuantile(0.95))
+	}
+	return side, nil
+}
+
+// ratio is the published ratio as an estimate.
+func (t theirSide) ratio(level float64) analysis.Estimate {
+	e := analysis.NewEstimate(TermPublished, analysis.ScaleRatio)
+	e.Arm, e.Value, e.N.Arm = t.label, analysis.Num(t.value), t.n
+	e.Method = analysis.Method{Name: "published hazard ratio as given; error of its logarithm from " + sourceOfError(t.seFrom), Ref: t.entry.Citation}
+	if !(t.se > 0) {
+		return e.Warn(WarnOneSided, "the published ratio has no standard error", "give it with theirs.low and theirs.high, or theirs.se of its logarithm")
+	}
+	e.SE, e.CI = analysis.Num(t.value*t.se), analysis.LogInterval(t.value, t.se, level)
+	return e
 }
 
 // sideOfCurve takes the case mix of the published curve.
@@ -815,7 +928,7 @@ func (m *maic) curves(s subject, list []aggregate, g, them analysis.Group, side 
 	m.mixTable(p, side, fields)
 	one, weighted := slices.Repeat([]float64{1}, len(p.y)), p.scaled(w.W, total)
 	m.r.Estimates = append(m.r.Estimates, m.guard(p.sizeEstimate(w), p, w, nil))
-	h := hazards{p, mine, time, event}
+	h := hazards{p: p, mine: mine, theirTime: time, theirEvents: event}
 	for _, x := range []struct {
 		term string
 		w    []float64
@@ -828,7 +941,7 @@ func (m *maic) curves(s subject, list []aggregate, g, them analysis.Group, side 
 			}
 		}
 		matched := x.term != "hazard_ratio_unadjusted"
-		if e, err = m.hazardRatio(e, h, x.w, matched); err != nil {
+		if e, err = m.hazardRatio(e, h, x.w, matched, w.W); err != nil {
 			return err
 		}
 		e = e.Warn(WarnUnanchored, "unanchored: nothing but the matched covariates makes the two groups alike, and whatever else differs between them is in this number", "match every covariate that foretells the outcome")
@@ -840,10 +953,11 @@ func (m *maic) curves(s subject, list []aggregate, g, them analysis.Group, side 
 	return nil
 }
 
-// hazards are the times of ours and theirs.
+// hazards are the times of ours and theirs; where ours has two arms, theirs are none.
 type hazards struct {
 	p           *patients
 	mine        []bool
+	anchored    bool
 	theirTime   []float64
 	theirEvents []bool
 }
@@ -862,7 +976,11 @@ func (h hazards) cox(w, counts []float64) (*fit.Cox, error) {
 		return counts[i]
 	}
 	for i, t := range h.p.y {
-		add(t, h.mine[i], 1, w[i]*times(i))
+		arm := 1.0
+		if h.anchored {
+			arm = float64(1 - h.p.arm[i])
+		}
+		add(t, h.mine[i], arm, w[i]*times(i))
 	}
 	for i, t := range h.theirTime {
 		add(t, h.theirEvents[i], 0, times(n+i))
@@ -871,12 +989,18 @@ func (h hazards) cox(w, counts []float64) (*fit.Cox, error) {
 }
 
 // hazardRatio puts the Cox model's answer on an estimate.
-func (m *maic) hazardRatio(e analysis.Estimate, h hazards, w []float64, matched bool) (analysis.Estimate, error) {
-	how := "model errors"
+func (m *maic) hazardRatio(e analysis.Estimate, h hazards, w []float64, matched bool, raw []float64) (analysis.Estimate, error) {
+	how, who := "model errors", "ours against pseudo-patients"
+	if h.anchored {
+		who = "arm against the shared treatment, ours"
+	}
 	if matched {
 		how = fmt.Sprintf("weights add up to %s; Lin and Wei's robust errors with the weights as known", m.o.Weights)
+		if m.o.Errors == ErrorsSandwich {
+			how = fmt.Sprintf("weights add up to %s; robust errors with the weights estimated", m.o.Weights)
+		}
 	}
-	e.Method = analysis.Method{Name: "Cox model of arm, Efron's ties, ours against pseudo-patients; " + how, R: "survival::coxph(Surv(time, event) ~ arm, weights = w, robust = TRUE)", Ref: "Signorovitch et al. 2010, 10.2165/11538370-000000000-00000; Lin and Wei 1989, 10.1080/01621459.1989.10478874"}
+	e.Method = analysis.Method{Name: "Cox model of arm, Efron's ties, " + who + "; " + how, R: "survival::coxph(Surv(time, event) ~ arm, weights = w, robust = TRUE)", Ref: "Signorovitch et al. 2010, 10.2165/11538370-000000000-00000; Lin and Wei 1989, 10.1080/01621459.1989.10478874"}
 	c, err := h.cox(w, nil)
 	if errors.Is(err, fit.ErrCoxEvents) || err == nil && c.Infinite[0] {
 		return e.Warn(analysis.WarnTooFew, "one of the groups has no event while both are followed, so there is no hazard ratio", "follow more patients, or for longer"), nil
@@ -886,8 +1010,12 @@ func (m *maic) hazardRatio(e analysis.Estimate, h hazards, w []float64, matched 
 	}
 	se := math.Sqrt(c.Cov.At(0, 0))
 	if matched {
-		se = math.Sqrt(c.Robust(nil, 0).At(0, 0))
-		if m.o.Errors == ErrorsBootstrap {
+		switch m.o.Errors {
+		default:
+			se = math.Sqrt(c.Robust(nil, 0).At(0, 0))
+		case ErrorsSandwich:
+			se = h.stacked(c, raw, m.o.Weights)
+		case ErrorsBootstrap:
 			e.Method.Name += fmt.Sprintf("; replaced by a bootstrap of both sides, every sample weighted anew, %d samples, seed %d", m.o.Replicates, m.q.Seed)
 			if se, err = m.bootstrapHazard(h); err != nil {
 				return e, err
@@ -902,6 +1030,52 @@ func (m *maic) hazardRatio(e analysis.Estimate, h hazards, w []float64, matched 
 	e.SE, e.CI = analysis.Num(se*value), analysis.LogInterval(value, se, m.q.Level)
 	e.Statistic, e.P = analysis.Num(c.Coef[0]/se), analysis.Num(analysis.NormalP(c.Coef[0]/se))
 	return e, nil
+}
+
+// stacked is the standard error of the log hazard ratio by the influence of each patient:
+// that of the Cox model, less the part that the matched moments explain, since they are
+// held fixed, and for ours that of the factor s by which the weights w = exp(α'z) are
+// scaled,
+//
+//	D - w z'γ + G dlog s,  Σ w z z' γ = Σ D (z + dlog s/dα),  G = Σ D of ours
+//
+// with dlog s of one patient more 1/n - w/Σw where they add up to n, and w/Σw - w²/Σw²
+// where they add up to the effective size, which α moves too, by -2 Σw²z/Σw².
+func (h hazards) stacked(c *fit.Cox, raw []float64, how string) float64 {
+	n := len(h.p.y)
+	d, total, sum, square := make([]float64, n), 0.0, 0.0, 0.0
+	ss := 0.0
+	for i, b := range c.Dfbeta() {
+		if i < n {
+			d[i] = b[0]
+			total += b[0]
+			sum, square = sum+raw[i], square+raw[i]*raw[i]
+			continue
+		}
+		ss += b[0] * b[0]
+	}
+	more := make([]float64, len(h.p.z))
+	if how == "ess" {
+		for j, z := range h.p.z {
+			for i, w := range raw {
+				more[j] -= 2 * total * w * w * z[i] / square
+			}
+		}
+	}
+	gamma := h.p.explained(raw, d, more)
+	for i, w := range raw {
+		v := d[i] + total*(1/float64(n)-w/sum)
+		if how == "ess" {
+			v = d[i] + total*(w/sum-w*w/square)
+		}
+		for j, g := range gamma {
+			if g != 0 {
+				v -= w * g * h.p.z[j][i]
+			}
+		}
+		ss += v * v
+	}
+	return math.Sqrt(ss)
 }
 
 // standFor is what weights must add up to, over rows that stand for so many patients
@@ -925,6 +1099,7 @@ func standFor(w, counts []float64, how string) float64 {
 func (m *maic) bootstrapHazard(h hazards) (float64, error) {
 	n := len(h.p.y)
 	sizes, strata := slices.Repeat([]int{1}, n+len(h.theirTime)), make([]int, n+len(h.theirTime))
+	copy(strata, h.p.arm)
 	for i := n; i < len(strata); i++ {
 		strata[i] = 1
 	}
