@@ -165,6 +165,11 @@ func TestRestrictedMeanByHand(t *testing.T) {
 	if v := s.restricted([]float64{1, 1, 1, 1}, 1, 9).value; !math.IsNaN(v) {
 		t.Errorf("a mean beyond follow-up: %v", v)
 	}
+	none := &sample{t: []float64{1, 1}, y: []float64{3, 2}, patient: []int{0, 1}, eventOf: []bool{false, false}, times: true}
+	if v := none.restricted([]float64{1, 1}, 1, 6).value; !math.IsNaN(v) {
+		t.Errorf("a mean beyond follow-up without an event: %v", v)
+	}
+	near(t, "no event by then", analysis.Num(none.restricted([]float64{1, 1}, 1, 3).value), 3, 1e-12)
 }
 
 // Hard times: no event, events in one arm alone, a tau beyond follow-up.

@@ -117,3 +117,33 @@ func TestFailureReachesTheIndirectComparisons(t *testing.T) {
 		}
 	}
 }
+
+// missing=failure is of responders: of a change it does nothing, which is said.
+func TestFailureOfAChangeIsSaid(t *testing.T) {
+	c := sixty(t, true, nil)
+	q := analysis.Question{Arm: "program", Reference: "usual", Outcome: "pain", Visit: "end", Level: 0.95}
+	for _, missing := range []analysis.Missing{analysis.MissingAvailable, analysis.MissingFailure} {
+		q.Missing = missing
+		said := slices.ContainsFunc(ask(t, Weighted, c, q, "covariates", "age").Warnings, func(w analysis.Warning) bool { return w.Code == analysis.WarnAssumption })
+		if said != (missing == analysis.MissingFailure) {
+			t.Errorf("%s: said is %t", missing, said)
+		}
+	}
+}
+
+// Scores of 0.2 and 0.4 in the arm, 0.2, 0.3 and 0.6 in the reference: bins of 0.02 from
+// 0.2; half of the arm in the first, half in the eleventh; a third of the reference in the
+// first, the sixth (0.3) and the last; the line ends at 0.6.
+func TestScoreBinsByHand(t *testing.T) {
+	s := &sample{t: []float64{1, 1, 0, 0, 0}, groups: []analysis.Group{{Name: "arm"}, {Name: "reference"}}}
+	out := s.histogram([]float64{0.2, 0.401, 0.2, 0.301, 0.6}, nil, "score")
+	for a, want := range []map[int]float64{{0: 0.5, 10: 0.5}, {0: 1.0 / 3, 5: 1.0 / 3, 19: 1.0 / 3}} {
+		for k, p := range out[a].Points {
+			near(t, "share", p.Y, want[k], 1e-12)
+			near(t, "place", p.X, 0.2+0.02*float64(k), 1e-12)
+		}
+	}
+	if one := s.histogram([]float64{0.5, 0.5, 0.5, 0.5, 0.5}, nil, "score")[0].Points; one[0].X >= 0.5 || one[20].X <= 0.5 {
+		t.Errorf("scores that are all alike: %v", one)
+	}
+}
