@@ -258,6 +258,42 @@ func TestAnchoredTimes(t *testing.T) {
 	}
 }
 
+// Anchored shares by ratios: within the study against an infinitesimal jackknife in R of
+// everything at once, and over a published ratio of 1.5 with error 0.2 of its logarithm.
+func TestAnchoredRatios(t *testing.T) {
+	want := analysistest.ReadReference(t, "testdata/indirect.json")
+	set := with(sixtyTarget, "column", "work", "measure", "share", "working", "working", "theirs.value", "1.5", "theirs.se", "0.2")
+	q := analysis.Question{Arm: "program", Reference: "usual"}
+	for scale, name := range map[string]string{"odds-ratio": "odds_within", "risk-ratio": "risk_within"} {
+		r := askIndirect(t, MAIC, sixty(t, true, nil), q, with(set, "scale", scale))
+		within, over := pick(t, r, "within_matched", "usual"), pick(t, r, "anchored_matched", "published")
+		want.Near(t, name, 0, analysis.Num(math.Log(float64(within.Value))), 1e-8)
+		want.Near(t, name, 1, within.SE/within.Value, 1e-7)
+		near(t, "anchored", over.Value, math.Exp(want[name][0])/1.5, 1e-8)
+		near(t, "its error", over.SE/over.Value, math.Hypot(want[name][1], 0.2), 1e-7)
+		boot := pick(t, askIndirect(t, MAIC, sixty(t, true, nil), q, with(set, "scale", scale, "errors", "bootstrap", "replicates", "400")), "within_matched", "usual")
+		if ratio := float64(boot.SE/boot.Value) / want[name][1]; ratio < 0.8 || ratio > 1.4 {
+			t.Errorf("%s: the bootstrap's error is %v of the stacked one", scale, ratio)
+		}
+	}
+	// Everybody of the program at work: no odds ratio, and the reason.
+	all := sixty(t, true, func(r []string) {
+		if r[3] == "program" {
+			r[6] = "working"
+		}
+	})
+	for _, term := range []string{"within_matched", "anchored_matched"} {
+		for _, e := range askIndirect(t, MAIC, all, q, with(set, "scale", "odds-ratio")).Estimates {
+			if e.Term == term && (e.Value.OK() || len(e.Warnings) == 0) {
+				t.Errorf("%s: %v", term, e)
+			}
+		}
+	}
+	if _, err := MAIC.Run(t.Context(), analysis.Input{Cohort: all}, analysis.Question{}, with(set, "scale", "odds-ratio")); !errors.Is(err, analysis.ErrOptions) {
+		t.Errorf("a ratio without a reference: %v", err)
+	}
+}
+
 // A matched share of 1 makes the case mix ours, of the weighted terms alone.
 func TestMatchedWorkBefore(t *testing.T) {
 	file := strings.NewReplacer("ARMROLE", "covariate", "ARMS\n", "", "{name: sick, type: string, role: covariate", "{name: sick, type: string, role: work_before", "caseMix: {payer: workers-compensation, workBefore: off work, ", "caseMix: {payer: workers-compensation, ").Replace(sixtyFile)

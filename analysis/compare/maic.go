@@ -38,6 +38,7 @@ type MAICOptions struct {
 	Working    []string          `opt:"working" doc:"share and time: levels of the column that count as the event"`
 	Horizon    string            `opt:"horizon" doc:"when our figure was seen, such as 12 months after discharge; empty: from the visit's week"`
 	Pseudo     string            `opt:"pseudo" doc:"time: the arm of the cohort that holds pseudo-patients read off the published curve"`
+	Scale      string            `opt:"scale" doc:"anchored shares: difference, or a ratio, worked on the log scale; the published contrast is on the same" choices:"difference|risk-ratio|odds-ratio"`
 	Errors     string            `opt:"errors" doc:"of our side: sandwich, with the weights estimated; HC0 and HC3 take them as known; bootstrap weights every sample anew. Cox: HC0 and HC3 are Lin and Wei's" choices:"sandwich|HC0|HC3|bootstrap"`
 	Replicates int               `opt:"replicates" doc:"bootstrap samples"`
 	Weights    string            `opt:"weights" doc:"what the weights add up to: n, our patients, or ess, the effective sample size; moves the Cox model alone" choices:"n|ess"`
@@ -52,14 +53,14 @@ var MAIC = analysis.New(analysis.Analysis{
 	Estimand: "our mean, change, share or hazard in a population with the published patients' means, SDs, medians and shares of the covariates matched, less the published figure",
 	Doc: `Weights of our patients w = exp(α'z) under which every aggregate holds exactly: z is x - mean, x - share, (x - mean)² - SD² (the SD of the population, over n) and 1{x > median} - 1/2. α minimises the convex log Σ exp(α'z), by Newton's method to 1e-10. Where no weights exist (convex hull, by a linear program) the question is refused, and the refusal names the aggregates out of reach. A share of 0 or 1 leaves weights to the patients who are so.
 Unanchored (no reference): ours_unadjusted, ours_matched, published, difference_unadjusted, difference_matched; of shares also risk_ratio and odds_ratio; of times hazard_ratio_unadjusted and hazard_ratio_matched (weighted Cox model, Efron's ties) against pseudo-patients, an arm of the cohort without covariates; errors by influence functions of the model, the weights and their scale together. It assumes that every covariate that foretells the outcome, treatment aside, is matched: strong, and nothing in the data can show it.
-Anchored (--arm and --reference, the treatment that both studies share): within_unadjusted and within_matched of ours, published (arm minus the shared treatment), anchored_unadjusted (Bucher) and anchored_matched: only covariates that change the effect need matching. Of times these are hazard ratios (our Cox model of the arm; the published one as theirs.value with theirs.low and theirs.high, or theirs.se of its logarithm), and no pseudo-patients are needed.
+Anchored (--arm and --reference, the treatment that both studies share): within_unadjusted and within_matched of ours, published (arm minus the shared treatment), anchored_unadjusted (Bucher) and anchored_matched: only covariates that change the effect need matching. Shares may be compared by scale=odds-ratio or risk-ratio (which covariates change the effect, and so what must be matched, depends on the scale). Of times these are hazard ratios (our Cox model of the arm; the published one as theirs.value with theirs.low and theirs.high, or theirs.se of its logarithm), and no pseudo-patients are needed.
 effective_sample_size is (Σw)²/Σw²; under 10 it is warned of.
 Standard errors have both sides: ours as asked, with influence w(y - μ) less its regression on z for the sandwich, and that of the published figure from its counts, SD and n, or printed interval, as if independent of the aggregates, which is too large rather than too small. Intervals are normal, of ratios on the log scale. A published figure without an error leaves the difference without one.
 Weights that are scaled change nothing but the Cox model, in which they stand against pseudo-patients of weight 1: n by default.
 Every covariate that is not matched can still bias the answer; tables case-mix and aggregates say which agree. Missing values: complete cases of outcome and covariates, the others counted.
 R: maicplus::estimate_weights() (whose optim stops short of the optimum); lm(y ~ arm, weights = w), sandwich::vcovHC(fit, "HC0"); survival::coxph(Surv(t, e) ~ arm, weights = w, robust = TRUE).`,
 	Refs: []string{refSignorovitch, "Phillippo et al. 2018, 10.1177/0272989X17725740"},
-}, MAICOptions{Measure: MeasureAuto, Errors: ErrorsSandwich, Replicates: 999, Weights: "n", Working: publishedDefaults.Working}, runMAIC)
+}, MAICOptions{Measure: MeasureAuto, Scale: "difference", Errors: ErrorsSandwich, Replicates: 999, Weights: "n", Working: publishedDefaults.Working}, runMAIC)
 
 func (o MAICOptions) ask() indirectAsk {
 	return indirectAsk{
@@ -85,7 +86,17 @@ func runMAIC(ctx context.Context, in analysis.Input, q analysis.Question, o MAIC
 	if s.measure == MeasureTime {
 		return m.overTime(s, list)
 	}
-	if m.sides, err = a.sides(s, m.anchored); err != nil {
+	switch {
+	case m.ratio() && (!m.anchored || s.measure != MeasureShare):
+		return analysis.Result{}, fmt.Errorf("%w: scale=%s is of shares compared through a shared treatment: ask for a reference", analysis.ErrOptions, o.Scale)
+	case m.ratio():
+		var side theirSide
+		side, err = m.publishedRatio(s)
+		m.sides = []theirSide{side}
+	default:
+		m.sides, err = a.sides(s, m.anchored)
+	}
+	if err != nil {
 		return analysis.Result{}, err
 	}
 	groups, excluded, err := in.Groups(q)
@@ -195,9 +206,10 @@ func (m *maic) moment(p *patients, w []float64, matched bool) momented {
 			}
 		}
 		mu := weightedMean(mask, p.y)
-		out.value += sign * mu
+		value, slope := m.link(mu)
+		out.value += sign * value
 		for i, v := range p.influence(w, mask, mu, m.o.Errors, matched) {
-			phi[i] += sign * v
+			phi[i] += sign * slope * v
 		}
 	}
 	ss := 0.0
@@ -208,6 +220,20 @@ func (m *maic) moment(p *patients, w []float64, matched bool) momented {
 		out.se = math.Sqrt(ss)
 	}
 	return out
+}
+
+// ratio reports whether arms are compared by a ratio.
+func (m *maic) ratio() bool { return m.o.Scale == "odds-ratio" || m.o.Scale == "risk-ratio" }
+
+// link is the scale on which two arms are compared, and its derivative.
+func (m *maic) link(mu float64) (value, slope float64) {
+	switch m.o.Scale {
+	case "odds-ratio":
+		return math.Log(mu / (1 - mu)), 1 / (mu * (1 - mu))
+	case "risk-ratio":
+		return math.Log(mu), 1 / mu
+	}
+	return mu, 1
 }
 
 // influence is what each patient adds to the weighted mean, w(y - μ)/Σw; with the
@@ -309,10 +335,14 @@ func (m *maic) bootstrap(p *patients, to *momented) error {
 			}
 			mean[arm] = weightedMean(mask, p.y)
 		}
-		if !m.anchored {
-			mean[1] = 0
+		values[0], _ = m.link(mean[0])
+		if m.anchored {
+			other, _ := m.link(mean[1])
+			values[0] -= other
 		}
-		values[0] = mean[0] - mean[1]
+		if math.IsInf(values[0], 0) { // nobody, or everybody, of an arm
+			values[0] = math.NaN()
+		}
 		if mean[0] > 0 && mean[0] < 1 {
 			values[1], values[2] = math.Log(mean[0]), math.Log(mean[0]/(1-mean[0]))
 		}
@@ -525,7 +555,7 @@ func bothSides(e analysis.Estimate, value, ours, theirs, level float64, ratio bo
 // anchoredTerms go through the treatment that both studies share.
 func (m *maic) anchoredTerms(p *patients, side theirSide, before, after momented, done func(analysis.Estimate)) {
 	own := func(term string, x momented, how string) {
-		e := p.empty(term, p.differenceScale())
+		e := p.empty(term, m.contrastScale(p))
 		e.Reference, e.N.Arm, e.N.Reference, e.N.Events = m.q.Reference, x.n, len(p.y)-x.n, x.events
 		if p.measure == MeasureShare {
 			e.Unit = ""
@@ -535,37 +565,64 @@ func (m *maic) anchoredTerms(p *patients, side theirSide, before, after momented
 		}
 		e.Method = m.method("arm minus the shared treatment, ours "+how, term == "within_matched")
 		e.Value = analysis.Num(x.value)
+		if m.ratio() {
+			e.Value = analysis.Num(math.Exp(x.value))
+		}
 		switch {
 		case math.IsNaN(x.value):
 			e = e.Warn(analysis.WarnTooFew, "an arm has no patient with a value", "ask for a visit with more patients")
+		case math.IsInf(x.value, 0):
+			e.Value = analysis.None
+			e = noRatio(e)
 		case !(x.se > 0):
 			e = noErrorOfOurs(e)
 		default:
-			e.SE, e.CI = analysis.Num(x.se), analysis.NormalInterval(x.value, x.se, m.q.Level)
+			if e.SE, e.CI = analysis.Num(x.se), analysis.NormalInterval(x.value, x.se, m.q.Level); m.ratio() {
+				v := math.Exp(x.value)
+				e.SE, e.CI = analysis.Num(v*x.se), analysis.LogInterval(v, x.se, m.q.Level)
+			}
 			e.Statistic, e.P = analysis.Num(x.value/x.se), analysis.Num(analysis.NormalP(x.value/x.se))
 		}
 		done(e)
 	}
 	own("within_unadjusted", before, "unadjusted")
 	own("within_matched", after, "weighted to the published aggregates")
-	theirs := side.shown(m.q.Level)
+	theirs, published := side.shown(m.q.Level), side.value
 	theirs.Scale = p.differenceScale()
+	if m.ratio() {
+		theirs, published = side.ratio(m.q.Level, "ratio"), math.Log(side.value)
+	}
 	done(theirs)
 	for _, x := range []struct {
 		term string
 		momented
 		how string
 	}{{"anchored_unadjusted", before, "unadjusted (Bucher)"}, {"anchored_matched", after, "weighted to the published aggregates"}} {
-		e := p.empty(x.term, p.differenceScale())
+		e := p.empty(x.term, m.contrastScale(p))
 		e.Reference, e.N.Arm, e.N.Reference = side.label, x.n, side.n
 		if p.measure == MeasureShare {
 			e.Unit = ""
 		}
-		e = bothSides(e, x.value-side.value, x.se, side.se, m.q.Level, false)
+		if math.IsInf(x.value, 0) {
+			e = noRatio(e)
+		} else {
+			e = bothSides(e, x.value-published, x.se, side.se, m.q.Level, m.ratio())
+		}
 		e.Method = m.method("anchored: our difference from the shared treatment, "+x.how+", less the published one; published error from "+sourceOfError(side.seFrom), x.term == "anchored_matched")
 		theirShared := cmp.Or(side.result.Reference, "not named")
 		done(e.Warn(analysis.WarnAssumption, fmt.Sprintf("anchored: holds only if the shared treatment is one and the same (ours is %s, theirs is %s), and every covariate that changes the effect is matched", m.q.Reference, theirShared), "compare what each study's patients in that arm were given"))
 	}
+}
+
+func noRatio(e analysis.Estimate) analysis.Estimate {
+	return e.Warn(analysis.WarnTooFew, "an arm has nobody, or everybody, with the event, so there is no ratio", "use scale=difference")
+}
+
+func (m *maic) contrastScale(p *patients) analysis.Scale {
+	if m.ratio() {
+		return analysis.ScaleRatio
+	}
+	return p.differenceScale()
 }
 
 // guard adds what must stand at every estimate.
@@ -776,7 +833,7 @@ func (m *maic) anchoredTimes(s subject, list []aggregate) error {
 	if m.ask.pseud != "" {
 		return fmt.Errorf("%w: with a reference the published side is its hazard ratio, not pseudo-patients: leave pseudo out", analysis.ErrOptions)
 	}
-	side, err := m.publishedRatio()
+	side, err := m.publishedRatio(subject{kind: kind{measure: MeasureTime}})
 	if err != nil {
 		return err
 	}
@@ -812,7 +869,7 @@ func (m *maic) anchoredTimes(s subject, list []aggregate) error {
 		}
 		m.r.Estimates = append(m.r.Estimates, m.guard(within[i], p, w, fields))
 	}
-	m.r.Estimates = append(m.r.Estimates, m.guard(side.ratio(m.q.Level), p, w, fields))
+	m.r.Estimates = append(m.r.Estimates, m.guard(side.ratio(m.q.Level, "hazard ratio"), p, w, fields))
 	for i, term := range []string{"anchored_unadjusted", "anchored_matched"} {
 		e := p.empty(term, analysis.ScaleRatio)
 		e.Reference, e.Unit, e.N = side.label, "", within[i].N
@@ -842,17 +899,17 @@ func (p *patients) counts(event []bool) (arm, reference, events int) {
 	return arm, reference, events
 }
 
-// publishedRatio reads the published hazard ratio, with the error of its logarithm.
-func (m *maic) publishedRatio() (theirSide, error) {
+// publishedRatio reads the published ratio, with the error of its logarithm.
+func (m *maic) publishedRatio(s subject) (theirSide, error) {
 	if m.ask.comparator != "" {
-		return theirSide{}, fmt.Errorf("%w: no published entry has a hazard ratio: give it with theirs.value and theirs.low and theirs.high, and its case mix with theirs.payer and the like", analysis.ErrOptions)
+		return theirSide{}, fmt.Errorf("%w: no published entry has such a ratio against a shared treatment: give it with theirs.value and theirs.low and theirs.high, and its case mix with theirs.payer and the like", analysis.ErrOptions)
 	}
-	side, err := m.ask.givenSide(subject{kind: kind{measure: MeasureTime}}, true)
+	side, err := m.ask.givenSide(s, true)
 	if err != nil {
 		return side, err
 	}
 	if !(side.value > 0) || side.low < side.high && !(side.low > 0) {
-		return side, fmt.Errorf("%w: theirs.value: expected a hazard ratio, and its interval, above 0", analysis.ErrOptions)
+		return side, fmt.Errorf("%w: theirs.value: expected a ratio, and its interval, above 0", analysis.ErrOptions)
 	}
 	if side.low < side.high && m.ask.theirs["se"] == "" {
 		side.se = math.Log(side.high/side.low) / (2 * analysis.NormalQuantile(0.95))
@@ -861,10 +918,10 @@ func (m *maic) publishedRatio() (theirSide, error) {
 }
 
 // ratio is the published ratio as an estimate.
-func (t theirSide) ratio(level float64) analysis.Estimate {
+func (t theirSide) ratio(level float64, what string) analysis.Estimate {
 	e := analysis.NewEstimate(TermPublished, analysis.ScaleRatio)
 	e.Arm, e.Value, e.N.Arm = t.label, analysis.Num(t.value), t.n
-	e.Method = analysis.Method{Name: "published hazard ratio as given; error of its logarithm from " + sourceOfError(t.seFrom), Ref: t.entry.Citation}
+	e.Method = analysis.Method{Name: "published " + what + " as given; error of its logarithm from " + sourceOfError(t.seFrom), Ref: t.entry.Citation}
 	if !(t.se > 0) {
 		return e.Warn(WarnOneSided, "the published ratio has no standard error", "give it with theirs.low and theirs.high, or theirs.se of its logarithm")
 	}

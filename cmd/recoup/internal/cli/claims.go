@@ -314,8 +314,10 @@ func (t *testedClaim) answer(arm string, headline []published.Headline) claimAns
 }
 
 var verdictWords = []struct{ verdict, is, are string }{
-	{compare.VerdictInside, "within it", "within it"}, {compare.VerdictHolds, "not ruled out, not borne out", "do not rule it out"},
-	{compare.VerdictUnder, "under it", "under it"}, {compare.VerdictOver, "over it", "over it"},
+	{compare.VerdictInside, "within it", "within it"},
+	{compare.VerdictHolds, "not ruled out, not borne out", "do not rule it out"},
+	{compare.VerdictUnder, "under it", "under it"},
+	{compare.VerdictOver, "over it", "over it"},
 }
 
 // verdict says in words what the reading shown and the others come to.
