@@ -10,6 +10,7 @@ import (
 	"recoup/analysis"
 	"recoup/analysis/compare"
 	"recoup/analysis/describe"
+	"recoup/analysis/economics"
 	"recoup/analysis/effect"
 	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
@@ -92,6 +93,7 @@ var All = []*analysis.Analysis{
 	compare.DoublyRobust,
 	compare.NegativeControl,
 	compare.Sensitivity,
+	economics.Trial,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,
 	quality.FunnelAnalysis,

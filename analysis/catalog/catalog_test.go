@@ -14,6 +14,7 @@ import (
 	"recoup/analysis/analysistest"
 	"recoup/analysis/catalog"
 	"recoup/analysis/compare"
+	"recoup/analysis/economics"
 	"recoup/analysis/effect"
 	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
@@ -135,6 +136,7 @@ var comparisons = []*analysis.Analysis{
 	compare.WeightedSurvival,
 	compare.DoublyRobust,
 	compare.NegativeControl,
+	economics.Trial,
 }
 
 // What holds for every analysis: its entry is complete, its result conforms, the
