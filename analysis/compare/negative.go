@@ -30,7 +30,7 @@ Every difference is in standard deviations of its values over both arms before w
 Terms: adjusted_difference of the outcome asked about; control, one for each negative control, named in its definition; systematic_error and systematic_error_sd (mean μ and SD σ of what controls find beyond chance) and calibrated_difference, these three of three controls or more.
   θᵢ ~ N(μ, σ² + seᵢ²) by maximum likelihood;  calibrated difference θ - μ, interval θ - μ ± z √(se² + σ² + var μ),  p from its z
 A control that differs from 0 says that the arms differ in something that the covariates do not hold, or that follow-up is not alike. That none does shows no more than that what moves these controls is balanced: with few or imprecise controls little.
-Assumes that the treatment truly cannot change the controls, and that they share the sources of bias of the outcome asked about. Outcomes of one set of patients are correlated, and are taken as independent: σ is then too small rather than too large. Missing: complete cases of each comparison, counted.
+Assumes that the treatment truly cannot change the controls, and that they share the sources of bias of the outcome asked about, whose systematic error is as large as if there were no effect. Outcomes of one set of patients are correlated, and are taken as independent: σ is then too small rather than too large. Missing: complete cases of each comparison, counted.
 R: EmpiricalCalibration::fitNull(logRr, seLogRr), calibrateConfidenceInterval().`,
 	Refs: []string{
 		"Lipsitch, Tchetgen Tchetgen and Cohen 2010, 10.1097/EDE.0b013e3181d61eeb", "Schuemie and others 2014, 10.1002/sim.5925",
