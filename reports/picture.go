@@ -1,9 +1,11 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"recoup/analysis"
@@ -20,7 +22,17 @@ func Pictures(title string, r analysis.Result, level float64) []Figure {
 		}
 	}
 	for _, name := range seriesNames(r.Series) {
-		out = append(out, curves(title, name, r.Series, level))
+		switch name {
+		case "weights":
+			out = append(out, weights(r))
+		case "love-adjusted": // drawn with love-raw
+		case "love-raw":
+			if f, ok := love(r); ok {
+				out = append(out, f)
+			}
+		default:
+			out = append(out, curves(title, name, r.Series, level))
+		}
 	}
 	for _, t := range r.Tables {
 		switch t.Name {
@@ -217,6 +229,9 @@ func curves(title, name string, all []analysis.Series, level float64) Figure {
 		longest = max(longest, len(line.Points))
 		p.Series = append(p.Series, line)
 	}
+	if p.Y.Label != "" && p.Y.Label != name {
+		f.Subtitle += ": " + p.Y.Label
+	}
 	p.Markers = longest <= 20 && !p.Step
 	if bands {
 		f.Subtitle += fmt.Sprintf(", with %g %% bands", 100*level)
@@ -224,6 +239,83 @@ func curves(title, name string, all []analysis.Series, level float64) Figure {
 	f.Alt = Say(fmt.Sprintf("%s: %s by %s", title, name, p.X.Label))
 	f.Plot = p
 	return f
+}
+
+// weights draws how many patients have which weight, a line for each group, with what
+// the weights leave of them.
+func weights(r analysis.Result) Figure {
+	f := curves("", "weights", r.Series, 0)
+	var parts []string
+	for _, e := range r.Estimates {
+		if e.Term == "effective_sample_size" && e.Value.OK() {
+			parts = append(parts, fmt.Sprintf("%d patients of %s count as %.0f", e.N.Arm, e.Arm, float64(e.Value)))
+		}
+	}
+	f.Title, f.Subtitle = "Weighted, "+strings.Join(parts, ", "), "Number of patients by weight, scaled to a mean of 1; the effective sample size is (Σw)²/Σw²"
+	f.Alt = Say(f.Title + ".")
+	return f
+}
+
+// mostCovariates is how many covariates a love plot shows.
+const mostCovariates = 40
+
+// love draws how far two arms differ in each covariate, before and after, as absolute
+// standardised differences, the largest before on top.
+func love(r analysis.Result) (Figure, bool) {
+	i := slices.IndexFunc(r.Tables, func(t analysis.Table) bool { return t.Name == "balance" })
+	if i < 0 {
+		return Figure{}, false
+	}
+	t := r.Tables[i]
+	raw, adjusted := slices.Index(t.Columns, "difference raw"), slices.Index(t.Columns, "difference adjusted")
+	if raw < 0 || adjusted < 0 || len(t.Rows) == 0 {
+		return Figure{}, false
+	}
+	threshold := 0.1
+	if v, err := strconv.ParseFloat(r.Settings["threshold"], 64); err == nil && r.Settings["denominator"] != "" {
+		threshold = v
+	}
+	rows := slices.Clone(t.Rows)
+	size := func(row []analysis.Value, at int) float64 { return math.Abs(float64(row[at].Num)) }
+	slices.SortStableFunc(rows, func(a, b []analysis.Value) int { return -cmp.Compare(size(a, raw), size(b, raw)) }) // NaN is least
+	beyond, unknown := [2]int{}, 0
+	p := Dots{
+		X: Axis{Label: "Absolute standardised difference"}, Join: true,
+		Lines:  []ReferenceLine{{Value: threshold, Label: fmt.Sprintf("%g, beyond which arms are said to differ", threshold)}},
+		Series: []DotSeries{{Label: "After"}, {Label: "Before", Comparator: true}},
+	}
+	for k, row := range rows {
+		for j, at := range []int{adjusted, raw} {
+			v := size(row, at)
+			if v > threshold {
+				beyond[j]++
+			}
+			c := Number(v, 2, 0).WithoutPatients()
+			if math.IsNaN(v) {
+				unknown++
+				c = Cell{}
+			}
+			if k < mostCovariates {
+				p.Series[j].Values = append(p.Series[j].Values, c)
+			}
+		}
+		if k < mostCovariates {
+			p.Rows = append(p.Rows, row[0].Text)
+		}
+	}
+	f := Figure{
+		ID: "love", Plot: p, Title: fmt.Sprintf("%d of %d covariates and levels differ by more than %g after adjustment, %d before", beyond[0], len(rows), threshold, beyond[1]),
+		Subtitle: "Absolute standardised difference of the two arms in each covariate, before and after",
+	}
+	f.Alt = Say(f.Title + ".")
+	f.Caption = Say(strings.Join(t.Notes, " "))
+	if len(rows) > mostCovariates {
+		f.Caption = f.Caption.And(fmt.Sprintf(" The %d that differ most before, of %d.", mostCovariates, len(rows)))
+	}
+	if unknown > 0 {
+		f.Caption = f.Caption.And(" A covariate without a dot has no spread to divide by.")
+	}
+	return f, true
 }
 
 // patterns draws which visits have values, a row for each pattern.

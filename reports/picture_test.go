@@ -9,6 +9,37 @@ import (
 	"recoup/reports"
 )
 
+// A love plot has the largest difference before on top, absolute values, and counts in
+// its title; a difference that is not known has no dot, and counts for nothing. The
+// series it is made from are not drawn a second time.
+func TestLovePlot(t *testing.T) {
+	n, s := analysis.Number, analysis.Text
+	r := analysis.Result{
+		Settings: map[string]string{"threshold": "0.2", "denominator": "auto"},
+		Series:   []analysis.Series{{Name: "love-raw"}, {Name: "love-adjusted"}, {Name: "weights", Group: "a", Points: []analysis.Point{{X: 0, Y: 3}, {X: 2}}}},
+		Tables: []analysis.Table{{Name: "balance", Columns: []string{"covariate", "difference raw", "difference adjusted"}, Rows: [][]analysis.Value{
+			{s("age"), n(0.15), n(-0.01)}, {s("sex"), n(-0.5), n(0.21)}, {s("odd"), n(math.NaN()), n(0)},
+		}}},
+		Estimates: []analysis.Estimate{{Term: "effective_sample_size", Arm: "a", Value: 2.4, CI: analysis.NoInterval, N: analysis.N{Arm: 3}}},
+	}
+	figures := reports.Pictures("Title", r, 0.95)
+	if len(figures) != 2 || figures[0].ID != "love" || figures[1].Title != "Weighted, 3 patients of a count as 2" {
+		t.Fatalf("figures %+v", figures)
+	}
+	p := figures[0].Plot.(reports.Dots)
+	after, before := p.Series[0].Values, p.Series[1].Values
+	if !slices.Equal(p.Rows, []string{"sex", "age", "odd"}) || before[0].Value != 0.5 || after[0].Value != 0.21 || after[1].Value != 0.01 || before[2].Format.Kind != reports.Blank || p.Lines[0].Value != 0.2 {
+		t.Errorf("%+v", p)
+	}
+	if want := "1 of 3 covariates and levels differ by more than 0.2 after adjustment, 1 before"; figures[0].Title != want {
+		t.Errorf("title %q", figures[0].Title)
+	}
+	r.Tables = nil
+	if figures := reports.Pictures("Title", r, 0.95); len(figures) != 1 {
+		t.Errorf("without its table there is nothing to draw: %d figures", len(figures))
+	}
+}
+
 // The figures of a result: one a name of curves, the grids of tables, and a forest for
 // each scale with the line where no effect is; estimates without an interval are left
 // out.

@@ -58,7 +58,7 @@ var packages = map[string]rule{
 	"analysis/internal/ledger": {[]string{"analysis", "datasets"}, nil},
 	"analysis/analysistest":    {[]string{"analysis", "datasets"}, nil},
 	"analysis/catalog":         {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/economics", "analysis/effect", "analysis/impute", "analysis/longitudinal", "analysis/power", "analysis/quality", "analysis/resample", "analysis/taper", "analysis/work"}, nil},
-	"analysis/compare":         estimator,
+	"analysis/compare":         {append([]string{"simulate/stream"}, estimator.ours...), estimator.others},
 	"analysis/describe":        estimator,
 	"analysis/economics":       estimator,
 	"analysis/effect":          estimator,
