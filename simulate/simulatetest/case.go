@@ -107,9 +107,9 @@ func (c *Case) Inputs(v any) {
 	c.decode("inputs.json", v)
 }
 
-// Columns reads a CSV file of the case as numbers by the name of the column;
-// columns that hold anything else are left out.
-func (c *Case) Columns(file string) map[string][]float64 {
+// Columns reads a CSV file of the case as numbers: the names of the columns, and the
+// columns. NaN stands for what is not a number.
+func (c *Case) Columns(file string) (names []string, columns [][]float64) {
 	c.t.Helper()
 	f, err := os.Open(filepath.Join(c.dir, file))
 	if err != nil {
@@ -119,20 +119,17 @@ func (c *Case) Columns(file string) map[string][]float64 {
 	if err := errors.Join(err, f.Close()); err != nil || len(rows) == 0 {
 		c.t.Fatalf("%s cannot be read: %v", file, err)
 	}
-	columns := map[string][]float64{}
-	for j, name := range rows[0] {
-		values := make([]float64, len(rows)-1)
-		for i, row := range rows[1:] {
-			if values[i], err = strconv.ParseFloat(row[j], 64); err != nil {
-				values = nil
-				break
+	columns = make([][]float64, len(rows[0]))
+	for j := range columns {
+		for _, row := range rows[1:] {
+			x, err := strconv.ParseFloat(row[j], 64)
+			if err != nil {
+				x = math.NaN()
 			}
-		}
-		if values != nil {
-			columns[name] = values
+			columns[j] = append(columns[j], x)
 		}
 	}
-	return columns
+	return rows[0], columns
 }
 
 // Number returns a number of the case, to compute with; NaN for null.

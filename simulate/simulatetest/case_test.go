@@ -2,6 +2,7 @@ package simulatetest
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,8 +61,8 @@ func TestHoldingAll(t *testing.T) {
 	s, c := readSpied(t)
 	var in struct{ Rate float64 }
 	c.Inputs(&in)
-	columns := c.Columns("draws.csv")
-	if in.Rate != 0.25 || c.Len("list") != 2 || len(columns) != 2 || columns["y"][1] != 4 {
+	names, columns := c.Columns("draws.csv")
+	if in.Rate != 0.25 || c.Len("list") != 2 || names[2] != "y" || columns[2][1] != 4 || !math.IsNaN(columns[1][0]) {
 		t.Errorf("read %v, %v, %d", in, columns, c.Len("list"))
 	}
 	c.Near("a", 2*(1+1e-10), 1e-9)
