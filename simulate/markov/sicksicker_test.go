@@ -154,7 +154,8 @@ func sickPSA(t *testing.T, c *simulatetest.Case) (cost, effect [][]float64) {
 	for d := range want[0] {
 		g := func(name string) float64 { return at[name][d] }
 		s := sick{
-			[]float64{g("r_HD")}, g("r_HS1"), g("r_S1H"), g("r_S1S2"), g("hr_S1"), g("hr_S2"), g("hr_S1S2_trtB"),
+			[]float64{g("r_HD")},
+			g("r_HS1"), g("r_S1H"), g("r_S1S2"), g("hr_S1"), g("hr_S2"), g("hr_S1S2_trtB"),
 			g("c_H"), g("c_S1"), g("c_S2"), g("c_trtA"), g("c_trtB"), g("u_H"), g("u_S1"), g("u_S2"), g("u_trtA"),
 		}
 		for i := range sickArms {
