@@ -72,7 +72,7 @@ var packages = map[string]rule{
 
 	"simulate":          {[]string{"simulate/stream"}, []string{gonum}},
 	"simulate/stream":   {nil, nil},
-	"simulate/design":   {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
+	"simulate/design":   {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, nil},
 	"simulate/evidence": {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
 	"simulate/rehab":    {[]string{"simulate", "simulate/design", "simulate/evidence", "simulate/stream"}, []string{gonum}},
 
