@@ -71,6 +71,9 @@ func (w *walker) Run(_, strategy int, b *simulate.Block) {
 		for i := range n {
 			for o := range outcomes {
 				r := &c.Rewards[o]
+				if r.States == nil {
+					continue
+				}
 				outcomes[o][i] += float64(r.Weights[t] * r.States[w.state[i]].At(t, w.sojourn[i])[0])
 			}
 		}

@@ -36,15 +36,14 @@ type Answer struct {
 // longest of the mean times; a horizon of at least 5 warm-ups and 50,000 patients; 20
 // replications.
 func (s System) Default() Size {
-	rate, longest, impatient := 0.0, s.Service.Mean, s.NoList
+	rate, patient := s.demand()
+	longest := s.Service.Mean
 	for _, c := range s.Classes {
-		rate += c.Arrivals
 		if c.impatient() {
-			impatient = true
 			longest = math.Max(longest, c.Patience.Mean)
 		}
 	}
-	if capacity := float64(s.Servers) / s.Service.Mean; !impatient && capacity > rate {
+	if capacity := float64(s.Servers) / s.Service.Mean; patient && !s.NoList && capacity > rate {
 		gap := math.Sqrt(capacity) - math.Sqrt(rate)
 		longest = math.Max(longest, 1/(gap*gap))
 	}
@@ -61,11 +60,14 @@ func Solve(ctx context.Context, s System, z Size, o Options) (Answer, error) {
 	}
 	a := Answer{Warnings: []simulate.Warning{}, Measures: s.measures(z)}
 	if !z.Empty {
-		if err := s.exact(&a); err != nil {
+		if err := s.exact(&a, z.Over); err != nil {
 			return a, err
 		}
 	}
 	if z.Replications == 0 && a.Formula != "" {
+		if over := len(names); z.Over > 0 && math.IsNaN(float64(a.Measures[over].Exact)) {
+			a.Warnings = append(a.Warnings, simulate.Warning{Code: "no-formula", Message: "there is no formula here for the share that waits longer than a time; ask for replications"})
+		}
 		return a, nil
 	}
 	z = withRuns(z)
@@ -106,6 +108,9 @@ func (s System) measures(z Size) []Measure {
 		for _, n := range names {
 			out = append(out, Measure{n.name, class, n.unit, nan, nan, nan})
 		}
+		if z.Over > 0 {
+			out = append(out, Measure{"wait_over", class, "share", nan, nan, nan})
+		}
 		if z.Empty {
 			out = append(out, Measure{"list_at_end", class, "patients", nan, nan, nan}, Measure{"list_growth", class, "patients per unit of time", nan, nan, nan})
 		}
@@ -120,15 +125,11 @@ func (s System) measures(z Size) []Measure {
 }
 
 // exact fills in what a formula gives.
-func (s System) exact(a *Answer) error {
-	rate, impatient, endless := 0.0, 0, 0
+func (s System) exact(a *Answer, over float64) error {
+	rate, impatient := 0.0, false
 	for _, c := range s.Classes {
 		rate += c.Arrivals
-		if c.impatient() {
-			impatient++
-		} else {
-			endless++
-		}
+		impatient = impatient || c.impatient()
 	}
 	form, mean := s.Service.Form, s.Service.Mean
 	exponential := form == "" || form == ExponentialTime
@@ -140,10 +141,10 @@ func (s System) exact(a *Answer) error {
 	case s.NoList:
 		x, err = Loss(rate, mean, s.Servers)
 		a.Formula = "Erlang B, M/G/c/c"
-	case one && impatient == 1 && exponential && (p.Form == "" || p.Form == ExponentialTime):
+	case one && impatient && exponential && (p.Form == "" || p.Form == ExponentialTime):
 		x, err = Patience(rate, mean, s.Servers, p.Mean)
 		a.Formula = "Erlang A, M/M/c+M"
-	case impatient > 0:
+	case impatient:
 		return nil
 	case exponential:
 		x, err = Exponential(rate, mean, s.Servers)
@@ -164,9 +165,12 @@ func (s System) exact(a *Answer) error {
 		a.Measures[i].Exact = simulate.Num(v)
 	}
 	if one {
+		if over > 0 && x.Longer != nil {
+			a.Measures[len(names)].Exact = simulate.Num(x.Longer(over))
+		}
 		return nil
 	}
-	return s.exactClasses(a, rate, x)
+	return s.exactClasses(a, rate, x, len(a.Measures)/(len(s.Classes)+1))
 }
 
 func (s System) cv() float64 {
@@ -180,7 +184,7 @@ func (s System) cv() float64 {
 }
 
 // exactClasses fills in the classes of a queue with priorities.
-func (s System) exactClasses(a *Answer, rate float64, x Steady) error {
+func (s System) exactClasses(a *Answer, rate float64, x Steady, block int) error {
 	rates := make([]float64, len(s.Classes))
 	for i, c := range s.Classes {
 		rates[i] = c.Arrivals
@@ -196,7 +200,7 @@ func (s System) exactClasses(a *Answer, rate float64, x Steady) error {
 	all := 0.0
 	for k, w := range waits {
 		all += w * rates[k] / rate
-		at := a.Measures[(k+1)*len(names):]
+		at := a.Measures[(k+1)*block:]
 		for i, v := range []float64{w, x.Wait, w / x.Wait, x.Lost, w * rates[k], x.Busy * rates[k] / rate} {
 			at[i].Exact = simulate.Num(v)
 		}
@@ -262,6 +266,9 @@ func (a *Answer) simulated(s System, z Size, runs []Run) {
 		if s.NoList {
 			at[2].Mean, at[2].MCSE = simulate.Num(math.NaN()), simulate.Num(math.NaN())
 		}
+		if over := len(names); z.Over > 0 {
+			at[over].Mean, at[over].MCSE = ratio(len(units), func(j int) (float64, float64) { t := pick(units[j]); return float64(t.Over), float64(t.Arrived) })
+		}
 		if z.Empty {
 			end := func(j int) (n float64) {
 				for i, x := range runs[j].AtEnd {
@@ -271,8 +278,9 @@ func (a *Answer) simulated(s System, z Size, runs []Run) {
 				}
 				return n
 			}
-			at[6].Mean, at[6].MCSE = ratio(len(runs), func(j int) (float64, float64) { return end(j), 1 })
-			at[7].Mean, at[7].MCSE = ratio(len(runs), func(j int) (float64, float64) { return end(j), z.Horizon })
+			last, growth := &at[block-2], &at[block-1]
+			last.Mean, last.MCSE = ratio(len(runs), func(j int) (float64, float64) { return end(j), 1 })
+			growth.Mean, growth.MCSE = ratio(len(runs), func(j int) (float64, float64) { return end(j), z.Horizon })
 		}
 	}
 	a.warn(s, z, runs)
@@ -286,7 +294,11 @@ func (a *Answer) warn(s System, z Size, runs []Run) {
 		a.Warnings = append(a.Warnings, simulate.Warning{Code: "one-replication", Message: "one replication in one part has no Monte Carlo standard error; ask for at least 10 replications"})
 	}
 	if z.Empty {
-		a.Warnings = append(a.Warnings, simulate.Warning{Code: "from-empty", Message: fmt.Sprintf("every run starts empty and ends at the horizon of %g; those still waiting then are counted with the wait they have had", z.Horizon)})
+		a.Warnings = append(a.Warnings, simulate.Warning{Code: "from-empty", Message: fmt.Sprintf("every run starts empty and ends at the horizon of %.6g; those still waiting then are counted with the wait they have had", z.Horizon)})
+		rate, patient := s.demand()
+		if g := Growth(rate, s.Service.Mean, s.Servers); g > 0 && patient && !s.NoList {
+			a.Warnings = append(a.Warnings, simulate.Warning{Code: "unstable", Message: fmt.Sprintf("%.6g arrive and at most %.6g can be served in a unit of time: in the long run the list grows by %.6g, without end; give more places, a shorter stay, fewer arrivals or patience", rate, float64(s.Servers)/s.Service.Mean, g)})
+		}
 	}
 }
 
@@ -294,6 +306,7 @@ func (t *Tally) add(x Tally) {
 	t.Arrived += x.Arrived
 	t.Waited += x.Waited
 	t.Lost += x.Lost
+	t.Over += x.Over
 	t.Wait += x.Wait
 	t.ListArea += x.ListArea
 	t.BusyArea += x.BusyArea

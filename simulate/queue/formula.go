@@ -54,10 +54,14 @@ func stable(arrivals, service float64, servers int) error {
 	if err := check(arrivals, service, servers); err != nil {
 		return err
 	}
-	if arrivals*service >= float64(servers) {
-		return fmt.Errorf("%w: %g arrive and at most %g can be served in a unit of time, so the list grows by %g; give more places, a shorter stay, fewer arrivals, patience, or a horizon", ErrUnstable, arrivals, float64(servers)/service, Growth(arrivals, service, servers))
+	if arrivals*service < float64(servers) {
+		return nil
 	}
-	return nil
+	growth := fmt.Sprintf("the list grows by %.6g", Growth(arrivals, service, servers))
+	if Growth(arrivals, service, servers) < 1e-9*arrivals {
+		growth = "the list grows without end, like the square root of time"
+	}
+	return fmt.Errorf("%w: %.6g arrive and at most %.6g can be served in a unit of time, so %s; give more places, a shorter stay, fewer arrivals or patience, or ask what happens within a time from an empty start", ErrUnstable, arrivals, float64(servers)/service, growth)
 }
 
 // ErlangB returns the share of patients turned away by c places without a list at an

@@ -50,6 +50,7 @@ type Size struct {
 	Horizon      float64 // time counted after it
 	Batches      int     // equal parts of the horizon, at least 1
 	Empty        bool    // no warm-up is meant: the first patients find an empty program
+	Over         float64 // count the patients who wait longer than this; 0 for no such count
 }
 
 // Options are settings on which the result does not depend.
@@ -61,6 +62,7 @@ type Options struct {
 // Tally is what happened in one part of a run to the patients of one class.
 type Tally struct {
 	Arrived, Waited, Lost int     // who came in this part; of them, waited at all; gave up or were turned away
+	Over                  int     // of them, waited longer than Size.Over
 	Wait                  float64 // sum of the waits of those who came in this part, given up or not
 	ListArea              float64 // time-integral of the number waiting
 	BusyArea              float64 // time-integral of the places busy
@@ -91,8 +93,8 @@ func (s System) Check(z Size) error {
 			}
 		}
 	}
-	if z.Replications < 1 || z.Batches < 1 || !(z.WarmUp >= 0) || !(z.Horizon > 0) || math.IsInf(z.WarmUp+z.Horizon, 1) {
-		return fmt.Errorf("%w: a run needs at least 1 replication and 1 part, a warm-up of at least 0 and a horizon over 0", ErrSettings)
+	if z.Replications < 1 || z.Batches < 1 || !(z.WarmUp >= 0) || !(z.Horizon > 0) || math.IsInf(z.WarmUp+z.Horizon, 1) || !(z.Over >= 0) {
+		return fmt.Errorf("%w: a run needs at least 1 replication and 1 part, a warm-up of at least 0, a horizon over 0 and a wait to count from of at least 0", ErrSettings)
 	}
 	return s.bounded(z)
 }
@@ -102,15 +104,20 @@ func (s System) bounded(z Size) error {
 	if z.Empty || s.NoList {
 		return nil
 	}
-	rate, patient := 0.0, false
-	for _, c := range s.Classes {
-		rate += c.Arrivals
-		patient = patient || !c.impatient()
-	}
+	rate, patient := s.demand()
 	if !patient {
 		return nil
 	}
 	return stable(rate, s.Service.Mean, s.Servers)
+}
+
+// demand returns the arrivals of all classes, and whether any of them never gives up.
+func (s System) demand() (rate float64, patient bool) {
+	for _, c := range s.Classes {
+		rate += c.Arrivals
+		patient = patient || !c.impatient()
+	}
+	return rate, patient
 }
 
 func (c Class) impatient() bool { return c.Patience.Mean != 0 && !math.IsInf(c.Patience.Mean, 1) }
@@ -339,6 +346,9 @@ func (l *loop) leave(class int, w waiting, now float64) (called bool) {
 	if t != nil {
 		l.waitsOpen--
 		t.Wait += until - w.arrived
+		if l.z.Over > 0 && until-w.arrived > l.z.Over {
+			t.Over++
+		}
 	}
 	if !called {
 		l.run.Events++

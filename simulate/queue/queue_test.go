@@ -78,7 +78,7 @@ func TestLoopFindsTheFormulas(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			z := s.Default()
-			z.Seed, z.Horizon = 11, z.Horizon/2
+			z.Seed, z.Horizon, z.Over = 11, z.Horizon/2, 1.5
 			a, err := Solve(t.Context(), s, z, Options{Workers: 2})
 			if err != nil {
 				t.Fatal(err)
@@ -119,8 +119,8 @@ func TestLoopFindsTheFormulas(t *testing.T) {
 // Σρₖ·Wₖ = ρ·W of one class = 0.8·2 = 1.6 = 0.3·0.571429 + 0.5·2.857143.
 func holdPriorities(t *testing.T, a Answer) {
 	t.Helper()
-	near(t, "wait of the urgent", float64(a.Measures[6].Exact), 0.4/0.7, 1e-12)
-	near(t, "wait of the others", float64(a.Measures[12].Exact), 0.4/0.14, 1e-12)
+	near(t, "wait of the urgent", float64(a.Measures[7].Exact), 0.4/0.7, 1e-12)
+	near(t, "wait of the others", float64(a.Measures[14].Exact), 0.4/0.14, 1e-12)
 	near(t, "wait of all", float64(a.Measures[0].Exact), 2, 1e-12)
 }
 
@@ -270,6 +270,7 @@ func TestBadQueuesAreRefused(t *testing.T) {
 		"negative patience": func(s *System, _ *Size) { s.Classes[0].Patience.Mean = -1 },
 		"no horizon":        func(_ *System, z *Size) { z.Horizon = 0 },
 		"no parts":          func(_ *System, z *Size) { z.Batches = 0 },
+		"negative wait":     func(_ *System, z *Size) { z.Over = -1 },
 		"endless warm-up":   func(_ *System, z *Size) { z.WarmUp = math.Inf(1) },
 	} {
 		s, z := good, size
