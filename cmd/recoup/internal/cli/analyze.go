@@ -22,10 +22,10 @@ import (
 func (a *app) analyzeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "analyze",
-		Short: "Estimate outcomes: list, show, run, plan, calc, pool, power, claims",
+		Short: "Estimate outcomes: list, show, run, plan, calc, pool, power, claims, economics",
 		Long:  "Estimate outcomes of a cohort by the analyses of the catalog.",
 	}
-	c.AddCommand(a.analyzeList(), a.analyzeShow(), a.analyzeRun(), a.analyzePlan(), a.analyzeCalc(), a.analyzePool(), a.analyzePower(), a.analyzeClaims())
+	c.AddCommand(a.analyzeList(), a.analyzeShow(), a.analyzeRun(), a.analyzePlan(), a.analyzeCalc(), a.analyzePool(), a.analyzePower(), a.analyzeClaims(), a.analyzeEconomics())
 	return c
 }
 
