@@ -12,12 +12,11 @@ import (
 	"recoup/simulate/internal/strict"
 )
 
-// Problem is one thing wrong with a file, Problems is everything, and the error of the
-// parsers.
-type (
-	Problem  = strict.Problem
-	Problems = strict.Problems
-)
+// Problem is one thing wrong with a file.
+type Problem = strict.Problem
+
+// Problems is everything wrong with a file; it is the error of the parsers.
+type Problems = strict.Problems
 
 // Components are the nine core therapies of a chronic pain rehabilitation
 // program, as designs name them.
