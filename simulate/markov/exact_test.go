@@ -103,6 +103,13 @@ func TestTimeInState(t *testing.T) {
 	// Alive 1, 0.9, 0.45, 0: 10 + 0.9·20 + 0.45·30 = 41.5; deaths 0.1·1 + 0.45·2 + 0.45·2.
 	near(t, "total", evaluate(t, c)[0], 41.5+0.1+0.9+0.9, 1e-14)
 	near(t, "alive at 2", c.Trace()[2][0], 0.45, 1e-14)
+	// The time in the state matters to one reward alone, with deaths of 0.5 a cycle: alive
+	// 1, 0.5, 0.25, 0.125 for 10, 20, 30, 30; deaths 0.5, 0.25, 0.125 for 1, 2, 2.
+	half := []Table{Constant(0.5, 0.5), Constant(0, 1)}
+	c.Moves, c.Rewards[0].Flows = half, nil
+	near(t, "states alone", evaluate(t, c)[0], 10+10+7.5+3.75, 1e-14)
+	c.Rewards[0].States, c.Rewards[0].Flows = nil, []Flow{{0, 1, BySojourn(1, 2)}}
+	near(t, "flows alone", evaluate(t, c)[0], 0.5+0.5+0.25, 1e-14)
 	// On and back: from 0 to 1 at once and back makes the time in the state 0 again, so
 	// only the first number of the table is used.
 	c.Moves = []Table{{1, 2, 2, []float64{0, 1, 1, 0}}, Constant(1, 0)}

@@ -247,3 +247,41 @@ func TestExponentialConversion(t *testing.T) {
 	// Two states in closed form: 0.2/0.7 + 0.5/0.7·exp(−1.4).
 	near(t, "closed form", at[0], (0.2+0.5*math.Exp(-1.4))/0.7, 1e-13)
 }
+
+// Months, two discount rates, costs of a month or a year, by hand. Nobody moves; 24
+// months counted at the end; each state pays 120 and is worth 0.9 a year. With
+// v = (1 + r)^(−1/12), a month's sum is v·(1 − v²⁴)/(1 − v).
+const monthly = `
+name: monthly
+cycles: 24
+cycles_per_year: 12
+counting: end
+discounting: {cost: 0.05, effect: 0.02}
+transitions_are: rates
+states: [a, b]
+start: {a: 1}
+base:
+  transitions: {a: {b: 0}}
+  costs: {a: 120, b: 120}
+  effects: {a: 0.9, b: 0.9}
+strategies: [{name: only}]
+`
+
+func TestMonths(t *testing.T) {
+	sum := func(r float64) float64 {
+		v := math.Pow(1+r, -1./12)
+		return v * (1 - math.Pow(v, 24)) / (1 - v)
+	}
+	e := parse(t, monthly).Evaluate()[0]
+	near(t, "cost of a year", float64(e.Cost), 10*sum(0.05), 1e-13)
+	near(t, "effect", float64(e.Effect), 0.9/12*sum(0.02), 1e-13)
+	near(t, "years", float64(e.YearsIn[0]), 2, 1e-13)
+	e = parse(t, strings.Replace(monthly, "counting: end", "counting: end\ncosts_per: cycle", 1)).Evaluate()[0]
+	near(t, "cost of a cycle", float64(e.Cost), 120*sum(0.05), 1e-13)
+	// A rate of 0.6 a year: after 24 months exp(−1.2) are left, by any conversion of one
+	// exit.
+	for _, how := range []Conversion{Competing, Separate, Exponential} {
+		text := strings.NewReplacer("b: 0}}", "b: 0.6}}", "transitions_are: rates", "transitions_are: rates\nconversion: "+string(how)).Replace(monthly)
+		near(t, string(how), parse(t, text).Evaluate()[0].Trace[24][0], math.Exp(-1.2), 1e-13)
+	}
+}

@@ -220,23 +220,33 @@ func Patience(arrivals, service float64, servers int, patience float64) (Steady,
 		return Steady{}, fmt.Errorf("%w: the mean patience must be a finite time over 0", ErrSettings)
 	}
 	mu, theta, c := 1/service, 1/patience, float64(servers)
-	// p is π relative to the state in which every place is busy and nobody waits.
-	total, busy, list, waits := 1.0, c, 0.0, 1.0
-	p := 1.0
-	for n := servers; n > 0; n-- { // downwards: πₙ₋₁ = πₙ·n·μ/λ
-		p *= float64(n) * mu / arrivals
-		total += p
-		busy += float64(n-1) * p
-		if math.IsInf(total, 1) {
-			return Steady{}, fmt.Errorf("%w: the load of %g on %d places is too small to be worked out: nobody waits", ErrSettings, arrivals*service, servers)
+	if (arrivals-c*mu)/theta > 1e7 {
+		return Steady{}, fmt.Errorf("%w: over 10,000,000 would wait before enough give up; with a patience this long ask what happens within a time from an empty start, without patience", ErrSettings)
+	}
+	// p is π of a state relative to full, that in which every place is busy and nobody
+	// waits. Only ratios matter, so all shrink together.
+	total, busy, list, waits, full, p := 1.0, c, 0.0, 1.0, 1.0, 1.0
+	shrink := func() {
+		for _, x := range []*float64{&total, &busy, &list, &waits, &full, &p} {
+			*x /= 1e200
 		}
 	}
-	p = 1
+	for n := servers; n > 0; n-- { // downwards: πₙ₋₁ = πₙ·n·μ/λ
+		p *= float64(n) * mu / arrivals
+		total, busy = total+p, busy+float64(n-1)*p
+		if p > 1e200 {
+			shrink()
+		}
+	}
+	p = full
 	for q := 1.0; ; q++ {
 		p *= arrivals / (c*mu + q*theta)
 		total, busy, list, waits = total+p, busy+c*p, list+q*p, waits+p
 		if arrivals < c*mu+q*theta && q*p <= 1e-18*(total+list) {
 			break
+		}
+		if p > 1e200 {
+			shrink()
 		}
 	}
 	list, busy, waits = list/total, busy/total, waits/total

@@ -96,8 +96,15 @@ func (s System) Check(z Size) error {
 	if z.Replications < 1 || z.Batches < 1 || !(z.WarmUp >= 0) || !(z.Horizon > 0) || math.IsInf(z.WarmUp+z.Horizon, 1) || !(z.Over >= 0) {
 		return fmt.Errorf("%w: a run needs at least 1 replication and 1 part, a warm-up of at least 0, a horizon over 0 and a wait to count from of at least 0", ErrSettings)
 	}
+	rate, _ := s.demand()
+	if n := rate * (z.WarmUp + z.Horizon) * float64(z.Replications); n > maxPatients {
+		return fmt.Errorf("%w: the run would take %.1g patients, more than %.1g; the queue may be very near what it can serve: give a shorter warm-up and horizon", ErrSettings, n, float64(maxPatients))
+	}
 	return s.bounded(z)
 }
+
+// maxPatients bounds a run: about an hour of one processor.
+const maxPatients = 2e10
 
 // bounded refuses runs whose patients would wait for ever.
 func (s System) bounded(z Size) error {

@@ -170,6 +170,14 @@ func TestPatience(t *testing.T) {
 	near(t, "patient: P(wait)", s.Wait, ErlangC(24, 22.5), 1e-6)
 	s = must(t)(Patience(7.5, 3, 24, 1e-9))
 	near(t, "impatient: lost", s.Lost, ErlangB(24, 22.5), 1e-6)
+	// Far over capacity the flow decides: of 2000 a week 500 are served; λ = cμ + θ·list.
+	s = must(t)(Patience(2000, 1, 500, 10))
+	near(t, "overload: lost", s.Lost, 0.75, 1e-12)
+	near(t, "overload: list", s.List, 15000, 1e-12)
+	// Far under capacity nobody waits.
+	s = must(t)(Patience(1, 1, 400, 1))
+	near(t, "no load: busy", s.Busy, 1, 1e-13)
+	near(t, "no load: P(wait)", s.Wait, 0, 0)
 	// What comes in goes out: λ·(1 − lost) = busy·μ.
 	s = must(t)(Patience(10, 3, 24, 4))
 	near(t, "flow", 10*(1-s.Lost), s.Busy/3, 1e-12)
@@ -210,6 +218,30 @@ func TestLoopIsLindley(t *testing.T) {
 		if got.Arrived != w.Arrived || got.Waited != w.Waited || math.Abs(got.Wait-w.Wait) > 1e-9 {
 			t.Errorf("part %d: %+v, want %+v", i, got, w)
 		}
+	}
+}
+
+// With few replications the parts of the horizon are the units: the list and the
+// places busy are averages over time, within 4.5 standard errors as before.
+func TestBatchMeans(t *testing.T) {
+	s := System{Classes: []Class{{Arrivals: 8}}, Servers: 10, Service: Time{Mean: 1}}
+	a, err := Solve(t.Context(), s, Size{Seed: 2, Replications: 2, WarmUp: 100, Horizon: 20_000, Batches: 20}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Errors != "batch means" || len(a.Warnings) > 0 {
+		t.Errorf("errors by %q, warnings %v", a.Errors, a.Warnings)
+	}
+	for _, i := range []int{0, 1, 4, 5} {
+		m := a.Measures[i]
+		if z := math.Abs(float64((m.Mean - m.Exact) / m.MCSE)); !(z < 4.5) || !(m.MCSE > 0) {
+			t.Errorf("%s: %g (%g), exact %g", m.Name, m.Mean, m.MCSE, m.Exact)
+		}
+	}
+	// Parts shorter than the queue's memory are correlated, which is said.
+	a, err = Solve(t.Context(), System{Classes: []Class{{Arrivals: 0.95}}, Servers: 1, Service: Time{Mean: 1}}, Size{Seed: 2, Replications: 1, WarmUp: 1000, Horizon: 10_000, Batches: 1000}, Options{})
+	if err != nil || len(a.Warnings) != 1 || a.Warnings[0].Code != "correlated-batches" {
+		t.Errorf("warnings %v, error %v", a.Warnings, err)
 	}
 }
 
@@ -256,6 +288,23 @@ func TestOverload(t *testing.T) {
 	}
 }
 
+// Urgent patients take every place for the whole run; the others give up unseen, and
+// the run ends all the same.
+func TestUnreachedPatientsGiveUp(t *testing.T) {
+	s := System{Classes: []Class{{Name: "urgent", Arrivals: 50, Patience: Time{Mean: 1e6}}, {Name: "routine", Arrivals: 5, Patience: Time{Mean: 1}}}, Servers: 1, Service: Time{Mean: 1}}
+	a, err := Solve(t.Context(), s, Size{Seed: 1, Replications: 10, WarmUp: 5, Horizon: 10, Batches: 1}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait, lost := a.Measures[12], a.Measures[15]
+	if wait.Class != "routine" || lost.Name != "lost" || lost.Mean != 1 {
+		t.Errorf("%s of %s is %g, want all lost", lost.Name, wait.Class, lost.Mean)
+	}
+	if z := math.Abs(float64((wait.Mean - 1) / wait.MCSE)); !(z < 4.5) {
+		t.Errorf("they wait %g (%g), want their patience of 1", wait.Mean, wait.MCSE)
+	}
+}
+
 func TestBadQueuesAreRefused(t *testing.T) {
 	good := System{Classes: []Class{{Arrivals: 1}}, Servers: 2, Service: Time{Mean: 1}}
 	size := good.Default()
@@ -270,6 +319,7 @@ func TestBadQueuesAreRefused(t *testing.T) {
 		"negative patience": func(s *System, _ *Size) { s.Classes[0].Patience.Mean = -1 },
 		"no horizon":        func(_ *System, z *Size) { z.Horizon = 0 },
 		"no parts":          func(_ *System, z *Size) { z.Batches = 0 },
+		"endless run":       func(s *System, z *Size) { s.Classes[0].Arrivals = 1.9999999; *z = s.Default() },
 		"negative wait":     func(_ *System, z *Size) { z.Over = -1 },
 		"endless warm-up":   func(_ *System, z *Size) { z.WarmUp = math.Inf(1) },
 	} {
