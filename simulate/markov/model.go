@@ -148,13 +148,16 @@ const (
 const (
 	maxCycles = 100_000
 	maxStates = 200
-	maxTable  = 20_000_000 // numbers in the transitions of one state
+	maxTrace  = 10_000_000 // points x states x strategies
+	maxTable  = 20_000_000 // numbers in the transitions of all strategies
 )
 
 // compiler turns a Model into a Study and gathers what is wrong with it.
 type compiler struct {
 	Model
 	problems []strict.Problem
+	used     int // numbers in the transitions so far
+	weights  map[float64][2][]float64
 }
 
 func (c *compiler) bad(path, format string, args ...any) {
@@ -218,6 +221,9 @@ func (c *compiler) frame() {
 	}
 	if len(c.Strategies) == 0 || len(c.Strategies) > 50 {
 		c.bad("strategies", "must be 1 to 50 strategies")
+	}
+	if len(c.problems) == 0 && (c.Cycles+1)*len(c.States)*len(c.Strategies) > maxTrace {
+		c.bad("cycles", "times states times strategies is over %d: take fewer, longer cycles", maxTrace)
 	}
 	c.oneOf("transitions_are", string(c.Transitions), string(Probabilities), string(Rates))
 	c.oneOf("conversion", string(c.Conversion), string(Competing), string(Separate), string(GivenSurvival), string(Exponential))
@@ -510,8 +516,8 @@ func (c *compiler) row(path string, from int, entries map[string]Value) Table {
 	if values[from] == nil && left < 0 {
 		left = from
 	}
-	if t.Rows*t.Sojourn*n > maxTable {
-		c.bad(path, "needs %d numbers, more than %d: shorten its tables", t.Rows*t.Sojourn*n, maxTable)
+	if c.used += t.Rows * t.Sojourn * n; c.used > maxTable {
+		c.bad(path, "the transitions need more than %d numbers: shorten the tables by cycle and time in the state", maxTable)
 		return Constant(make([]float64, n)...)
 	}
 	t.V = make([]float64, t.Rows*t.Sojourn*n)
@@ -620,20 +626,36 @@ func (c *compiler) rewards(ch *Chain, own Part) {
 	}
 }
 
+// weigh returns the weights of points and of events at a discount rate, made once.
+func (c *compiler) weigh(rate float64) (w [2][]float64, err error) {
+	if w, ok := c.weights[rate]; ok {
+		return w, nil
+	}
+	cv := c.convention(rate)
+	if w[0], err = cv.Points(c.Cycles); err != nil {
+		return w, err
+	}
+	if w[1], err = cv.Events(c.Cycles); err != nil {
+		return w, err
+	}
+	if c.weights == nil {
+		c.weights = map[float64][2][]float64{}
+	}
+	c.weights[rate] = w
+	return w, nil
+}
+
 // reward builds a reward of states from values, entry by entry those of the base
 // unless there are own ones.
 func (c *compiler) reward(rate, scale float64, base, own map[string]Value) Reward {
 	cv := c.convention(rate)
 	r := Reward{States: make([]Table, len(c.States))}
-	var err error
-	if r.Weights, err = cv.Points(c.Cycles); err != nil {
+	w, err := c.weigh(rate)
+	if err != nil {
 		c.bad("discounting", "%v", err)
 		return r
 	}
-	if r.FlowWeights, err = cv.Events(c.Cycles); err != nil {
-		c.bad("discounting", "%v", err)
-		return r
-	}
+	r.Weights, r.FlowWeights = w[0], w[1]
 	for i, name := range c.States {
 		v, ok := own[name]
 		if !ok {

@@ -209,6 +209,7 @@ func TestBadFilesAreRefused(t *testing.T) {
 		"death":             {"counting: end", "conversion: given-survival", "state of death"},
 		"no tunnels":        {"counting: end", "transitions_are: rates\nconversion: exponential", "knows no time in the state"},
 		"cost is text":      {"costs: {off: 100}", "costs: {off: rest}", "must be a number"},
+		"large":             {"cycles: 2", "cycles: 100000\ncycles_per_year: 366", ""},
 		"reserved":          {"states: [off, work]", "states: [off, work, any]", "meaning of its own"},
 		"simpson by middle": {"counting: end", "counting: simpson\ndiscounting: {at: cycle-middle}", "weighs points"},
 	} {
@@ -284,4 +285,30 @@ func TestMonths(t *testing.T) {
 		text := strings.NewReplacer("b: 0}}", "b: 0.6}}", "transitions_are: rates", "transitions_are: rates\nconversion: "+string(how)).Replace(monthly)
 		near(t, string(how), parse(t, text).Evaluate()[0].Trace[24][0], math.Exp(-1.2), 1e-13)
 	}
+}
+
+// Whatever the file says, it is read or refused; what is read has rows that sum to 1
+// and answers that are numbers.
+func FuzzParseModel(f *testing.F) {
+	for _, seed := range []string{string(Example()), byHand, monthly} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := ParseModel("fuzz.yaml", b)
+		if err != nil || s.Cycles > 1000 {
+			return
+		}
+		for i, e := range s.Evaluate() {
+			if err := s.Chains[i].Check(); err != nil {
+				t.Error(err)
+			}
+			sum := 0.0
+			for _, x := range e.Trace[s.Cycles] {
+				sum += x
+			}
+			if !(math.Abs(sum-1) < 1e-6) {
+				t.Errorf("the cohort sums to %g", sum)
+			}
+		}
+	})
 }
