@@ -1,8 +1,8 @@
 package longitudinal
 
 import (
-	"context"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"

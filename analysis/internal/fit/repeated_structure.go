@@ -181,13 +181,14 @@ func (s Structure) curvature(theta []float64, v int, cov mat.Matrix) []float64 {
 // bend returns the second derivative of the correlation of visits lo and hi by
 // correlations k and l.
 func (s Structure) bend(rho []float64, k, l, lo, hi int) float64 {
-	switch lag := float64(hi - lo); {
-	case s == AR1 || s == AR1H:
+	switch s {
+	case AR1, AR1H:
+		lag := float64(hi - lo)
 		if lag < 2 {
 			return 0
 		}
 		return lag * (lag - 1) * math.Pow(rho[0], lag-2)
-	case s == Ante || s == AnteH:
+	case Ante, AnteH:
 		if k == l || min(k, l) < lo || max(k, l) >= hi {
 			return 0
 		}
