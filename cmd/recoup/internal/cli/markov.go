@@ -50,7 +50,7 @@ neither.
 their Monte Carlo standard error (MCSE), and how persons differ.
 
 Sources: Briggs, Claxton, Sculpher 2006, Decision Modelling for Health Economic
-Evaluation; Siebert et al. 2012, doi:10.1177/0272989X12455463; for the exponential
+Evaluation; Siebert et al. 2012, doi:10.1016/j.jval.2012.06.014; for the exponential
 Moler, Van Loan 2003, doi:10.1137/S00361445024180.
 
 -o picks the format by its ending: .json (with the cohort at every point), .csv or .txt.`,
