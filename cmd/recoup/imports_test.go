@@ -73,9 +73,14 @@ var packages = map[string]rule{
 
 	"simulate":          {[]string{"simulate/stream"}, []string{gonum}},
 	"simulate/stream":   {nil, nil},
-	"simulate/design":   {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
+	"simulate/design":   {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, nil},
 	"simulate/evidence": {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
 	"simulate/rehab":    {[]string{"simulate", "simulate/design", "simulate/evidence", "simulate/stream"}, []string{gonum}},
+
+	"simulate/internal/strict": {nil, []string{goyaml}},
+	"simulate/markov":          {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, []string{gonum}},
+	"simulate/queue":           {[]string{"simulate", "simulate/stream"}, []string{gonum}},
+	"simulate/simulatetest":    {nil, nil},
 
 	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
