@@ -160,12 +160,12 @@ func (q *quarter) funnel(ctx context.Context, f datasets.Field) (Block, error) {
 	}
 	plot := Funnel{X: Axis{Label: "Patients seen"}, Y: Axis{Format: Format{Kind: Percent}}, Center: float64(r.Target), Target: math.NaN()}
 	for _, s := range r.Sites {
-		if s.Share.OK() {
-			plot.Points = append(plot.Points, FunnelPoint{Label: s.Label, N: float64(s.N), Y: float64(s.Share), Basis: ShareOf(s.Events, s.N)})
+		if s.Value.OK() {
+			plot.Points = append(plot.Points, FunnelPoint{Label: s.Label, N: float64(s.N), Y: float64(s.Value), Basis: ShareOf(s.Events, s.N)})
 		}
 	}
 	for _, l := range r.Curve {
-		plot.Limits = append(plot.Limits, FunnelLimit{N: float64(l.N), Lower95: l.Low95, Upper95: l.High95, Lower998: l.Low998, Upper998: l.High998})
+		plot.Limits = append(plot.Limits, FunnelLimit{N: l.Size, Lower95: l.Low95, Upper95: l.High95, Lower998: l.Low998, Upper998: l.High998})
 	}
 	plot.Y.Range = funnelRange(plot)
 	for _, w := range r.Warnings {

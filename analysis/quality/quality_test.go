@@ -247,7 +247,7 @@ func TestFunnelByHand(t *testing.T) {
 		t.Errorf("no sites: %+v", e)
 	}
 	hollow := quality.Funnel(counts([]float64{10, 0, 30, 20}, []float64{50, 0, 50, 50}), o)
-	if hollow.Sites[1].Position != "" || hollow.Sites[1].Share.OK() || hollow.Overdispersion.Sites != 3 {
+	if hollow.Sites[1].Position != "" || hollow.Sites[1].Value.OK() || hollow.Overdispersion.Sites != 3 {
 		t.Errorf("a site without patients: %+v", hollow)
 	}
 }
@@ -281,7 +281,7 @@ func TestFunnelRelations(t *testing.T) {
 		}
 	}
 	for i := 1; i < len(f.Curve); i++ {
-		if f.Curve[i].N <= f.Curve[i-1].N {
+		if f.Curve[i].Size <= f.Curve[i-1].Size {
 			t.Error("the curve runs backwards")
 		}
 	}

@@ -274,3 +274,134 @@ func TestRefcaseCUSUM(t *testing.T) {
 	}
 	ref.List("vlad", 1e-8, quality.VLAD(d["y"], d["risk"]).Sum...)
 }
+
+// Forty centers, observed over expected: limits, over-dispersion by the conventions of
+// SHMI (log, truncated) and CQC (square root, winsorised), to 1e-6.
+func TestRefcaseFunnel(t *testing.T) {
+	ref := analysistest.ReadCase(t, cases+"funnel_spiegelhalter")
+	texts, d := columnsOf(t, "funnel_spiegelhalter/data.csv")
+	const tol = 1e-6
+	var units []quality.Unit
+	for i := range d["observed"] {
+		units = append(units, quality.Unit{Label: texts["unit"][i], N: int(d["n"][i]), Events: int(d["observed"][i]), Expected: d["expected"][i]})
+	}
+	o := quality.DefaultFunnel
+	f := quality.FunnelOf(quality.FunnelRatios, units, o)
+	o.Overdispersion = quality.OverdispersionAdditive
+	over := quality.FunnelOf(quality.FunnelRatios, units, o)
+	ref.Near("phi_winsor10", float64(f.Overdispersion.Phi), tol)
+	ref.Near("tau2_DL", float64(f.Overdispersion.Tau2), tol)
+	for i, s := range f.Sites {
+		at := "/" + strconv.Itoa(i)
+		ref.Near("smr"+at, float64(s.Value), tol)
+		ref.Near("z_sqrt"+at, float64(s.Z), tol)
+		ref.Near("z_overdispersed"+at, float64(over.Sites[i].Adjusted), tol)
+		exact, _ := quality.StandardisedRatio(s.Events, s.Size, quality.RatioExact, 0.95)
+		ref.Near("smr_exact_lo"+at, float64(exact.Low), tol)
+		ref.Near("smr_exact_hi"+at, float64(exact.High), tol)
+		byar, _ := quality.StandardisedRatio(s.Events, s.Size, quality.RatioByar, 0.95)
+		ref.Near("byar_lo"+at, float64(byar.Low), tol)
+		ref.Near("byar_hi"+at, float64(byar.High), tol)
+		// The case has whole counts, the first of which the probability reaches the level:
+		// ours lie within one count under them.
+		ref.Near("limits_exact_998/lo"+at, math.Ceil(s.Limits.Low998*s.Size)/s.Size, tol)
+		ref.Near("limits_exact_998/hi"+at, math.Ceil(s.Limits.High998*s.Size)/s.Size, tol)
+	}
+	conventions(t, ref, "CQC", units, quality.ScaleRoot, quality.ExtremesWinsorise)
+	for i := range units { // SHMI rounds the expected number to two decimals
+		units[i].Expected = math.Round(units[i].Expected*100) / 100
+	}
+	conventions(t, ref, "SHMI", units, quality.ScaleLog, quality.ExtremesTruncate)
+	ref.Leave("SHMI/agg_head/rr") // of the expected number before it is rounded: smr has it
+}
+
+// conventions holds what FunnelPlotR gives for the first five centers of one
+// convention, and the centers outside the over-dispersed 99.8 % limits.
+func conventions(t *testing.T, ref *analysistest.Case, at string, units []quality.Unit, scale, extremes string) {
+	t.Helper()
+	const tol = 1e-6
+	o := quality.DefaultFunnel
+	o.Scale, o.Extremes, o.Limits = scale, extremes, quality.LimitsInterval
+	plain := quality.FunnelOf(quality.FunnelRatios, units, o)
+	o.Overdispersion = quality.OverdispersionAdditive
+	f := quality.FunnelOf(quality.FunnelRatios, units, o)
+	ref.Near(at+"/phi", float64(f.Overdispersion.Phi), tol)
+	ref.Near(at+"/tau2", float64(f.Overdispersion.Tau2), tol)
+	on := math.Log
+	se := func(size float64) float64 { return 1 / math.Sqrt(size) }
+	// FunnelPlotR leaves the over-dispersed limits of CQC on the square-root scale.
+	drawn := func(v float64) float64 { return v }
+	if scale == quality.ScaleRoot {
+		on, drawn = math.Sqrt, math.Sqrt
+		se = func(size float64) float64 { return 1 / (2 * math.Sqrt(size)) }
+	}
+	head := at + "/agg_head/"
+	for i := range 5 {
+		s, n := f.Sites[i], "/"+strconv.Itoa(i)
+		ref.Text(head+"group"+n, s.Label)
+		ref.Near(head+"denominator"+n, s.Size, tol)
+		ref.Near(head+"numerator"+n, float64(s.Events), tol)
+		if at == "CQC" {
+			ref.Near(head+"rr"+n, float64(s.Value), tol)
+		}
+		ref.Near(head+"target_transformed"+n, on(1), tol)
+		ref.Near(head+"Y"+n, on(float64(s.Value)), tol)
+		ref.Near(head+"s"+n, se(s.Size), tol)
+		ref.Near(head+"Uzscore"+n, float64(s.Z), tol)
+		ref.Near(head+"OD95LCL"+n, drawn(s.Limits.Low95), tol)
+		ref.Near(head+"OD95UCL"+n, drawn(s.Limits.High95), tol)
+		ref.Near(head+"OD99LCL"+n, drawn(s.Limits.Low998), tol)
+		ref.Near(head+"OD99UCL"+n, drawn(s.Limits.High998), tol)
+		l := plain.Sites[i].Limits
+		ref.Near(head+"LCL95"+n, l.Low95, tol)
+		ref.Near(head+"UCL95"+n, l.High95, tol)
+		ref.Near(head+"LCL99"+n, l.Low998, tol)
+		ref.Near(head+"UCL99"+n, l.High998, tol)
+	}
+	// FunnelPlotR holds the ratio itself against limits that, in CQC, are on the
+	// square-root scale, and so points out eight centers too many.
+	k := 0
+	for _, u := range f.Sites {
+		if float64(u.Value) < drawn(u.Limits.Low998) || float64(u.Value) > drawn(u.Limits.High998) {
+			ref.Text(at+"/outliers/"+strconv.Itoa(k), u.Label)
+			k++
+		}
+	}
+	// Working columns of phi (rank, what was pulled in), which phi holds, and what is to
+	// be pointed out in the drawing.
+	working := map[string][]string{"CQC": {"winsorised", "Wuzscore"}, "SHMI": {"rk", "sp", "truncated", "Wuzscore"}}
+	for _, c := range append(working[at], "highlight", "outlier") {
+		ref.Leave(head + c)
+	}
+}
+
+func TestRefcaseStandardisation(t *testing.T) {
+	ref := analysistest.ReadCase(t, cases+"smr_standardisation")
+	texts, d := columnsOf(t, "smr_standardisation/data.csv")
+	var strata []quality.Stratum
+	events, n := 0, 0
+	for i, age := range texts["age"] {
+		s := quality.Stratum{Label: age, Events: int(d["events"][i]), N: int(d["n"][i]), RefEvents: int(d["ref_events"][i]), RefN: int(d["ref_n"][i]), Weight: d["std_pop"][i]}
+		strata = append(strata, s)
+		events, n = events+s.Events, n+s.N
+	}
+	const tol = 1e-8
+	observed, expected, without := quality.Indirect(strata)
+	ratio := float64(observed) / expected
+	if without != 0 {
+		t.Error("every stratum is in the reference")
+	}
+	ref.Near("expected", expected, tol)
+	ref.Near("smr", ratio, tol)
+	for at, method := range map[string]string{"exact": quality.RatioExact, "byar": quality.RatioByarMid, "midp": quality.RatioMidP} {
+		ci, err := quality.StandardisedRatio(observed, expected, method, 0.95)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ref.List(at, tol, float64(ci.Low), float64(ci.High))
+	}
+	log, _ := quality.StandardisedRatio(observed, expected, quality.RatioLog, 0.95)
+	ref.List("epitools_indirect_sir", tol, float64(observed), expected, ratio, float64(log.Low), float64(log.High))
+	rate, ci := quality.Direct(strata, 0.95)
+	ref.List("direct", tol, float64(events)/float64(n), rate, float64(ci.Low), float64(ci.High))
+}

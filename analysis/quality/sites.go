@@ -40,7 +40,7 @@ R: FunnelPlotR; testdata of the package has the formulas in base R.`,
 }, runFunnel)
 
 func runFunnel(_ context.Context, in analysis.Input, q analysis.Question, o FunnelSettings) (analysis.Result, error) {
-	fo := FunnelOptions{Better: BetterHigher, Limits: o.Limits, Overdispersion: o.Overdispersion, Winsor: o.Winsor, Target: math.NaN()}
+	fo := FunnelOptions{Better: BetterHigher, Limits: o.Limits, Overdispersion: o.Overdispersion, Extremes: ExtremesWinsorise, Winsor: o.Winsor, Target: math.NaN()}
 	if !(o.Winsor >= 0 && o.Winsor < 0.5) {
 		return analysis.Result{}, fmt.Errorf("%w: expected winsor to be at least 0 and under 0.5", analysis.ErrOptions)
 	}
@@ -64,7 +64,7 @@ func runFunnel(_ context.Context, in analysis.Input, q analysis.Question, o Funn
 	for _, s := range f.Sites {
 		e := start("share", analysis.ScaleProportion, q)
 		e.Subgroup, e.N = within(q, "site "+s.Label), analysis.N{Arm: s.N, Events: s.Events}
-		e.Value, e.CI, e.Statistic = s.Share, analysis.Wilson(s.Events, s.N, q.Level), s.Adjusted
+		e.Value, e.CI, e.Statistic = s.Value, analysis.Wilson(s.Events, s.N, q.Level), s.Adjusted
 		e.Method = analysis.Method{Name: "share of the site, Wilson; statistic: z against the target; " + f.Method, R: "prop.test(x, n, correct = FALSE)", Ref: "Spiegelhalter 2005, 10.1002/sim.1970"}
 		r.Estimates = append(r.Estimates, nobody(e))
 	}
@@ -95,7 +95,7 @@ func (r FunnelResult) tables(out *analysis.Result, words string) {
 	t := analysis.Table{Name: "funnel", Title: "Sites", Columns: []string{"site", "n", "events", "share", "z", "z_adjusted", "low_95", "high_95", "low_998", "high_998", "position", "meaning"}, Notes: []string{words, r.Method}}
 	for _, s := range r.Sites {
 		t.Rows = append(t.Rows, []analysis.Value{
-			analysis.Text(s.Label), analysis.Number(float64(s.N)), analysis.Number(float64(s.Events)), num(s.Share), num(s.Z), num(s.Adjusted),
+			analysis.Text(s.Label), analysis.Number(float64(s.N)), analysis.Number(float64(s.Events)), num(s.Value), num(s.Z), num(s.Adjusted),
 			analysis.Number(s.Limits.Low95), analysis.Number(s.Limits.High95), analysis.Number(s.Limits.Low998), analysis.Number(s.Limits.High998), analysis.Text(s.Position), analysis.Text(string(s.Meaning)),
 		})
 	}
@@ -103,8 +103,8 @@ func (r FunnelResult) tables(out *analysis.Result, words string) {
 	inner := analysis.Series{Name: "funnel-95", Group: analysis.All, XUnit: "patients"}
 	outer := analysis.Series{Name: "funnel-998", Group: analysis.All, XUnit: "patients"}
 	for _, l := range r.Curve {
-		inner.Points = append(inner.Points, analysis.Point{X: analysis.Num(l.N), Y: r.Target, Low: analysis.Num(l.Low95), High: analysis.Num(l.High95)})
-		outer.Points = append(outer.Points, analysis.Point{X: analysis.Num(l.N), Y: r.Target, Low: analysis.Num(l.Low998), High: analysis.Num(l.High998)})
+		inner.Points = append(inner.Points, analysis.Point{X: analysis.Num(l.Size), Y: r.Target, Low: analysis.Num(l.Low95), High: analysis.Num(l.High95)})
+		outer.Points = append(outer.Points, analysis.Point{X: analysis.Num(l.Size), Y: r.Target, Low: analysis.Num(l.Low998), High: analysis.Num(l.High998)})
 	}
 	if len(r.Curve) > 0 {
 		out.Series = append(out.Series, inner, outer)
