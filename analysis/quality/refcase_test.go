@@ -405,3 +405,97 @@ func TestRefcaseStandardisation(t *testing.T) {
 	rate, ci := quality.Direct(strata, 0.95)
 	ref.List("direct", tol, float64(events)/float64(n), rate, float64(ci.Low), float64(ci.High))
 }
+
+// Incidence in 15 herds, by Laplace, 9 and 25 nodes, to 1e-5.
+func TestRefcaseIntercepts(t *testing.T) {
+	ref := analysistest.ReadCase(t, cases+"glmm_cbpp_benchmark")
+	texts, d := columnsOf(t, "glmm_cbpp_benchmark/data.csv")
+	const tol = 1e-5
+	rows := quality.SiteRows{Y: d["incidence"], N: d["size"]}
+	var herds []string
+	for _, h := range texts["herd"] {
+		if !slices.Contains(herds, h) {
+			herds = append(herds, h)
+		}
+		rows.Site = append(rows.Site, slices.Index(herds, h))
+	}
+	rows.Sites = len(herds)
+	for k := range 4 {
+		col := make([]float64, len(rows.Y))
+		for i, p := range texts["period"] {
+			if k == 0 || p == strconv.Itoa(k+1) {
+				col[i] = 1
+			}
+		}
+		rows.X = append(rows.X, col)
+	}
+	// lme4 counts binomial coefficients with Laplace, and sets the log-likelihood
+	// against that of the saturated model with quadrature.
+	coefficients, saturated := 0.0, 0.0
+	for i, y := range rows.Y {
+		n := rows.N[i]
+		a, _ := math.Lgamma(n + 1)
+		b, _ := math.Lgamma(y + 1)
+		c, _ := math.Lgamma(n - y + 1)
+		coefficients += a - b - c
+		for _, x := range []float64{y, n - y} {
+			if x > 0 {
+				saturated += x * math.Log(x/n)
+			}
+		}
+	}
+	for at, nodes := range map[string]int{"laplace": 1, "agq9": 9, "agq25": 25} {
+		m, err := quality.LogisticIntercepts(rows, nodes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, name := range []string{"(Intercept)", "period2", "period3", "period4"} {
+			ref.Near(at+"/fixef/"+name, m.Coef[j], tol)
+		}
+		ref.List(at+"/se", tol, m.SE...)
+		ref.Near(at+"/sd", m.Tau, tol)
+		if constant := coefficients; nodes == 1 {
+			ref.Near(at+"/logLik", m.LogLik+constant, tol)
+		} else {
+			ref.Near(at+"/logLik", m.LogLik-saturated, tol)
+		}
+		ref.List(at+"/blup", tol, m.Effect...)
+		ref.List(at+"/blup_se", tol, m.EffectSE...)
+		for j, h := range herds {
+			ref.Text(at+"/herd/"+strconv.Itoa(j), h)
+		}
+		if m.Gradient > 1e-6 {
+			t.Errorf("%s: gradient %g", at, m.Gradient)
+		}
+	}
+}
+
+// The linear model with a random intercept of the sleep study, to 1e-6.
+func TestRefcaseLinearIntercepts(t *testing.T) {
+	ref := analysistest.ReadCase(t, cases+"lmm_sleepstudy")
+	texts, d := columnsOf(t, "lmm_sleepstudy/data.csv")
+	rows := quality.SiteRows{Y: d["reaction"], X: [][]float64{slices.Repeat([]float64{1}, 180), d["days"]}, Sites: 18}
+	var people []string
+	for _, p := range texts["subject"] {
+		if !slices.Contains(people, p) {
+			people = append(people, p)
+		}
+		rows.Site = append(rows.Site, slices.Index(people, p))
+	}
+	m, err := quality.LinearIntercepts(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at, tol = "random_intercept/", 1e-6
+	for j, name := range []string{"(Intercept)", "days"} {
+		ref.Near(at+"fixef/"+name, m.Coef[j], tol)
+		ref.Near(at+"se/"+name, m.SE[j], tol)
+	}
+	ref.List(at+"vcov", tol, m.Tau*m.Tau, m.Sigma*m.Sigma)
+	ref.Near(at+"logLik", m.LogLik, tol)
+	ref.Near(at+"n", float64(len(rows.Y)), 0)
+	// What is not of this model is held by the kernel of random slopes in
+	// analysis/internal/fit; degrees of freedom are not given for sites.
+	ref.Leave(at+"df_satt", at+"t", at+"p_satt", at+"se_kr", at+"df_kr", at+"p_kr", at+"vc_names",
+		"random_slope", "random_slope_ML", "uncorrelated", "blup_first3", "gls_ar1")
+}
