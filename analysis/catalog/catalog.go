@@ -90,9 +90,16 @@ var All = []*analysis.Analysis{
 	compare.Weighted,
 	compare.DoublyRobust,
 	compare.Sensitivity,
+	quality.ControlChartAnalysis,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,
 	quality.FunnelAnalysis,
+	quality.StandardisedRatioAnalysis,
+	quality.SitesAnalysis,
+	quality.CUSUMAnalysis,
+	quality.VLADAnalysis,
+	quality.CalibrationAnalysis,
+	quality.BenchmarkAnalysis,
 }
 
 // ErrUnknown is what errors.Is finds in the error for a name that is not listed.

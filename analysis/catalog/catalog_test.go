@@ -16,6 +16,7 @@ import (
 	"recoup/analysis/effect"
 	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
+	"recoup/analysis/quality"
 	"recoup/analysis/resample"
 	"recoup/analysis/taper"
 	"recoup/analysis/work"
@@ -85,6 +86,7 @@ var settings = map[*analysis.Analysis]map[string]string{
 	compare.Matched:                {"covariates": "age,sex,payer"},
 	compare.Weighted:               {"covariates": "age,sex,payer"},
 	compare.DoublyRobust:           {"covariates": "age,sex,payer", "measure": "responder"},
+	quality.BenchmarkAnalysis:      {"value": "0.5", "se": "0.03"},
 	compare.Sensitivity:            {"estimate": "0.7", "low": "0.5", "high": "0.9"},
 }
 

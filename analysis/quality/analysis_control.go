@@ -304,10 +304,11 @@ func seriesFor(c *datasets.Cohort, kind string, o ChartSettings, what charted) (
 
 // rarely returns the patients, or days, from one event to the next.
 func rarely(c *datasets.Cohort, kind string, events []float64) ([]Period, []datasets.Exclusion, error) {
-	patients, days, gone, err := inOrder(c, events)
+	days, err := daysOf(c)
 	if err != nil {
 		return nil, nil, err
 	}
+	patients, gone := inOrder(c, events, days)
 	var out []Period
 	last := -1
 	for i, p := range patients {

@@ -73,6 +73,15 @@ func Weight(event, risk, r float64) float64 {
 // R: cusum::racusum(risks, outcomes, limit, odds_multiplier). Steiner, Cook, Farewell
 // and Treasure 2000, 10.1093/biostatistics/1.4.441.
 func RiskAdjustedCUSUM(events, risks []float64, ratio, limit float64, reset bool) (RiskCUSUM, error) {
+	weights := make([]float64, len(events))
+	for i, y := range events {
+		weights[i] = Weight(y, risks[i], ratio)
+	}
+	return summed(weights, ratio, limit, reset)
+}
+
+// summed sums weights, of cases or of batches of them.
+func summed(weights []float64, ratio, limit float64, reset bool) (RiskCUSUM, error) {
 	c := RiskCUSUM{Ratio: ratio, Limit: limit, Reset: reset}
 	if !(ratio > 0) || ratio == 1 || !(limit > 0) {
 		return c, fmt.Errorf("%w: expected an odds ratio above zero other than 1, and a limit above zero", analysis.ErrOptions)
@@ -82,8 +91,8 @@ func RiskAdjustedCUSUM(events, risks []float64, ratio, limit float64, reset bool
 		sign = -1
 	}
 	s := 0.0
-	for i, y := range events {
-		if w := Weight(y, risks[i], ratio); !math.IsNaN(w) {
+	for i, w := range weights {
+		if !math.IsNaN(w) {
 			s = math.Max(0, s+w)
 			if s >= limit {
 				c.Signals = append(c.Signals, i)

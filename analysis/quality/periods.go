@@ -1,6 +1,7 @@
 package quality
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -207,30 +208,20 @@ func daysOf(c *datasets.Cohort) ([]float64, error) {
 	return out, nil
 }
 
-// inOrder returns the patients who have a value by day of discharge, else of admission;
-// those of one day by identifier, which is no order in time.
-func inOrder(c *datasets.Cohort, values []float64) (patients []int, days []float64, excluded []datasets.Exclusion, err error) {
-	if days, err = daysOf(c); err != nil {
-		return nil, nil, nil, err
-	}
-	of := make([]int, len(days))
+// inOrder returns the patients who have a value by their place in time, such as the day
+// of discharge; those of one place by identifier, which is no order in time. NaN is
+// no place.
+func inOrder(c *datasets.Cohort, values, place []float64) (patients []int, excluded []datasets.Exclusion) {
+	of := make([]int, len(place))
 	for _, p := range c.ByIdentifier() {
-		if math.IsNaN(days[p]) {
+		if math.IsNaN(place[p]) {
 			of[p] = -1
 		} else if !math.IsNaN(values[p]) {
 			patients = append(patients, p)
 		}
 	}
-	slices.SortStableFunc(patients, func(a, b int) int {
-		switch {
-		case days[a] < days[b]:
-			return -1
-		case days[a] > days[b]:
-			return 1
-		}
-		return 0
-	})
-	return patients, days, lost(of, values, "patients without a date"), nil
+	slices.SortStableFunc(patients, func(a, b int) int { return cmp.Compare(place[a], place[b]) })
+	return patients, lost(of, values, "patients without a date")
 }
 
 // rebases reads entries of the form label;who;when;why.
