@@ -107,12 +107,7 @@ func (q *quarter) chart(id, title, subtitle string, c quality.Chart, format Form
 		if format.Kind == Percent {
 			point.Basis = ShareOf(p.Events, p.N)
 		}
-		switch p.Meaning {
-		case quality.Improvement:
-			point.Signal = Improvement
-		case quality.Concern:
-			point.Signal = Concern
-		}
+		point.Signal = signalOf(string(p.Meaning))
 		if len(p.Rules) > 0 {
 			point.Rule = p.Rules[0]
 		}
@@ -161,7 +156,7 @@ func (q *quarter) funnel(ctx context.Context, f datasets.Field) (Block, error) {
 	plot := Funnel{X: Axis{Label: "Patients seen"}, Y: Axis{Format: Format{Kind: Percent}}, Center: float64(r.Target), Target: math.NaN()}
 	for _, s := range r.Sites {
 		if s.Value.OK() {
-			plot.Points = append(plot.Points, FunnelPoint{Label: s.Label, N: float64(s.N), Y: float64(s.Value), Basis: ShareOf(s.Events, s.N)})
+			plot.Points = append(plot.Points, FunnelPoint{Label: s.Label, N: float64(s.N), Y: float64(s.Value), Basis: ShareOf(s.Events, s.N), Signal: signalOf(string(s.Meaning))})
 		}
 	}
 	for _, l := range r.Curve {

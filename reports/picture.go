@@ -13,8 +13,11 @@ import (
 // are a grid, and its estimates by scale as forests. They are for the eyes of who runs
 // the analysis: nothing in them is suppressed.
 func Pictures(title string, r analysis.Result, level float64) []Figure {
-	var out []Figure
+	out := qualityPictures(title, r)
 	for _, name := range seriesNames(r.Series) {
+		if slices.Contains(drawnApart, name) {
+			continue
+		}
 		out = append(out, curves(title, name, r.Series, level))
 	}
 	for _, t := range r.Tables {

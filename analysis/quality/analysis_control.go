@@ -261,6 +261,9 @@ func runChart(_ context.Context, in analysis.Input, q analysis.Question, o Chart
 			return analysis.Result{}, fmt.Errorf("%w: times between events are not smoothed", analysis.ErrOptions)
 		}
 	}
+	if kind == KindS { // neither more nor less spread is better as such
+		better, what.words = BetterUnknown, "SD within the period, of: "+what.words
+	}
 	co, target, err := o.chart(better)
 	if err != nil {
 		return analysis.Result{}, err
@@ -506,7 +509,7 @@ func named(c *datasets.Cohort, q analysis.Question) analysis.Question {
 	if v, err := c.Visit(q.Visit); err == nil {
 		q.Visit = v.VisitName()
 	}
-	if i, err := c.Arm(q.Arm); err == nil {
+	if i, err := c.Arm(q.Arm); err == nil && q.Arm != "" {
 		q.Arm = c.Arms()[i].ArmName()
 	}
 	return q

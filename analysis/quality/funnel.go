@@ -457,9 +457,13 @@ func curve(largest float64, whole bool, at func(float64) Limits) []FunnelLimit {
 		if whole {
 			size = math.Max(1, math.Round(size))
 		}
-		if size > last {
-			out = append(out, FunnelLimit{size, at(size)})
-			last = size
+		if size <= last {
+			continue
+		}
+		last = size
+		// So few that no event at all is what chance gives: the limits are no funnel yet.
+		if l := at(size); l.High95 > l.Low95 {
+			out = append(out, FunnelLimit{size, l})
 		}
 	}
 	return out

@@ -352,8 +352,8 @@ func (out *Intercepts) climb(theta []float64, hessian *mat.SymDense) ([]float64,
 			theta[p] = 0 // the likelihood is even in σ: no variance between sites
 			return theta, hessian, nil
 		}
-		if decrement < 1e-12 {
-			return theta, hessian, nil
+		if decrement < 1e-17 || decrement < 1e-12 && decrement > last/4 {
+			return theta, hessian, nil // nothing but rounding is left
 		}
 		next, trial, v := m.ahead(theta, step, here)
 		if next == nil {

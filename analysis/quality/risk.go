@@ -148,7 +148,10 @@ func (r *risks) foldsOf(in analysis.Input, q analysis.Question, o RiskSettings) 
 		r.words = "risks learned of the other sites"
 		return fold, len(names) + 1, nil
 	}
+	// The parts have alike outcomes: where one had more events, the others that foretell
+	// it would have fewer, and what is foretold would turn against what came.
 	order := stream.New(q.Seed, "quality/folds").Cursor().Perm(len(r.patients))
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.y[a], r.y[b]) })
 	for place, i := range order {
 		fold[i] = place % o.Folds
 	}
@@ -424,7 +427,7 @@ var CalibrationAnalysis = analysis.New(analysis.Analysis{
 	Title:    "Calibration of a risk adjustment",
 	Estimand: "how well a model of patients before treatment foretells the event, or the value, in patients whom it has not seen",
 	Doc: `Terms: slope (1 is right, under 1 over-fitted), intercept (with the slope at 1; 0 is right), brier (mean squared error), scaled (1 - brier/that of the mean; of values R² out of sample), c (area under the ROC curve, of events), expected_over_observed. The table calibration has observed and expected by tenths of risk, the table model the coefficients of all patients.
-Every number is out of sample: of patients by a model learned in the other folds (folds_of=patients), of a site by one learned in the other sites (folds_of=sites), or of later patients by one learned up to a quarter (until).
+Every number is out of sample: of patients by a model learned in the other folds, which have alike outcomes (folds_of=patients), of a site by one learned in the other sites (folds_of=sites), or of later patients by one learned up to a quarter (until).
 Events by logistic regression (Firth's penalty where covariates foretell the event without fail), values by least squares. Complete cases of covariates. Texts are indicators of each level but the first. Intervals treat the expected risks as given.
 R: glm(y ~ qlogis(p), binomial); glm(y ~ offset(qlogis(p)), binomial); pROC::ci.auc(method = "delong").`,
 	Refs: []string{"Cox 1958, 10.1093/biomet/45.3-4.562", "DeLong, DeLong and Clarke-Pearson 1988, 10.2307/2531595"},
@@ -443,6 +446,9 @@ func runCalibration(ctx context.Context, in analysis.Input, q analysis.Question,
 	c := CalibrateValues(r.y, r.expected)
 	if what.counts {
 		c = Calibrate(r.y, r.expected)
+	}
+	if c.Scaled <= 0 {
+		out.Warnings = append(out.Warnings, analysis.Warning{Code: analysis.WarnAssumption, Message: "the model foretells no better than the mean does, so its slope says nothing and there is nothing to adjust by", Cure: "adjust for what decides the outcome, or for nothing"})
 	}
 	q = named(in.Cohort, q)
 	add := func(term string, scale analysis.Scale, v, se, low, high float64, how, call string) {
