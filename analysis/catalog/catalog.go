@@ -47,6 +47,7 @@ var All = []*analysis.Analysis{
 	resample.PermutationAnalysis,
 	power.Means,
 	power.Shares,
+	power.BenchmarkTest,
 	power.Events,
 	power.RegressionTest,
 	power.Slopes,
