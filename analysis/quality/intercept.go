@@ -302,11 +302,14 @@ func LogisticIntercepts(d SiteRows, nodes int) (*Intercepts, error) {
 	out := &Intercepts{Nodes: nodes, TauSE: math.NaN(), observed: m}
 	out.Null = m.likelihood(append(slices.Clone(start), 0), make([]float64, m.p+1))
 	// Laplace first, which is quick; more nodes move its maximum little.
-	theta, hessian, err := out.climb(append(start, 0.3), nil)
+	theta, hessian, err := out.climb(append(slices.Clone(start), 0.3), nil)
 	if err != nil {
 		return nil, err
 	}
-	if nodes > 1 && theta[m.p] != 0 {
+	if theta[m.p] == 0 {
+		return out, out.finish(append(start, 0)) // nothing between sites: the model without them
+	}
+	if nodes > 1 {
 		m.quadrature(nodes)
 		if theta, _, err = out.climb(theta, hessian); err != nil {
 			return nil, err

@@ -96,6 +96,15 @@ func newLinearIntercepts(d SiteRows) (*linearIntercepts, error) {
 		m.sy[s] += y
 		m.yy += y * y
 	}
+	inside := m.yy
+	for s, n := range m.n {
+		if n > 0 {
+			inside -= m.sy[s] * m.sy[s] / n
+		}
+	}
+	if inside <= 1e-12*m.yy {
+		return nil, fmt.Errorf("%w: patients of a site do not differ", ErrNoConvergence)
+	}
 	return m, nil
 }
 
