@@ -215,8 +215,8 @@ func funnelKindOf(kind string, sites []Unit, o FunnelOptions) funnelKind {
 	if math.IsNaN(k.target) {
 		k.target = overall(sites, k)
 	}
-	switch {
-	case kind == FunnelRates || kind == FunnelRatios:
+	switch kind {
+	case FunnelRates, FunnelRatios:
 		k.variance = k.target
 		k.exact = func(size, p float64) float64 { return PoissonLimit(k.target*size, p) / size }
 		if o.Limits == LimitsInterval {
@@ -225,7 +225,7 @@ func funnelKindOf(kind string, sites []Unit, o FunnelOptions) funnelKind {
 		if k.scale == "" {
 			k.scale = ScaleRoot
 		}
-	case kind == FunnelMeans:
+	case FunnelMeans:
 		k.variance, k.scale = pooledVariance(sites), ScaleNatural
 	default:
 		k.variance, k.scale = k.target*(1-k.target), ScaleNatural

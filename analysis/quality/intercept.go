@@ -23,21 +23,18 @@ type SiteRows struct {
 
 // Intercepts is a model with a random intercept by site.
 type Intercepts struct {
-	Coef, SE  []float64
-	Tau       float64   // SD between sites, on the scale of the linear predictor
-	TauSE     float64   // NaN at zero
-	Sigma     float64   // SD within sites, of a linear model
-	Effect    []float64 // of each site: the mode given the data, 0 for a site without patients
-	EffectSE  []float64 // SD of the site's effect given data and coefficients
-	Patients  []float64 // by site
-	LogLik    float64   // of the rows as given, without binomial coefficients
-	Null      float64   // log-likelihood with no variance between sites
-	Gradient  float64   // largest element of the score at the end
-	Steps     int
-	Nodes     int // of the quadrature; 1 is Laplace
-	Restrict  bool
-	observed  *logisticIntercepts
-	variances *mat.SymDense
+	Coef, SE []float64
+	Tau      float64   // SD between sites, on the scale of the linear predictor
+	TauSE    float64   // NaN at zero
+	Sigma    float64   // SD within sites, of a linear model
+	Effect   []float64 // of each site: the mode given the data, 0 for a site without patients
+	EffectSE []float64 // SD of the site's effect given data and coefficients
+	Patients []float64 // by site
+	LogLik   float64   // of the rows as given, without binomial coefficients
+	Null     float64   // log-likelihood with no variance between sites
+	Gradient float64   // largest element of the score at the end
+	Steps    int
+	Nodes    int // of the quadrature; 1 is Laplace
 }
 
 // P is the likelihood ratio test of no variance between sites, half of the chi-square
@@ -298,24 +295,27 @@ func LogisticIntercepts(d SiteRows, nodes int) (*Intercepts, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := newLogisticIntercepts(d, 1)
-	out := &Intercepts{Nodes: nodes, TauSE: math.NaN(), observed: m}
-	out.Null = m.likelihood(append(slices.Clone(start), 0), make([]float64, m.p+1))
+	c := &climb{m: newLogisticIntercepts(d, 1)}
+	null := c.m.likelihood(append(slices.Clone(start), 0), make([]float64, len(start)+1))
 	// Laplace first, which is quick; more nodes move its maximum little.
-	theta, hessian, err := out.climb(append(slices.Clone(start), 0.3), nil)
+	theta, hessian, err := c.up(append(slices.Clone(start), 0.3), nil)
 	if err != nil {
 		return nil, err
 	}
-	if theta[m.p] == 0 {
-		return out, out.finish(append(start, 0)) // nothing between sites: the model without them
-	}
-	if nodes > 1 {
-		m.quadrature(nodes)
-		if theta, _, err = out.climb(theta, hessian); err != nil {
+	if theta[len(start)] == 0 {
+		theta = append(start, 0) // nothing between sites: the model without them
+	} else if nodes > 1 {
+		c.m.quadrature(nodes)
+		if theta, _, err = c.up(theta, hessian); err != nil {
 			return nil, err
 		}
 	}
-	return out, out.finish(theta)
+	out, err := c.fitted(theta)
+	if err != nil {
+		return nil, err
+	}
+	out.Nodes, out.Null = nodes, null
+	return out, nil
 }
 
 // startOf is the model without site.
@@ -333,18 +333,24 @@ func startOf(d SiteRows) ([]float64, error) {
 	return l.Coef, nil
 }
 
-// climb finds the largest likelihood from theta by Newton's method. The hessian is
-// kept as long as steps shrink well by it.
-func (out *Intercepts) climb(theta []float64, hessian *mat.SymDense) ([]float64, *mat.SymDense, error) {
-	m := out.observed
+// climb is the search of the largest likelihood.
+type climb struct {
+	m     *logisticIntercepts
+	steps int
+}
+
+// up climbs from theta by Newton's method. The hessian is kept as long as steps shrink
+// well by it.
+func (c *climb) up(theta []float64, hessian *mat.SymDense) ([]float64, *mat.SymDense, error) {
+	m := c.m
 	p := m.p
 	gradient := make([]float64, p+1)
 	here := m.likelihood(theta, gradient)
 	last := math.Inf(1)
 	for range 60 {
-		out.Steps++
+		c.steps++
 		if hessian == nil {
-			hessian = out.hessian(theta)
+			hessian = c.hessian(theta)
 		}
 		step, err := m.step(hessian, gradient, theta[p])
 		if err != nil {
@@ -368,7 +374,7 @@ func (out *Intercepts) climb(theta []float64, hessian *mat.SymDense) ([]float64,
 		}
 		last = decrement
 	}
-	return nil, nil, fmt.Errorf("%w: %d steps", ErrNoConvergence, out.Steps)
+	return nil, nil, fmt.Errorf("%w: %d steps", ErrNoConvergence, c.steps)
 }
 
 // ahead goes along a step as far as the likelihood rises; nil where it does not.
@@ -407,12 +413,12 @@ func (m *logisticIntercepts) step(hessian *mat.SymDense, gradient []float64, sig
 }
 
 // hessian is the negative second derivative, by central differences of the gradient.
-func (out *Intercepts) hessian(theta []float64) *mat.SymDense {
+func (c *climb) hessian(theta []float64) *mat.SymDense {
 	n := len(theta)
 	full := mat.NewDense(n, n, nil)
 	up, down := make([]float64, n), make([]float64, n)
-	out.observed.likelihood(theta, up)
-	information := out.observed.informed(theta[n-1])
+	c.m.likelihood(theta, up)
+	information := c.m.informed(theta[n-1])
 	for j := range n {
 		step := 1e-4 * math.Max(0.1, math.Abs(theta[j]))
 		if j < n-1 { // a step of about a hundredth of the standard error, whatever the column's unit
@@ -422,9 +428,9 @@ func (out *Intercepts) hessian(theta []float64) *mat.SymDense {
 		}
 		at := slices.Clone(theta)
 		at[j] = theta[j] + step
-		out.observed.likelihood(at, up)
+		c.m.likelihood(at, up)
 		at[j] = theta[j] - step
-		out.observed.likelihood(at, down)
+		c.m.likelihood(at, down)
 		for l := range n {
 			full.Set(j, l, -(up[l]-down[l])/(2*step))
 		}
@@ -438,13 +444,12 @@ func (out *Intercepts) hessian(theta []float64) *mat.SymDense {
 	return h
 }
 
-// finish fills in what is known at the maximum.
-func (out *Intercepts) finish(theta []float64) error {
-	m, p := out.observed, out.observed.p
+// fitted returns the model at the maximum.
+func (c *climb) fitted(theta []float64) (*Intercepts, error) {
+	m, p := c.m, c.m.p
 	gradient := make([]float64, p+1)
-	hessian := out.hessian(theta)
-	out.LogLik = m.likelihood(theta, gradient)
-	out.Coef, out.Tau = theta[:p], math.Abs(theta[p])
+	hessian := c.hessian(theta)
+	out := &Intercepts{Coef: theta[:p], Tau: math.Abs(theta[p]), TauSE: math.NaN(), Sigma: math.NaN(), Steps: c.steps, LogLik: m.likelihood(theta, gradient)}
 	for _, g := range gradient {
 		out.Gradient = math.Max(out.Gradient, math.Abs(g))
 	}
@@ -452,23 +457,28 @@ func (out *Intercepts) finish(theta []float64) error {
 	if out.Tau == 0 {
 		k = p // at the edge σ has no error, and the coefficients are those without site
 	}
-	var chol mat.Cholesky
-	out.variances = mat.NewSymDense(k, nil)
-	part := mat.NewSymDense(k, nil)
+	part, variances := mat.NewSymDense(k, nil), mat.NewSymDense(k, nil)
 	for j := range k {
 		for l := j; l < k; l++ {
 			part.SetSym(j, l, hessian.At(j, l))
 		}
 	}
-	if !chol.Factorize(part) || chol.InverseTo(out.variances) != nil {
-		return fmt.Errorf("%w: the information is not positive", ErrNoConvergence)
+	var chol mat.Cholesky
+	if !chol.Factorize(part) || chol.InverseTo(variances) != nil {
+		return nil, fmt.Errorf("%w: the information is not positive", ErrNoConvergence)
 	}
 	for j := range p {
-		out.SE = append(out.SE, math.Sqrt(out.variances.At(j, j)))
+		out.SE = append(out.SE, math.Sqrt(variances.At(j, j)))
 	}
 	if k > p {
-		out.TauSE = math.Sqrt(out.variances.At(p, p))
+		out.TauSE = math.Sqrt(variances.At(p, p))
 	}
+	m.effects(out, theta[p])
+	return out, nil
+}
+
+// effects sets what is known of each site.
+func (m *logisticIntercepts) effects(out *Intercepts, sigma float64) {
 	s := &sums{}
 	for i := range m.sites {
 		site := &m.sites[i]
@@ -476,10 +486,9 @@ func (out *Intercepts) finish(theta []float64) error {
 		for _, v := range site.n {
 			n += v
 		}
-		site.at(s, theta[p]*site.u, false, false)
+		site.at(s, sigma*site.u, false, false)
 		out.Patients = append(out.Patients, n)
-		out.Effect = append(out.Effect, theta[p]*site.u)
+		out.Effect = append(out.Effect, sigma*site.u)
 		out.EffectSE = append(out.EffectSE, out.Tau/math.Sqrt(out.Tau*out.Tau*s.v+1))
 	}
-	return nil
 }

@@ -12,15 +12,14 @@ import (
 // linearIntercepts is a linear model with a random intercept by site, in sums by site:
 // with λ = τ²/σ², V⁻¹σ² = I - λ/(1 + n_j λ) 11' in each.
 type linearIntercepts struct {
-	xx       *mat.SymDense
-	xy       []float64
-	yy       float64
-	sx       [][]float64 // by site, sums of columns
-	sy, n    []float64
-	rows, p  float64
-	shift    []float64 // taken from the columns, 0 for the intercept
-	level    float64   // taken from y
-	constant int       // the intercept's column
+	xx      *mat.SymDense
+	xy      []float64
+	yy      float64
+	sx      [][]float64 // by site, sums of columns
+	sy, n   []float64
+	rows, p float64
+	shift   []float64 // taken from the columns, 0 for the intercept
+	level   float64   // taken from y
 }
 
 // LinearIntercepts fits a linear model with a random intercept by site, by restricted
@@ -166,7 +165,7 @@ func (m *linearIntercepts) finish(lambda float64) (*Intercepts, error) {
 		return nil, err
 	}
 	sigma2 := s.rss / (m.rows - m.p)
-	out := &Intercepts{Tau: math.Sqrt(lambda * sigma2), TauSE: math.NaN(), Sigma: math.Sqrt(sigma2), LogLik: -deviance / 2, Null: -null / 2, Restrict: true, Patients: m.n}
+	out := &Intercepts{Tau: math.Sqrt(lambda * sigma2), TauSE: math.NaN(), Sigma: math.Sqrt(sigma2), LogLik: -deviance / 2, Null: -null / 2, Patients: m.n}
 	if lambda > 0 {
 		out.Gradient = math.Abs(slope * lambda)
 	}

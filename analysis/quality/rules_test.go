@@ -50,6 +50,7 @@ func TestNelsonByHand(t *testing.T) {
 		{quality.RuleAlternating, turns[:13], nil},
 		{quality.RuleTwoOfThree, []float64{2.1, 0, 2.5}, [][2]int{{0, 2}}},
 		{quality.RuleTwoOfThree, []float64{2.1, 0, -2.5}, nil}, // not on one side
+		{quality.RuleTwoOfThree, []float64{2, 0, 2}, nil},      // on two sigma is not beyond
 		{quality.RuleFourOfFive, []float64{1.1, 1.2, -1, 1.1, 1.2}, [][2]int{{0, 4}}},
 		{quality.RuleFourOfFive, []float64{1.1, 1.2, -1, 1.1, 0.9}, nil},
 		{quality.RuleWithin, append(append([]float64{}, turns...), 0.5), [][2]int{{0, 14}}},
@@ -137,7 +138,7 @@ func TestRulesTooLong(t *testing.T) {
 // The two words by hand: limits -3 to 3 about 0, higher is better.
 func TestSummary(t *testing.T) {
 	c := at(t, quality.RulesShewhart, 0, 1, 0, 4)
-	for target, want := range map[float64]string{-3.5: quality.AssurancePassing, 3.5: quality.AssuranceFailing, 0: quality.AssuranceEither, 3: quality.AssuranceEither} {
+	for target, want := range map[float64]string{-3.5: quality.AssurancePassing, -3: quality.AssuranceEither, 3.5: quality.AssuranceFailing, 0: quality.AssuranceEither, 3: quality.AssuranceEither} {
 		if got := c.Summarise(target, quality.BetterHigher); got.Assurance != want || got.Variation != string(quality.Improvement) || !got.Higher {
 			t.Errorf("target %g: %+v, want %s", target, got, want)
 		}
