@@ -70,3 +70,56 @@ func TestPictures(t *testing.T) {
 		t.Errorf("forests %+v and %+v", d, ratio)
 	}
 }
+
+// Shares over time with numbers at risk are drawn as steps with a table under them, and
+// the parts of one whole as a stack, a panel for each arm.
+func TestPicturesOfTimes(t *testing.T) {
+	point := func(x, y float64, n, events, censored int) analysis.Point {
+		return analysis.Point{X: analysis.Num(x), Y: analysis.Num(y), Low: analysis.None, High: analysis.None, N: n, Events: events, Censored: censored}
+	}
+	step := func(name, group, unit string, ps ...analysis.Point) analysis.Series {
+		return analysis.Series{Name: name, Group: group, Step: true, XUnit: "days", YUnit: unit, Points: ps}
+	}
+	r := analysis.Result{Series: []analysis.Series{
+		step("kaplan-meier/any-work", "a", "share returned", point(0, 0, 4, 0, 0), point(10, 0.25, 4, 1, 0), point(30, 0.25, 3, 0, 2)),
+		step("mean-relapses", "a", "relapses a patient", point(10, 0.25, 4, 1, 0)),
+		step("cumulative-incidence/return", "a", "share", point(10, 0.25, 4, 1, 0), point(20, 0.25, 3, 0, 0)),
+		step("cumulative-incidence/pension", "a", "share", point(10, 0, 4, 0, 0), point(20, 0.25, 3, 1, 0)),
+		step("state-occupation/working", "a", "share", point(0, 0.5, 4, 0, 0), point(8, 0.25, 4, 1, 0)),
+		step("state-occupation/off work", "a", "share", point(0, 0.5, 4, 0, 0), point(8, 0.75, 4, 1, 0)),
+		step("cumulative-incidence/return", "b", "share", point(15, 1, 2, 2, 0)),
+		step("cumulative-incidence/pension", "b", "share", point(15, 0, 2, 0, 0)),
+	}}
+	figures := map[string]reports.Plot{}
+	for _, f := range reports.Pictures("Title", r, 0.95) {
+		figures[f.ID] = f.Plot
+	}
+	s := figures["cumulative-incidence"].(reports.Stack)
+	if !slices.Equal(s.Layers, []string{"return", "pension"}) || s.Rest == "" || len(s.Panels) != 2 || s.Panels[1].N != 2 || s.Panels[0].End != 20 {
+		t.Errorf("stack %+v", s)
+	}
+	if q := s.Panels[0].Steps[1]; !slices.Equal(q.Shares, []float64{0.25, 0.25}) || !slices.Equal(q.Changes, []int{0, 1}) || q.Followed != 3 {
+		t.Errorf("its second step %+v", q)
+	}
+	// Risk times 0, 7, 14 and 20 is the end: before day 10 four, before day 20 three.
+	if at := s.Panels[0].AtRisk; at[0].Count != 4 || at[len(at)-1].Count != 3 {
+		t.Errorf("numbers followed %+v at %v", at, s.RiskTimes)
+	}
+	km := figures["kaplan-meier-any-work"].(reports.Survival)
+	if c := km.Curves[0]; c.N != 4 || c.End != 30 || len(c.Steps) != 2 || c.Steps[1].Censored != 2 || c.AtRisk[0].Count != 4 || len(c.AtRisk) != len(km.RiskTimes) {
+		t.Errorf("curve %+v", c)
+	}
+	if last := len(km.RiskTimes) - 1; km.RiskTimes[last] != 28 || km.Curves[0].AtRisk[last].Count != 3 || km.Curves[0].AtRisk[1].Count != 4 {
+		t.Errorf("risk table %v %+v", km.RiskTimes, km.Curves[0].AtRisk)
+	}
+	// A state does not begin at 0 as the share of an event does.
+	if _, ok := figures["state-occupation-working"].(reports.Lines); !ok {
+		t.Errorf("a state is drawn as %T", figures["state-occupation-working"])
+	}
+	if s := figures["state-occupation"].(reports.Stack); s.Rest != "" || !slices.Equal(s.Panels[0].Steps[0].Shares, []float64{0.5, 0.5}) {
+		t.Errorf("states %+v", s)
+	}
+	if _, ok := figures["mean-relapses"].(reports.Lines); !ok {
+		t.Error("a mean is no share, and is drawn as lines")
+	}
+}
