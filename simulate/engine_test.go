@@ -163,7 +163,7 @@ type given [][][]float64
 func (g given) Spec() Spec {
 	return Spec{
 		Strategies: []string{"a", "b"}[:len(g)], Outcomes: []Outcome{{Name: "x"}, {Name: "zero"}},
-		Series: []Series{{Name: "s", High: 10, Bins: 10}}, Points: 1, Cost: "x", Effect: "zero",
+		Series: []Series{{Name: "s", High: 10, Bins: 10}}, Points: 1, Cost: "zero", Effect: "zero",
 	}
 }
 
