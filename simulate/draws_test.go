@@ -236,8 +236,12 @@ func TestNearestCorrelationMatrix(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	for _, c := range []struct{ got, want float64 }{
-		{e.Nearest[0][1], 0.7607}, {e.Nearest[1][2], 0.7607}, {e.Nearest[0][2], 0.1573}, {e.Nearest[1][1], 1},
-		{e.Eigenvalue, 1 - math.Sqrt2}, {e.Change, 0.2393},
+		{e.Nearest[0][1], 0.7607},
+		{e.Nearest[1][2], 0.7607},
+		{e.Nearest[0][2], 0.1573},
+		{e.Nearest[1][1], 1},
+		{e.Eigenvalue, 1 - math.Sqrt2},
+		{e.Change, 0.2393},
 	} {
 		if math.Abs(c.got-c.want) > 6e-5 {
 			t.Errorf("got %.5f, want %.4f", c.got, c.want)
