@@ -76,7 +76,7 @@ func (w *smallWorker) Run(draw, strategy int, b *Block) {
 	}
 	cost, qaly, odd := b.Outcome(0), b.Outcome(1), b.Outcome(2)
 	for i, u := range w.u[:n] {
-		cost[i] = 1000*stream.Log(u) + float64(strategy)
+		cost[i] = float64(1000*stream.Log(u)) + float64(strategy)
 		qaly[i] = u * float64(1+strategy) * float64(draw%5)
 		odd[i] = u
 		if u < 0.3 {

@@ -89,7 +89,7 @@ func (m EffectMeasure) Apply(p, effect float64) (float64, error) {
 	}
 	switch m {
 	case OddsRatio:
-		return p * effect / (1 - p + p*effect), nil
+		return p * effect / (1 - p + float64(p*effect)), nil
 	case HazardRatio:
 		return -math.Expm1(math.Log1p(-p) * effect), nil
 	case RiskRatio:

@@ -114,7 +114,7 @@ func (x *yardstickWorker) symptoms() {
 	}
 	stream.Events(x.hit[:n], x.u[:n], x.odds[:n])
 	for i := range n {
-		e := x.effect[i] * kept[x.left[i]&3]
+		e := float64(x.effect[i] * kept[x.left[i]&3])
 		x.effect[i] = e
 		noise := float64(0.85*x.noise[i]) + float64(0.6*x.a[i])
 		x.noise[i] = noise

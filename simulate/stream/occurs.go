@@ -49,7 +49,7 @@ var oddsUnder, oddsOver = oddsBounds()
 
 func oddsBounds() (under, over [oddsCells]float64) {
 	for i := range under {
-		x := float64(i)/oddsSteps - oddsEdge
+		x := float64(float64(i-oddsEdge*oddsSteps) / oddsSteps)
 		under[i], over[i] = Logistic(x-0x1p-30), Logistic(x+1.0/oddsSteps+0x1p-30)
 	}
 	under[0] = 0 // numbers just under −40 fall into the first cell too
