@@ -47,7 +47,7 @@ type yardstickWorker struct {
 	flare, left, work [BlockSize]uint8
 
 	a, b [BlockSize]float64 // normal numbers of the week
-	u    [BlockSize]float64 // uniform numbers of an event
+	u, v [BlockSize]float64 // uniform numbers of events
 	odds [BlockSize]float64 // its log odds
 	hit  [BlockSize]uint8   // whether it happens
 }
@@ -55,21 +55,20 @@ type yardstickWorker struct {
 func (x *yardstickWorker) Run(_, _ int, b *Block) {
 	x.enter(b)
 	for t := range x.model.weeks {
-		c := uint64(5 * t)
+		c := uint64(4 * t)
 		b.Generator.Normals(x.a[:x.n], b.Keys, c)
 		b.Generator.Normals(x.b[:x.n], b.Keys, c+1)
-		b.Generator.Uniforms(x.u[:x.n], b.Keys, c+2)
+		b.Generator.Halves(x.u[:x.n], x.v[:x.n], b.Keys, c+2)
 		if t < 12 {
 			x.reach(x.model.effect[t])
 		}
 		x.symptoms()
-		b.Generator.Uniforms(x.u[:x.n], b.Keys, c+3)
 		if t < 12 {
 			x.program(400 * x.model.discount[t])
 		} else {
 			x.after()
 		}
-		b.Generator.Uniforms(x.u[:x.n], b.Keys, c+4)
+		b.Generator.Uniforms(x.u[:x.n], b.Keys, c+3)
 		x.accrue(x.model.discount[t])
 	}
 	for i := range x.n {
@@ -145,7 +144,7 @@ func (x *yardstickWorker) program(cost float64) {
 		if x.left[i] == 0 {
 			x.cost[i] += cost
 			x.dose[i] *= 0.9
-			if stream.Occurs(x.u[i], float64(0.15*x.pain[i])+float64(0.2*x.mood[i])-4) {
+			if stream.Occurs(x.v[i], float64(0.15*x.pain[i])+float64(0.2*x.mood[i])-4) {
 				x.left[i] = 1
 			}
 		}
@@ -158,7 +157,7 @@ func (x *yardstickWorker) after() {
 	for i := range n {
 		x.odds[i] = float64(0.25*x.mood[i]) - 5
 	}
-	stream.Events(x.hit[:n], x.u[:n], x.odds[:n])
+	stream.Events(x.hit[:n], x.v[:n], x.odds[:n])
 	for i := range n {
 		x.left[i] |= x.hit[i] << 1
 	}

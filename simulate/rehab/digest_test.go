@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"recoup/simulate"
 	"recoup/simulate/design"
+	"recoup/simulate/evidence"
 )
 
 // TestKernelDigest prints a digest of the base case, which must not depend on the
@@ -48,5 +50,28 @@ func TestWeeklyLoopAllocatesNothing(t *testing.T) {
 	}
 	if few, many := run(4), run(24); many > few+60 {
 		t.Errorf("%v allocations for 4 blocks, %v for 24", few, many)
+	}
+}
+
+// Correlated parameters are drawn so: with a correlation of −0.9 between the effect
+// on pain and the cost of the program, the costs are others and the conventions say
+// why; a name the evidence does not have is refused.
+func TestCorrelatedParametersAreUsed(t *testing.T) {
+	s := scenario(t, 100)
+	s.Draws, s.HorizonWeeks = 30, 12
+	ev := evidenceWith(t, nil)
+	free := run(t, s, ev, 2)
+	ev.Correlations = []evidence.Correlation{{Names: []string{"effect.pain", "cost.program"}, Matrix: [][]float64{{1, -0.9}, {-0.9, 1}}}}
+	tied := run(t, s, ev, 2)
+	said := false
+	for _, c := range tied.Conventions {
+		said = said || strings.Contains(c.Value, "2 of them correlated")
+	}
+	if a, b := estimate(t, free, program, "cost_program"), estimate(t, tied, program, "cost_program"); !said || a.Mean == b.Mean {
+		t.Errorf("the correlation changed nothing (%v, %v), or is not among the conventions (%v)", a.Mean, b.Mean, said)
+	}
+	ev.Correlations[0].Names[1] = "no.such"
+	if _, err := Run(context.Background(), s, ev, simulate.Options{}); err == nil || !strings.Contains(err.Error(), "no.such") {
+		t.Errorf("error %v", err)
 	}
 }

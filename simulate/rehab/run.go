@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -66,7 +67,7 @@ func Result(scenario design.Scenario, ev evidence.Set, p *simulate.Part) (simula
 	if err != nil {
 		return simulate.Result{}, err
 	}
-	r.Conventions = append(conventions(scenario, r), r.Conventions...)
+	r.Conventions = append(conventions(scenario, ev, r), r.Conventions...)
 	r.Warnings = append(r.Warnings, warnings(scenario, ev, r)...)
 	return r, nil
 }
@@ -96,7 +97,11 @@ func newModel(s design.Scenario, ev evidence.Set) (*model, error) {
 		return nil, err
 	}
 	if s.Draws > 0 {
-		if m.sampler, err = simulate.NewSampler(s.Seed, ev.Names(), s.Draws, s.Sampling); err != nil {
+		copulas, err := ev.Copulas()
+		if err != nil {
+			return nil, err
+		}
+		if m.sampler, err = simulate.NewSampler(s.Seed, ev.Names(), s.Draws, s.Sampling, copulas...); err != nil {
 			return nil, err
 		}
 	}
@@ -169,10 +174,14 @@ func (m *model) DrawBytes() int64 {
 	return int64(17*(m.set.weeks+1)+len(m.strategies)*(m.set.weeks+1000)) + 8*int64(len(m.evidence.Parameters)) + 2000
 }
 
-func conventions(s design.Scenario, r simulate.Result) []simulate.Convention {
+func conventions(s design.Scenario, ev evidence.Set, r simulate.Result) []simulate.Convention {
 	parameters := "fixed at their values (base case)"
 	if s.Draws > 0 {
-		parameters = fmt.Sprintf("%d draws by %s, parameters independent", r.Draws, s.Sampling)
+		hang := "independent"
+		if n := correlated(ev); n > 0 {
+			hang = fmt.Sprintf("%d of them correlated by a Gaussian copula, the others independent", n)
+		}
+		parameters = fmt.Sprintf("%d draws by %s, parameters %s", r.Draws, s.Sampling, hang)
 	}
 	factor := map[simulate.Compounding]string{
 		simulate.Annual:     "(1+r)^-(week/52)",
@@ -194,6 +203,14 @@ func conventions(s design.Scenario, r simulate.Result) []simulate.Convention {
 		{Name: "deaths", Value: "symptom, opioid and work outcomes are means of those alive"},
 		{Name: "sustained return", Value: fmt.Sprintf("%d weeks of work running", sustainedWeeks)},
 	}
+}
+
+// correlated counts the parameters that hang together with others.
+func correlated(ev evidence.Set) (n int) {
+	for _, c := range ev.Correlations {
+		n += len(c.Names)
+	}
+	return n
 }
 
 // warnings tells the reader what rests on weak evidence.
@@ -220,6 +237,12 @@ func warnings(s design.Scenario, ev evidence.Set, r simulate.Result) []simulate.
 		out = append(out, simulate.Warning{
 			Code:    "case-mix",
 			Message: "every patient of the lumbar-fusion strategy is operated, while published fusion cohorts are selected (diagnosis, payer, work before surgery); reoperation and complication rates are those of workers' compensation patients",
+		})
+	}
+	if s.Draws > 0 && s.Sampling == simulate.ScrambledSobol && r.Draws&(r.Draws-1) != 0 {
+		out = append(out, simulate.Warning{
+			Code:    "sobol-size",
+			Message: fmt.Sprintf("%d draws leave the Sobol points unbalanced, and their errors larger than they need be; ask for a power of two, such as %d", r.Draws, 1<<bits.Len(uint(r.Draws))),
 		})
 	}
 	if stopsOpioids(s) {

@@ -233,6 +233,26 @@ func TestFillMatchesWord(t *testing.T) {
 			t.Errorf("%v: a word depends on the batch it is made in", g)
 		}
 	}
+	// The halves of a word, by hand of its bits; and they hang together as two
+	// independent uniform numbers would: |r|·√20000 under 5.
+	for _, g := range []Generator{SplitMix64, Philox} {
+		keys, w := make([]uint64, 20000), make([]uint64, 20000)
+		for i := range keys {
+			keys[i] = Child(6, uint64(i))
+		}
+		a, b, sum := make([]float64, len(keys)), make([]float64, len(keys)), 0.0
+		g.Halves(a, b, keys, 3)
+		g.Fill(w, keys, 3)
+		for i := range a {
+			if a[i] != math.Ldexp(float64(w[i]>>32)+0.5, -32) || b[i] != math.Ldexp(float64(uint32(w[i]))+0.5, -32) {
+				t.Fatalf("%v: halves %v and %v of %x", g, a[i], b[i], w[i])
+			}
+			sum += 12 * (a[i] - 0.5) * (b[i] - 0.5)
+		}
+		if math.Abs(sum) > 5*math.Sqrt(float64(len(keys))) {
+			t.Errorf("%v: the halves of a word are correlated", g)
+		}
+	}
 	for _, g := range []Generator{SplitMix64, Philox} {
 		keys := make([]uint64, 20000)
 		for i := range keys {
