@@ -239,7 +239,7 @@ func (p *Part) round(ctx context.Context, m Model, opt Options) error {
 			}
 			return nil
 		})
-	if err != nil && err == ctx.Err() && opt.Checkpoint != nil && p.done > p.from {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && opt.Checkpoint != nil && p.done > p.from {
 		if cerr := opt.Checkpoint(p); cerr != nil {
 			return fmt.Errorf("the checkpoint could not be written: %w", cerr)
 		}
