@@ -3,7 +3,7 @@
 GO ?= go
 SHELL := /bin/bash
 REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -X recoup/cmd/recoup/internal/cli.revision=$(REVISION)
+LDFLAGS := -s -w -X recoup/cmd/recoup/internal/cli.revision=$(REVISION)
 TESTSUM := $(GO) run gotest.tools/gotestsum@v1.13.0
 LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 

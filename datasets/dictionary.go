@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -620,4 +621,21 @@ func numericRole(r Role) bool {
 		return true
 	}
 	return false
+}
+
+// InOrder returns the places of levels in the order of the field's categories, and then
+// by name: the order of rows in a file means nothing.
+func (f Field) InOrder(levels []string) []int {
+	order, rank := make([]int, len(levels)), make([]int, len(levels))
+	for i, name := range levels {
+		order[i] = i
+		rank[i] = slices.IndexFunc(f.Categories, func(c Category) bool { return c.Value == name || c.Label == name })
+		if rank[i] < 0 {
+			rank[i] = len(f.Categories)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(rank[a], rank[b]), strings.Compare(levels[a], levels[b]))
+	})
+	return order
 }

@@ -10,6 +10,7 @@ import (
 	"recoup/analysis"
 	"recoup/analysis/compare"
 	"recoup/analysis/describe"
+	"recoup/analysis/economics"
 	"recoup/analysis/effect"
 	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
@@ -90,6 +91,7 @@ var All = []*analysis.Analysis{
 	compare.Weighted,
 	compare.DoublyRobust,
 	compare.Sensitivity,
+	economics.Trial,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,
 	quality.FunnelAnalysis,

@@ -13,6 +13,7 @@ import (
 	"recoup/analysis/analysistest"
 	"recoup/analysis/catalog"
 	"recoup/analysis/compare"
+	"recoup/analysis/economics"
 	"recoup/analysis/effect"
 	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
@@ -107,6 +108,7 @@ var comparisons = []*analysis.Analysis{
 	compare.Matched,
 	compare.Weighted,
 	compare.DoublyRobust,
+	economics.Trial,
 }
 
 // What holds for every analysis: its entry is complete, its result conforms, the

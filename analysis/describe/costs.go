@@ -4,23 +4,23 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"recoup/analysis"
+	"recoup/analysis/internal/ledger"
 	"recoup/datasets"
 )
 
 // Codes of warnings about costs.
 const (
-	WarnMixedPrices   = "mixed-price-years"
-	WarnMixedCurrency = "mixed-currencies"
+	WarnMixedPrices   = ledger.WarnMixedPrices
+	WarnMixedCurrency = ledger.WarnMixedCurrency
 	WarnSkewed        = "skewed"
 )
 
 // From when day numbers of costs count.
 const (
-	DayAdmission = "admission" // 0 is the day of admission, days before it are negative
-	DayClock     = "clock"     // the same clock as the column with role admitted
+	DayAdmission = ledger.DayAdmission // 0 is the day of admission, days before it are negative
+	DayClock     = ledger.DayClock     // the same clock as the column with role admitted
 )
 
 // What patients without any record of a cost count as.
@@ -111,15 +111,17 @@ func Costs(c *datasets.Cohort, o CostOptions, level float64) (CostsResult, error
 	}
 	counted, _, words := who(c, o.Patients)
 	r := CostsResult{Who: words, Window: o.Window}
-	l, err := readLedger(c, o, counted, &r)
+	l, err := ledger.Read(c, o.Day, counted)
 	if err != nil {
 		return r, err
 	}
+	r.Unit, r.PriceYears, r.Periods, r.FirstDay, r.LastDay = l.Unit, l.PriceYears, l.Days, l.First, l.Last
+	r.Warnings = append(r.Warnings, l.Warnings...)
 	for p, in := range counted {
 		if !in {
 			continue
 		}
-		if !l.recorded[p] {
+		if !l.Recorded[p] {
 			if r.Without++; o.NoRecord == NoRecordMissing {
 				continue
 			}
@@ -130,258 +132,32 @@ func Costs(c *datasets.Cohort, o CostOptions, level float64) (CostsResult, error
 	if r.Without > 0 {
 		r.warn(analysis.WarnAssumption, fmt.Sprintf("%d of the patients counted have no record of a cost: they count as %s", r.Without, o.NoRecord), "compare with no_record=zero or no_record=missing")
 	}
-	l.summarise(&r, o, level)
+	r.summarise(l, o, level)
 	return r, nil
-}
-
-// ledger is the records of costs by category, period and patient.
-type ledger struct {
-	names    []string
-	amount   map[string]*[3][]float64 // all, before, after; by patient
-	records  map[string]int
-	recorded []bool
-	dated    bool // some record has a day
 }
 
 const periodAll, periodBefore, periodAfter = 0, 1, 2
 
-func readLedger(c *datasets.Cohort, o CostOptions, counted []bool, r *CostsResult) (*ledger, error) {
-	l := &ledger{amount: map[string]*[3][]float64{}, records: map[string]int{}, recorded: make([]bool, c.Patients())}
-	clocks := admissionClock(c, o)
-	var units []string
-	found, gone, undated := false, 0, 0
-	r.Periods = true
-	for _, t := range c.Tables() {
-		f, ok := t.Field(datasets.RoleCost)
-		if !ok {
-			continue
-		}
-		found = true
-		names := l.categories(t)
-		day, why := clocks.days(t)
-		if why != "" && r.Periods {
-			r.Periods = false
-			r.warn(WarnUnknown, "costs before and after admission are not known: "+why, "give each cost a day from admission, or dates of cost and of admission")
-		}
-		amounts := t.Floats(f.Name)
-		units = append(units, unitsOf(t, f)...)
-		r.PriceYears = append(r.PriceYears, textsOf(t, datasets.RolePriceYear)...)
-		for row, p := range t.Patient() {
-			if !counted[p] {
-				continue
-			}
-			if math.IsNaN(amounts[row]) {
-				gone++
-				continue
-			}
-			l.recorded[p] = true
-			d := math.NaN()
-			if day != nil {
-				if d = day(row); math.IsNaN(d) {
-					undated++
-				}
-			}
-			l.add(names[row], int(p), amounts[row], d, r)
-		}
-	}
-	if !found {
-		return nil, fmt.Errorf("%w: no column has the role cost", analysis.ErrCannot)
-	}
-	if gone > 0 {
-		r.warn(analysis.WarnExcluded, fmt.Sprintf("%d records of costs have no amount and are left out, so means are too low", gone), "fill in the amounts")
-	}
-	if undated > 0 && r.Periods {
-		r.warn(analysis.WarnExcluded, fmt.Sprintf("%d records of costs have no day from admission: they count in all, and neither before nor after", undated), "fill in the days")
-	}
-	if clocks.assumed {
-		r.warn(analysis.WarnAssumption, "day numbers of costs were taken as days from admission", "pass day=clock where they count as the column with role admitted does")
-	}
-	r.prices(units)
-	return l, nil
-}
-
-// add books a record.
-func (l *ledger) add(name string, p int, amount, day float64, r *CostsResult) {
-	a := l.amount[name]
-	l.records[name]++
-	a[periodAll][p] += amount
-	if math.IsNaN(day) {
-		return
-	}
-	d := int(day)
-	if !l.dated {
-		r.FirstDay, r.LastDay, l.dated = d, d, true
-	}
-	r.FirstDay, r.LastDay = min(r.FirstDay, d), max(r.LastDay, d)
-	switch {
-	case d >= -r.Window && d < 0:
-		a[periodBefore][p] += amount
-	case d >= 0 && d < r.Window:
-		a[periodAfter][p] += amount
-	}
-}
-
-// categories returns the name of each row's category, and opens the accounts: all
-// that the cohort file lists, and those found. A table without categories is one,
-// under the table's name.
-func (l *ledger) categories(t *datasets.Table) []string {
-	out := make([]string, t.Rows())
-	f, ok := t.Field(datasets.RoleCategory)
-	if !ok {
-		for i := range out {
-			out[i] = t.Name()
-		}
-		l.open(t.Name(), len(l.recorded))
-		return out
-	}
-	codes, levels := t.Codes(f.Name)
-	s := source{field: f, levels: levels}
-	label := make([]string, len(levels))
-	for i, name := range levels {
-		label[i] = name
-		for _, cat := range f.Categories {
-			if cat.Value == name && cat.Label != "" {
-				label[i] = cat.Label
-			}
-		}
-	}
-	for _, i := range orderOf(s) {
-		l.open(label[i], len(l.recorded))
-	}
-	for r, code := range codes {
-		out[r] = "not stated"
-		if code >= 0 {
-			out[r] = label[code]
-		} else {
-			l.open(out[r], len(l.recorded))
-		}
-	}
-	return out
-}
-
-func (l *ledger) open(name string, patients int) {
-	if l.amount[name] != nil {
-		return
-	}
-	l.names = append(l.names, name)
-	l.amount[name] = &[3][]float64{make([]float64, patients), make([]float64, patients), make([]float64, patients)}
-}
-
-// clock turns the days of a table of costs into days from admission.
-type clock struct {
-	o        CostOptions
-	admitted []float64 // nil where there is no such column
-	dated    bool
-	why      string
-	assumed  bool
-}
-
-func admissionClock(c *datasets.Cohort, o CostOptions) *clock {
-	f := fieldOf(c, datasets.RoleAdmitted)
-	k := &clock{o: o, dated: isDate(f)}
-	if f.Name == "" || f.Type == datasets.TypeBoolean || f.Type == datasets.TypeString {
-		k.why = "no column says on which day or date patients were admitted"
-		return k
-	}
-	k.admitted = c.Days(datasets.RoleAdmitted)
-	return k
-}
-
-// days returns the day from admission of a row, or why it is not known.
-func (k *clock) days(t *datasets.Table) (func(row int) float64, string) {
-	f, ok := t.Field(datasets.RoleDay)
-	if date, is := t.Field(datasets.RoleDate); is && !ok {
-		f = date
-	} else if !ok {
-		return nil, fmt.Sprintf("the table %s has no day or date", t.Name())
-	}
-	at := t.Floats(f.Name)
-	if !isDate(f) && k.o.Day == DayAdmission {
-		k.assumed = true
-		return func(row int) float64 { return math.Floor(at[row]) }, ""
-	}
-	if k.why != "" {
-		return nil, k.why
-	}
-	if isDate(f) != k.dated {
-		return nil, fmt.Sprintf("one of admission and the table %s has dates and the other day numbers", t.Name())
-	}
-	patient := t.Patient()
-	return func(row int) float64 { return math.Floor(at[row]) - k.admitted[patient[row]] }, ""
-}
-
-// textsOf returns the distinct values of a column, nil where there is none.
-func textsOf(t *datasets.Table, role datasets.Role) []string {
-	f, ok := t.Field(role)
-	if !ok {
-		return nil
-	}
-	codes, levels := t.Codes(f.Name)
-	used := make([]bool, len(levels))
-	for _, code := range codes {
-		if code >= 0 {
-			used[code] = true
-		}
-	}
-	var out []string
-	for i, u := range used {
-		if u {
-			out = append(out, levels[i])
-		}
-	}
-	return out
-}
-
-// unitsOf returns the currencies of a table: its column with role unit, else the
-// unit of the column of costs.
-func unitsOf(t *datasets.Table, f datasets.Field) []string {
-	if _, ok := t.Field(datasets.RoleUnit); ok {
-		return textsOf(t, datasets.RoleUnit)
-	}
-	return []string{f.Unit}
-}
-
-// prices settles currency and price year.
-func (r *CostsResult) prices(units []string) {
-	slices.Sort(units)
-	units = slices.Compact(units)
-	if len(units) == 1 {
-		r.Unit = units[0]
-	} else if len(units) > 1 {
-		r.warn(WarnMixedCurrency, "costs are in more than one currency ("+strings.Join(units, ", ")+"), so they cannot be added and no number is given", "convert them to one currency, or keep one by where")
-	}
-	slices.Sort(r.PriceYears)
-	r.PriceYears = slices.Compact(r.PriceYears)
-	switch len(r.PriceYears) {
-	case 0:
-		r.warn(WarnUnknown, "the price year of the costs is not known", "add a column or constant with role price_year")
-	case 1:
-	default:
-		r.warn(WarnMixedPrices, "costs of the price years "+strings.Join(r.PriceYears, ", ")+" are added as they are", "index them to one year")
-	}
-}
-
 // summarise fills in the items.
-func (l *ledger) summarise(r *CostsResult, o CostOptions, level float64) {
+func (r *CostsResult) summarise(l *ledger.Ledger, o CostOptions, level float64) {
 	r.Program, r.Care, r.Total = noItem(""), noItem("care"), noItem("total")
-	if slices.ContainsFunc(r.Warnings, func(w analysis.Warning) bool { return w.Code == WarnMixedCurrency }) {
+	if l.Mixed {
 		r.Periods = false
 		return
 	}
+	never := math.Inf(1)
+	windows := [3][2]float64{{-never, never}, {float64(-r.Window), 0}, {0, float64(r.Window)}}
 	item := func(name string, of []string) (CostItem, []float64) {
 		var by [3][]float64
 		it := noItem(name)
 		for period := range by {
 			by[period] = make([]float64, len(r.patients))
-			for _, n := range of {
-				for i, p := range r.patients {
-					by[period][i] += l.amount[n][period][p]
-				}
+			sums := l.Between(windows[period][0], windows[period][1], of)
+			for i, p := range r.patients {
+				by[period][i] = sums[p]
 			}
 		}
-		for _, n := range of {
-			it.Records += l.records[n]
-		}
+		it.Records = l.Records(of)
 		it.All = summariseCost(by[periodAll], level)
 		if r.Periods {
 			change := make([]float64, len(r.patients))
@@ -393,7 +169,7 @@ func (l *ledger) summarise(r *CostsResult, o CostOptions, level float64) {
 		return it, by[periodAll]
 	}
 	var own, care []string
-	for _, n := range l.names {
+	for _, n := range l.Categories {
 		it, _ := item(n, []string{n})
 		r.Categories = append(r.Categories, it)
 		if slices.Contains(o.Program, n) {
@@ -402,7 +178,7 @@ func (l *ledger) summarise(r *CostsResult, o CostOptions, level float64) {
 			care = append(care, n)
 		}
 	}
-	r.Total, r.total = item("total", l.names)
+	r.Total, r.total = item("total", l.Categories)
 	r.Care, _ = item("care", care)
 	if own != nil {
 		r.Program, r.program = item("program", own)

@@ -7,6 +7,7 @@ import (
 
 	"recoup/analysis"
 	"recoup/analysis/internal/fit"
+	"recoup/analysis/internal/ledger"
 	"recoup/datasets"
 )
 
@@ -113,7 +114,7 @@ func Flow(c *datasets.Cohort, level float64) FlowResult {
 }
 
 // WarnUnknown is the code of a warning that a cohort does not say something.
-const WarnUnknown = "not-known"
+const WarnUnknown = ledger.WarnUnknown
 
 func (r *FlowResult) warn(code, message, cure string) {
 	r.Warnings = append(r.Warnings, analysis.Warning{Code: code, Message: message, Cure: cure})

@@ -1,12 +1,10 @@
 package describe
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -294,7 +292,7 @@ func (v *Variable) tabulate(s source, groups []analysis.Group) bool {
 		v.Missing = append(v.Missing, len(g.Patients)-valid[i])
 	}
 	v.Levels = []Level{}
-	for _, l := range orderOf(s) {
+	for _, l := range s.field.InOrder(s.levels) {
 		level := Level{Label: s.levels[l]}
 		occurs := slices.ContainsFunc(s.field.Categories, func(c datasets.Category) bool { return c.Value == level.Label || c.Label == level.Label })
 		for i := range groups {
@@ -309,24 +307,6 @@ func (v *Variable) tabulate(s source, groups []analysis.Group) bool {
 		}
 	}
 	return len(v.Levels) <= maxLevels
-}
-
-// orderOf returns the levels in the order of the cohort file's categories, and
-// then by name: the order of rows in a file means nothing.
-func orderOf(s source) []int {
-	order := make([]int, len(s.levels))
-	rank := make([]int, len(s.levels))
-	for i, name := range s.levels {
-		order[i] = i
-		rank[i] = slices.IndexFunc(s.field.Categories, func(c datasets.Category) bool { return c.Value == name || c.Label == name })
-		if rank[i] < 0 {
-			rank[i] = len(s.field.Categories)
-		}
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(rank[a], rank[b]), strings.Compare(s.levels[a], s.levels[b]))
-	})
-	return order
 }
 
 func (v *Variable) compare() {

@@ -141,14 +141,24 @@ func Analyze(d Draws, o Options) (Result, error) {
 	if !o.KeepNoise {
 		free, r.NoiseRemoved = d.withoutNoise()
 	}
-	for i, w := range o.WillingnessToPay {
-		if math.IsNaN(w) || w < 0 || math.IsInf(w, 0) || i > 0 && w <= o.WillingnessToPay[i-1] {
-			return Result{}, errors.New("willingness to pay must be finite, not negative and rising")
-		}
+	if err := rising(o.WillingnessToPay); err != nil {
+		return Result{}, err
+	}
+	for _, w := range o.WillingnessToPay {
 		r.Values = append(r.Values, d.decide(w, free))
 	}
 	r.Warnings = d.warnings(r)
 	return r, nil
+}
+
+// rising refuses values of a unit of effect that are not.
+func rising(wtp []float64) error {
+	for i, w := range wtp {
+		if math.IsNaN(w) || w < 0 || math.IsInf(w, 0) || i > 0 && w <= wtp[i-1] {
+			return errors.New("willingness to pay must be finite, not negative and rising")
+		}
+	}
+	return nil
 }
 
 func (d Draws) check() error {

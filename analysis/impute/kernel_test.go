@@ -127,7 +127,7 @@ func TestRestrictedLikelihood(t *testing.T) {
 		}
 		r.Add(fit.Patient{X: rows, Y: y[i], Weight: 1})
 	}
-	want, err := r.FitRepeated(fit.Unstructured, true)
+	want, err := r.FitRepeated(t.Context(), fit.Unstructured, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type MMRMOptions struct {
 	Fallback       bool     `opt:"fallback" doc:"where the covariance does not converge, go on with toeph, ar1h and cs, and say so"`
 	Method         string   `opt:"method" doc:"restricted or full maximum likelihood" choices:"reml|ml"`
 	DF             string   `opt:"df" doc:"degrees of freedom" choices:"satterthwaite|kenward-roger|between-within|residual"`
-	Errors         string   `opt:"errors" doc:"standard errors; auto is the model's, Kenward and Roger's (full for us, else linear) with df=kenward-roger, and CR0 with df=residual" choices:"auto|model|kenward-roger|kenward-roger-linear|CR0|CR2|CR3"`
+	Errors         string   `opt:"errors" doc:"standard errors; auto is the model's, Kenward and Roger's (full, but linear for sp_exp) with df=kenward-roger, and CR0 with df=residual" choices:"auto|model|kenward-roger|kenward-roger-linear|CR0|CR2|CR3"`
 	Baseline       string   `opt:"baseline" doc:"the outcome at baseline as a covariate with a slope for each visit, as a further visit of the outcome with one mean for all arms (constrained), or not in the model" choices:"covariate|response|none"`
 	Covariates     []string `opt:"covariates" doc:"columns of the patients to adjust for, one slope for all visits"`
 	Weights        string   `opt:"weights" doc:"adjusted means at the share of each level among the patients used, or at equal shares (emmeans)" choices:"proportional|equal"`
@@ -42,7 +42,7 @@ Terms: adjusted_mean of each arm and visit (at the mean baseline and covariates 
 baseline=response (constrained longitudinal model): the baseline is the first visit of the outcome, with one mean for all arms, so patients with a baseline alone count, and changes carry the error of the baseline's mean.
 Structures: σ²ρ^d with d in weeks for sp_exp; a name in h has a variance for each visit.
 Degrees of freedom: Satterthwaite, 2 (l'Cl)² / g'Ag, g the derivatives of l'Cl by the covariance's parameters and A the inverse of the observed information; Kenward-Roger, which for a single contrast is the same number; between-within as mmrm counts (the fewer of the columns that a contrast has: columns that differ within a patient, and the intercept, have values - patients - such columns; others patients - others); residual, values - columns.
-Errors: model, C = (ΣwᵢXᵢ'Σᵢ⁻¹Xᵢ)⁻¹; Kenward-Roger, enlarged by what is not known of the covariance, in full (by mmrm's parameters of an unstructured covariance) or linear (as SAS does for an unstructured one); by patients as clusters CR0, CR2 (bias-reduced) and CR3 (jackknife, without a factor (n-1)/n), right in large samples whatever the covariance; their Satterthwaite degrees of freedom are Bell and McCaffrey's. Kenward-Roger's errors and degrees of freedom go with each other alone.
+Errors: model, C = (ΣwᵢXᵢ'Σᵢ⁻¹Xᵢ)⁻¹; Kenward-Roger, enlarged by what is not known of the covariance, in full (by mmrm's parameters, those the second derivatives depend on: logarithms of standard deviations, t/√(1+t²) for correlations, the Cholesky factor of an unstructured covariance) or linear (as SAS does for an unstructured one; the only one for sp_exp, whose full form would depend on the unit of time); by patients as clusters CR0, CR2 (bias-reduced) and CR3 (jackknife, without a factor (n-1)/n), right in large samples whatever the covariance; their Satterthwaite degrees of freedom are Bell and McCaffrey's. Kenward-Roger's errors and degrees of freedom go with each other alone.
 Tables: tests (joint F tests of arm by visit and of arm at all visits; denominators by Fai and Cornelius or Kenward and Roger), fit, covariance, structures (what was tried), values (seen and missing by visit and arm), complete_cases.
 Missing values: patients with the outcome at any visit of the model, and baseline and covariates, are used with all their values; unbiased where missingness depends on what was seen (missing at random). A visit at which an arm has no values is left out.
 Cost: sums over the patterns of visits that are there, so a fit does not depend on the number of patients; robust errors go through the patients again.
@@ -64,10 +64,10 @@ func (o MMRMOptions) inference(s fit.Structure) fit.Inference {
 		return by
 	}
 	switch {
-	case o.DF == fit.DFKenwardRoger && s == fit.Unstructured:
-		by.Errors = fit.CovKenwardRoger
-	case o.DF == fit.DFKenwardRoger:
+	case o.DF == fit.DFKenwardRoger && s == fit.Spatial:
 		by.Errors = fit.CovKenwardRogerLinear
+	case o.DF == fit.DFKenwardRoger:
+		by.Errors = fit.CovKenwardRoger
 	case o.DF == fit.DFResidual:
 		by.Errors = fit.CovCR0
 	default:
@@ -106,10 +106,10 @@ func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOpt
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
 	}
-	if err := ctx.Err(); err != nil {
-		return r, err
+	f, log, warn, err := fitted(ctx, stats, o)
+	if ctx.Err() != nil {
+		return r, ctx.Err()
 	}
-	f, log, warn, err := fitted(stats, o)
 	if err != nil {
 		return r, m.explain(err)
 	}
@@ -127,7 +127,10 @@ func mmrm(ctx context.Context, in analysis.Input, q analysis.Question, o MMRMOpt
 	if !o.CompleteCases {
 		return r, nil
 	}
-	cases, err := m.completeCases(f.Structure, q, o, asked)
+	cases, err := m.completeCases(ctx, f.Structure, q, o, asked)
+	if ctx.Err() != nil {
+		return r, ctx.Err()
+	}
 	if err != nil {
 		r.Warnings = append(r.Warnings, analysis.Warning{Code: "complete-cases", Message: fmt.Sprintf("there is no comparison with patients seen at all visits: %v", err)})
 		return r, nil
@@ -173,7 +176,7 @@ func call(s fit.Structure, by fit.Inference, o MMRMOptions) string {
 
 // fitted fits the model, with simpler structures where the one asked for does not
 // converge, and logs what was tried.
-func fitted(stats *fit.Repeated, o MMRMOptions) (*fit.RepeatedFit, analysis.Table, []analysis.Warning, error) {
+func fitted(ctx context.Context, stats *fit.Repeated, o MMRMOptions) (*fit.RepeatedFit, analysis.Table, []analysis.Warning, error) {
 	log := analysis.Table{Name: "structures", Title: "Covariances tried, in order", Columns: []string{"structure", "outcome", "largest_gradient", "steps"}}
 	list := []fit.Structure{fit.Structure(o.Covariance)}
 	for _, s := range []fit.Structure{fit.ToeplitzH, fit.AR1H, fit.Compound} {
@@ -183,7 +186,7 @@ func fitted(stats *fit.Repeated, o MMRMOptions) (*fit.RepeatedFit, analysis.Tabl
 	}
 	var first error
 	for i, s := range list {
-		f, err := stats.FitRepeated(s, o.Method == "reml")
+		f, err := stats.FitRepeated(ctx, s, o.Method == "reml")
 		if err == nil {
 			log.Rows = append(log.Rows, []analysis.Value{analysis.Text(string(s)), analysis.Text("converged"), analysis.Number(f.Gradient), analysis.Number(float64(f.Iterations))})
 			if i == 0 {

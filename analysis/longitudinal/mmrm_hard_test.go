@@ -41,7 +41,7 @@ func TestHardTrials(t *testing.T) {
 		"weights that are negative":       {nil, map[string]string{"patient-weights": "copy"}, "must be above 0", analysis.ErrCannot},
 		"a combination":                   {nil, map[string]string{"df": "kenward-roger", "errors": "model"}, "go with each other alone", analysis.ErrOptions},
 		"a combination of likelihood":     {nil, map[string]string{"df": "kenward-roger", "method": "ml"}, "restricted likelihood", analysis.ErrOptions},
-		"full form elsewhere":             {nil, map[string]string{"df": "kenward-roger", "errors": "kenward-roger", "covariance": "cs"}, "linear form", analysis.ErrOptions},
+		"full form elsewhere":             {nil, map[string]string{"df": "kenward-roger", "errors": "kenward-roger", "covariance": "sp_exp"}, "linear form", analysis.ErrOptions},
 	} {
 		change := c.change
 		if name == "weights that are negative" {

@@ -372,7 +372,8 @@ func TestCall(t *testing.T) {
 		`mmrm::mmrm(y ~ arm * visit + baseline:visit + us(visit | id), method = "Satterthwaite", vcov = "Asymptotic")`:                     nil,
 		`mmrm::mmrm(y ~ visit + treated:visit + age + sp_exp(week | arm / id), weights = weight, method = "Residual", vcov = "Empirical")`: {"baseline": "response", "covariates": "age", "covariance": "sp_exp", "covariance-by": "arm", "patient-weights": "weight", "df": "residual"},
 		`mmrm::mmrm(y ~ arm * visit + cs(visit | id), reml = FALSE, method = "Between-Within", vcov = "Empirical-Jackknife")`:              {"baseline": "none", "covariance": "cs", "method": "ml", "df": "between-within", "errors": "CR3"},
-		`mmrm::mmrm(y ~ arm * visit + baseline:visit + toeph(visit | id), method = "Kenward-Roger", vcov = "Kenward-Roger-Linear")`:        {"covariance": "toeph", "df": "kenward-roger"},
+		`mmrm::mmrm(y ~ arm * visit + baseline:visit + toeph(visit | id), method = "Kenward-Roger", vcov = "Kenward-Roger")`:               {"covariance": "toeph", "df": "kenward-roger"},
+		`mmrm::mmrm(y ~ arm * visit + baseline:visit + sp_exp(week | arm / id), method = "Kenward-Roger", vcov = "Kenward-Roger-Linear")`:  {"covariance": "sp_exp", "covariance-by": "arm", "df": "kenward-roger"},
 	} {
 		for _, e := range answered(t, c, set).Estimates {
 			if e.Method.R != want {

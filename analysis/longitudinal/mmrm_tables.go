@@ -2,6 +2,7 @@ package longitudinal
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -161,7 +162,7 @@ func (m *model) valuesTable() analysis.Table {
 }
 
 // completeCases is what the same model gives for patients seen at all its visits.
-func (m *model) completeCases(s fit.Structure, q analysis.Question, o MMRMOptions, asked int) (analysis.Table, error) {
+func (m *model) completeCases(ctx context.Context, s fit.Structure, q analysis.Question, o MMRMOptions, asked int) (analysis.Table, error) {
 	t := analysis.Table{
 		Name: "complete_cases", Title: "For comparison alone: the same model for patients seen at all visits",
 		Columns: []string{"term", "arm", "reference", "visit", "estimate", "std_error", "df", "conf_low", "conf_high", "patients"},
@@ -180,7 +181,7 @@ func (m *model) completeCases(s fit.Structure, q analysis.Question, o MMRMOption
 	if err != nil {
 		return t, err
 	}
-	f, err := stats.FitRepeated(s, o.Method == "reml")
+	f, err := stats.FitRepeated(ctx, s, o.Method == "reml")
 	if err != nil {
 		return t, c.explain(err)
 	}

@@ -87,7 +87,7 @@ func standardised(d, n1, n2 float64) Effect {
 //	d = (m₁-m₂)/s,  s² = (s₁²+s₂²)/2,  g = J(n₁+n₂-2) d
 //	v = J² (g²(s₁⁴/(n₁-1) + s₂⁴/(n₂-1))/(8 s⁴) + (s₁²/(n₁-1) + s₂²/(n₂-1))/s²)
 //
-// R: escalc("SMDH"). Bonett 2009, 10.1037/a0014699.
+// R: escalc("SMDH"). Bonett 2009, 10.1037/a0016619.
 func StandardisedUnequal(a, b Moments) Effect {
 	if !whole(a, b) {
 		return noEffect

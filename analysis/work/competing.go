@@ -47,7 +47,7 @@ Events: from a table with roles time and event, each level but those of event (r
 Intervals: log-log by default, within 0 and 1. Errors: infinitesimal jackknife (variance=jackknife, R's survfit) or delta method (variance=delta, cmprsk; of the last day with the event); they differ by about 1 %.
 Ties: events before losses. A patient lost to follow-up is censored. No value beyond follow-up.
 R: survival::survfit(Surv(time, event) ~ arm); cmprsk::cuminc(time, event, arm, strata, rho).`,
-	Refs:        []string{"Aalen 1978, 10.1214/aos/1176344247", "Gray 1988, 10.1214/aos/1176350951"},
+	Refs:        []string{"Aalen 1978, 10.1214/aos/1176344198", "Gray 1988, 10.1214/aos/1176350951"},
 	Definitions: named(),
 }, CompetingOptions{Reading: reading, Ending: ending, At: []float64{28, 91, 182, year, twoYears}, Interval: "log-log", Variance: "jackknife"}, runCompeting)
 
@@ -205,7 +205,7 @@ type incidenceReport struct {
 func (r incidenceReport) method(what string) analysis.Method {
 	return analysis.Method{
 		Name: what + "; " + r.text + "; errors by " + r.o.Variance + "; " + r.how(),
-		R:    "summary(survival::survfit(Surv(time, event) ~ arm), times)", Ref: "Aalen 1978, 10.1214/aos/1176344247",
+		R:    "summary(survival::survfit(Surv(time, event) ~ arm), times)", Ref: "Aalen 1978, 10.1214/aos/1176344198",
 	}
 }
 

@@ -31,7 +31,7 @@ type Incidence struct {
 // risk, and c + F(t)u after their time, so that sums of c², cu and u² are enough.
 //
 // R: survival::survfit(Surv(time, cause) ~ 1) with a factor, and cmprsk::cuminc. Aalen
-// and Johansen 1978; Aalen 1978, 10.1214/aos/1176344247; Gray 1988, 10.1214/aos/1176350951.
+// and Johansen 1978; Aalen 1978, 10.1214/aos/1176344198; Gray 1988, 10.1214/aos/1176350951.
 func AalenJohansen(time []float64, cause []int, causes int) Incidence {
 	a := Incidence{N: len(time), Events: make([][]int, causes), Share: make([][]float64, causes), SE: make([][]float64, causes), Delta: make([][]float64, causes)}
 	order := fit.Rising(time)

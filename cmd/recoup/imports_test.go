@@ -29,7 +29,7 @@ const (
 )
 
 // estimator is what the analysis packages may import.
-var estimator = rule{[]string{"analysis", estData, "analysis/internal/fit", "analysis/resample"}, []string{gonum}}
+var estimator = rule{[]string{"analysis", estData, "analysis/internal/fit", "analysis/internal/ledger", "analysis/resample"}, []string{gonum}}
 
 // packages is the house: which packages there are and who may import whom.
 var packages = map[string]rule{
@@ -53,22 +53,23 @@ var packages = map[string]rule{
 	"datasets/synthetic/truth": {[]string{"datasets", "datasets/instrument", "datasets/synthetic", "simulate/stream"}, nil},
 	"datasets/synthetic/like":  {[]string{"datasets", "datasets/synthetic", "simulate/stream"}, []string{gonum}},
 
-	"analysis":              {[]string{"datasets", "datasets/instrument"}, []string{gonum, goyaml}},
-	"analysis/internal/fit": {nil, []string{gonum}},
-	"analysis/analysistest": {[]string{"analysis", "datasets"}, nil},
-	"analysis/catalog":      {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/effect", "analysis/impute", "analysis/longitudinal", "analysis/power", "analysis/quality", "analysis/resample", "analysis/taper", "analysis/work"}, nil},
-	"analysis/compare":      estimator,
-	"analysis/describe":     estimator,
-	"analysis/economics":    estimator,
-	"analysis/effect":       estimator,
-	"analysis/impute":       {append([]string{"simulate/stream"}, estimator.ours...), estimator.others},
-	"analysis/longitudinal": estimator,
-	"analysis/meta":         estimator,
-	"analysis/power":        estimator,
-	"analysis/quality":      estimator,
-	"analysis/resample":     {[]string{"analysis", "datasets", "simulate/stream"}, []string{gonum}},
-	"analysis/taper":        estimator,
-	"analysis/work":         estimator,
+	"analysis":                 {[]string{"datasets", "datasets/instrument"}, []string{gonum, goyaml}},
+	"analysis/internal/fit":    {nil, []string{gonum}},
+	"analysis/internal/ledger": {[]string{"analysis", "datasets"}, nil},
+	"analysis/analysistest":    {[]string{"analysis", "datasets"}, nil},
+	"analysis/catalog":         {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/economics", "analysis/effect", "analysis/impute", "analysis/longitudinal", "analysis/power", "analysis/quality", "analysis/resample", "analysis/taper", "analysis/work"}, nil},
+	"analysis/compare":         estimator,
+	"analysis/describe":        estimator,
+	"analysis/economics":       estimator,
+	"analysis/effect":          estimator,
+	"analysis/impute":          {append([]string{"simulate/stream"}, estimator.ours...), estimator.others},
+	"analysis/longitudinal":    estimator,
+	"analysis/meta":            estimator,
+	"analysis/power":           estimator,
+	"analysis/quality":         estimator,
+	"analysis/resample":        {[]string{"analysis", "datasets", "simulate/stream"}, []string{gonum}},
+	"analysis/taper":           estimator,
+	"analysis/work":            estimator,
 
 	"simulate":          {[]string{"simulate/stream"}, []string{gonum}},
 	"simulate/stream":   {nil, nil},

@@ -3,6 +3,7 @@ package fit
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Repeated are the sufficient statistics of a mixed model for repeated measures:
@@ -23,7 +24,12 @@ type Repeated struct {
 	varies   []bool  // by column: within some patient
 	first    []float64
 	constant []bool // by column: the same in all rows
-	nonzero  [][]int
+
+	// Designs are sparse: a visit's columns are nothing at the others. Support are, by
+	// visit, the columns of (x, y) that some patient has there, y first, and slot their
+	// place in it (-1 for those that none has).
+	support, slot [][]int
+	nonzero       [][]int // of the patient being added
 }
 
 // Patient is one patient's part in a model.
@@ -46,7 +52,7 @@ type pattern struct {
 	visits []int
 	n      int
 	// cross[a][b], a <= b, is the sum over patients of the outer product of the rows
-	// (x, y) at visits a and b of the pattern: (columns+1) squared, by rows.
+	// (x, y) at visits a and b of the pattern, by rows, along the visits' support.
 	cross [][][]float64
 }
 
@@ -58,10 +64,16 @@ func NewRepeated(visits, columns, groups int) (*Repeated, error) {
 	if visits < 1 || visits > MaxVisits || columns < 1 || groups < 1 {
 		return nil, fmt.Errorf("expected 1 to %d visits, a column and a group", MaxVisits)
 	}
-	return &Repeated{
+	r := &Repeated{
 		Visits: visits, Columns: columns, Groups: groups, patterns: map[patternKey]*pattern{},
-		varies: make([]bool, columns), constant: make([]bool, columns), nonzero: make([][]int, visits),
-	}, nil
+		varies: make([]bool, columns), constant: make([]bool, columns),
+		support: make([][]int, visits), slot: make([][]int, visits), nonzero: make([][]int, visits),
+	}
+	for v := range visits {
+		r.support[v] = []int{columns}
+		r.slot[v] = slices.Repeat([]int{-1}, columns)
+	}
+	return r, nil
 }
 
 func (p Patient) key() (patternKey, int) {
@@ -83,7 +95,7 @@ func (r *Repeated) Add(p Patient) {
 	}
 	q := r.patterns[key]
 	if q == nil {
-		q = newPattern(key, k, r.Columns+1)
+		q = r.newPattern(key, k)
 		r.patterns[key] = q
 		r.order = append(r.order, q)
 	}
@@ -92,44 +104,68 @@ func (r *Repeated) Add(p Patient) {
 	r.Values += k
 	r.logs += float64(k) * math.Log(p.Weight)
 	r.look(p.X, q.visits)
-	m := r.Columns + 1
 	for a, va := range q.visits {
 		xa, ya := p.X[va], p.Weight*p.Y[va]
 		for b := a; b < k; b++ {
 			vb := q.visits[b]
 			xb, yb := p.X[vb], p.Y[vb]
-			s := q.cross[a][b]
-			last := s[(m-1)*m:]
+			c, m, slot := q.cross[a][b], len(r.support[vb]), r.slot[vb]
 			for _, i := range r.nonzero[va] {
-				u := p.Weight * xa[i]
-				row := s[i*m : i*m+m]
+				u, at := p.Weight*xa[i], r.slot[va][i]
+				row := c[at*m : at*m+m]
+				row[0] += u * yb
 				for _, j := range r.nonzero[vb] {
-					row[j] += u * xb[j]
+					row[slot[j]] += u * xb[j]
 				}
-				row[m-1] += u * yb
 			}
+			c[0] += ya * yb
 			for _, j := range r.nonzero[vb] {
-				last[j] += ya * xb[j]
+				c[slot[j]] += ya * xb[j]
 			}
-			last[m-1] += ya * yb
 		}
 	}
 }
 
-func newPattern(key patternKey, k, m int) *pattern {
+func (r *Repeated) newPattern(key patternKey, k int) *pattern {
 	q := &pattern{group: key.group, cross: make([][][]float64, k)}
 	for v := range MaxVisits {
 		if key.visits>>v&1 == 1 {
 			q.visits = append(q.visits, v)
 		}
 	}
-	for a := range q.cross {
+	for a, va := range q.visits {
 		q.cross[a] = make([][]float64, k)
 		for b := a; b < k; b++ {
-			q.cross[a][b] = make([]float64, m*m)
+			q.cross[a][b] = make([]float64, len(r.support[va])*len(r.support[q.visits[b]]))
 		}
 	}
 	return q
+}
+
+// widen adds a column to the support of a visit, and room for it to all patterns. It
+// happens with the first patients, when patterns are few.
+func (r *Repeated) widen(v, column int) {
+	r.slot[v][column] = len(r.support[v])
+	r.support[v] = append(r.support[v], column)
+	for _, q := range r.order {
+		at := slices.Index(q.visits, v)
+		if at < 0 {
+			continue
+		}
+		for a := range at + 1 { // v gives the columns of these
+			old := q.cross[a][at]
+			m := len(r.support[v])
+			rows := len(old) / (m - 1)
+			next := make([]float64, 0, (rows+1)*m)
+			for i := range rows {
+				next = append(append(next, old[i*(m-1):(i+1)*(m-1)]...), 0)
+			}
+			q.cross[a][at] = next
+		}
+		for b := at; b < len(q.visits); b++ { // and the rows of these
+			q.cross[at][b] = append(q.cross[at][b], make([]float64, len(r.support[q.visits[b]]))...)
+		}
+	}
 }
 
 // look notes which columns are not zero, which differ within the patient, and which
@@ -147,6 +183,9 @@ func (r *Repeated) look(x [][]float64, visits []int) {
 		for i, u := range x[v] {
 			if u != 0 {
 				at = append(at, i)
+				if r.slot[v][i] < 0 {
+					r.widen(v, i)
+				}
 			}
 			if u != head[i] {
 				r.varies[i] = true

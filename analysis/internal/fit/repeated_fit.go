@@ -1,9 +1,11 @@
 package fit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -77,19 +79,15 @@ func (r *Repeated) start(s Structure) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, m := r.Columns, r.Columns+1
+	m := r.Columns + 1
+	square, residual := make([]float64, m*m), make([]float64, m*m)
+	square[m*m-1] = 1
+	outer(residual, append(slices.Clone(w.beta), -1))
 	rss, total := 0.0, 0.0
 	for _, q := range r.order {
 		for a := range q.visits {
-			c := q.cross[a][a]
-			total += c[p*m+p]
-			rss += c[p*m+p]
-			for i := range p {
-				rss -= 2 * w.beta[i] * c[i*m+p]
-				for j := range p {
-					rss += w.beta[i] * w.beta[j] * c[i*m+j]
-				}
-			}
+			total += r.contract(q, a, a, square)
+			rss += r.contract(q, a, a, residual)
 		}
 	}
 	if !(rss > 1e-12*total) {
@@ -118,8 +116,9 @@ func (r *Repeated) start(s Structure) ([]float64, error) {
 
 // FitRepeated fits the model by restricted maximum likelihood, or by maximum
 // likelihood, with Newton's method until no derivative of the deviance is above
-// 1e-10 a value, and refuses what stays above 1e-6.
-func (r *Repeated) FitRepeated(s Structure, reml bool) (*RepeatedFit, error) {
+// 1e-10 a value, and refuses what stays above 1e-6. A step costs more with every visit
+// and every pattern of visits; the context is looked at before each.
+func (r *Repeated) FitRepeated(ctx context.Context, s Structure, reml bool) (*RepeatedFit, error) {
 	if r.Patients == 0 || r.Values <= r.Columns {
 		return nil, fmt.Errorf("%w: %d values for %d coefficients", ErrRepeatedSingular, r.Values, r.Columns)
 	}
@@ -139,6 +138,9 @@ func (r *Repeated) FitRepeated(s Structure, reml bool) (*RepeatedFit, error) {
 		return nil, &ConvergenceError{why, steps, largest(w.gradient)}
 	}
 	for ; steps < 200 && largest(w.gradient) >= 1e-10*float64(r.Values); steps++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		h, _ := r.hessian(s, theta, w, reml)
 		next, better := r.descend(s, theta, w, h, reml)
 		if better == nil {

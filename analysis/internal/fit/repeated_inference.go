@@ -12,8 +12,8 @@ import (
 
 // Standard errors of a mixed model for repeated measures, beside the CR0 and CR2 of
 // linear models. Kenward and Roger's full form holds for the parameters it is written
-// in; these are mmrm's of an unstructured covariance. The linear form is that of SAS,
-// where a covariance is linear in its parameters.
+// in; these are mmrm's. The linear form is that of SAS where a covariance is linear in
+// its parameters.
 const (
 	CovKenwardRoger       = "kenward-roger"
 	CovKenwardRogerLinear = "kenward-roger-linear"
@@ -46,8 +46,8 @@ func (i Inference) Check(s Structure, reml bool) error {
 		return fmt.Errorf("%w: degrees of freedom and standard errors by Kenward and Roger go with each other alone, as in mmrm", ErrInference)
 	case kr && !reml:
 		return fmt.Errorf("%w: Kenward and Roger's inference is for restricted likelihood", ErrInference)
-	case i.Errors == CovKenwardRoger && s != Unstructured:
-		return fmt.Errorf("%w: Kenward and Roger's full form is there for an unstructured covariance; choose the linear form", ErrInference)
+	case i.Errors == CovKenwardRoger && s == Spatial:
+		return fmt.Errorf("%w: Kenward and Roger's full form of a spatial covariance would depend on the unit of time; choose the linear form", ErrInference)
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func (r *Repeated) sum(group int, weight func(q *pattern, at int) []float64) *ma
 	out := make([]float64, m*m)
 	for at, q := range r.order {
 		if q.group == group {
-			q.add(out, weight(q, at), m)
+			r.add(out, q, weight(q, at))
 		}
 	}
 	return symmetric(mat.NewDense(m, m, out))
@@ -119,7 +119,7 @@ func (f *RepeatedFit) kenwardRoger(full bool) *mat.SymDense {
 		cov := f.thetaCov.SliceSym(g*per, (g+1)*per)
 		var bent []float64
 		if full {
-			bent = curvature(f.Theta[g*per:(g+1)*per], v, cov)
+			bent = f.Structure.curvature(f.Theta[g*per:(g+1)*per], v, cov)
 		}
 		inner.Add(inner, r.sum(g, func(q *pattern, at int) []float64 {
 			return f.extra(q, f.work.inverse[at], g*per, cov, bent)

@@ -3,6 +3,7 @@ package fit
 import (
 	"errors"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -46,7 +47,7 @@ func (r *Repeated) evaluate(s Structure, theta []float64, reml bool) (*work, err
 		}
 		w.deviance += float64(q.n) * logDet
 		w.inverse = append(w.inverse, in)
-		q.add(cross, in, m)
+		r.add(cross, q, in)
 	}
 	xwx, xwy := mat.NewSymDense(p, nil), make([]float64, p)
 	for i := range p {
@@ -108,24 +109,35 @@ func part(full []float64, visits []int, v int) []float64 {
 
 // add adds the sum over the pattern's patients of (x, y)' g (x, y), g a matrix of the
 // pattern's visits.
-func (q *pattern) add(out, g []float64, m int) {
-	k := len(q.visits)
-	for a := range k {
+func (r *Repeated) add(out []float64, q *pattern, g []float64) {
+	k, m := len(q.visits), r.Columns+1
+	for a, va := range q.visits {
 		for b := a; b < k; b++ {
 			f, t, c := g[a*k+b], g[b*k+a], q.cross[a][b]
-			if a == b {
-				for i, u := range c {
-					out[i] += f * u
-				}
-				continue
-			}
-			for i := range m {
-				for j := range m {
-					out[i*m+j] += f*c[i*m+j] + t*c[j*m+i]
+			right := r.support[q.visits[b]]
+			for i, row := range r.support[va] {
+				for j, u := range c[i*len(right) : (i+1)*len(right)] {
+					out[row*m+right[j]] += f * u
+					if a != b {
+						out[right[j]*m+row] += t * u
+					}
 				}
 			}
 		}
 	}
+}
+
+// contract returns the sum over the pattern's patients of (x, y)ₐ w (x, y)ᵦ', w a matrix
+// of columns and outcome.
+func (r *Repeated) contract(q *pattern, a, b int, w []float64) float64 {
+	m, c, right := r.Columns+1, q.cross[a][b], r.support[q.visits[b]]
+	sum := 0.0
+	for i, row := range r.support[q.visits[a]] {
+		for j, u := range c[i*len(right) : (i+1)*len(right)] {
+			sum += w[row*m+right[j]] * u
+		}
+	}
+	return sum
 }
 
 // solve finds the coefficients and their covariance. Columns are scaled first, so
@@ -193,13 +205,10 @@ func (r *Repeated) slopes(w *work, reml bool) {
 	v, p, m := r.Visits, r.Columns, r.Columns+1
 	// The weight of each product of (x, y): of (y - xβ)² and xCx'.
 	weight := make([]float64, m*m)
-	at := append(append([]float64(nil), w.beta...), -1)
-	for i := range m {
-		for j := range m {
-			weight[i*m+j] = at[i] * at[j]
-			if reml && i < p && j < p {
-				weight[i*m+j] += w.c.At(i, j)
-			}
+	outer(weight, append(slices.Clone(w.beta), -1))
+	for i := 0; reml && i < p; i++ {
+		for j := range p {
+			weight[i*m+j] += w.c.At(i, j)
 		}
 	}
 	w.f = make([][]float64, r.Groups)
@@ -211,10 +220,7 @@ func (r *Repeated) slopes(w *work, reml bool) {
 		inner := make([]float64, k*k)
 		for a := range k {
 			for b := a; b < k; b++ {
-				sum := 0.0
-				for i, c := range q.cross[a][b] {
-					sum += weight[i] * c
-				}
+				sum := r.contract(q, a, b, weight)
 				inner[a*k+b], inner[b*k+a] = sum, sum
 			}
 		}
@@ -233,6 +239,25 @@ func (r *Repeated) slopes(w *work, reml bool) {
 	}
 }
 
+func transposed(a []float64, k int) []float64 {
+	out := make([]float64, k*k)
+	for i := range k {
+		for j := range k {
+			out[j*k+i] = a[i*k+j]
+		}
+	}
+	return out
+}
+
+// outer writes aa'.
+func outer(out, a []float64) {
+	for i, u := range a {
+		for j, w := range a {
+			out[i*len(a)+j] = u * w
+		}
+	}
+}
+
 func dot(a, b []float64) float64 {
 	s := 0.0
 	for i := range a {
@@ -247,9 +272,11 @@ func sandwich(a, b []float64, k int) []float64 { return product(product(a, b, k)
 func product(a, b []float64, k int) []float64 {
 	out := make([]float64, k*k)
 	for i := range k {
-		for j := range k {
-			for c := range k {
-				out[i*k+j] += a[i*k+c] * b[c*k+j]
+		row := out[i*k : i*k+k]
+		for c := range k {
+			u := a[i*k+c]
+			for j, w := range b[c*k : c*k+k] {
+				row[j] += u * w
 			}
 		}
 	}
@@ -295,21 +322,21 @@ func (r *Repeated) hessian(s Structure, theta []float64, w *work, reml bool) (*m
 	for at, q := range r.order {
 		k := len(q.visits)
 		first := q.group * per
-		plain, turned := make([][]float64, per), make([][]float64, per) // WΣₕ, and WΣₕ W inner
+		plain, turned := make([][]float64, per), make([][]float64, per) // WΣₕ, and the transpose of WΣₕ(2 W inner - n)
 		middle := product(w.inverse[at], w.inner[at], k)
+		for i := range middle {
+			middle[i] *= 2
+		}
+		for i := range k {
+			middle[i*k+i] -= float64(q.n)
+		}
 		for h := range per {
 			plain[h] = product(w.inverse[at], part(w.d[first+h], q.visits, r.Visits), k)
-			turned[h] = product(plain[h], middle, k)
+			turned[h] = transposed(product(plain[h], middle, k), k)
 		}
 		for h := range per {
 			for l := range h + 1 {
-				d := 0.0
-				for i := range k {
-					for j := range k {
-						d += plain[h][i*k+j] * (2*turned[l][j*k+i] - float64(q.n)*plain[l][j*k+i])
-					}
-				}
-				out.SetSym(first+h, first+l, out.At(first+h, first+l)+d)
+				out.SetSym(first+h, first+l, out.At(first+h, first+l)+dot(plain[h], turned[l]))
 			}
 		}
 	}
@@ -317,13 +344,18 @@ func (r *Repeated) hessian(s Structure, theta []float64, w *work, reml bool) (*m
 	return out, by
 }
 
-// bend adds what the second derivatives of the covariance give, these from its
-// derivatives at two distances to each side: no data is in them.
+// bend adds what the second derivatives of the covariance give. No data is in them:
+// beside an unstructured covariance they come from the derivatives at two distances to
+// each side.
 func (r *Repeated) bend(out *mat.SymDense, s Structure, theta []float64, w *work) {
 	per := len(theta) / r.Groups
 	const step = 1e-3
 	for g := range r.Groups {
 		at := append([]float64(nil), theta[g*per:(g+1)*per]...)
+		if s == Unstructured {
+			unstructuredBend(out, g*per, at, r.Visits, w.f[g])
+			continue
+		}
 		for l := range per {
 			here := at[l]
 			for i, factor := range []float64{1, -8, 8, -1} {
@@ -334,6 +366,38 @@ func (r *Repeated) bend(out *mat.SymDense, s Structure, theta []float64, w *work
 				}
 			}
 			at[l] = here
+		}
+	}
+}
+
+// unstructuredBend adds ⟨Σₕₗ, f⟩ of an unstructured covariance Σ = LL'. The derivative
+// of L by a parameter is one row eᵢu', so that ⟨LₕLₗ' + LₗLₕ', f⟩ = 2 fᵢⱼ u·v; with the
+// diagonal's parameter of a row, every derivative of the row is one of its second
+// derivatives.
+func unstructuredBend(out *mat.SymDense, first int, theta []float64, v int, f []float64) {
+	l, by := factor(theta, v)
+	fl := product(f, l, v)
+	at := func(h int) (row int, diagonal bool) {
+		for row = 0; h > row; row++ {
+			h -= row + 1
+		}
+		return row, h == row
+	}
+	for h := range theta {
+		i, hd := at(h)
+		u := by[h][i*v : i*v+v]
+		for g := range h + 1 {
+			j, gd := at(g)
+			w := by[g][j*v : j*v+v]
+			sum := 2 * f[i*v+j] * dot(u, w)
+			switch {
+			case i != j:
+			case hd:
+				sum += 2 * dot(fl[i*v:i*v+v], w)
+			case gd:
+				sum += 2 * dot(fl[i*v:i*v+v], u)
+			}
+			out.SetSym(first+h, first+g, out.At(first+h, first+g)+sum)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func TestRepeatedNesting(t *testing.T) {
 		r := summed(t, 1, patients)
 		deviance := map[Structure]float64{}
 		for _, one := range Structures {
-			f, err := r.FitRepeated(one, false)
+			f, err := r.FitRepeated(t.Context(), one, false)
 			if err != nil {
 				t.Errorf("trial %d, %s: %v", k, one, err)
 				continue

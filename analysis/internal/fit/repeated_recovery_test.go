@@ -49,7 +49,7 @@ func TestRepeatedRecovery(t *testing.T) {
 	var sum, square, complete, left float64
 	for k := range trials {
 		patients := drawn(source.Sub(uint64(k)).Cursor(), 36)
-		f, err := summed(t, 1, patients).FitRepeated(Unstructured, true)
+		f, err := summed(t, 1, patients).FitRepeated(t.Context(), Unstructured, true)
 		if err != nil {
 			refused++
 			continue
@@ -87,7 +87,7 @@ func TestRepeatedRecovery(t *testing.T) {
 				left++
 			}
 		}
-		if g, err := summed(t, 1, all).FitRepeated(Unstructured, true); err == nil {
+		if g, err := summed(t, 1, all).FitRepeated(t.Context(), Unstructured, true); err == nil {
 			complete += g.Beta[5]
 		}
 	}

@@ -173,7 +173,7 @@ func TestRepeatedJoint(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, patients := made(t, key == "interaction_group", false)
-		f, err := r.FitRepeated(Unstructured, true)
+		f, err := r.FitRepeated(t.Context(), Unstructured, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,7 @@ func TestRepeatedHotelling(t *testing.T) {
 	for _, row := range y {
 		patients = append(patients, Patient{X: units(3), Y: row, Weight: 1})
 	}
-	f, err := summed(t, 1, patients).FitRepeated(Unstructured, true)
+	f, err := summed(t, 1, patients).FitRepeated(t.Context(), Unstructured, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +346,8 @@ func TestRepeatedCombinations(t *testing.T) {
 		{Inference{CovKenwardRogerLinear, DFKenwardRoger}, AR1, true, true},
 		{Inference{CovKenwardRogerLinear, DFSatterthwaite}, AR1, true, false},
 		{Inference{CovModel, DFKenwardRoger}, Unstructured, true, false},
-		{Inference{CovKenwardRoger, DFKenwardRoger}, AR1, true, false},
+		{Inference{CovKenwardRoger, DFKenwardRoger}, AR1, true, true},
+		{Inference{CovKenwardRoger, DFKenwardRoger}, Spatial, true, false},
 		{Inference{CovKenwardRoger, DFKenwardRoger}, Unstructured, false, false},
 	} {
 		if err := c.by.Check(c.s, c.reml); (err == nil) != c.ok || err != nil && !errors.Is(err, ErrInference) {
@@ -363,7 +364,7 @@ func TestRepeatedCombinations(t *testing.T) {
 			patients[i].X[v][6] = alone
 		}
 	}
-	f, err := summed(t, 1, patients).FitRepeated(AR1H, true)
+	f, err := summed(t, 1, patients).FitRepeated(t.Context(), AR1H, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +409,7 @@ func TestRepeatedNearlySingular(t *testing.T) {
 		twins = append(twins, twin)
 	}
 	var s *SingularError
-	if _, err := summed(t, 1, twins).FitRepeated(Unstructured, true); !errors.As(err, &s) || s.Column != 6 {
+	if _, err := summed(t, 1, twins).FitRepeated(t.Context(), Unstructured, true); !errors.As(err, &s) || s.Column != 6 {
 		t.Errorf("a column nearly twice: %v", err)
 	}
 	for k := range 30 { // of some, rounding leaves more than nothing
@@ -420,8 +421,34 @@ func TestRepeatedNearlySingular(t *testing.T) {
 			}
 			exact = append(exact, given)
 		}
-		if f, err := summed(t, 1, exact).FitRepeated(Unstructured, true); !errors.Is(err, ErrRepeatedExact) {
+		if f, err := summed(t, 1, exact).FitRepeated(t.Context(), Unstructured, true); !errors.Is(err, ErrRepeatedExact) {
 			t.Errorf("an outcome that is given: %v, %+v", err, f)
+		}
+	}
+}
+
+// Kenward and Roger's full form of every structure is that of dense matrices in R with
+// numerical second derivatives, by the parameters of mmrm's source.
+func TestRepeatedKenwardRogerFull(t *testing.T) {
+	var want struct {
+		Full map[Structure]struct {
+			Deviance float64
+			KR       []float64 `json:"kr_se"`
+			Linear   []float64 `json:"linear_se"`
+		}
+	}
+	readJSON(t, "testdata/repeated.json", &want)
+	if len(want.Full) != len(Structures)-1 {
+		t.Fatalf("%d structures in the reference", len(want.Full))
+	}
+	for s, w := range want.Full {
+		r, patients := made(t, false, false)
+		f, kr := infer(t, r, patients, s, true, Inference{CovKenwardRoger, DFKenwardRoger})
+		near(t, string(s)+" deviance", f.Deviance, w.Deviance, 1e-9)
+		_, linear := infer(t, r, patients, s, true, Inference{CovKenwardRogerLinear, DFKenwardRoger})
+		for i := range kr {
+			near(t, string(s)+" full se", kr[i].SE, w.KR[i], 2e-6)
+			near(t, string(s)+" linear se", linear[i].SE, w.Linear[i], 2e-6)
 		}
 	}
 }

@@ -143,9 +143,67 @@ func factor(theta []float64, v int) (l []float64, by [][]float64) {
 	return l, by
 }
 
-// curvature returns the sum of the second derivatives of an unstructured covariance,
-// each times the covariance of the two parameters.
-func curvature(theta []float64, v int, cov mat.Matrix) []float64 {
+// curvature returns the sum of the second derivatives of the covariance by mmrm's
+// parameters, each times the covariance of the two parameters. Those of an unstructured
+// one are ours; beside it mmrm has t/√(1+t²) for a correlation, where ours is tanh(t),
+// which adds the bend of the one in the other. A spatial one has none: its own would
+// depend on the unit of time.
+func (s Structure) curvature(theta []float64, v int, cov mat.Matrix) []float64 {
+	if s == Unstructured {
+		return unstructuredCurvature(theta, v, cov)
+	}
+	sigma, d := s.covariance(theta, v, nil)
+	variances, correlations := s.parameters(v)
+	rho := make([]float64, correlations)
+	for k := range rho {
+		rho[k] = math.Tanh(theta[variances+k])
+	}
+	out := make([]float64, v*v)
+	for i := range v {
+		for j := range v {
+			at, a, b := i*v+j, min(i, variances-1), min(j, variances-1)
+			sum := (cov.At(a, a) + 2*cov.At(a, b) + cov.At(b, b)) * sigma[at]
+			scale := math.Exp(theta[a] + theta[b])
+			for k := range rho {
+				h := variances + k
+				sum += 2*(cov.At(a, h)+cov.At(b, h))*d[h][at] - 3*rho[k]*cov.At(h, h)*d[h][at]
+				for l := range rho {
+					both := (1 - rho[k]*rho[k]) * (1 - rho[l]*rho[l])
+					sum += cov.At(h, variances+l) * scale * both * s.bend(rho, k, l, min(i, j), max(i, j))
+				}
+			}
+			out[at] = sum
+		}
+	}
+	return out
+}
+
+// bend returns the second derivative of the correlation of visits lo and hi by
+// correlations k and l.
+func (s Structure) bend(rho []float64, k, l, lo, hi int) float64 {
+	switch s {
+	case AR1, AR1H:
+		lag := float64(hi - lo)
+		if lag < 2 {
+			return 0
+		}
+		return lag * (lag - 1) * math.Pow(rho[0], lag-2)
+	case Ante, AnteH:
+		if k == l || min(k, l) < lo || max(k, l) >= hi {
+			return 0
+		}
+		c := 1.0
+		for o := lo; o < hi; o++ {
+			if o != k && o != l {
+				c *= rho[o]
+			}
+		}
+		return c
+	}
+	return 0 // linear in them
+}
+
+func unstructuredCurvature(theta []float64, v int, cov mat.Matrix) []float64 {
 	l, by := factor(theta, v)
 	row := make([]int, 0, len(theta))
 	diagonal := make([]bool, 0, len(theta))

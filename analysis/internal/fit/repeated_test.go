@@ -1,8 +1,11 @@
 package fit
 
 import (
+	"cmp"
+	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -107,7 +110,7 @@ var modelled = Inference{CovModel, DFSatterthwaite}
 // infer fits and returns the contrasts of each single coefficient.
 func infer(t *testing.T, r *Repeated, patients []Patient, s Structure, reml bool, by Inference) (*RepeatedFit, []Contrast) {
 	t.Helper()
-	f, err := r.FitRepeated(s, reml)
+	f, err := r.FitRepeated(t.Context(), s, reml)
 	if err != nil {
 		t.Fatal(s, err)
 	}
@@ -225,7 +228,7 @@ func TestRepeatedBalanced(t *testing.T) {
 				r.Add(Patient{X: units(3), Y: p, Weight: 1})
 			}
 		}
-		f, err := r.FitRepeated(Unstructured, true)
+		f, err := r.FitRepeated(t.Context(), Unstructured, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -289,7 +292,7 @@ func TestRepeatedRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		add(r)
-		if f, err := r.FitRepeated(Unstructured, true); err == nil {
+		if f, err := r.FitRepeated(t.Context(), Unstructured, true); err == nil {
 			t.Errorf("%s: fitted, %+v", name, f.Beta)
 		}
 	}
@@ -314,7 +317,7 @@ func BenchmarkRepeatedRobust(b *testing.B) {
 		for p := range many {
 			r.Add(p)
 		}
-		f, err := r.FitRepeated(Unstructured, true)
+		f, err := r.FitRepeated(b.Context(), Unstructured, true)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -326,10 +329,10 @@ func BenchmarkRepeatedRobust(b *testing.B) {
 	}
 }
 
-// BenchmarkRepeated fits 100,000 patients at five visits, unstructured, by
-// restricted likelihood, the sums over patients among it.
-func BenchmarkRepeated(b *testing.B) {
-	const visits, patients = 5, 100_000
+// sums returns the statistics of patients who miss an eighth of the visits after the
+// first.
+func sums(tb testing.TB, visits, patients int) *Repeated {
+	tb.Helper()
 	x := [2][][]float64{}
 	for arm := range x {
 		for v := range visits {
@@ -339,31 +342,43 @@ func BenchmarkRepeated(b *testing.B) {
 			x[arm] = append(x[arm], row)
 		}
 	}
-	for b.Loop() {
-		r, err := NewRepeated(visits, 2*visits+1, 1)
-		if err != nil {
-			b.Fatal(err)
-		}
-		u := uint64(1)
-		y := make([]float64, visits)
-		for i := range patients {
+	r, err := NewRepeated(visits, 2*visits+1, 1)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	u := uint64(1)
+	y := make([]float64, visits)
+	for i := range patients {
+		u = u*6364136223846793005 + 1442695040888963407
+		before := float64(u>>44) / (1 << 20)
+		level := before
+		for v := range y {
 			u = u*6364136223846793005 + 1442695040888963407
-			before := float64(u>>44) / (1 << 20)
-			level := before
-			for v := range y {
-				u = u*6364136223846793005 + 1442695040888963407
-				level = 0.6*level + float64(u>>40)/(1<<24)
-				y[v] = level + 0.1*float64(v*(i%2))
-				if u>>20%8 == 0 && v > 0 {
-					y[v] = math.NaN()
-				}
+			level = 0.6*level + float64(u>>40)/(1<<24)
+			y[v] = level + 0.1*float64(v*(i%2))
+			if u>>20%8 == 0 && v > 0 {
+				y[v] = math.NaN()
 			}
-			for v := range visits {
-				x[i%2][v][2*visits] = before
-			}
-			r.Add(Patient{X: x[i%2], Y: y, Weight: 1})
 		}
-		f, err := r.FitRepeated(Unstructured, true)
+		for v := range visits {
+			x[i%2][v][2*visits] = before
+		}
+		r.Add(Patient{X: x[i%2], Y: y, Weight: 1})
+	}
+	return r
+}
+
+// BenchmarkRepeated fits 100,000 patients at five visits, unstructured, by restricted
+// likelihood, the sums over patients among it; BenchmarkRepeatedVisits 1,000 patients
+// at twelve, whose patterns are many.
+func BenchmarkRepeated(b *testing.B) { benchmark(b, 5, 100_000) }
+
+func BenchmarkRepeatedVisits(b *testing.B) { benchmark(b, 12, 1000) }
+
+func benchmark(b *testing.B, visits, patients int) {
+	b.Helper()
+	for b.Loop() {
+		f, err := sums(b, visits, patients).FitRepeated(b.Context(), Unstructured, true)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -374,5 +389,34 @@ func BenchmarkRepeated(b *testing.B) {
 			b.Fatal(err)
 		}
 		in.Contrasts([][]float64{c})
+	}
+}
+
+// A column that the first patients do not have is taken in when one has it: the sums
+// are those of the patients in any order.
+func TestRepeatedLateColumns(t *testing.T) {
+	_, patients := made(t, false, false)
+	slices.SortStableFunc(patients, func(a, b Patient) int { return cmp.Compare(a.X[1][1], b.X[1][1]) })
+	forward, err := summed(t, 1, patients).FitRepeated(t.Context(), Unstructured, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(patients)
+	backward, err := summed(t, 1, patients).FitRepeated(t.Context(), Unstructured, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "deviance", backward.Deviance, forward.Deviance, 1e-11)
+	for i, v := range forward.Beta {
+		near(t, "coefficient", backward.Beta[i], v, 1e-8)
+	}
+}
+
+// A fit that is called off says so, and leaves nothing behind.
+func TestRepeatedCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if f, err := sums(t, 3, 200).FitRepeated(ctx, Unstructured, true); f != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", f, err)
 	}
 }

@@ -136,7 +136,7 @@ func TestSleepStudy(t *testing.T) {
 		x, _, values := rows(p)
 		r.Add(fit.Patient{X: x, Y: values, Weight: 1})
 	}
-	g, err := r.FitRepeated(fit.AR1, true)
+	g, err := r.FitRepeated(t.Context(), fit.AR1, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,26 @@ y <- d$y
 
 us <- function(th, k) { L <- matrix(0, k, k); L[upper.tri(L, TRUE)] <- th; L <- t(L); diag(L) <- exp(diag(L)); L %*% t(L) }
 ar1h <- function(th, k) { s <- exp(th[1:k]); s %o% s * tanh(th[k + 1])^abs(outer(1:k, 1:k, "-")) }
+# The same structures by mmrm's parameters (its src/covariance.h), for the full form of
+# Kenward and Roger: second derivatives depend on how a covariance is written.
+sds <- function(th, v, k) exp(if (v == 1) rep(th[1], k) else th[1:k])
+rhos <- function(th, v) th[-(1:v)] / sqrt(1 + th[-(1:v)]^2)
+lags <- function(k) abs(outer(1:k, 1:k, "-"))
+correlations <- list(
+  cs = function(r, k) ifelse(lags(k) == 0, 1, r), ar1 = function(r, k) r^lags(k),
+  toep = function(r, k) matrix(c(1, r)[lags(k) + 1], k),
+  ad = function(r, k) outer(1:k, 1:k, Vectorize(function(i, j) prod(r[seq_len(k - 1) >= min(i, j) & seq_len(k - 1) < max(i, j)]))))
+peers <- list()
+for (h in c("", "h")) for (n. in names(correlations)) local({
+  v <- if (h == "h") 4 else 1; f <- correlations[[n.]]
+  peers[[paste0(n., h)]] <<- function(th, k) { s <- sds(th, v, k); s %o% s * f(rhos(th, v), k) }
+})
+peers$us <- function(th, k) { L <- diag(4); for (i in 2:4) for (j in 1:(i - 1)) L[i, j] <- th[4 + (i - 1) * (i - 2) / 2 + j]; L <- exp(th[1:4]) * L; L %*% t(L) }
+sizes <- c(us = 10, cs = 2, csh = 5, ar1 = 2, ar1h = 5, toep = 4, toeph = 7, ad = 4, adh = 7)
+for (n. in names(peers)) assign(paste0("peer_", n.), peers[[n.]])
 spatial <- function(th, k) exp(2 * th[1]) * exp(-abs(outer(weeks, weeks, "-")) * exp(th[2]))
 starts <- list(us = function() { L <- diag(4) * 0.3; t(L)[upper.tri(L, TRUE)] }, ar1h = function() c(rep(0.3, 4), 0.3), spatial = function() c(0.3, -3))
+for (n. in names(sizes)) local({ k <- sizes[[n.]]; starts[[paste0("peer_", n.)]] <<- function() c(rep(0.3, if (n. == "us" || grepl("h$", n.)) 4 else 1), rep(0.2, k))[1:k] })
 
 # V of all values: blocks of each patient, by group, divided by the weight.
 dense <- function(th, cov, group, w) {
@@ -64,7 +82,17 @@ fit <- function(name, group = rep(0, nrow(d)), w = rep(1, nrow(d)), reml = TRUE,
   P <- lapply(D, function(m) -t(WX) %*% m %*% WX)
   inner <- matrix(0, p, p)
   for (h in seq_along(th)) for (l in seq_along(th)) inner <- inner + A[h, l] * (t(WX) %*% D[[h]] %*% s$W %*% D[[l]] %*% WX - P[[h]] %*% s$C %*% P[[l]])
-  list(th = th, V = V, C = s$C, b = s$b, A = A, P = P, W = s$W, satt = satt, kr = s$C + 2 * s$C %*% inner %*% s$C, dev = dev(th), gradient = max(abs(grad(dev, th))))
+  # The full form: less a quarter of the second derivatives, by columns of V.
+  full <- inner
+  if (startsWith(name, "peer_")) for (h in seq_along(th)) {
+    second <- jacobian(function(t) as.vector(jacobian(function(u) { t. <- t; t.[h] <- u; as.vector(cov(t., 4)) }, t[h])), th)
+    for (l in seq_along(th)) {
+      S <- matrix(second[, l], 4); B <- matrix(0, nrow(d), nrow(d))
+      for (i in unique(d$id)) { r <- which(d$id == i); B[r, r] <- S[d$visit[r], d$visit[r]] / w[r[1]] }
+      full <- full - A[h, l] * t(WX) %*% B %*% WX / 4
+    }
+  }
+  list(th = th, full = s$C + 2 * s$C %*% full %*% s$C, V = V, C = s$C, b = s$b, A = A, P = P, W = s$W, satt = satt, kr = s$C + 2 * s$C %*% inner %*% s$C, dev = dev(th), gradient = max(abs(grad(dev, th))))
 }
 plain <- function(m) list(deviance = m$dev, coef = unname(m$b), se = unname(sqrt(diag(m$C))), df = apply(diag(length(m$b)), 1, m$satt), kr_se = unname(sqrt(diag(m$kr))))
 robust <- function(m, X) {
@@ -104,8 +132,12 @@ m_weight <- fit("ar1h", w = d$weight); m_spatial <- fit("spatial"); m_spatial_ml
 agrees(m_us, corSymm(form = ~ visit | id), varIdent(form = ~ 1 | visit))
 agrees(m_weight, corCAR1(0.3, form = ~ visit | id), varComb(varFixed(~ inverse), varIdent(form = ~ 1 | visit)))
 agrees(m_spatial, corExp(form = ~ week | id), NULL)
+m_peers <- lapply(names(sizes), function(n.) fit(paste0("peer_", n.)))
+for (m in m_peers) stopifnot(m$gradient < 1e-5)
+stopifnot(abs(m_peers[[1]]$dev - m_us$dev) < 1e-8)
 for (m in list(m_us, m_group, m_group_ar1h, m_weight, m_spatial)) stopifnot(m$gradient < 1e-5)
 out <- list(
+  full = setNames(lapply(m_peers, function(m) list(deviance = m$dev, kr_se = unname(sqrt(diag(m$full))), linear_se = unname(sqrt(diag(m$kr))))), names(sizes)),
   us = plain(m_us), group = plain(m_group), group_ar1h = plain(m_group_ar1h), weight = plain(m_weight), spatial = plain(m_spatial), spatial_ml = plain(m_spatial_ml),
   robust_us = robust(m_us, X), robust_weight = robust(m_weight, X), robust_group = robust(m_group, X),
   interaction = joint(m_us, 8:10), arm = joint(m_us, c(2, 8:10)), interaction_group = joint(m_group, 8:10))

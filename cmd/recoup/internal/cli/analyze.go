@@ -22,10 +22,10 @@ import (
 func (a *app) analyzeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "analyze",
-		Short: "Estimate outcomes: list, show, run, plan, calc, pool, power, claims",
+		Short: "Estimate outcomes: list, show, run, plan, calc, pool, power, claims, economics",
 		Long:  "Estimate outcomes of a cohort by the analyses of the catalog.",
 	}
-	c.AddCommand(a.analyzeList(), a.analyzeShow(), a.analyzeRun(), a.analyzePlan(), a.analyzeCalc(), a.analyzePool(), a.analyzePower(), a.analyzeClaims())
+	c.AddCommand(a.analyzeList(), a.analyzeShow(), a.analyzeRun(), a.analyzePlan(), a.analyzeCalc(), a.analyzePool(), a.analyzePower(), a.analyzeClaims(), a.analyzeEconomics())
 	return c
 }
 
@@ -417,11 +417,33 @@ func shortResult(w io.Writer, e analysis.Result) {
 		}
 	}
 	n := newNotes()
+	told := definitionsTell(e.Estimates)
 	for _, x := range e.Estimates {
-		g.rows = append(g.rows, shortRow(x, n))
+		row := shortRow(x, n)
+		if told {
+			row = slices.Insert(row, 4, x.Definition)
+		}
+		g.rows = append(g.rows, row)
+	}
+	if told {
+		g.head, g.right = slices.Insert(g.head, 4, "definition"), slices.Insert(g.right, 4, false)
 	}
 	g.text(w)
 	shortRest(w, e, n)
+}
+
+// definitionsTell reports whether nothing but the definition tells some estimates apart.
+func definitionsTell(all []analysis.Estimate) bool {
+	seen := map[analysis.Key]string{}
+	for _, e := range all {
+		k := e.Key()
+		k.Definition = ""
+		if d, ok := seen[k]; ok && d != e.Definition {
+			return true
+		}
+		seen[k] = e.Definition
+	}
+	return false
 }
 
 // shortRest is what follows the estimates: notes, tables, warnings, what was left out.

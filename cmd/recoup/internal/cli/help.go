@@ -47,6 +47,8 @@ name and version:
   recoup.plan/v1         analyze plan: the plan, runs with their results, tests
   recoup.calculation/v1  analyze calc: what was given, and as estimates
   recoup.pooled/v1       analyze pool: the source, and as estimates
+  recoup.economics/v1    analyze economics: the comparison, decisions by willingness
+                         to pay, the value of information
   recoup.power/v1        analyze power: the truth, power as estimates, a table
   recoup.claims/v1       analyze claims: each claim with its tests and comparators
   recoup.simulation/v1   simulate run

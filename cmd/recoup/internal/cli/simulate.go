@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -506,11 +505,7 @@ func number(v float64) string {
 	case v >= 10 || v <= -10:
 		return fmt.Sprintf("%.1f", v)
 	}
-	s := fmt.Sprintf("%.3g", v)
-	if strings.Contains(s, "e") {
-		return fmt.Sprintf("%.4f", v)
-	}
-	return s
+	return fmt.Sprintf("%.3g", v)
 }
 
 func between(low, high float64) string {
