@@ -88,7 +88,7 @@ func TestScrambledSobolIsStillANet(t *testing.T) {
 // point is within 5 standard errors of ½ (0.289/√4000), the variance of its upper
 // half too. A false failure once in 10⁶ seeds.
 func TestScramblingIsUniform(t *testing.T) {
-	sum, high, pairs := 0.0, 0.0, 0.0
+	sum, high, pairs, agree := 0.0, 0.0, 0.0, 0.0
 	for seed := range uint64(4000) {
 		c, err := sobolColumns(seed, []string{"a", "b"})
 		if err != nil {
@@ -100,10 +100,16 @@ func TestScramblingIsUniform(t *testing.T) {
 			high++
 		}
 		pairs += (a - 0.5) * (b - 0.5)
+		// Points 0 and 1 differ in the first bit, so their second bits are flipped
+		// independently, and those of the points are equal.
+		if int(c[0].at(0)*4)%2 == int(c[0].at(1)*4)%2 {
+			agree++
+		}
 	}
 	n := 4000.0
 	for what, z := range map[string]float64{
 		"mean": sum / math.Sqrt(n/12), "fourth bit": (high - n/2) / math.Sqrt(n/4), "two dimensions": pairs / (math.Sqrt(n) / 12),
+		"second bits": (agree - n/2) / math.Sqrt(n/4),
 	} {
 		if math.Abs(z) > 5 {
 			t.Errorf("%s is %.1f standard errors off", what, z)

@@ -310,6 +310,18 @@ func TestPrecisionAddsDrawsAndResumes(t *testing.T) {
 	}
 }
 
+// The strategies' costs differ by exactly 1 for every patient: a target on the
+// difference is met as soon as one may be, on the levels long after.
+func TestPrecisionOfDifferences(t *testing.T) {
+	for _, difference := range []bool{true, false} {
+		p := mustSimulate(t, smallModel{}, Identity{Size: Size{Seed: 1, Draws: 1, Patients: 512, Precision: []Precision{{"cost", difference, 15}}}}, Options{})
+		r, err := p.Result()
+		if err != nil || (r.Patients == minPatientsToStop) != difference {
+			t.Errorf("difference %v: stopped at %d patients (%v)", difference, r.Patients, err)
+		}
+	}
+}
+
 func TestPrecisionRefusals(t *testing.T) {
 	run := func(target Precision, shard Shard) error {
 		_, err := Simulate(context.Background(), smallModel{}, Identity{Size: Size{Draws: 1, Patients: 1024, Precision: []Precision{target}}, Shard: shard}, Options{})
