@@ -149,7 +149,7 @@ func BenchmarkYardsticksWeekly(b *testing.B) {
 	if !testing.Short() {
 		list = append(list,
 			theirs(b, "numpy", "numpy_model.py", gccFigure, "python3", nil, n),
-			theirs(b, "R", "r_model.R", gccFigure, "Rscript", nil, []string{"20000", "260"}))
+			theirs(b, "R", "r_model.R", gccFigure, "Rscript", nil, n))
 	}
 	for b.Loop() {
 		interleave(b, "Weekly model of 12 variables", 5, list)
