@@ -58,7 +58,7 @@ var packages = map[string]rule{
 	"analysis/internal/ledger": {[]string{"analysis", "datasets"}, nil},
 	"analysis/analysistest":    {[]string{"analysis", "datasets"}, nil},
 	"analysis/catalog":         {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/economics", "analysis/effect", "analysis/impute", "analysis/longitudinal", "analysis/power", "analysis/quality", "analysis/resample", "analysis/taper", "analysis/work"}, nil},
-	"analysis/compare":         estimator,
+	"analysis/compare":         {append([]string{"simulate/stream"}, estimator.ours...), estimator.others},
 	"analysis/describe":        estimator,
 	"analysis/economics":       estimator,
 	"analysis/effect":          estimator,
@@ -73,9 +73,14 @@ var packages = map[string]rule{
 
 	"simulate":          {[]string{"simulate/stream"}, []string{gonum}},
 	"simulate/stream":   {nil, nil},
-	"simulate/design":   {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
+	"simulate/design":   {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, nil},
 	"simulate/evidence": {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
 	"simulate/rehab":    {[]string{"simulate", "simulate/design", "simulate/evidence", "simulate/stream"}, []string{gonum}},
+
+	"simulate/internal/strict": {nil, []string{goyaml}},
+	"simulate/markov":          {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, []string{gonum}},
+	"simulate/queue":           {[]string{"simulate", "simulate/stream"}, []string{gonum}},
+	"simulate/simulatetest":    {nil, nil},
 
 	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},

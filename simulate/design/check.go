@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"recoup/simulate"
+	"recoup/simulate/internal/strict"
 )
 
 // checks collects problems of a decoded file; they are placed later.
@@ -133,7 +134,7 @@ func (c *checks) population(p Population) {
 }
 
 func (c *checks) design(path string, d Design) {
-	at := func(key string) string { return join(path, key) }
+	at := func(key string) string { return strict.Join(path, key) }
 	c.name(at("name"), d.Name)
 	c.within(at("group_size"), float64(d.GroupSize), 1, 100)
 	c.within(at("overhead"), d.Overhead, 0, 10)

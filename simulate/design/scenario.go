@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"recoup/simulate"
+	"recoup/simulate/internal/strict"
 )
 
 // Scenario is one study: all that its result depends on besides the evidence.
@@ -128,12 +129,7 @@ func DefaultScenario() []byte { return bytes.Clone(defaultScenario) }
 // line and column.
 func ParseScenario(name string, b []byte) (Scenario, error) {
 	s := Defaults()
-	d := decode(b, &s)
-	var c []Problem
-	if len(d.problems) == 0 {
-		c = Check(s)
-	}
-	if err := d.result(name, c); err != nil {
+	if err := strict.Parse(name, b, &s, func() []Problem { return Check(s) }); err != nil {
 		return Scenario{}, err
 	}
 	return s, nil
