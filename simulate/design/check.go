@@ -55,7 +55,7 @@ func Check(s Scenario) []Problem {
 	for i, d := range s.Designs {
 		path := fmt.Sprintf("designs[%d]", i)
 		c.design(path, d)
-		if d.Name == UsualCare || d.Name == LumbarFusion {
+		if slices.Contains(Comparators, d.Name) {
 			c.add(path+".name", "is the name of a comparator")
 		}
 		if slices.ContainsFunc(s.Designs[:i], func(e Design) bool { return e.Name == d.Name }) {
@@ -82,7 +82,7 @@ func (c *checks) settings(s Scenario) {
 	c.within("horizon_weeks", float64(s.HorizonWeeks), 1, maxHorizon)
 	c.within("draws", float64(s.Draws), 0, maxDraws)
 	c.within("patients", float64(s.Patients), 1, maxPatients)
-	c.oneOf("perspective", s.Perspective, HealthSystem, Societal)
+	c.oneOf("perspective", s.Perspective, HealthSystem, Insurer, Societal)
 	c.within("discounting.cost", s.Discounting.Cost, 0, 0.5)
 	c.within("discounting.effect", s.Discounting.Effect, 0, 0.5)
 	c.oneOf("discounting.form", string(s.Discounting.Form), string(simulate.Annual), string(simulate.ByYear), string(simulate.Continuous))
@@ -114,6 +114,7 @@ func (c *checks) population(p Population) {
 		{"work.modified", p.Work.Modified},
 		{"work.off", p.Work.Off},
 		{"work.disability", p.Work.Disability},
+		{"job_held", p.JobHeld},
 	} {
 		c.within("population."+s.name, s.x, 0, 1)
 	}
@@ -121,7 +122,7 @@ func (c *checks) population(p Population) {
 		name string
 		x    Spread
 		top  float64
-	}{{"pain", p.Pain, 10}, {"interference", p.Interference, 10}, {"mood", p.Mood, 27}} {
+	}{{"pain", p.Pain, 10}, {"interference", p.Interference, 10}, {"mood", p.Mood, 27}, {"self_efficacy", p.SelfEfficacy, 60}, {"sleep", p.Sleep, 28}} {
 		c.within("population."+s.name+".mean", s.x.Mean, 0, s.top)
 		c.within("population."+s.name+".sd", s.x.SD, 0, s.top)
 	}
@@ -135,67 +136,75 @@ func (c *checks) population(p Population) {
 
 func (c *checks) design(path string, d Design) {
 	at := func(key string) string { return strict.Join(path, key) }
+	*c = append(*c, strict.Bounds(path, d)...)
 	c.name(at("name"), d.Name)
-	c.within(at("group_size"), float64(d.GroupSize), 1, 100)
-	c.within(at("overhead"), d.Overhead, 0, 10)
-	c.within(at("bed_day_price"), d.BedDayPrice, 0, 1e5)
 	if len(d.Phases) == 0 || len(d.Phases) > 12 {
 		c.add(at("phases"), "must be 1 to 12 phases")
 	}
 	for i, p := range d.Phases {
-		c.phase(fmt.Sprintf("%s[%d]", at("phases"), i), p)
+		c.phase(fmt.Sprintf("%s[%d]", at("phases"), i), d, i, p)
 	}
-	if t := d.Taper; t != nil {
-		c.within(at("taper.percent"), t.Percent, 0.1, 100)
-		c.oneOf(at("taper.of"), t.Of, "starting", "current")
-		c.within(at("taper.every_weeks"), float64(t.EveryWeeks), 1, 52)
-		c.within(at("taper.start_week"), float64(t.StartWeek), 0, 104)
-		c.within(at("taper.stop_below"), t.StopBelow, 0, 100)
-		if t.Of == "current" && t.StopBelow == 0 {
-			c.add(at("taper.stop_below"), "is needed when steps are a percentage of the current dose, which never reaches 0")
-		}
+	c.flow(path, d)
+	if t := d.Taper; t != nil && t.Of == "current" && t.StopBelow == 0 {
+		c.add(at("taper.stop_below"), "is needed when steps are a percentage of the current dose, which never reaches 0; write 5, for example")
 	}
 	if b := d.Boosters; b != nil {
 		for i, w := range b.Weeks {
-			c.within(fmt.Sprintf("%s[%d]", at("boosters.weeks"), i), float64(w), 1, maxHorizon)
 			if i > 0 && w <= b.Weeks[i-1] {
 				c.add(fmt.Sprintf("%s[%d]", at("boosters.weeks"), i), "must be later than the one before")
 			}
 		}
 		c.staff(at("boosters.staff"), b.Staff)
 	}
+	if r := d.Relapse; r != nil && d.at(r.ReturnTo) < 0 {
+		c.add(at("relapse.return_to"), "no phase is called %q; the phases are %s", r.ReturnTo, strings.Join(d.phaseNames(), ", "))
+	}
+	if k := d.Capacity; k != nil && d.PlannedWeeks() > 0 {
+		if most := float64(d.Places()) / float64(d.PlannedWeeks()); k.ArrivalsPerWeek >= most {
+			c.add(at("capacity.arrivals_per_week"), "%g patients a week can never be served: %d groups of %d for %d weeks take fewer than %.3g; add groups, or lower the arrivals", k.ArrivalsPerWeek, k.Groups, d.GroupSize, d.PlannedWeeks(), most)
+		}
+	}
+	c.sources(path, d)
 }
 
-func (c *checks) phase(path string, p Phase) {
-	c.within(path+".weeks", float64(p.Weeks), 1, 104)
-	c.within(path+".bed_days", p.BedDays, 0, 7)
+func (c *checks) phase(path string, d Design, i int, p Phase) {
 	total := 0.0
 	for _, name := range sortedKeys(p.Hours) {
 		if !slices.Contains(Components, name) {
 			c.add(path+".hours."+name, "is not a component; the nine are %s", strings.Join(Components, ", "))
 		}
-		c.within(path+".hours."+name, p.Hours[name], 0, 100)
 		total += p.Hours[name]
 	}
 	if total > 100 {
 		c.add(path+".hours", "sum to %g hours a week, more than 100", total)
 	}
+	c.name(path+".name", p.Name)
+	if p.Name == Discharge {
+		c.add(path+".name", "is what benchmarks call the end of the program; give the phase another name")
+	}
+	if d.at(p.Name) < i {
+		c.add(path+".name", "stands more than once")
+	}
 	c.staff(path+".staff", p.Staff)
-	if b := p.Benchmark; b != nil {
-		c.within(path+".benchmark.interference_reduction", b.InterferenceReduction, 0, 1)
-		c.within(path+".benchmark.extend_weeks", float64(b.ExtendWeeks), 0, 26)
+	b := p.Benchmark
+	if b == nil {
+		return
+	}
+	for _, t := range []struct{ key, to string }{{"met", b.Met}, {"stalled", b.Stalled}, {"worse", b.Worse}} {
+		if t.to != "" && t.to != Discharge && d.at(t.to) < 0 {
+			c.add(path+".benchmark."+t.key, "no phase is called %q; use discharge or one of %s", t.to, strings.Join(d.phaseNames(), ", "))
+		}
+	}
+	if b.Worse != "" && b.WorseBy == 0 {
+		c.add(path+".benchmark.worse_by", "is needed with worse: the rise of interference, such as 0.1")
 	}
 }
 
 func (c *checks) staff(path string, staff []Staff) {
 	for i, s := range staff {
-		at := fmt.Sprintf("%s[%d]", path, i)
 		if s.Discipline == "" {
-			c.add(at+".discipline", "must not be empty")
+			c.add(fmt.Sprintf("%s[%d].discipline", path, i), "must not be empty")
 		}
-		c.within(at+".individual_hours", s.IndividualHours, 0, 100)
-		c.within(at+".group_hours", s.GroupHours, 0, 100)
-		c.within(at+".price", s.Price, 0, 10000)
 	}
 }
 

@@ -91,7 +91,7 @@ func TestFaultyFilesAreRefused(t *testing.T) {
 		"shares":            {strings.Replace(scenario, "full: 0.342", "full: 0.5", 1), "sum to"},
 		"strategy":          {strings.Replace(scenario, "lumbar-fusion]", "fusion]", 1), "is not known"},
 		"strategy twice":    {strings.Replace(scenario, "lumbar-fusion]", "usual-care]", 1), "more than once"},
-		"perspective":       {strings.Replace(scenario, "perspective: health-system", "perspective: mine", 1), "use health-system or societal"},
+		"perspective":       {strings.Replace(scenario, "perspective: health-system", "perspective: mine", 1), "use health-system or insurer or societal"},
 		"anchor":            {strings.Replace(scenario, "female: 0.6", "female: &x 0.6", 1), "expected a number"},
 		"broken YAML":       {"name: [a", "not valid YAML"},
 		"empty":             {"", "YAML document"},

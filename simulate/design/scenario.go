@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"recoup/simulate"
@@ -19,13 +20,14 @@ type Scenario struct {
 	Title       string     `yaml:"title,required" json:"title"`
 	Description string     `yaml:"description" json:"description,omitempty"`
 	Population  Population `yaml:"population,required" json:"population"`
-	// Strategies are compared; the first is the reference. Each is usual-care,
-	// lumbar-fusion, a built-in design or one of Designs.
+	// Strategies are compared; the first is the reference. Each is a
+	// comparator, a built-in design or one of Designs.
 	Strategies []string `yaml:"strategies,required" json:"strategies"`
 	Designs    []Design `yaml:"designs" json:"designs,omitempty"`
 	// HorizonWeeks is how long patients are followed from admission.
 	HorizonWeeks int `yaml:"horizon_weeks,required" json:"horizon_weeks"`
-	// Perspective is health-system (default) or societal, which adds wages lost.
+	// Perspective is health-system (default); insurer, which adds the wages paid to
+	// patients under workers' compensation; or societal, which adds wages lost.
 	Perspective string      `yaml:"perspective" json:"perspective"`
 	Discounting Discounting `yaml:"discounting" json:"discounting"`
 	// CycleCounting is start, end or half-cycle (default).
@@ -51,6 +53,7 @@ type Scenario struct {
 // The perspectives.
 const (
 	HealthSystem = "health-system"
+	Insurer      = "insurer"
 	Societal     = "societal"
 )
 
@@ -68,9 +71,12 @@ type Population struct {
 	Female float64 `yaml:"female,required" json:"female"` // share
 	// Pain and Interference are 0-10, Mood is PHQ-9 (0-27): normal, correlated as
 	// the evidence says, cut to their range.
-	Pain         Spread  `yaml:"pain,required" json:"pain"`
-	Interference Spread  `yaml:"interference,required" json:"interference"`
-	Mood         Spread  `yaml:"mood,required" json:"mood"`
+	Pain         Spread `yaml:"pain,required" json:"pain"`
+	Interference Spread `yaml:"interference,required" json:"interference"`
+	Mood         Spread `yaml:"mood,required" json:"mood"`
+	// SelfEfficacy is PSEQ (0-60, more is better), Sleep is ISI (0-28).
+	SelfEfficacy Spread  `yaml:"self_efficacy" json:"self_efficacy"`
+	Sleep        Spread  `yaml:"sleep" json:"sleep"`
 	OpioidShare  float64 `yaml:"opioid_share,required" json:"opioid_share"`
 	// OpioidDose is the dose of those on opioids, MME a day, lognormal by its mean
 	// and SD, cut at 500.
@@ -79,6 +85,9 @@ type Population struct {
 	// WeeksOffWork is the mean time off work so far of those off work or on
 	// disability, exponential.
 	WeeksOffWork float64 `yaml:"weeks_off_work,required" json:"weeks_off_work"`
+	// JobHeld is the share of those off work or on disability who have a job to go
+	// back to.
+	JobHeld float64 `yaml:"job_held" json:"job_held"`
 	// Compensation is the share under workers' compensation.
 	Compensation float64 `yaml:"compensation" json:"compensation"`
 }
@@ -108,6 +117,7 @@ type Work struct {
 // Defaults returns the settings a scenario has where its file is silent.
 func Defaults() Scenario {
 	return Scenario{
+		Population:       Population{SelfEfficacy: Spread{20.7, 12}, Sleep: Spread{17, 6}, JobHeld: 0.5},
 		Perspective:      HealthSystem,
 		Discounting:      Discounting{Cost: 0.03, Effect: 0.03, Form: simulate.Annual},
 		CycleCounting:    simulate.CountHalf,
@@ -138,7 +148,7 @@ func ParseScenario(name string, b []byte) (Scenario, error) {
 // Design returns the design a strategy stands for, and false for the
 // comparators. Designs of the scenario go before built-in ones.
 func (s Scenario) Design(strategy string) (Design, bool, error) {
-	if strategy == UsualCare || strategy == LumbarFusion {
+	if slices.Contains(Comparators, strategy) {
 		return Design{}, false, nil
 	}
 	for _, d := range s.Designs {
@@ -148,8 +158,8 @@ func (s Scenario) Design(strategy string) (Design, bool, error) {
 	}
 	d, err := Builtin(strategy)
 	if err != nil {
-		return Design{}, false, fmt.Errorf("strategy %q is not known: use %s, %s, a design of the scenario or one of %s",
-			strategy, UsualCare, LumbarFusion, strings.Join(BuiltinNames(), ", "))
+		return Design{}, false, fmt.Errorf("strategy %q is not known: use %s, a design of the scenario or one of %s",
+			strategy, strings.Join(Comparators, ", "), strings.Join(BuiltinNames(), ", "))
 	}
 	return d, true, nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"recoup/simulate/design"
+	"recoup/simulate/queue"
 	"recoup/simulate/stream"
 )
 
@@ -23,7 +24,7 @@ func newPopulation(p design.Population) population {
 // settings hold for all draws and strategies.
 type settings struct {
 	weeks        int
-	societal     bool
+	perspective  string
 	population   population
 	weight       []float64 // cycle weight of each point
 	discountCost []float64 // of each point
@@ -48,7 +49,7 @@ func newSettings(s design.Scenario) (settings, error) {
 	if err != nil {
 		return settings{}, err
 	}
-	out := settings{weeks: s.HorizonWeeks, societal: s.Perspective == design.Societal, population: newPopulation(s.Population), weight: w, discountCost: cost}
+	out := settings{weeks: s.HorizonWeeks, perspective: s.Perspective, population: newPopulation(s.Population), weight: w, discountCost: cost}
 	for t := range w {
 		out.costWeight = append(out.costWeight, w[t]*cost[t])
 		out.effectWeight = append(out.effectWeight, w[t]*effect[t]/weeksPerYear)
@@ -62,18 +63,20 @@ func newSettings(s design.Scenario) (settings, error) {
 type draw struct {
 	p parameters
 
-	chol        [6]float64 // lower Cholesky factor of the symptom correlations, by rows
-	innovation  [3]float64 // SD of the weekly innovation of pain, interference, mood
-	drift       []float64  // share of the drift reached, by week
-	ageing      []float64  // growth of mortality since entry, by week
-	fade        float64    // weekly factor of an effect that decays
+	chol        [15]float64       // lower Cholesky factor of the symptom correlations, by rows
+	innovation  [symptoms]float64 // SD of the weekly innovation
+	drift       []float64         // share of the drift reached, by week
+	ageing      []float64         // growth of mortality since entry, by week
+	loss        float64           // share of an effect that decays lost in a week
 	flareOdds   float64
-	resumption  float64 // weekly hazard
-	discontinue float64 // weekly probability
-	overdose    [4]float64
-	reoperation float64 // weekly probability
-	recovery    float64 // whole weeks, at least 1
+	resumption  float64    // weekly hazard
+	leaveMAT    float64    // weekly probability
+	overdose    [5]float64 // the last on medication-assisted treatment
+	reoperation float64    // weekly probability
+	recovery    float64    // whole weeks, at least 1
 	decrement   [12]float64
+	use         [4]float64 // visits, imaging, procedures, emergency visits a week
+	usePrice    [4]float64
 	medicalSD   float64 // SD of the logarithm of a patient's cost multiplier
 	rates       [4][4]float64
 	up, down    [4]float64 // sums of the rates to better and to worse work states
@@ -82,25 +85,41 @@ type draw struct {
 
 // arm is one strategy under one draw.
 type arm struct {
-	surgery bool
-	program bool
+	program     bool
+	surgery     bool    // at entry
+	gate        bool    // surgery after the program
+	gateLevel   float64 // share of interference at entry over which it is offered
+	maintenance bool
 
-	effect   [3]float64 // full effect on pain, interference, mood
-	retained [3]float64 // share that lasts
-	work     float64    // log hazard of a better work state
+	effect   [symptoms]float64 // full effect of the program; of self-efficacy negative, since it rises
+	retained [symptoms]float64 // share that lasts
+	surgical [symptoms]float64 // effect of surgery
+	work     float64           // log hazard of a better work state
 
 	phases      []phase
+	last        float64 // weeks after which the program ends
 	dropoutOdds float64
 	boosters    []bool // by weeks after discharge
 	boosterCost float64
+	relapse     *design.Relapse
+	returnTo    float64
 	taper       *design.Taper
 	accept      float64
+	discontinue float64 // weekly probability of stopping opioids without a taper
+	growth      float64 // weekly factor of the dose
+
+	waiting, wait float64 // probability of waiting, mean weeks of those who do
 }
 
 // phase is one phase of a program, per week.
 type phase struct {
-	weeks, hours, clock, cost float64 // length; effective hours; hours on the clock; USD
-	reduction, extend         float64 // benchmark; extend 0 without one
+	weeks, clock, cost  float64 // length; hours on the clock; USD
+	keep, keepWork      float64 // what a week leaves of what is still to be gained, in all and of vocational hours
+	benchmark           bool
+	reduction, extend   float64
+	walks, worseBy      float64
+	met, stalled, worse float64 // phases to go to; their number is discharge
+	next                float64
 }
 
 // compile turns the values of one draw into what the kernel reads.
@@ -111,15 +130,17 @@ func compile(set *settings, values map[string]float64, strategies []string, desi
 	}
 	d := &draw{p: p, decrement: p.decrements(), recovery: math.Max(1, math.Round(p.RecoveryWeeks))}
 	d.correlate()
-	d.fade = halving(p.EffectHalfLife)
+	d.loss = 1 - halving(p.EffectHalfLife)
 	d.flareOdds = math.Min(p.FlareProbability/(1-p.FlareProbability), 1e200) // finite, so that 1 works too
 	d.resumption = -stream.Log(1-p.Resumption) / weeksPerYear
-	d.discontinue = 1 - stream.Exp(stream.Log(1-p.Discontinuation)/weeksPerYear)
+	d.leaveMAT = weekly(p.MATLeaving)
 	// The published share is over two years, of which the recovery is free of risk.
 	d.reoperation = 1 - stream.Exp(stream.Log(1-p.Reoperation)/math.Max(1, 2*weeksPerYear-d.recovery))
-	for i, r := range []float64{p.OverdoseUnder20, p.Overdose20, p.Overdose50, p.Overdose100} {
+	for i, r := range []float64{p.OverdoseUnder20, p.Overdose20, p.Overdose50, p.Overdose100, p.OverdoseUnder20 * p.OverdoseMAT} {
 		d.overdose[i] = r / weeksPerYear
 	}
+	d.use = [4]float64{p.Visits / weeksPerYear, p.Imaging / weeksPerYear, p.Procedures / weeksPerYear, p.Emergency / weeksPerYear}
+	d.usePrice = [4]float64{p.VisitCost, p.ImagingCost, p.ProcedureCost, p.EmergencyCost}
 	d.medicalSD = math.Sqrt(stream.Log(1 + float64(p.MedicalCV*p.MedicalCV)))
 	d.rates = [4][4]float64{
 		{0, p.FullModified, p.FullOff, p.FullDisability},
@@ -162,60 +183,62 @@ func halving(halfLife float64) float64 {
 	return stream.Exp(-math.Ln2 / halfLife)
 }
 
+// weekly turns a share of a year into a weekly probability.
+func weekly(share float64) float64 { return 1 - stream.Exp(stream.Log(1-share)/weeksPerYear) }
+
 func (d *draw) correlate() {
 	p := d.p
-	l21 := p.CorrPI
-	l22 := math.Sqrt(1 - float64(l21*l21))
-	l31 := p.CorrPM
-	l32 := (p.CorrIM - float64(l21*l31)) / l22
-	d.chol = [6]float64{1, l21, l22, l31, l32, math.Sqrt(1 - float64(l31*l31) - float64(l32*l32))}
+	d.chol, _ = cholesky(p.correlations()) // newParameters has seen that it is one
 	scale := math.Sqrt(1 - float64(p.Autocorrelation*p.Autocorrelation))
-	d.innovation = [3]float64{p.SDPain * scale, p.SDInterference * scale, p.SDMood * scale}
+	for k, sd := range [symptoms]float64{p.SDPain, p.SDInterference, p.SDMood, p.SDSelfEfficacy, p.SDSleep} {
+		d.innovation[k] = sd * scale
+	}
 }
 
 func (d *draw) arm(name string, x *design.Design, weeks int) (arm, error) {
-	p := d.p
+	a := arm{discontinue: weekly(d.p.Discontinuation), growth: 1}
 	switch {
 	case name == design.UsualCare:
-		return arm{}, nil
+	case name == design.OpioidMaintenance:
+		a.maintenance, a.discontinue = true, weekly(d.p.MaintenanceStop)
+		a.growth = stream.Exp(d.p.MaintenanceRise / weeksPerYear)
 	case name == design.LumbarFusion:
-		// Fusion does what a program does in the long run, plus the differences that
-		// trials of the two found.
-		return arm{
-			surgery: true,
-			effect: [3]float64{
-				float64(p.EffectPain*p.RetainedPain) + p.FusionPain,
-				float64(p.EffectInterference*p.RetainedInterference) + p.FusionInterference,
-				p.FusionMood,
-			},
-			retained: [3]float64{1, 1, 1},
-			work:     p.FusionWork,
-		}, nil
+		a.surgery, a.work = true, d.p.FusionWork
+		a.surgical = d.p.surgicalEffect()
 	case x == nil:
-		return arm{}, fmt.Errorf("has no design")
+		return a, fmt.Errorf("has no design")
+	default:
+		return d.programArm(a, x, weeks)
 	}
-	a := arm{
-		program:     true,
-		effect:      [3]float64{p.EffectPain, p.EffectInterference, p.EffectMood},
-		retained:    [3]float64{p.RetainedPain, p.RetainedInterference, p.RetainedMood},
-		work:        p.WorkProgram,
-		boosters:    make([]bool, weeks+1),
-		boosterCost: x.BoosterCost() * p.ProgramCost,
-		taper:       x.Taper,
-		accept:      p.AcceptOptional,
+	return a, nil
+}
+
+// surgicalEffect: fusion does what a program does in the long run, plus the
+// differences that trials of the two found; on self-efficacy and sleep it does
+// nothing.
+func (p parameters) surgicalEffect() [symptoms]float64 {
+	return [symptoms]float64{
+		float64(p.EffectPain*p.RetainedPain) + p.FusionPain,
+		float64(p.EffectInterference*p.RetainedInterference) + p.FusionInterference,
+		p.FusionMood,
 	}
+}
+
+func (d *draw) programArm(a arm, x *design.Design, weeks int) (arm, error) {
+	p := d.p
+	a.program, a.work = true, p.WorkProgram
+	a.effect = [symptoms]float64{p.EffectPain, p.EffectInterference, p.EffectMood, -p.EffectSelfEfficacy, p.EffectSleep}
+	a.retained = [symptoms]float64{p.RetainedPain, p.RetainedInterference, p.RetainedMood, p.RetainedSelfEfficacy, p.RetainedSleep}
+	a.boosters, a.boosterCost = make([]bool, weeks+1), x.BoosterCost()*p.ProgramCost
+	a.taper, a.accept = x.Taper, p.AcceptOptional
 	if a.taper != nil && a.taper.WeaningRequired {
 		a.accept = p.AcceptRequired
 	}
-	for _, ph := range x.Phases {
-		c := phase{weeks: float64(ph.Weeks), hours: p.weightedHours(ph), cost: x.WeekCost(ph) * p.ProgramCost}
-		for _, component := range design.Components {
-			c.clock += float64(ph.Hours[component] * p.Attendance)
-		}
-		if ph.Benchmark != nil {
-			c.reduction, c.extend = ph.Benchmark.InterferenceReduction, float64(ph.Benchmark.ExtendWeeks)
-		}
-		a.phases = append(a.phases, c)
+	if a.last = float64(x.MaxWeeks); x.MaxWeeks == 0 {
+		a.last = math.Inf(1)
+	}
+	for i := range x.Phases {
+		a.phases = append(a.phases, d.phase(x, i))
 	}
 	stay := stream.Exp(stream.Log(p.Completion) / float64(x.PlannedWeeks()))
 	a.dropoutOdds = math.Min((1-stay)/stay, 1e200) // finite, so that a completion of 0 works too
@@ -226,5 +249,55 @@ func (d *draw) arm(name string, x *design.Design, weeks int) (arm, error) {
 			}
 		}
 	}
+	if x.Relapse != nil {
+		a.relapse = x.Relapse
+		for i, ph := range x.Phases {
+			if ph.Name == x.Relapse.ReturnTo {
+				a.returnTo = float64(i)
+			}
+		}
+	}
+	if x.Gate != nil {
+		a.gate, a.gateLevel = true, 1-x.Gate.InterferenceReduction
+		a.surgical = p.surgicalEffect()
+	}
+	if k := x.Capacity; k != nil {
+		wait, err := queue.Exponential(k.ArrivalsPerWeek, float64(x.PlannedWeeks()), x.Places())
+		if err != nil {
+			return a, err
+		}
+		a.waiting, a.wait = wait.Wait, wait.IfWaiting
+	}
 	return a, nil
+}
+
+func (d *draw) phase(x *design.Design, i int) phase {
+	ph := x.Phases[i]
+	c := phase{weeks: float64(ph.Weeks), cost: x.WeekCost(ph) * d.p.ProgramCost, next: float64(i + 1)}
+	for _, component := range design.Components {
+		c.clock += float64(ph.Hours[component] * d.p.Attendance)
+	}
+	c.keep = halfLeft(d.p.weightedHours(ph), d.p.HalfDoseHours)
+	vocational := design.Phase{Hours: map[string]float64{"life_work_exposure": ph.Hours["life_work_exposure"]}, Telehealth: ph.Telehealth}
+	c.keepWork = halfLeft(d.p.weightedHours(vocational), d.p.HalfDoseHours)
+	met, stalled, worse := x.Targets(i)
+	c.met, c.stalled, c.worse = float64(met), float64(stalled), float64(worse)
+	if b := ph.Benchmark; b != nil {
+		c.benchmark = true
+		c.reduction, c.extend, c.walks, c.worseBy = b.InterferenceReduction, float64(b.ExtendWeeks), b.WalkingSessions, b.WorseBy
+	}
+	return c
+}
+
+// halfLeft is what effective hours leave of what is still to be gained,
+// 2^(−hours/half), so that h hours in all give 1 − 2^(−h/half) of the full effect;
+// with half 0 any hours give all of it.
+func halfLeft(hours, half float64) float64 {
+	switch {
+	case hours <= 0:
+		return 1
+	case half <= 0:
+		return 0
+	}
+	return stream.Exp(-float64(hours*(1/half)) * math.Ln2)
 }

@@ -1,10 +1,11 @@
 // Package rehab is the pain rehabilitation model: one patient followed by week
 // through mortality, care, opioid taper, symptoms, work, cost and utility, under
-// a program, usual care or lumbar fusion.
+// a program, usual care, opioid maintenance or lumbar fusion.
 //
 // A patient-week runs these steps in this order, each a function of steps.go:
-// mortality, care (aftercare and program, or recovery from surgery), taper,
-// overdose, symptoms, work, and accrual of QALYs and costs.
+// mortality, care (aftercare, the waiting list and the program, recovery from
+// surgery), taper, overdose, symptoms, work, use of health care, and accrual of QALYs
+// and costs.
 package rehab
 
 import (
@@ -52,22 +53,24 @@ func (w *worker) Run(draw, strategy int, b *simulate.Block) {
 	set, d, s := &w.model.set, w.model.draws[draw], &w.s
 	a := &d.arms[strategy]
 	s.enter(b, set, d)
-	s.begin(b, d, a)
-	w.observe(b, 0)
+	s.begin(b, set, d, a)
 	s.accrue(set, d, a, 0)
+	s.healthAtEntry = s.health
+	w.observe(b, 0)
 	for t := 1; t <= set.weeks; t++ {
 		s.mortality(b, d, a, t)
 		if a.program {
 			s.aftercare(set, d, a, t)
 			s.program(b, set, d, a, t)
 		}
-		if a.surgery {
+		if a.surgery || a.gate {
 			s.recover(b, set, d, t)
 		}
 		s.taper(b, set, d, a, t)
 		s.overdose(b, set, d, t)
 		s.symptoms(b, d, a, t)
 		s.works(b, d, a, t)
+		s.use(b, set, d, t)
 		s.accrue(set, d, a, t)
 		w.observe(b, t)
 	}
@@ -88,23 +91,24 @@ func (w *worker) read(b *simulate.Block, o int, r *reading) {
 // observe records the trajectories and the outcomes of one point.
 func (w *worker) observe(b *simulate.Block, t int) {
 	s := &w.s
-	b.Record(0, t, s.symptom[0][:], s.alive[:])
-	b.Record(1, t, s.symptom[1][:], s.alive[:])
-	b.Record(2, t, s.dose[:], s.alive[:])
+	for k := range s.symptom {
+		b.Record(k, t, s.symptom[k][:], s.alive[:])
+	}
+	b.Record(symptoms, t, s.dose[:], s.alive[:])
 	for i := range s.n {
 		w.value[i] = working(s, i)
 	}
-	b.Record(3, t, w.value[:], s.alive[:])
+	b.Record(symptoms+1, t, w.value[:], s.alive[:])
 	for i := range s.n {
 		w.mask[i], w.value[i] = 0, 0
 		if s.entryDose[i] > 0 {
 			w.mask[i] = s.alive[i]
 		}
-		if s.dose[i] == 0 {
+		if s.dose[i] == 0 && s.opioid[i] != opioidMAT {
 			w.value[i] = 1
 		}
 	}
-	b.Record(4, t, w.value[:], w.mask[:])
+	b.Record(symptoms+2, t, w.value[:], w.mask[:])
 	for o := range w.model.reads {
 		if r := &w.model.reads[o]; r.point == t {
 			w.read(b, o, r)
@@ -116,9 +120,12 @@ func trajectories() []simulate.Series {
 	return []simulate.Series{
 		{Name: "pain", Unit: "points (0-10)", Note: "mean of those alive", High: 10, Bins: 100},
 		{Name: "interference", Unit: "points (0-10)", Note: "mean of those alive", High: 10, Bins: 100},
-		{Name: "dose", Unit: "MME per day", Note: "mean of those alive, patients without opioids counted as 0"},
+		{Name: "mood", Unit: "PHQ-9 points", Note: "mean of those alive"},
+		{Name: "self_efficacy", Unit: "PSEQ points", Note: "mean of those alive; more is better"},
+		{Name: "sleep", Unit: "ISI points", Note: "mean of those alive"},
+		{Name: "dose", Unit: "MME per day", Note: "mean of those alive, patients without opioids and on medication-assisted treatment counted as 0"},
 		{Name: "working", Unit: "share", Note: "in full or modified work, of those alive"},
-		{Name: "off_opioids", Unit: "share", Note: "of those alive who took opioids at entry"},
+		{Name: "off_opioids", Unit: "share", Note: "without pain opioids and medication-assisted treatment, of those alive who took opioids at entry"},
 	}
 }
 
@@ -164,22 +171,37 @@ func readingsAt(t int, when string) []reading {
 	at := func(name, unit, note string, f func(*state, int) float64) reading {
 		return reading{simulate.Outcome{Name: name + "_" + when, Unit: unit, Note: note}, t, f}
 	}
+	level := func(name, unit string, k int) reading {
+		return at(name, unit, "of those alive", func(s *state, i int) float64 { return only(alive(s, i), s.symptom[k][i]) })
+	}
+	change := func(name, unit string, k int) reading {
+		return at(name+"_change", unit, "from entry, of those alive; a fall is negative", func(s *state, i int) float64 {
+			return only(alive(s, i), s.symptom[k][i]-s.base[k][i])
+		})
+	}
+	inWork := func(name string, which float64) reading {
+		return at("work_"+name, "share", "of those alive", func(s *state, i int) float64 { return only(alive(s, i), flag(s.work[i] == which)) })
+	}
+	const points = "points (0-10)"
 	return []reading{
-		at("pain", "points (0-10)", "of those alive", func(s *state, i int) float64 { return only(alive(s, i), s.symptom[0][i]) }),
-		at("pain_change", "points (0-10)", "from entry, of those alive; a fall is negative", func(s *state, i int) float64 {
-			return only(alive(s, i), s.symptom[0][i]-s.base[0][i])
-		}),
+		level("pain", points, pain), change("pain", points, pain),
 		at("pain_responder", "share", "pain at least 30 % under entry, of those alive with pain at entry", func(s *state, i int) float64 {
-			return only(alive(s, i) && s.base[0][i] > 0, flag(s.symptom[0][i] <= float64(0.7*s.base[0][i])))
+			return only(alive(s, i) && s.base[pain][i] > 0, flag(s.symptom[pain][i] <= float64(0.7*s.base[pain][i])))
 		}),
-		at("interference", "points (0-10)", "of those alive", func(s *state, i int) float64 { return only(alive(s, i), s.symptom[1][i]) }),
-		at("mood", "PHQ-9 points", "of those alive", func(s *state, i int) float64 { return only(alive(s, i), s.symptom[2][i]) }),
+		at("pain_reduction", "share", "fall from entry as a share of it, mean of the shares of those alive with pain of at least 1 at entry", func(s *state, i int) float64 {
+			return only(alive(s, i) && s.base[pain][i] >= 1, 1-s.symptom[pain][i]/s.base[pain][i])
+		}),
+		level("interference", points, interference), change("interference", points, interference),
+		level("mood", "PHQ-9 points", mood), change("mood", "PHQ-9 points", mood),
+		level("self_efficacy", "PSEQ points", selfEfficacy), level("sleep", "ISI points", sleep),
 		at("dose", "MME per day", "of those alive who took opioids at entry", func(s *state, i int) float64 {
 			return only(alive(s, i) && s.entryDose[i] > 0, s.dose[i])
 		}),
-		at("off_opioids", "share", "of those alive who took opioids at entry", func(s *state, i int) float64 {
-			return only(alive(s, i) && s.entryDose[i] > 0, flag(s.dose[i] == 0))
+		at("off_opioids", "share", "without pain opioids and medication-assisted treatment, of those alive who took opioids at entry", func(s *state, i int) float64 {
+			return only(alive(s, i) && s.entryDose[i] > 0, flag(s.dose[i] == 0 && s.opioid[i] != opioidMAT))
 		}),
+		at("utility", "index", "of those alive", func(s *state, i int) float64 { return only(alive(s, i), s.health[i]) }),
+		inWork("full", workFull), inWork("modified", workModified), inWork("off", workOff), inWork("disability", workDisability),
 		at("working", "share", "in full or modified work, of those alive", func(s *state, i int) float64 { return only(alive(s, i), working(s, i)) }),
 		at("full_work_if_off", "share", "in full work, of those alive who were off work (not on disability) at entry", func(s *state, i int) float64 {
 			return only(alive(s, i) && s.entryWork[i] == workOff, flag(s.work[i] == workFull))
@@ -187,37 +209,90 @@ func readingsAt(t int, when string) []reading {
 	}
 }
 
+// offDefinitions are the named definitions of being off opioids: weeks without, whole
+// weeks of at least so many days.
+var offDefinitions = []struct {
+	days  int
+	weeks float64
+}{{28, 4}, {30, 5}, {60, 9}}
+
+func end(name, unit, note string, f func(*state, int) float64) reading {
+	return reading{simulate.Outcome{Name: name, Unit: unit, Note: note}, -1, f}
+}
+
 func finalReadings(set *settings) []reading {
-	end := func(name, unit, note string, f func(*state, int) float64) reading {
-		return reading{simulate.Outcome{Name: name, Unit: unit, Note: note}, -1, f}
+	var out []reading
+	for _, d := range offDefinitions {
+		out = append(out, end(fmt.Sprintf("off_opioids_%d_days", d.days), "share",
+			fmt.Sprintf("at the horizon without pain opioids and medication-assisted treatment for at least %d days (%g weeks), of those alive who took opioids at entry", d.days, d.weeks),
+			func(s *state, i int) float64 {
+				return only(s.alive[i] == 1 && s.entryDose[i] > 0, flag(s.clean[i] >= d.weeks))
+			}))
 	}
-	const usd = "USD"
-	out := []reading{
+	out = append(out,
+		end("utility_entry", "index", "before anything is done", func(s *state, i int) float64 { return s.healthAtEntry[i] }),
+		end("off_opioids_completers", "share", "at the horizon without pain opioids and medication-assisted treatment, of those alive who took opioids at entry and completed the program", func(s *state, i int) float64 {
+			return only(s.alive[i]*s.completed[i] == 1 && s.entryDose[i] > 0, flag(s.dose[i] == 0 && s.opioid[i] != opioidMAT))
+		}),
+		end("medication_assisted", "share", "on medication-assisted treatment at the horizon, of those alive who took opioids at entry", func(s *state, i int) float64 {
+			return only(s.alive[i] == 1 && s.entryDose[i] > 0, flag(s.opioid[i] == opioidMAT))
+		}),
 		end("sustained_return", "share", "13 weeks of full or modified work running, at any time, of those off work or on disability at entry", func(s *state, i int) float64 {
 			return only(s.entryWork[i] >= workOff, s.sustained[i])
 		}),
 		end("program_dropout", "share", "left the program before its end; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.dropped[i]) }),
 		end("program_completed", "share", "stayed to the end of the program; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.completed[i]) }),
-		end("complication", "share", "of surgery; null without surgery", func(s *state, i int) float64 { return only(s.operated, s.complication[i]) }),
-		end("reoperation", "share", "at least one; null without surgery", func(s *state, i int) float64 { return only(s.operated, s.reoperated[i]) }),
+		end("program_steps", "times per patient", "sent by a benchmark to another phase than the planned one; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.steps[i]) }),
+		end("program_returns", "times per patient", "taken back by the relapse watch; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.returns[i]) }),
+		end("operated", "share", "lumbar fusion", func(s *state, i int) float64 { return s.operated[i] }),
+		end("complication", "share", "of surgery, of those operated; null without surgery", func(s *state, i int) float64 { return only(s.operated[i] == 1, s.complication[i]) }),
+		end("reoperation", "share", "at least one, of those operated; null without surgery", func(s *state, i int) float64 { return only(s.operated[i] == 1, s.reoperated[i]) }),
 		end("overdose", "events per patient", "non-fatal", func(s *state, i int) float64 { return s.overdoses[i] }),
-		end("death", "share", "any cause", func(s *state, i int) float64 { return 1 - s.alive[i] }),
-		end("cost_program", usd, "discounted", func(s *state, i int) float64 { return s.costProgram[i] }),
-		end("cost_surgery", usd, "discounted; with complications and reoperations", func(s *state, i int) float64 { return s.costSurgery[i] }),
-		end("cost_medical", usd, "discounted; other health care", func(s *state, i int) float64 { return s.costMedical[i] }),
-		end("cost_drugs", usd, "discounted", func(s *state, i int) float64 { return s.costDrugs[i] }),
-		end("cost_overdose", usd, "discounted", func(s *state, i int) float64 { return s.costOverdose[i] }),
-		end("cost_work_loss", usd, "discounted wages lost; in the total only from the societal perspective", func(s *state, i int) float64 { return s.costWork[i] }),
+		end("death", "share", "any cause", func(s *state, i int) float64 { return 1 - s.alive[i] }))
+	for c, name := range [4]string{"visits", "imaging", "procedures", "emergency_visits"} {
+		out = append(out, end(name, "per patient", "health care outside the program", func(s *state, i int) float64 { return s.used[c][i] }))
 	}
-	societal := set.societal
-	return append(out,
-		end("cost", usd, "discounted total of the perspective", func(s *state, i int) float64 {
-			sum := s.costProgram[i] + s.costSurgery[i] + s.costMedical[i] + s.costDrugs[i] + s.costOverdose[i]
-			if societal {
-				sum += s.costWork[i]
-			}
-			return sum
-		}),
+	return append(append(out, costReadings(set)...),
 		end("qaly", "QALY", "discounted", func(s *state, i int) float64 { return s.qaly[i] }),
 		end("life_years", "years", "not discounted", func(s *state, i int) float64 { return s.years[i] }))
+}
+
+// costReadings lists costs by category, then their totals by perspective.
+func costReadings(set *settings) []reading {
+	cost := func(name, note string, f func(*state, int) float64) reading {
+		return end("cost"+name, "USD", "discounted"+note, f)
+	}
+	health := func(s *state, i int) float64 {
+		return s.costProgram[i] + s.costSurgery[i] + medicalCost(s, i) + s.costDrugs[i] + s.costOverdose[i]
+	}
+	insurer := func(s *state, i int) float64 { return health(s, i) + s.costIndemnity[i] }
+	societal := func(s *state, i int) float64 { return health(s, i) + s.costWork[i] }
+	total := health
+	switch set.perspective {
+	case design.Insurer:
+		total = insurer
+	case design.Societal:
+		total = societal
+	}
+	out := []reading{
+		cost("_program", "", func(s *state, i int) float64 { return s.costProgram[i] }),
+		cost("_surgery", "; with complications and reoperations", func(s *state, i int) float64 { return s.costSurgery[i] }),
+		cost("_medical", "; visits, imaging, procedures and emergency visits", medicalCost),
+	}
+	for c, name := range [4]string{"_visits", "_imaging", "_procedures", "_emergency"} {
+		out = append(out, cost(name, "; part of medical", func(s *state, i int) float64 { return s.costUse[c][i] }))
+	}
+	return append(out,
+		cost("_drugs", "; with medication-assisted treatment and monitoring", func(s *state, i int) float64 { return s.costDrugs[i] }),
+		cost("_overdose", "", func(s *state, i int) float64 { return s.costOverdose[i] }),
+		cost("_indemnity", "; wages paid to patients under workers' compensation", func(s *state, i int) float64 { return s.costIndemnity[i] }),
+		cost("_work_loss", " wages lost", func(s *state, i int) float64 { return s.costWork[i] }),
+		cost("_health_system", "; program, surgery, medical, drugs, overdose", health),
+		cost("_insurer", "; health system and indemnity", insurer),
+		cost("_societal", "; health system and wages lost; indemnity is a transfer and left out", societal),
+		cost("", " total of the perspective", total))
+}
+
+func medicalCost(s *state, i int) float64 {
+	return s.costUse[0][i] + s.costUse[1][i] + s.costUse[2][i] + s.costUse[3][i]
 }

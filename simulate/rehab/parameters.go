@@ -19,10 +19,16 @@ type parameters struct {
 	Growth       float64 `evidence:"mortality.growth,any"`
 	DeathUnder90 float64 `evidence:"mortality.opioid_under_90,positive"`
 	DeathOver90  float64 `evidence:"mortality.opioid_90,positive"`
+	DeathMAT     float64 `evidence:"mortality.mat,positive"`
 
 	Attendance  float64 `evidence:"care.attendance,share"`
 	Completion  float64 `evidence:"care.completion,share"`
 	DropoutMood float64 `evidence:"care.dropout_mood,any"`
+	Telehealth  float64 `evidence:"care.telehealth,positive"`
+
+	ActivityBase         float64 `evidence:"activity.base,any"`
+	ActivityInterference float64 `evidence:"activity.interference,any"`
+	ActivitySelfEfficacy float64 `evidence:"activity.self_efficacy,any"`
 
 	EffectPain           float64 `evidence:"effect.pain,any"`
 	RetainedPain         float64 `evidence:"effect.pain_retained,share"`
@@ -30,6 +36,11 @@ type parameters struct {
 	RetainedInterference float64 `evidence:"effect.interference_retained,share"`
 	EffectMood           float64 `evidence:"effect.mood,any"`
 	RetainedMood         float64 `evidence:"effect.mood_retained,share"`
+	EffectSelfEfficacy   float64 `evidence:"effect.self_efficacy,any"`
+	RetainedSelfEfficacy float64 `evidence:"effect.self_efficacy_retained,share"`
+	EffectSleep          float64 `evidence:"effect.sleep,any"`
+	RetainedSleep        float64 `evidence:"effect.sleep_retained,share"`
+	FadeSelfEfficacy     float64 `evidence:"effect.fade_self_efficacy,any"`
 	EffectHalfLife       float64 `evidence:"effect.decay_half_life,positive"`
 	HalfDoseHours        float64 `evidence:"effect.half_dose_hours,positive"`
 	ResponseSD           float64 `evidence:"effect.response_sd,positive"`
@@ -48,25 +59,45 @@ type parameters struct {
 	DriftPain           float64 `evidence:"symptom.drift_pain,any"`
 	DriftInterference   float64 `evidence:"symptom.drift_interference,any"`
 	DriftMood           float64 `evidence:"symptom.drift_mood,any"`
+	DriftSelfEfficacy   float64 `evidence:"symptom.drift_self_efficacy,any"`
+	DriftSleep          float64 `evidence:"symptom.drift_sleep,any"`
 	DriftSDPain         float64 `evidence:"symptom.drift_sd_pain,positive"`
 	DriftSDInterference float64 `evidence:"symptom.drift_sd_interference,positive"`
 	DriftSDMood         float64 `evidence:"symptom.drift_sd_mood,positive"`
+	DriftSDSelfEfficacy float64 `evidence:"symptom.drift_sd_self_efficacy,positive"`
+	DriftSDSleep        float64 `evidence:"symptom.drift_sd_sleep,positive"`
 	DriftHalfLife       float64 `evidence:"symptom.drift_half_life,positive"`
 	Regression          float64 `evidence:"symptom.regression,share"`
 	Autocorrelation     float64 `evidence:"symptom.autocorrelation,share"`
 	SDPain              float64 `evidence:"symptom.sd_pain,positive"`
 	SDInterference      float64 `evidence:"symptom.sd_interference,positive"`
 	SDMood              float64 `evidence:"symptom.sd_mood,positive"`
+	SDSelfEfficacy      float64 `evidence:"symptom.sd_self_efficacy,positive"`
+	SDSleep             float64 `evidence:"symptom.sd_sleep,positive"`
 	CorrPI              float64 `evidence:"symptom.corr_pain_interference,any"`
 	CorrPM              float64 `evidence:"symptom.corr_pain_mood,any"`
 	CorrIM              float64 `evidence:"symptom.corr_interference_mood,any"`
+	CorrPS              float64 `evidence:"symptom.corr_pain_self_efficacy,any"`
+	CorrIS              float64 `evidence:"symptom.corr_interference_self_efficacy,any"`
+	CorrMS              float64 `evidence:"symptom.corr_mood_self_efficacy,any"`
+	CorrPN              float64 `evidence:"symptom.corr_pain_sleep,any"`
+	CorrIN              float64 `evidence:"symptom.corr_interference_sleep,any"`
+	CorrMN              float64 `evidence:"symptom.corr_mood_sleep,any"`
+	CorrSN              float64 `evidence:"symptom.corr_self_efficacy_sleep,any"`
 	FlareProbability    float64 `evidence:"flare.probability,share"`
 	FlareShock          float64 `evidence:"flare.shock,any"`
 	FlareProgram        float64 `evidence:"flare.program,any"`
 
 	AcceptRequired  float64 `evidence:"taper.accept_required,share"`
 	AcceptOptional  float64 `evidence:"taper.accept_optional,share"`
-	TaperSkip       float64 `evidence:"taper.skip,share"`
+	TaperPause      float64 `evidence:"taper.pause,share"`
+	TaperRestart    float64 `evidence:"taper.restart,share"`
+	TaperReversal   float64 `evidence:"taper.reversal,share"`
+	TaperMAT        float64 `evidence:"taper.mat,share"`
+	MATInstead      float64 `evidence:"taper.mat_instead,share"`
+	MATLeaving      float64 `evidence:"taper.mat_leaving_12m,share"`
+	MaintenanceStop float64 `evidence:"maintenance.discontinuation,share"`
+	MaintenanceRise float64 `evidence:"maintenance.dose_growth,any"`
 	Resumption      float64 `evidence:"taper.resumption_12m,share"`
 	ResumptionMood  float64 `evidence:"taper.resumption_mood,any"`
 	ResumedDose     float64 `evidence:"taper.resumed_dose,positive"`
@@ -76,6 +107,7 @@ type parameters struct {
 	Overdose50      float64 `evidence:"overdose.rate_50,positive"`
 	Overdose100     float64 `evidence:"overdose.rate_100,positive"`
 	OverdoseTaper   float64 `evidence:"overdose.taper,positive"`
+	OverdoseMAT     float64 `evidence:"overdose.mat,positive"`
 
 	FullModified          float64 `evidence:"work.full_modified,positive"`
 	FullOff               float64 `evidence:"work.full_off,positive"`
@@ -96,6 +128,9 @@ type parameters struct {
 	WeeksOff              float64 `evidence:"work.weeks_off,any"`
 	Compensation          float64 `evidence:"work.compensation,any"`
 	WorkProgram           float64 `evidence:"work.program,any"`
+	WorkDose              float64 `evidence:"work.dose_50,any"`
+	WorkJob               float64 `evidence:"work.job_held,any"`
+	WorkVocational        float64 `evidence:"work.vocational,any"`
 
 	FusionMortality       float64 `evidence:"fusion.mortality,share"`
 	Complication          float64 `evidence:"fusion.complication,share"`
@@ -111,32 +146,46 @@ type parameters struct {
 	DoseRatioCompensation float64 `evidence:"fusion.dose_ratio_compensation,positive"`
 	NewOpioid             float64 `evidence:"fusion.new_opioid,share"`
 	NewDose               float64 `evidence:"fusion.new_dose,positive"`
+	AfterGate             float64 `evidence:"fusion.after_gate,share"`
 
-	NoPain         float64 `evidence:"utility.no_pain,any"`
-	Decrement1     float64 `evidence:"utility.decrement_1,any"`
-	Decrement2     float64 `evidence:"utility.decrement_2,any"`
-	Decrement3     float64 `evidence:"utility.decrement_3,any"`
-	Decrement4     float64 `evidence:"utility.decrement_4,any"`
-	Decrement5     float64 `evidence:"utility.decrement_5,any"`
-	Decrement6     float64 `evidence:"utility.decrement_6,any"`
-	Decrement7     float64 `evidence:"utility.decrement_7,any"`
-	Decrement8     float64 `evidence:"utility.decrement_8,any"`
-	Decrement9     float64 `evidence:"utility.decrement_9,any"`
-	Decrement10    float64 `evidence:"utility.decrement_10,any"`
-	DecrementScale float64 `evidence:"utility.decrement_scale,positive"`
+	NoPain              float64 `evidence:"utility.no_pain,any"`
+	Decrement1          float64 `evidence:"utility.decrement_1,any"`
+	Decrement2          float64 `evidence:"utility.decrement_2,any"`
+	Decrement3          float64 `evidence:"utility.decrement_3,any"`
+	Decrement4          float64 `evidence:"utility.decrement_4,any"`
+	Decrement5          float64 `evidence:"utility.decrement_5,any"`
+	Decrement6          float64 `evidence:"utility.decrement_6,any"`
+	Decrement7          float64 `evidence:"utility.decrement_7,any"`
+	Decrement8          float64 `evidence:"utility.decrement_8,any"`
+	Decrement9          float64 `evidence:"utility.decrement_9,any"`
+	Decrement10         float64 `evidence:"utility.decrement_10,any"`
+	DecrementScale      float64 `evidence:"utility.decrement_scale,positive"`
+	UtilityInterference float64 `evidence:"utility.interference,any"`
+	UtilityMood         float64 `evidence:"utility.mood,any"`
 
-	MedicalBase         float64 `evidence:"cost.medical_base,positive"`
-	MedicalInterference float64 `evidence:"cost.medical_interference,any"`
-	MedicalCV           float64 `evidence:"cost.medical_cv,positive"`
-	OpioidMME           float64 `evidence:"cost.opioid_mme,positive"`
-	OtherDrugs          float64 `evidence:"cost.other_drugs,positive"`
-	OverdoseCost        float64 `evidence:"cost.overdose,positive"`
-	FusionCost          float64 `evidence:"cost.fusion,positive"`
-	ComplicationCost    float64 `evidence:"cost.complication,positive"`
-	ReoperationCost     float64 `evidence:"cost.reoperation,positive"`
-	ProgramCost         float64 `evidence:"cost.program,positive"`
-	Wage                float64 `evidence:"cost.wage,positive"`
-	ModifiedLoss        float64 `evidence:"cost.modified_loss,share"`
+	Visits           float64 `evidence:"use.visits,positive"`
+	Imaging          float64 `evidence:"use.imaging,positive"`
+	Procedures       float64 `evidence:"use.procedures,positive"`
+	Emergency        float64 `evidence:"use.emergency,positive"`
+	UseInterference  float64 `evidence:"use.interference,any"`
+	UseProgram       float64 `evidence:"use.in_program,positive"`
+	VisitCost        float64 `evidence:"cost.visit,positive"`
+	ImagingCost      float64 `evidence:"cost.imaging,positive"`
+	ProcedureCost    float64 `evidence:"cost.procedure,positive"`
+	EmergencyCost    float64 `evidence:"cost.emergency,positive"`
+	MATCost          float64 `evidence:"cost.mat,positive"`
+	MonitoringCost   float64 `evidence:"cost.opioid_monitoring,positive"`
+	IndemnityShare   float64 `evidence:"cost.indemnity,share"`
+	MedicalCV        float64 `evidence:"cost.medical_cv,positive"`
+	OpioidMME        float64 `evidence:"cost.opioid_mme,positive"`
+	OtherDrugs       float64 `evidence:"cost.other_drugs,positive"`
+	OverdoseCost     float64 `evidence:"cost.overdose,positive"`
+	FusionCost       float64 `evidence:"cost.fusion,positive"`
+	ComplicationCost float64 `evidence:"cost.complication,positive"`
+	ReoperationCost  float64 `evidence:"cost.reoperation,positive"`
+	ProgramCost      float64 `evidence:"cost.program,positive"`
+	Wage             float64 `evidence:"cost.wage,positive"`
+	ModifiedLoss     float64 `evidence:"cost.modified_loss,share"`
 }
 
 // ParameterNames returns the names of the parameters the model reads.
@@ -207,8 +256,8 @@ func newParameters(values map[string]float64) (parameters, error) {
 		}
 		v.Field(f.index).SetFloat(x)
 	}
-	if det := 1 + float64(2*p.CorrPI*p.CorrPM*p.CorrIM) - float64(p.CorrPI*p.CorrPI) - float64(p.CorrPM*p.CorrPM) - float64(p.CorrIM*p.CorrIM); math.Abs(p.CorrPI) >= 1 || det <= 0 {
-		return p, fmt.Errorf("the three symptom correlations cannot hold together (%g, %g, %g)", p.CorrPI, p.CorrPM, p.CorrIM)
+	if _, ok := cholesky(p.correlations()); !ok {
+		return p, fmt.Errorf("the symptom correlations cannot hold together: pain, interference and mood %g, %g, %g; with self-efficacy %g, %g, %g; with sleep %g, %g, %g, %g; bring them nearer to 0", p.CorrPI, p.CorrPM, p.CorrIM, p.CorrPS, p.CorrIS, p.CorrMS, p.CorrPN, p.CorrIN, p.CorrMN, p.CorrSN)
 	}
 	return p, nil
 }
@@ -229,11 +278,48 @@ func (p parameters) decrements() [12]float64 {
 	return t
 }
 
+// correlations returns the lower triangle of the symptom correlations, by rows.
+func (p parameters) correlations() [15]float64 {
+	return [15]float64{
+		1,
+		p.CorrPI, 1,
+		p.CorrPM, p.CorrIM, 1,
+		p.CorrPS, p.CorrIS, p.CorrMS, 1,
+		p.CorrPN, p.CorrIN, p.CorrMN, p.CorrSN, 1,
+	}
+}
+
+// cholesky returns the lower factor by rows, and false for a matrix that is not
+// positive definite.
+func cholesky(a [15]float64) (l [15]float64, ok bool) {
+	at := func(i, j int) int { return i*(i+1)/2 + j }
+	for i := range 5 {
+		for j := range i + 1 {
+			sum := a[at(i, j)]
+			for k := range j {
+				sum -= float64(l[at(i, k)] * l[at(j, k)])
+			}
+			switch {
+			case i != j:
+				l[at(i, j)] = sum / l[at(j, j)]
+			case sum <= 0:
+				return l, false
+			default:
+				l[at(i, i)] = math.Sqrt(sum)
+			}
+		}
+	}
+	return l, true
+}
+
 // weightedHours is the effective hours of a week of a phase.
 func (p parameters) weightedHours(phase design.Phase) float64 {
 	sum := 0.0
 	for i, w := range p.weights() {
 		sum += float64(w * phase.Hours[design.Components[i]])
+	}
+	if phase.Telehealth {
+		sum = float64(sum * p.Telehealth)
 	}
 	return float64(sum * p.Attendance)
 }

@@ -88,24 +88,17 @@ func TestEveryParameterMatters(t *testing.T) {
 	if err := checkNames(ev.Names()); err != nil {
 		t.Fatal(err)
 	}
-	s := scenario(t, 256)
+	s := scenario(t, 200)
 	s.Population.Compensation = 0.3
-	optional, err := design.Builtin(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	weaning := *optional.Taper
-	weaning.WeaningRequired = false
-	optional.Name, optional.Taper = "optional", &weaning
-	s.Designs = []design.Design{optional}
-	s.Strategies = append(s.Strategies, "optional")
-	s.HorizonWeeks = 80
+	s.Designs = []design.Design{everything(t)}
+	s.Strategies = []string{design.OpioidMaintenance, design.LumbarFusion, program, "everything"}
+	s.HorizonWeeks = 70
 	shares := make(map[string]bool)
 	for f := range fields() {
 		shares[f.name] = f.bounds == "share"
 	}
 	// Rare events are made common, so that 256 patients show them.
-	common := map[string]float64{"mortality.female_at_45": 0.1, "mortality.male_at_45": 0.1, "overdose.rate_under_20": 0.3, "overdose.rate_20": 0.3, "overdose.rate_50": 0.3, "overdose.rate_100": 0.3}
+	common := map[string]float64{"mortality.female_at_45": 0.1, "mortality.male_at_45": 0.1, "overdose.rate_under_20": 0.3, "overdose.rate_20": 0.3, "overdose.rate_50": 0.3, "overdose.rate_100": 0.3, "taper.accept_optional": 0.9, "taper.accept_required": 0.5, "taper.resumption_12m": 0.6, "taper.mat": 0.05}
 	digest := func(changed map[string]float64) string {
 		values := maps.Clone(common)
 		maps.Copy(values, changed)
@@ -128,6 +121,26 @@ func TestEveryParameterMatters(t *testing.T) {
 			t.Errorf("%s can change without changing anything", p.Name)
 		}
 	}
+}
+
+// everything is a design that uses every feature: telehealth, a benchmark of walking,
+// a voluntary taper with medication-assisted treatment, a relapse watch and a gate.
+func everything(t *testing.T) design.Design {
+	t.Helper()
+	d, err := design.Builtin(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taper := *d.Taper
+	taper.WeaningRequired, taper.MedicationAssisted, taper.Percent = false, true, 8
+	d.Name, d.Taper = "everything", &taper
+	d.Phases = slices.Clone(d.Phases)
+	d.Phases[0].Telehealth = true
+	d.Phases[0].Benchmark = &design.Benchmark{WalkingSessions: 2.5, ExtendWeeks: 2, Stalled: "return-to-life"}
+	d.Relapse = &design.Relapse{InterferenceRise: 1, EveryWeeks: 4, ReturnTo: "graded-activity", Most: 1}
+	d.Gate = &design.Gate{InterferenceReduction: 0.3}
+	d.Capacity = &design.Capacity{ArrivalsPerWeek: 1.5, Groups: 1}
+	return d
 }
 
 func TestEvidenceMustFit(t *testing.T) {
@@ -191,12 +204,12 @@ func TestWarnings(t *testing.T) {
 		}
 		return out
 	}
-	if got, want := codes(s), []string{"single-draw", "evidence", "utility-level", "case-mix", "opioid-mortality"}; !slices.Equal(got, want) {
+	if got, want := codes(s), []string{"single-draw", "evidence", "case-mix", "opioid-mortality"}; !slices.Equal(got, want) {
 		t.Errorf("warnings %v, want %v", got, want)
 	}
 	s.Strategies = []string{design.UsualCare}
 	s.Draws = 20
-	if got, want := codes(s), []string{"evidence", "utility-level"}; !slices.Equal(got, want) {
+	if got, want := codes(s), []string{"evidence"}; !slices.Equal(got, want) {
 		t.Errorf("warnings %v, want %v", got, want)
 	}
 }
@@ -283,12 +296,13 @@ func TestPatientsDoNotDependOnCompany(t *testing.T) {
 
 // noEffect takes away all that a program does to a patient.
 var noEffect = map[string]float64{
-	"effect.pain": 0, "effect.interference": 0, "effect.mood": 0, "flare.program": 0, "work.program": 0, "taper.accept_required": 0,
+	"effect.pain": 0, "effect.interference": 0, "effect.mood": 0, "effect.self_efficacy": 0, "effect.sleep": 0, "use.in_program": 1, "flare.program": 0, "work.program": 0, "taper.accept_required": 0,
 }
 
 // programOnly are the outcomes that tell of the program itself.
 func programOnly(name string) bool {
-	return strings.HasPrefix(name, "program_") || name == "cost" || name == "cost_program" || name == "cost_work_loss"
+	return strings.HasPrefix(name, "program_") || name == "cost" || name == "cost_program" || name == "cost_work_loss" ||
+		strings.HasPrefix(name, "cost_health") || name == "cost_insurer" || name == "cost_societal"
 }
 
 // Without effect the program is usual care patient by patient: under common
@@ -338,30 +352,32 @@ func still(t *testing.T, s *design.Scenario) evidence.Set {
 	values := map[string]float64{
 		"mortality.female_at_45": 0, "mortality.male_at_45": 0, "symptom.drift_pain": 0, "symptom.drift_interference": 0, "symptom.drift_mood": 0,
 		"symptom.regression": 0, "symptom.sd_pain": 0, "symptom.sd_interference": 0, "symptom.sd_mood": 0, "flare.probability": 0,
-		"taper.usual_discontinuation": 0, "taper.resumption_12m": 0, "taper.skip": 0, "taper.accept_required": 1, "cost.medical_cv": 0,
+		"taper.usual_discontinuation": 0, "taper.resumption_12m": 0, "taper.pause": 0, "taper.reversal": 0, "use.visits": 0, "use.imaging": 0, "use.procedures": 0, "use.emergency": 0, "effect.fade_self_efficacy": 0, "taper.accept_required": 1, "cost.medical_cv": 0,
 		"overdose.rate_under_20": 0, "overdose.rate_20": 0, "overdose.rate_50": 0, "overdose.rate_100": 0,
 		"care.completion": 1, "care.attendance": 1, "effect.response_sd": 0,
-		"symptom.drift_sd_pain": 0, "symptom.drift_sd_interference": 0, "symptom.drift_sd_mood": 0,
+		"symptom.drift_sd_pain": 0, "symptom.drift_sd_interference": 0, "symptom.drift_sd_mood": 0, "symptom.drift_self_efficacy": 0, "symptom.drift_sleep": 0,
+		"symptom.sd_self_efficacy": 0, "symptom.sd_sleep": 0, "symptom.drift_sd_self_efficacy": 0, "symptom.drift_sd_sleep": 0,
 	}
 	for name := range evidenceWith(t, nil).Base() {
-		if strings.HasPrefix(name, "work.") && strings.Count(name, "_") == 1 && !strings.HasPrefix(name, "work.reference") && name != "work.weeks_off" {
+		if strings.HasPrefix(name, "work.") && strings.Count(name, "_") == 1 && !strings.HasPrefix(name, "work.reference") && name != "work.weeks_off" && name != "work.job_held" {
 			values[name] = 0
 		}
 	}
 	p := &s.Population
 	p.Pain, p.Interference, p.Mood = design.Spread{Mean: 6.5}, design.Spread{Mean: 7}, design.Spread{Mean: 14}
+	p.SelfEfficacy, p.Sleep = design.Spread{Mean: 20}, design.Spread{Mean: 17}
 	p.OpioidShare, p.OpioidDose = 1, design.Spread{Mean: 60}
 	p.Work = design.Work{Full: 1}
 	return evidenceWith(t, values)
 }
 
 // One year of usual care without chance, by hand. Pain 6.5 lies between the
-// decrements 0.252 and 0.404, so utility is 0.9 − 0.328 = 0.572. With half-cycle
+// decrements 0.252 and 0.404, so utility is 0.9 − 0.328 − 0.02·7 − 0.0075·14 = 0.327.
+// No care is used (its counts have a test of their own). With half-cycle
 // counting the weights are ½, 1, ..., 1, ½ at weeks 0..52, and the factor of
 // week t is 1.03^(−t/52); call their sum F.
 //
-//	QALY    = 0.572·F/52
-//	medical = (2000 + 800·7)/52·F = 7600/52·F
+//	QALY    = 0.327·F/52
 //	drugs   = (5·7 + 0.05·60·7)·F = 56·F
 //	work    = 0 in full work
 func TestUsualCareByHand(t *testing.T) {
@@ -378,11 +394,10 @@ func TestUsualCareByHand(t *testing.T) {
 		f += w * math.Pow(1.03, -float64(week)/52)
 	}
 	got := func(o string) simulate.Num { return estimate(t, r, design.UsualCare, o).Mean }
-	equal(t, "qaly", got("qaly"), 0.572*f/52)
-	equal(t, "medical", got("cost_medical"), 7600.0/52*f)
+	equal(t, "qaly", got("qaly"), 0.327*f/52)
 	equal(t, "drugs", got("cost_drugs"), 56*f)
 	equal(t, "work", got("cost_work_loss"), 0)
-	equal(t, "total", got("cost"), 7600.0/52*f+56*f)
+	equal(t, "total", got("cost"), 56*f)
 	equal(t, "years", got("life_years"), 1)
 	equal(t, "pain", got("pain_horizon"), 6.5)
 }
@@ -422,7 +437,7 @@ func TestProgramByHand(t *testing.T) {
 	equal(t, "pain at 52", got("pain_horizon"), 6.5-1.1*0.9921875*(0.38+0.62*math.Pow(2, -48.0/26)))
 	equal(t, "off opioids", got("off_opioids_12w"), 1)
 	for week, want := range []float64{60, 45, 30, 15, 0, 0} {
-		equal(t, "dose", r.Strategies[0].Trajectories[2].Mean[week], want)
+		equal(t, "dose", r.Strategies[0].Trajectories[5].Mean[week], want)
 	}
 	wages := 1100 * 0.875 * (0.5 + disc(1) + disc(2) + disc(3))
 	equal(t, "wages lost", got("cost_work_loss"), wages)
@@ -453,8 +468,8 @@ func TestFusionByHand(t *testing.T) {
 	equal(t, "pain at 52", tr[0].Mean[52], 6.5-0.648)
 	// In week 6 half of the effect has come and half of the 1.5 points is left.
 	equal(t, "pain in week 6", tr[0].Mean[6], 6.5-0.324+0.75)
-	equal(t, "working in week 11", tr[3].Mean[11], 0)
-	equal(t, "working in week 12", tr[3].Mean[12], 1)
+	equal(t, "working in week 11", tr[6].Mean[11], 0)
+	equal(t, "working in week 12", tr[6].Mean[12], 1)
 }
 
 // Shares at their ends do what they say: a flare every week adds its shock to
@@ -522,7 +537,7 @@ func TestMortalityClosedForm(t *testing.T) {
 func TestWorkIsAMarkovChain(t *testing.T) {
 	s := scenario(t, 20000)
 	s.Strategies, s.HorizonWeeks = []string{design.UsualCare}, 52
-	ev := evidenceWith(t, map[string]float64{"work.interference": 0, "work.mood": 0, "work.weeks_off": 0, "mortality.female_at_45": 0, "mortality.male_at_45": 0})
+	ev := evidenceWith(t, map[string]float64{"work.interference": 0, "work.mood": 0, "work.weeks_off": 0, "work.dose_50": 0, "work.job_held": 0, "mortality.female_at_45": 0, "mortality.male_at_45": 0})
 	s.Population.Work = design.Work{Off: 1}
 	v := ev.Base()
 	rates := [4][4]float64{
@@ -591,11 +606,8 @@ func TestEntryFollowsThePopulation(t *testing.T) {
 	s.Strategies = []string{design.UsualCare}
 	s.Population.Pain.SD, s.Population.Interference.SD = 1, 0.7
 	r := run(t, s, evidenceWith(t, nil), 2)
-	for k, want := range []float64{6.4, 7.0, 0, 0.573} {
+	for k, want := range map[int]float64{0: 6.4, 1: 7.0, 6: 0.573} {
 		tr := r.Strategies[0].Trajectories[k]
-		if k == 2 {
-			continue // the dose is cut at 500
-		}
 		if math.Abs(float64(tr.Mean[0])-want) > 4.5*float64(tr.MCSE[0]) {
 			t.Errorf("%s at entry is %.4f (%.4f), want %.4f", tr.Series, tr.Mean[0], tr.MCSE[0], want)
 		}
@@ -607,7 +619,7 @@ func TestEntryFollowsThePopulation(t *testing.T) {
 			t.Errorf("quantile %d of pain at entry is %.3f, want %.3f", i, got, want)
 		}
 	}
-	off := r.Strategies[0].Trajectories[4].Mean[0]
+	off := r.Strategies[0].Trajectories[7].Mean[0]
 	if off != 0 {
 		t.Errorf("a share of %g of opioid users is off opioids at entry", off)
 	}

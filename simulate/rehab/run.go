@@ -171,7 +171,7 @@ func (m *model) Prepare(from, to int) error {
 // DrawBytes implements simulate.Preparer: tables by week, numbers, and its row of
 // the sampler.
 func (m *model) DrawBytes() int64 {
-	return int64(17*(m.set.weeks+1)+len(m.strategies)*(m.set.weeks+1000)) + 8*int64(len(m.evidence.Parameters)) + 2000
+	return int64(17*(m.set.weeks+1)+len(m.strategies)*(m.set.weeks+2500)) + 8*int64(len(m.evidence.Parameters)) + 2000
 }
 
 func conventions(s design.Scenario, ev evidence.Set, r simulate.Result) []simulate.Convention {
@@ -201,6 +201,12 @@ func conventions(s design.Scenario, ev evidence.Set, r simulate.Result) []simula
 		{Name: "patients", Value: fmt.Sprintf("%d in each draw, the same under every strategy", r.Patients)},
 		{Name: "random numbers", Value: s.Generator + ", addressed by seed, draw, patient, week and purpose; common to all strategies"},
 		{Name: "deaths", Value: "symptom, opioid and work outcomes are means of those alive"},
+		{Name: "off opioids", Value: "no pain opioids and no medication-assisted treatment that week; off_opioids_28_days, 30 and 60 ask for 4, 5 and 9 whole weeks"},
+		{Name: "dose", Value: "buprenorphine and methadone of medication-assisted treatment are not counted in MME"},
+		{Name: "waiting list", Value: "where a design has a capacity, first come first served in a steady state with exponential stays (M/M/c), whole weeks, rounded up"},
+		{Name: "program and surgery", Value: "of a patient who had both, the effect that helps more counts, symptom by symptom"},
+		{Name: "use of care", Value: "Poisson counts a week, paid in their week"},
+		{Name: "indemnity", Value: "part of the wages lost: counted by the insurer, a transfer to society and left out there"},
 		{Name: "sustained return", Value: fmt.Sprintf("%d weeks of work running", sustainedWeeks)},
 	}
 }
@@ -229,10 +235,6 @@ func warnings(s design.Scenario, ev evidence.Set, r simulate.Result) []simulate.
 		Message: fmt.Sprintf("of %d parameters %d are assumed and %d come from sources not yet checked; replace them by data of the program where you can",
 			len(ev.Parameters), assumed, unverified),
 	}}
-	out = append(out, simulate.Warning{
-		Code:    "utility-level",
-		Message: "utility is taken from pain alone, so QALYs lie about 0.15 a year above those of trials that asked for general health; differences between strategies are affected less",
-	})
 	if slices.Contains(s.Strategies, design.LumbarFusion) {
 		out = append(out, simulate.Warning{
 			Code:    "case-mix",

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"recoup/simulate"
+	"recoup/simulate/design"
 	"recoup/simulate/stream"
 )
 
@@ -18,87 +19,122 @@ const (
 	workDisability
 )
 
+// The states of opioid treatment.
+const (
+	opioidNone = iota // never
+	opioidStable
+	opioidTapering
+	opioidPaused
+	opioidOff
+	opioidMAT // medication-assisted treatment; its dose is no pain opioid and not counted
+	opioidResumed
+)
+
+// symptoms is the number of symptoms: pain and interference (0-10), mood (PHQ-9,
+// 0-27), self-efficacy (PSEQ, 0-60, more is better), sleep (ISI, 0-28).
+const (
+	pain = iota
+	interference
+	mood
+	selfEfficacy
+	sleep
+	symptoms
+)
+
 // state is the patients of a block under one strategy, a struct of columns.
 // Flags are 0 or 1.
 type state struct {
-	n                   int
-	inProgram, operated bool // whether the strategy is a program, or surgery
+	n         int
+	inProgram bool // whether the strategy is a program
 
 	// Who they are.
-	hazard       column    // weekly mortality at entry, without opioids
-	base         [3]column // pain, interference, mood at entry
-	gain         [3]column // improvement without treatment in the end
-	response     column    // multiplier of the effect
-	medical      column    // multiplier of medical cost
+	age, female  column
+	hazard       column           // weekly mortality at entry, without opioids
+	base         [symptoms]column // at entry
+	gain         [symptoms]column // improvement without treatment in the end
+	response     column           // multiplier of the effect
+	medical      column           // multiplier of medical cost
 	compensation column
 	entryDose    column // MME a day
 	entryWork    column
+	job          column // has a job to go back to
+	willing      column // uniform: under the share, willing to taper
+	chooses      column // uniform: under the share, chooses surgery after the gate
 
 	// How they are.
 	alive   column
-	symptom [3]column // pain, interference (0-10), mood (0-27)
-	shift   [3]column // weekly deviation from the patient's own level
-	flare   column    // points of pain left of a flare
-	dose    column    // MME a day
+	symptom [symptoms]column
+	shift   [symptoms]column // weekly deviation from the patient's own level
+	flare   column           // points of pain left of a flare
+	dose    column           // MME a day
+	opioid  column
+	clean   column // weeks without pain opioids or medication-assisted treatment
 	work    column
 	weeksOff,
 	streak, // weeks working without a break
 	sustained column
 
 	// Program.
+	waiting                       column // weeks until it begins
 	attending, completed, dropped column
 	phase, week, extended         column // place in the program
-	hours                         column // effective hours so far
+	weeksIn                       column // weeks in the program
 	peak, fading                  column // effect reached; and the part that decays, as shares
+	vocational                    column // share of the vocational dose
 	since                         column // weeks since discharge, 0 before
-	tapering                      column
+	left                          column // interference at discharge
+	returns, steps                column // re-admissions; times stepped up
 
 	// Surgery.
+	operated, perioperative  column
+	healed                   column // share of the effect of surgery
 	recovery, jobBefore      column // weeks left; work state before, or −1
 	complication, reoperated column
 
 	// What it adds up to. Costs in discounted US dollars.
-	costProgram, costSurgery, costMedical, costDrugs, costOverdose, costWork column
-	qaly, years, overdoses                                                   column
+	costProgram, costSurgery, costDrugs, costOverdose, costWork, costIndemnity column
+	used, costUse                                                              [4]column // visits, imaging, procedures, emergency visits
+	health, healthAtEntry                                                      column    // utility now and at entry
+	qaly, years, overdoses                                                     column
 
 	u, v column // random numbers of the step
-	z    [3]column
+	z    [symptoms]column
 }
 
 // Counters of the random numbers. A week has slots of its own; entry has
 // counters far above.
 const (
-	slotPain = iota
-	slotInterference
-	slotMood
-	slotDeath
+	slotPain  = iota // five in a row
+	slotDeath = iota + symptoms - 1
 	slotDropout
 	slotTaper
 	slotFlare
 	slotWork
 	slotOverdose
 	slotSurgery
-	slotsPerWeek
+	slotUse      // four in a row
+	slotsPerWeek = slotUse + 4
 )
 
 const (
 	entryAge = 1<<32 + iota
 	entrySex
-	entryPain
-	entryInterference
-	entryMood
 	entryOpioid
 	entryDoseSize
 	entryWorkState
 	entryWeeksOff
 	entryCompensation
+	entryJob
 	entryResponse
 	entryMedical
-	entryAccept
+	entryWilling
+	entryWait
 	entryPerioperative
 	entryComplication
 	entryNewOpioid
-	entryDriftPain // three in a row
+	entryGate
+	entryPain      // five in a row
+	entryDriftPain = entryPain + symptoms
 )
 
 func (s *state) uniforms(dst *column, b *simulate.Block, counter uint64) {
@@ -137,6 +173,7 @@ func (s *state) enterMortality(b *simulate.Block, set *settings, d *draw) {
 		if s.v[i] < pop.Female {
 			annual = d.p.FemaleAt45
 		}
+		s.age[i], s.female[i] = age, flag(s.v[i] < pop.Female)
 		s.hazard[i] = annual * stream.Exp(float64(d.p.Growth*(age-45))) / weeksPerYear
 	}
 }
@@ -147,22 +184,22 @@ func (s *state) enterSymptoms(b *simulate.Block, set *settings, d *draw) {
 		s.normals(&s.z[k], b, entryPain+uint64(k))
 	}
 	s.correlate(d)
-	drift := [3]float64{d.p.DriftPain, d.p.DriftInterference, d.p.DriftMood}
-	mean := [3]float64{pop.Pain.Mean, pop.Interference.Mean, pop.Mood.Mean}
-	sd := [3]float64{pop.Pain.SD, pop.Interference.SD, pop.Mood.SD}
+	p := &d.p
+	drift := [symptoms]float64{p.DriftPain, p.DriftInterference, p.DriftMood, -p.DriftSelfEfficacy, p.DriftSleep}
+	start := [symptoms]design.Spread{pop.Pain, pop.Interference, pop.Mood, pop.SelfEfficacy, pop.Sleep}
 	for k := range s.base {
 		for i := range s.n {
-			x := clamp(mean[k]+float64(sd[k]*s.z[k][i]), 0, top[k])
+			x := clamp(start[k].Mean+float64(start[k].SD*s.z[k][i]), 0, top[k])
 			s.base[k][i] = x
 			s.symptom[k][i] = x
-			s.gain[k][i] = drift[k] + float64(d.p.Regression*(x-mean[k]))
+			s.gain[k][i] = drift[k] + float64(p.Regression*(x-start[k].Mean))
 		}
 	}
 	for k := range s.z {
 		s.normals(&s.z[k], b, entryDriftPain+uint64(k))
 	}
 	s.correlate(d)
-	spread := [3]float64{d.p.DriftSDPain, d.p.DriftSDInterference, d.p.DriftSDMood}
+	spread := [symptoms]float64{p.DriftSDPain, p.DriftSDInterference, p.DriftSDMood, p.DriftSDSelfEfficacy, p.DriftSDSleep}
 	for k := range s.gain {
 		for i := range s.n {
 			s.gain[k][i] += float64(spread[k] * s.z[k][i])
@@ -170,16 +207,19 @@ func (s *state) enterSymptoms(b *simulate.Block, set *settings, d *draw) {
 	}
 }
 
-// top is the largest value of pain, interference and mood.
-var top = [3]float64{10, 10, 27}
+// top is the largest value of each symptom.
+var top = [symptoms]float64{10, 10, 27, 60, 28}
 
 // correlate turns the independent normals of z into correlated ones.
 func (s *state) correlate(d *draw) {
 	c := &d.chol
+	z0, z1, z2, z3, z4 := &s.z[0], &s.z[1], &s.z[2], &s.z[3], &s.z[4]
 	for i := range min(s.n, simulate.BlockSize) {
-		a, b, e := s.z[0][i], s.z[1][i], s.z[2][i]
-		s.z[1][i] = float64(c[1]*a) + float64(c[2]*b)
-		s.z[2][i] = float64(c[3]*a) + float64(c[4]*b) + float64(c[5]*e)
+		e0, e1, e2, e3, e4 := z0[i], z1[i], z2[i], z3[i], z4[i]
+		z1[i] = float64(c[1]*e0) + float64(c[2]*e1)
+		z2[i] = float64(c[3]*e0) + float64(c[4]*e1) + float64(c[5]*e2)
+		z3[i] = float64(c[6]*e0) + float64(c[7]*e1) + float64(c[8]*e2) + float64(c[9]*e3)
+		z4[i] = float64(c[10]*e0) + float64(c[11]*e1) + float64(c[12]*e2) + float64(c[13]*e3) + float64(c[14]*e4)
 	}
 }
 
@@ -189,6 +229,7 @@ func (s *state) enterOpioids(b *simulate.Block, set *settings) {
 	s.normals(&s.v, b, entryDoseSize)
 	for i := range s.n {
 		if s.u[i] < pop.OpioidShare {
+			s.opioid[i] = opioidStable
 			s.dose[i] = math.Min(500, pop.doseMedian*stream.Exp(float64(pop.doseSDLog*s.v[i])))
 		}
 		s.entryDose[i] = s.dose[i]
@@ -218,7 +259,9 @@ func (s *state) enterWork(b *simulate.Block, set *settings) {
 		s.jobBefore[i] = -1
 	}
 	s.uniforms(&s.u, b, entryCompensation)
+	s.uniforms(&s.v, b, entryJob)
 	for i := range s.n {
+		s.job[i] = flag(s.work[i] <= workModified || s.v[i] < pop.JobHeld)
 		if s.u[i] < pop.Compensation {
 			s.compensation[i] = 1
 		}

@@ -1,43 +1,63 @@
 package rehab
 
 import (
+	"math"
+
 	"recoup/simulate"
 	"recoup/simulate/stream"
 )
 
-// begin applies what happens on the day of admission: patients of a program
-// start it, surgical patients are operated.
-func (s *state) begin(b *simulate.Block, d *draw, a *arm) {
-	s.inProgram, s.operated = a.program, a.surgery
-	if a.program {
-		s.uniforms(&s.u, b, entryAccept)
+// begin applies what happens on the day of admission: patients of a program start
+// it or wait for a place, surgical patients are operated.
+func (s *state) begin(b *simulate.Block, set *settings, d *draw, a *arm) {
+	s.inProgram = a.program
+	if a.surgery || a.gate {
+		s.uniforms(&s.complication, b, entryComplication)
+		s.uniforms(&s.perioperative, b, entryPerioperative)
 		for i := range min(s.n, simulate.BlockSize) {
-			s.attending[i] = 1
-			if a.taper != nil && s.dose[i] > 0 && s.u[i] < a.accept {
-				s.tapering[i] = 1
-			}
+			s.complication[i] = flag(s.complication[i] < d.p.Complication)
+			s.perioperative[i] = flag(s.perioperative[i] < d.p.FusionMortality)
 		}
 	}
 	if a.surgery {
-		s.operate(b, d)
+		for i := range min(s.n, simulate.BlockSize) {
+			s.operate(i, d, set.discountCost[0])
+		}
+	}
+	if !a.program {
+		return
+	}
+	s.uniforms(&s.willing, b, entryWilling)
+	s.uniforms(&s.chooses, b, entryGate)
+	s.uniforms(&s.u, b, entryWait)
+	for i := range min(s.n, simulate.BlockSize) {
+		if s.u[i] < a.waiting { // then u/waiting is uniform as well
+			s.waiting[i] = math.Ceil(-float64(a.wait * stream.Log(s.u[i]/a.waiting)))
+		}
+		if s.waiting[i] == 0 {
+			s.admit(i, a)
+		}
 	}
 }
 
-func (s *state) operate(b *simulate.Block, d *draw) {
-	s.uniforms(&s.u, b, entryComplication)
-	for i := range min(s.n, simulate.BlockSize) {
-		s.costSurgery[i] = d.p.FusionCost
-		if s.u[i] < d.p.Complication {
-			s.complication[i] = 1
-			s.costSurgery[i] += d.p.ComplicationCost
-		}
-		ratio := d.p.DoseRatio
-		if s.compensation[i] == 1 {
-			ratio = d.p.DoseRatioCompensation
-		}
-		s.dose[i] *= ratio
-		s.stopWork(i, d)
+// admit starts the program, and the taper of those who are willing.
+func (s *state) admit(i int, a *arm) {
+	s.attending[i] = 1
+	if a.taper != nil && s.dose[i] > 0 && s.willing[i] < a.accept {
+		s.opioid[i] = opioidTapering
 	}
+}
+
+// operate is a first lumbar fusion, paid at a discount factor.
+func (s *state) operate(i int, d *draw, discount float64) {
+	s.operated[i] = 1
+	s.costSurgery[i] += float64(discount * (d.p.FusionCost + float64(s.complication[i]*d.p.ComplicationCost)))
+	ratio := d.p.DoseRatio
+	if s.compensation[i] == 1 {
+		ratio = d.p.DoseRatioCompensation
+	}
+	s.dose[i] = float64(s.dose[i] * ratio)
+	s.stopWork(i, d)
 }
 
 // stopWork puts a patient off work for the recovery and remembers the job.
@@ -51,7 +71,7 @@ func (s *state) stopWork(i int, d *draw) {
 }
 
 // mortality: hazard of age and sex, grown since entry, times the ratio of the
-// dose band; in the first week after surgery the perioperative risk as well.
+// dose band; in the week after surgery the perioperative risk as well.
 func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDeath)
 	grown := d.ageing[t-1]
@@ -62,86 +82,123 @@ func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 			h = float64(h * d.p.DeathOver90)
 		case s.dose[i] > 0:
 			h = float64(h * d.p.DeathUnder90)
+		case s.opioid[i] == opioidMAT:
+			h = float64(h * d.p.DeathMAT)
 		}
 		if s.u[i] < h && s.u[i] < probability(h) { // 1 − e⁻ʰ is under h
 			s.alive[i] = 0
 		}
 	}
-	if a.surgery && t == 1 {
-		s.uniforms(&s.u, b, entryPerioperative)
+	if a.surgery || a.gate {
 		for i := range min(s.n, simulate.BlockSize) {
-			if s.u[i] < d.p.FusionMortality {
+			if s.operated[i]*s.perioperative[i] == 1 {
 				s.alive[i] = 0
 			}
 		}
 	}
 }
 
-// program: a week of attendance, with dropout, progression and discharge.
+// program: a week of the waiting list or of attendance, with dropout, progression
+// and discharge.
 func (s *state) program(b *simulate.Block, set *settings, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDropout)
 	meanMood := set.population.Mood.Mean
 	for i := range min(s.n, simulate.BlockSize) {
+		if s.waiting[i] > 0 {
+			if s.waiting[i]--; s.waiting[i] == 0 {
+				s.admit(i, a)
+			}
+			continue
+		}
 		if s.attending[i] == 0 || s.alive[i] == 0 {
 			continue
 		}
 		ph := &a.phases[int(s.phase[i])]
 		s.costProgram[i] += float64(set.discountCost[t-1] * ph.cost)
-		odds := float64(a.dropoutOdds * stream.Exp(float64(d.p.DropoutMood*(s.symptom[2][i]-meanMood))))
+		odds := float64(a.dropoutOdds * stream.Exp(float64(d.p.DropoutMood*(s.symptom[mood][i]-meanMood))))
 		if float64(s.u[i]*(1+odds)) < odds {
 			s.attending[i], s.dropped[i] = 0, 1
-			s.tapering[i] = 0
+			s.stopTaper(i)
 			continue
 		}
-		s.hours[i] += ph.hours
-		s.peak[i] = saturate(s.hours[i], d.p.HalfDoseHours)
-		s.fading[i] = s.peak[i]
-		s.progress(i, a, ph)
+		s.peak[i] = 1 - float64((1-s.peak[i])*ph.keep)
+		s.fading[i] = 1 - float64((1-s.fading[i])*ph.keep)
+		s.vocational[i] = 1 - float64((1-s.vocational[i])*ph.keepWork)
+		s.weeksIn[i]++
+		s.progress(i, set, d, a, t)
 	}
 }
 
-// saturate is the share of the full effect that effective hours give,
-// 1 − 2^(−hours/half); with half 0 any hours give all of it.
-func saturate(hours, half float64) float64 {
-	switch {
-	case hours <= 0:
-		return 0
-	case half <= 0:
-		return 1
-	}
-	return 1 - stream.Exp(-float64(hours*(1/half))*0.6931471805599453)
-}
-
-// progress moves a patient on at the end of a week: a phase ends when its weeks
-// are over and its benchmark is met or can wait no longer.
-func (s *state) progress(i int, a *arm, ph *phase) {
+// progress moves a patient on at the end of a week. A phase ends when its weeks are
+// over; its benchmark then says where to, and may extend it.
+func (s *state) progress(i int, set *settings, d *draw, a *arm, t int) {
+	ph := &a.phases[int(s.phase[i])]
 	s.week[i]++
-	if s.week[i] < ph.weeks {
+	over := s.weeksIn[i] >= a.last
+	if s.week[i] < ph.weeks && !over {
 		return
 	}
-	stalled := s.symptom[1][i] > float64((1-ph.reduction)*s.base[1][i])
-	if stalled && s.extended[i] < ph.extend {
-		s.extended[i]++
-		return
+	to := ph.next
+	if ph.benchmark {
+		now, entry := s.symptom[interference][i], s.base[interference][i]
+		walks := clamp(d.p.ActivityBase+float64(d.p.ActivityInterference*now)+float64(d.p.ActivitySelfEfficacy*s.symptom[selfEfficacy][i]), 0, 7)
+		switch {
+		case now <= float64((1-ph.reduction)*entry) && walks >= ph.walks:
+			to = ph.met
+		case ph.worseBy > 0 && now > float64((1+ph.worseBy)*entry):
+			to = ph.worse
+		case s.extended[i] < ph.extend && !over:
+			s.extended[i]++
+			return
+		default:
+			to = ph.stalled
+		}
+		if to != ph.next && to != ph.met {
+			s.steps[i]++
+		}
 	}
-	s.week[i], s.extended[i] = 0, 0
-	s.phase[i]++
-	if int(s.phase[i]) == len(a.phases) {
-		s.attending[i], s.completed[i] = 0, 1
+	s.week[i], s.extended[i], s.phase[i] = 0, 0, to
+	if over || int(to) == len(a.phases) {
+		s.discharge(i, set, d, a, t)
 	}
 }
 
-// aftercare: the effect fades after discharge, boosters bring part of it back.
+// discharge ends the program; where it is a gate, those it has not helped enough may
+// be operated.
+func (s *state) discharge(i int, set *settings, d *draw, a *arm, t int) {
+	s.attending[i], s.completed[i], s.since[i] = 0, 1, 0
+	s.left[i] = s.symptom[interference][i]
+	if a.taper != nil && !a.taper.AfterDischarge {
+		s.stopTaper(i)
+	}
+	if a.gate && s.operated[i] == 0 && s.left[i] > float64(a.gateLevel*s.base[interference][i]) && s.chooses[i] < d.p.AfterGate {
+		s.operate(i, d, set.discountCost[t])
+	}
+}
+
+// aftercare: the effect fades after discharge, the slower the higher self-efficacy;
+// boosters bring part of it back; the relapse watch takes patients back.
 func (s *state) aftercare(set *settings, d *draw, a *arm, t int) {
+	mean := set.population.SelfEfficacy.Mean
 	for i := range min(s.n, simulate.BlockSize) {
-		if s.attending[i] == 1 {
+		if s.completed[i]+s.dropped[i] == 0 || s.attending[i] == 1 {
 			continue
 		}
-		s.fading[i] = float64(s.fading[i] * d.fade)
+		slower := clamp(1-float64(d.p.FadeSelfEfficacy*0.1*(s.symptom[selfEfficacy][i]-mean)), 0.25, 4)
+		s.fading[i] -= float64(s.fading[i] * min(1, float64(d.loss*slower)))
 		s.since[i]++
-		if s.completed[i]*s.alive[i] == 1 && a.boosters[int(s.since[i])] {
+		if s.completed[i]*s.alive[i] == 0 {
+			continue
+		}
+		if a.boosters[int(s.since[i])] {
 			s.fading[i] += float64(d.p.Booster * (s.peak[i] - s.fading[i]))
 			s.costProgram[i] += float64(set.discountCost[t-1] * a.boosterCost)
+		}
+		if r := a.relapse; r != nil && int(s.since[i])%r.EveryWeeks == 0 && s.returns[i] < float64(r.Most) &&
+			s.symptom[interference][i] >= s.left[i]+r.InterferenceRise {
+			s.returns[i]++
+			s.attending[i], s.phase[i], s.week[i], s.extended[i] = 1, a.returnTo, 0, 0
+			s.weeksIn[i] = 0
 		}
 	}
 }
@@ -152,7 +209,7 @@ func (s *state) recover(b *simulate.Block, set *settings, d *draw, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotSurgery)
 	s.uniforms(&s.v, b, entryNewOpioid)
 	for i := range min(s.n, simulate.BlockSize) {
-		if s.alive[i] == 0 {
+		if s.alive[i]*s.operated[i] == 0 {
 			continue
 		}
 		if s.recovery[i] == 0 {
@@ -165,8 +222,7 @@ func (s *state) recover(b *simulate.Block, set *settings, d *draw, t int) {
 		}
 		s.recovery[i]--
 		if s.reoperated[i] == 0 {
-			s.peak[i] = 1 - s.recovery[i]/d.recovery
-			s.fading[i] = s.peak[i]
+			s.healed[i] = 1 - s.recovery[i]/d.recovery
 		}
 		if s.recovery[i] > 0 {
 			continue
@@ -176,49 +232,94 @@ func (s *state) recover(b *simulate.Block, set *settings, d *draw, t int) {
 		}
 		s.jobBefore[i] = -1
 		if s.reoperated[i] == 0 && s.entryDose[i] == 0 && s.v[i] < d.p.NewOpioid {
-			s.dose[i] = d.p.NewDose
+			s.dose[i], s.opioid[i] = d.p.NewDose, opioidStable
 		}
 	}
 }
 
-// taper: the protocol for those tapering; stopping and resuming for the others.
+// taper: the protocol for those tapering; stopping, resuming and leaving
+// medication-assisted treatment for the others.
 func (s *state) taper(b *simulate.Block, set *settings, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotTaper)
-	step := a.taper != nil && t >= max(1, a.taper.StartWeek) && (t-max(1, a.taper.StartWeek))%a.taper.EveryWeeks == 0
-	meanMood := set.population.Mood.Mean
 	for i := range min(s.n, simulate.BlockSize) {
-		switch {
-		case s.tapering[i] == 1:
-			if s.completed[i] == 1 && !a.taper.AfterDischarge {
-				s.tapering[i] = 0
-			} else if step && s.u[i] >= d.p.TaperSkip {
-				s.lower(i, a)
+		switch s.opioid[i] {
+		case opioidNone:
+		case opioidTapering:
+			s.taperWeek(i, d, a)
+		case opioidPaused:
+			if s.u[i] < d.p.TaperRestart {
+				s.opioid[i] = opioidTapering
 			}
-		case s.dose[i] > 0:
-			if s.u[i] < d.discontinue {
-				s.dose[i] = 0
+		case opioidOff:
+			s.resume(i, set, d, a)
+		case opioidMAT:
+			if s.u[i] < d.leaveMAT {
+				s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.entryDose[i]), opioidResumed
 			}
-		case s.entryDose[i] > 0:
-			x := float64(d.p.ResumptionMood * (s.symptom[2][i] - meanMood))
-			if _, most := expBounds(x); s.u[i] >= float64(d.resumption*most) {
-				continue // 1 − e⁻ʰ is under h
+		default:
+			if s.dose[i] = math.Min(500, float64(s.dose[i]*a.growth)); s.u[i] < a.discontinue {
+				s.dose[i], s.opioid[i] = 0, opioidOff
 			}
-			if s.u[i] < probability(float64(d.resumption*stream.Exp(x))) {
-				s.dose[i] = float64(d.p.ResumedDose * s.entryDose[i])
-			}
+		}
+		s.clean[i]++
+		if s.dose[i] > 0 || s.opioid[i] == opioidMAT {
+			s.clean[i] = 0
 		}
 	}
 }
 
-// lower takes one step of the taper.
-func (s *state) lower(i int, a *arm) {
+// taperWeek is a week of tapering: a pause, a reversal, a change to
+// medication-assisted treatment, or a step if one is due.
+func (s *state) taperWeek(i int, d *draw, a *arm) {
+	u, p, offered := s.u[i], &d.p, 0.0
+	if a.taper.MedicationAssisted {
+		offered = p.TaperMAT
+	}
 	of := s.entryDose[i]
 	if a.taper.Of == "current" {
 		of = s.dose[i]
 	}
-	s.dose[i] -= float64(of * (a.taper.Percent / 100))
-	if s.dose[i] <= a.taper.StopBelow || s.dose[i] < 1e-9 {
-		s.dose[i], s.tapering[i] = 0, 0
+	step := float64(of * (a.taper.Percent / 100))
+	week, first := int(s.weeksIn[i]), max(1, a.taper.StartWeek)
+	if s.completed[i] == 1 {
+		week += int(s.since[i])
+	}
+	switch {
+	case u < p.TaperPause:
+		s.opioid[i] = opioidPaused
+	case u < p.TaperPause+p.TaperReversal:
+		s.dose[i], s.opioid[i] = math.Min(s.entryDose[i], s.dose[i]+step), opioidStable
+	case u < p.TaperPause+p.TaperReversal+offered:
+		s.dose[i], s.opioid[i] = 0, opioidMAT
+	case week >= first && (week-first)%a.taper.EveryWeeks == 0:
+		s.dose[i] -= step
+		if s.dose[i] <= a.taper.StopBelow || s.dose[i] < 1e-9 {
+			s.dose[i], s.opioid[i] = 0, opioidOff
+		}
+	}
+}
+
+// stopTaper leaves the dose where it is.
+func (s *state) stopTaper(i int) {
+	if s.opioid[i] == opioidTapering || s.opioid[i] == opioidPaused {
+		s.opioid[i] = opioidStable
+	}
+}
+
+// resume takes patients back to opioids, or to medication-assisted treatment where
+// it is offered.
+func (s *state) resume(i int, set *settings, d *draw, a *arm) {
+	x := float64(d.p.ResumptionMood * (s.symptom[mood][i] - set.population.Mood.Mean))
+	if _, most := expBounds(x); s.u[i] >= float64(d.resumption*most) {
+		return // 1 − e⁻ʰ is under h
+	}
+	p := probability(float64(d.resumption * stream.Exp(x)))
+	switch { // below p, u/p is uniform as well
+	case s.u[i] >= p:
+	case a.taper != nil && a.taper.MedicationAssisted && s.u[i] < float64(p*d.p.MATInstead):
+		s.opioid[i] = opioidMAT
+	default:
+		s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.entryDose[i]), opioidResumed
 	}
 }
 
@@ -226,7 +327,7 @@ func (s *state) lower(i int, a *arm) {
 func (s *state) overdose(b *simulate.Block, set *settings, d *draw, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotOverdose)
 	for i := range min(s.n, simulate.BlockSize) {
-		if s.dose[i] == 0 || s.alive[i] == 0 {
+		if s.dose[i] == 0 && s.opioid[i] != opioidMAT || s.alive[i] == 0 {
 			continue
 		}
 		band := 0
@@ -237,9 +338,11 @@ func (s *state) overdose(b *simulate.Block, set *settings, d *draw, t int) {
 			band = 2
 		case dose >= 20:
 			band = 1
+		case dose == 0:
+			band = 4
 		}
 		h := d.overdose[band]
-		if s.tapering[i] == 1 {
+		if s.opioid[i] == opioidTapering {
 			h = float64(h * d.p.OverdoseTaper)
 		}
 		if s.u[i] < h && s.u[i] < probability(h) {
@@ -249,38 +352,61 @@ func (s *state) overdose(b *simulate.Block, set *settings, d *draw, t int) {
 	}
 }
 
-// symptoms: own level at entry, less the improvement without treatment, less
-// the effect, plus the weekly deviation, plus flares and the pain of surgery.
+// symptoms: own level at entry, less the improvement without treatment, less the
+// effect, plus the weekly deviation, plus flares and the pain of surgery.
 func (s *state) symptoms(b *simulate.Block, d *draw, a *arm, t int) {
 	for k := range s.z {
-		s.normals(&s.z[k], b, uint64(t)*slotsPerWeek+uint64(k))
+		s.normals(&s.z[k], b, uint64(t)*slotsPerWeek+slotPain+uint64(k))
 	}
 	s.correlate(d)
 	n := min(s.n, simulate.BlockSize)
 	rho, drift := d.p.Autocorrelation, d.drift[t]
 	for k := range s.symptom {
-		full, kept, innovation := a.effect[k], a.retained[k], d.innovation[k]
+		innovation := d.innovation[k]
 		base, gain, shift, z, out := &s.base[k], &s.gain[k], &s.shift[k], &s.z[k], &s.symptom[k]
 		for i := range n {
 			dev := float64(rho*shift[i]) + float64(innovation*z[i])
 			shift[i] = dev
-			share := float64(kept*s.peak[i]) + float64((1-kept)*s.fading[i])
-			out[i] = base[i] - float64(gain[i]*drift) - float64(float64(full*s.response[i])*share) + dev
+			out[i] = base[i] - float64(gain[i]*drift) + dev
 		}
+		s.treated(k, n, a)
 	}
 	s.flares(b, d, a, t)
 	for i := range min(s.n, simulate.BlockSize) {
-		s.symptom[0][i] += s.flare[i]
-	}
-	if a.surgery {
-		for i := range min(s.n, simulate.BlockSize) {
-			s.symptom[0][i] += float64(d.p.RecoveryPain * (s.recovery[i] / d.recovery))
-		}
+		s.symptom[pain][i] += s.flare[i] + float64(d.p.RecoveryPain*s.recovery[i]/d.recovery)
 	}
 	for k := range s.symptom {
 		x, highest := &s.symptom[k], top[k]
 		for i := range n {
 			x[i] = clamp(x[i], 0, highest)
+		}
+	}
+}
+
+// treated takes the effect of treatment off symptom k. Of program and surgery the
+// one that helps more counts: no study tells what they do together.
+func (s *state) treated(k, n int, a *arm) {
+	out, response := &s.symptom[k], &s.response
+	full, kept, surgical := a.effect[k], a.retained[k], a.surgical[k]
+	n = min(n, simulate.BlockSize)
+	switch {
+	case a.surgery:
+		for i := range n {
+			out[i] -= float64(float64(surgical*response[i]) * s.healed[i])
+		}
+	case a.gate:
+		for i := range n {
+			share := float64(kept*s.peak[i]) + float64((1-kept)*s.fading[i])
+			e, other := float64(full*share), float64(surgical*s.healed[i])
+			if other > e && full > 0 {
+				e = other
+			}
+			out[i] -= float64(e * response[i])
+		}
+	case a.program:
+		for i := range n {
+			share := float64(kept*s.peak[i]) + float64((1-kept)*s.fading[i])
+			out[i] -= float64(float64(full*response[i]) * share)
 		}
 	}
 }
@@ -316,7 +442,7 @@ func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 			s.workStep(i, d, a)
 		}
 		if s.work[i] <= workModified {
-			s.weeksOff[i] = 0
+			s.weeksOff[i], s.job[i] = 0, 1
 			s.streak[i]++
 			if s.streak[i] >= sustainedWeeks {
 				s.sustained[i] = 1
@@ -333,14 +459,20 @@ func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 const sustainedWeeks = 13
 
 func (s *state) workStep(i int, d *draw, a *arm) {
-	x := float64(d.p.WorkInterference*(s.symptom[1][i]-d.p.ReferenceInterference)) +
-		float64(d.p.WorkMood*(s.symptom[2][i]-d.p.ReferenceMood)) +
+	x := float64(d.p.WorkInterference*(s.symptom[interference][i]-d.p.ReferenceInterference)) +
+		float64(d.p.WorkMood*(s.symptom[mood][i]-d.p.ReferenceMood)) +
 		float64(d.p.Compensation*s.compensation[i])
-	if a.surgery || s.completed[i] == 1 {
-		x += a.work
+	if s.dose[i] >= 50 {
+		x += d.p.WorkDose
+	}
+	if s.operated[i] == 1 {
+		x += d.p.FusionWork
+	} else if s.completed[i] == 1 {
+		x += a.work + float64(d.p.WorkVocational*s.vocational[i])
 	}
 	from := int(s.work[i])
 	if from >= workOff {
+		x += float64(d.p.WorkJob * (s.job[i] - 0.5))
 		x += float64(d.p.WeeksOff * clamp(float64(s.weeksOff[i]*(1.0/weeksPerYear))-1, 0, 3))
 	}
 	u := s.u[i]
@@ -372,31 +504,89 @@ func (s *state) workStep(i int, d *draw, a *arm) {
 	s.work[i] = float64(to)
 }
 
-// accrue books the point t: QALYs from the pain of each patient, years, and the
+// use: Poisson counts of visits, imaging, procedures and emergency visits, more of
+// them with more interference and fewer while in a program.
+func (s *state) use(b *simulate.Block, set *settings, d *draw, t int) {
+	money := set.discountCost[t]
+	for i := range min(s.n, simulate.BlockSize) {
+		level := s.medical[i] * max(0, 1+float64(d.p.UseInterference*(s.symptom[interference][i]-useReference)))
+		if s.attending[i] == 1 {
+			level = float64(level * d.p.UseProgram)
+		}
+		s.v[i] = float64(level * s.alive[i])
+	}
+	for c := range s.used {
+		s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotUse+uint64(c))
+		rate, used, cost, price := d.use[c], &s.used[c], &s.costUse[c], float64(money*d.usePrice[c])
+		for i := range min(s.n, simulate.BlockSize) {
+			mean := float64(rate * s.v[i])
+			if s.u[i] <= 1-mean {
+				continue // 1 − λ is under e⁻λ
+			}
+			if n := poisson(s.u[i], mean); n > 0 {
+				used[i] += n
+				cost[i] += float64(n * price)
+			}
+		}
+	}
+}
+
+// useReference is the interference at which the rates of use hold.
+const useReference = 7
+
+// poisson is the quantile function of the Poisson distribution. A mean so large that
+// its probabilities vanish is cut at 500.
+func poisson(u, mean float64) float64 {
+	mean = min(mean, 500)
+	p := stream.Exp(-mean)
+	sum, n := p, 0.0
+	for u > sum && n < 1000 {
+		n++
+		p = float64(p*mean) / n
+		sum += p
+	}
+	return n
+}
+
+// accrue books the point t: QALYs from the symptoms of each patient, years, and the
 // costs that flow.
 func (s *state) accrue(set *settings, d *draw, a *arm, t int) {
 	money, life, year := set.costWeight[t], set.effectWeight[t], set.yearWeight[t]
-	drugs, mme := float64(d.p.OtherDrugs*7), float64(7*d.p.OpioidMME)
-	base, slope := d.p.MedicalBase/weeksPerYear, d.p.MedicalInterference/weeksPerYear
+	drugs, mme, monitoring := float64(d.p.OtherDrugs*7), float64(7*d.p.OpioidMME), 0.0
+	if a.maintenance {
+		monitoring = d.p.MonitoringCost / weeksPerYear
+	}
 	for i := range min(s.n, simulate.BlockSize) {
 		if s.alive[i] == 0 {
 			continue
 		}
 		s.years[i] += year
-		s.qaly[i] += float64(life * s.utility(i, d))
-		s.costMedical[i] += float64(money * s.medical[i] * (base + float64(slope*s.symptom[1][i])))
-		s.costDrugs[i] += float64(money * (drugs + float64(mme*s.dose[i])))
-		s.costWork[i] += float64(money * d.p.Wage * s.workLost(i, d, a))
+		s.health[i] = s.utility(i, d)
+		s.qaly[i] += float64(life * s.health[i])
+		cost := drugs
+		switch {
+		case s.dose[i] > 0:
+			cost += float64(mme*s.dose[i]) + monitoring
+		case s.opioid[i] == opioidMAT:
+			cost += d.p.MATCost
+		}
+		s.costDrugs[i] += float64(money * cost)
+		if lost := s.workLost(i, d, a); lost > 0 {
+			wage := float64(float64(money*d.p.Wage) * lost)
+			s.costWork[i] += wage
+			s.costIndemnity[i] += float64(float64(wage*d.p.IndemnityShare) * s.compensation[i])
+		}
 	}
 }
 
-// utility is health without pain less the decrement of the pain of the week,
-// linear between whole numbers.
+// utility is health without pain less the decrement of the pain of the week, linear
+// between whole numbers, and less those of interference and mood.
 func (s *state) utility(i int, d *draw) float64 {
-	pain := s.symptom[0][i]
-	k := int(pain)
+	x := s.symptom[pain][i]
+	k := int(x)
 	lo := d.decrement[k]
-	return d.p.NoPain - lo - float64((pain-float64(k))*(d.decrement[k+1]-lo))
+	return d.p.NoPain - lo - float64((x-float64(k))*(d.decrement[k+1]-lo)) -
+		float64(d.p.UtilityInterference*s.symptom[interference][i]) - float64(d.p.UtilityMood*s.symptom[mood][i])
 }
 
 // workLost is the share of a week's wage lost.

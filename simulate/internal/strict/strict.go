@@ -28,6 +28,7 @@ type Problem struct {
 	Column  int    `json:"column"`
 	Path    string `json:"path"` // as in strategies[1]
 	Message string `json:"message"`
+	Text    string `json:"text,omitempty"` // the line it stands on
 }
 
 // Problems is everything wrong with a file; it is the error of the parsers.
@@ -66,7 +67,7 @@ func Parse(name string, b []byte, v any, check func() []Problem) error {
 	if len(d.problems) == 0 {
 		found = check()
 	}
-	return d.result(name, found)
+	return d.result(name, b, found)
 }
 
 // decode reads one YAML document over the defaults in v, a pointer to a struct
@@ -362,7 +363,7 @@ func kindOf(n ast.Node) string {
 }
 
 // result places the problems found by checks and returns everything, or nil.
-func (d *decoder) result(file string, checked []Problem) error {
+func (d *decoder) result(file string, b []byte, checked []Problem) error {
 	for _, p := range checked {
 		for path := p.Path; ; path = parent(path) {
 			if at, ok := d.places[path]; ok {
@@ -384,6 +385,12 @@ func (d *decoder) result(file string, checked []Problem) error {
 		}
 		return a.Column - b.Column
 	})
+	lines := strings.Split(string(b), "\n")
+	for i := range d.problems {
+		if p := &d.problems[i]; p.Line > 0 && p.Line <= len(lines) {
+			p.Text = strings.TrimRight(lines[p.Line-1], "\r")
+		}
+	}
 	return &Problems{File: file, List: d.problems}
 }
 
