@@ -28,6 +28,9 @@ type model struct {
 	strategies []string
 	designs    []*design.Design
 	draws      []*draw // nil where not prepared
+
+	// writes, if set, takes the patients of a block as a cohort's rows.
+	writes func(strategy, block int) *pieces
 }
 
 // reading is how one outcome is taken: at a point in time, or at the end (-1).
@@ -46,12 +49,17 @@ type worker struct {
 	s     state
 	mask  column
 	value column
+	note  *scribe // nil where patients are not written
 }
 
 // Run implements simulate.Worker.
 func (w *worker) Run(draw, strategy int, b *simulate.Block) {
 	set, d, s := &w.model.set, w.model.draws[draw], &w.s
 	a := &d.arms[strategy]
+	w.note = nil
+	if m := w.model; m.writes != nil {
+		w.note = &scribe{out: m.writes(strategy, b.First/simulate.BlockSize), first: b.First, arm: strategy, arms: len(m.strategies), name: m.strategies[strategy], visits: cohortVisits(set.weeks)}
+	}
 	s.enter(b, set, d)
 	s.begin(b, set, d, a)
 	s.accrue(set, d, a, 0)
@@ -79,6 +87,9 @@ func (w *worker) Run(draw, strategy int, b *simulate.Block) {
 			w.read(b, o, r)
 		}
 	}
+	if w.note != nil {
+		w.note.close(s, set.weeks)
+	}
 }
 
 func (w *worker) read(b *simulate.Block, o int, r *reading) {
@@ -91,6 +102,9 @@ func (w *worker) read(b *simulate.Block, o int, r *reading) {
 // observe records the trajectories and the outcomes of one point.
 func (w *worker) observe(b *simulate.Block, t int) {
 	s := &w.s
+	if w.note != nil {
+		w.note.week(s, t)
+	}
 	for k := range s.symptom {
 		b.Record(k, t, s.symptom[k][:], s.alive[:])
 	}

@@ -146,6 +146,10 @@ func (a *app) fail(err error, code int, kind string) {
 		fmt.Fprintln(a.Err, "recoup: interrupted; "+left)
 		return
 	}
+	if p := problemsOf(err); p != nil {
+		writeProblems(a.Err, p)
+		return
+	}
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) == 1 {
 		fmt.Fprintln(a.Err, "recoup: "+lines[0])

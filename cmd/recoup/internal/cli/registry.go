@@ -91,14 +91,14 @@ func (a *app) designCommand() *cobra.Command {
 		Example: "  recoup design list",
 		RunE: func(*cobra.Command, []string) error {
 			var all []design.Design
-			g := grid{head: []string{"design", "title", "weeks", "hours", "planned cost"}, right: []bool{false, false, true, true, true}}
+			g := grid{head: []string{"design", "title", "weeks", "hours", "planned cost", "numbers"}, right: []bool{false, false, true, true, true}}
 			for _, n := range design.BuiltinNames() {
 				d, err := design.Builtin(n)
 				if err != nil {
 					return err
 				}
 				all = append(all, d)
-				g.rows = append(g.rows, []string{n, d.Title, fmt.Sprint(d.PlannedWeeks()), fmt.Sprintf("%.0f", d.PlannedHours()), fmt.Sprintf("%.0f", d.PlannedCost())})
+				g.rows = append(g.rows, []string{n, d.Title, fmt.Sprint(d.PlannedWeeks()), fmt.Sprintf("%.0f", d.PlannedHours()), fmt.Sprintf("%.0f", d.PlannedCost()), statusOf(d)})
 			}
 			if a.json {
 				return a.writeJSON(struct {
@@ -135,6 +135,6 @@ func (a *app) designCommand() *cobra.Command {
 			return err
 		},
 	}
-	c.AddCommand(list, show)
+	c.AddCommand(list, show, a.designCheck(), a.designSchema())
 	return c
 }

@@ -22,13 +22,13 @@ import (
 func (a *app) simulateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "simulate",
-		Short: "Simulate program designs: init, check, run, merge, compare, markov, queue",
+		Short: "Simulate program designs: init, check, run, cohort, validate, merge, compare, markov, queue",
 		Long: `Simulate what a program design would do to pain, opioids, work and costs, beside
 usual care and surgery, with the uncertainty of the parameters and the Monte Carlo
 error of every figure. The same scenario gives the same bytes for any number of
 workers.`,
 	}
-	c.AddCommand(a.simulateInit(), a.simulateCheck(), a.simulateRun(), a.simulateMerge(), a.simulateCompare(), a.simulateMarkov(), a.simulateQueue())
+	c.AddCommand(a.simulateInit(), a.simulateCheck(), a.simulateRun(), a.simulateMerge(), a.simulateCompare(), a.simulateMarkov(), a.simulateQueue(), a.simulateCohort(), a.simulateValidate())
 	return c
 }
 
@@ -388,21 +388,8 @@ func (a *app) readJob(path string, f simulateFlags, seeded bool) (j simulationJo
 	if seeded {
 		j.Scenario.Seed = f.seed
 	}
-	if j.Evidence, err = evidence.Default(); err != nil || f.evidence == "" {
-		return j, err
-	}
-	b, err := readBounded(f.evidence, maxEvidence)
-	if err != nil {
-		return j, err
-	}
-	over, err := evidence.Parse(f.evidence, b)
-	if err == nil {
-		j.Evidence, err = j.Evidence.Override(over)
-	}
-	if err != nil {
-		return j, fmt.Errorf("%w: %w", errInvalidInput, err)
-	}
-	return j, nil
+	j.Evidence, err = readEvidence(f.evidence)
+	return j, err
 }
 
 // toFile writes to a file whole, or to standard output where the path is empty.
