@@ -151,7 +151,7 @@ func cohortDictionary(s design.Scenario) *datasets.Dictionary {
 				outcome("pain", "nrs", top[pain]), outcome("interference", "bpi-interference", top[interference]), outcome("phq9", "phq9", top[mood]),
 				outcome("pseq", "pseq", top[selfEfficacy]), outcome("isi", "isi", top[sleep]),
 				levels("work_status", datasets.RoleWorkStatus, workStatuses...), datasets.Field{Name: "opioids", Type: datasets.TypeBoolean, Role: datasets.RoleExposure}),
-			resource("doses", "stretches of one dose of patients who took opioids; the quarter before admission at the dose of admission; a dose of 0 says that nothing was supplied", day("day", datasets.RoleDay), text("drug", datasets.RoleDrug), text("route", datasets.RoleRoute),
+			resource("doses", "supplies, complete for every patient; the quarter before admission at the dose of admission; a dose of 0 says that nothing was supplied", day("day", datasets.RoleDay), text("drug", datasets.RoleDrug), text("route", datasets.RoleRoute),
 				number("strength", datasets.RoleStrength, ""), text("unit", datasets.RoleUnit), number("quantity", datasets.RoleQuantity, ""),
 				day("days_supplied", datasets.RoleDaysSupplied), number("dose", datasets.RoleDose, "mg"), text("indication", datasets.RoleIndication)),
 			resource("work", "spells of work status, both ends included", day("start_day", datasets.RoleStart), day("end_day", datasets.RoleEnd),
@@ -211,7 +211,7 @@ func (c *scribe) week(s *state, t int) {
 		if c.work[i] < 0 {
 			continue // died before
 		}
-		if s.entryDose[i] > 0 && (s.dose[i] != c.dose[i] || t == last || dead) {
+		if s.dose[i] != c.dose[i] || t == last || dead {
 			c.doseRow(i, t)
 			c.dose[i], c.doseFrom[i] = s.dose[i], float64(t)
 		}

@@ -131,6 +131,7 @@ type runFlags struct {
 	question analysis.Question
 	set      []string
 	figure   string
+	evidence string
 	out      string
 }
 
@@ -168,6 +169,7 @@ own eyes: unlike those of a report, nothing in them is suppressed.`,
 	c.Flags().Uint64Var(&q.Seed, "seed", 1, "of analyses that draw random numbers")
 	c.Flags().StringArrayVar(&f.set, "set", nil, "a setting of the analysis: name=value; may be given again")
 	c.Flags().StringVar(&f.figure, "figure", "", "with -o FILE.svg or .png: which figure, where there are several")
+	c.Flags().StringVar(&f.evidence, "as-evidence", "", "write one estimate as a parameter of the simulation: PARAMETER=TERM, or PARAMETER=-TERM to turn the sign")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "write to a file; the ending picks the format")
 	return c
 }
@@ -198,7 +200,11 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 	if err != nil {
 		return err
 	}
-	format, err := formatOf(f.out, a.json, ".json", ".csv", ".parquet", ".txt", ".svg", ".png")
+	endings := []string{".json", ".csv", ".parquet", ".txt", ".svg", ".png"}
+	if f.evidence != "" {
+		endings = []string{".yaml", ".json"}
+	}
+	format, err := formatOf(f.out, a.json, endings...)
 	if err != nil {
 		return err
 	}
@@ -220,6 +226,13 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 		build: thisBuild(), Origin: &origin, Analysis: x.Name,
 		Question: &q, Where: f.load.where, SetAside: f.load.setAside,
 	}}
+	if f.evidence != "" {
+		set, err := asEvidence(f.evidence, out)
+		if err != nil {
+			return err
+		}
+		return a.toFile(f.out, func(w io.Writer) error { return writeEvidence(w, format, set) })
+	}
 	if format == ".svg" || format == ".png" {
 		return a.picture(x.Title, out, f, format)
 	}

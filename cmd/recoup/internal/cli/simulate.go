@@ -22,13 +22,13 @@ import (
 func (a *app) simulateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "simulate",
-		Short: "Simulate program designs: init, check, run, cohort, validate, merge, compare, markov, queue",
+		Short: "Simulate program designs: init, check, run, cohort, validate, calibrate, merge, compare, markov, queue",
 		Long: `Simulate what a program design would do to pain, opioids, work and costs, beside
 usual care and surgery, with the uncertainty of the parameters and the Monte Carlo
 error of every figure. The same scenario gives the same bytes for any number of
 workers.`,
 	}
-	c.AddCommand(a.simulateInit(), a.simulateCheck(), a.simulateRun(), a.simulateMerge(), a.simulateCompare(), a.simulateMarkov(), a.simulateQueue(), a.simulateCohort(), a.simulateValidate())
+	c.AddCommand(a.simulateInit(), a.simulateCheck(), a.simulateRun(), a.simulateMerge(), a.simulateCompare(), a.simulateMarkov(), a.simulateQueue(), a.simulateCohort(), a.simulateValidate(), a.simulateCalibrate())
 	return c
 }
 
