@@ -75,7 +75,7 @@ var packages = map[string]rule{
 	"simulate/stream":   {nil, nil},
 	"simulate/design":   {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, nil},
 	"simulate/evidence": {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
-	"simulate/rehab":    {[]string{"simulate", "simulate/design", "simulate/evidence", "simulate/stream"}, []string{gonum}},
+	"simulate/rehab":    {[]string{"datasets", "simulate", "simulate/design", "simulate/evidence", "simulate/internal/strict", "simulate/queue", "simulate/stream"}, []string{gonum}},
 
 	"simulate/internal/strict": {nil, []string{goyaml}},
 	"simulate/markov":          {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, []string{gonum}},

@@ -25,7 +25,7 @@ are at their values, and nothing is discounted.
 
 truth.json is what the same model gives for all the patients under every strategy:
 what an analysis of the cohort should find, but for chance.`,
-		Example: "  recoup simulate cohort scenario.yaml --patients 600 -o simulated\n  recoup analyze effect/mean-change simulated/cohort.yaml --outcome pain --visit week52",
+		Example: "  recoup simulate cohort scenario.yaml --patients 600 -o simulated\n  recoup analyze run simulated/cohort.yaml effect/mean-change --outcome pain --visit week52",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.out == "" {
