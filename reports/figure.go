@@ -47,6 +47,7 @@ type Point struct {
 	X, Y      float64
 	Low, High float64
 	Basis     Basis
+	Signal    Signal // marked where the point signals
 }
 
 // Series is a named run of points in order of x. A NaN Y breaks the line.
@@ -211,6 +212,7 @@ type ControlPoint struct {
 	Center       float64 // NaN uses Control.Center
 	Signal       Signal
 	Rule         string // the rule that signaled
+	Rebased      bool   // the limits start anew here
 	Basis        Basis
 }
 
@@ -222,6 +224,7 @@ const (
 	CommonCause Signal = iota
 	Improvement
 	Concern
+	Changed // which way is better is not known
 )
 
 // Funnel shows units by size with control limits.
@@ -242,6 +245,8 @@ type FunnelPoint struct {
 	Y     float64
 	Own   bool // the reader's own unit
 	Basis Basis
+	// Signal is set of a unit outside the 95 % limits.
+	Signal Signal
 }
 
 // FunnelLimit holds the 95 % and 99.8 % limits at size N.

@@ -15,21 +15,22 @@ import (
 // are a grid, and its estimates by scale as forests. They are for the eyes of who runs
 // the analysis: nothing in them is suppressed.
 func Pictures(title string, r analysis.Result, level float64) []Figure {
-	var out []Figure
+	out := qualityPictures(title, r)
 	for _, whole := range wholes {
 		if f, ok := stack(title, whole, r.Series); ok {
 			out = append(out, f)
 		}
 	}
 	for _, name := range seriesNames(r.Series) {
-		switch name {
-		case "weights":
+		switch {
+		case name == "weights":
 			out = append(out, weights(r))
-		case "love-adjusted": // drawn with love-raw
-		case "love-raw":
+		case name == "love-adjusted": // drawn with love-raw
+		case name == "love-raw":
 			if f, ok := love(r); ok {
 				out = append(out, f)
 			}
+		case slices.Contains(drawnApart, name):
 		default:
 			out = append(out, curves(title, name, r.Series, level))
 		}

@@ -48,6 +48,7 @@ var All = []*analysis.Analysis{
 	resample.PermutationAnalysis,
 	power.Means,
 	power.Shares,
+	power.BenchmarkTest,
 	power.Events,
 	power.RegressionTest,
 	power.Slopes,
@@ -94,9 +95,16 @@ var All = []*analysis.Analysis{
 	compare.NegativeControl,
 	compare.Sensitivity,
 	economics.Trial,
+	quality.ControlChartAnalysis,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,
 	quality.FunnelAnalysis,
+	quality.StandardisedRatioAnalysis,
+	quality.SitesAnalysis,
+	quality.CUSUMAnalysis,
+	quality.VLADAnalysis,
+	quality.CalibrationAnalysis,
+	quality.BenchmarkAnalysis,
 }
 
 // ErrUnknown is what errors.Is finds in the error for a name that is not listed.

@@ -18,6 +18,7 @@ import (
 	"recoup/analysis/effect"
 	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
+	"recoup/analysis/quality"
 	"recoup/analysis/resample"
 	"recoup/analysis/taper"
 	"recoup/analysis/work"
@@ -112,6 +113,7 @@ var settings = map[*analysis.Analysis]map[string]string{
 	compare.WeightedSurvival:       {"covariates": "age,sex,payer"},
 	compare.DoublyRobust:           {"covariates": "age,sex,payer", "measure": "responder"},
 	compare.NegativeControl:        {"covariates": "age,sex,payer", "outcomes": "phq9,isi", "before": "gad7"},
+	quality.BenchmarkAnalysis:      {"value": "0.5", "se": "0.03"},
 	compare.Sensitivity:            {"estimate": "0.7", "low": "0.5", "high": "0.9"},
 }
 

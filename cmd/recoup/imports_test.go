@@ -66,7 +66,7 @@ var packages = map[string]rule{
 	"analysis/longitudinal":    estimator,
 	"analysis/meta":            estimator,
 	"analysis/power":           estimator,
-	"analysis/quality":         estimator,
+	"analysis/quality":         {append([]string{"simulate/stream"}, estimator.ours...), estimator.others},
 	"analysis/resample":        {[]string{"analysis", "datasets", "simulate/stream"}, []string{gonum}},
 	"analysis/taper":           estimator,
 	"analysis/work":            estimator,
