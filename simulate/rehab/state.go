@@ -104,16 +104,16 @@ type state struct {
 // Counters of the random numbers. A week has slots of its own; entry has
 // counters far above.
 const (
-	slotPain  = iota // five in a row
-	slotDeath = iota + symptoms - 1
+	slotPain  = iota // three in a row: two normals from each of the first two
+	slotDeath = iota + 2
 	slotDropout
 	slotTaper
 	slotFlare
 	slotWork
 	slotOverdose
 	slotSurgery
-	slotUse      // four in a row
-	slotsPerWeek = slotUse + 4
+	slotUse      // two in a row, each for two counts
+	slotsPerWeek = slotUse + 2
 )
 
 const (

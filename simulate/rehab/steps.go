@@ -355,9 +355,10 @@ func (s *state) overdose(b *simulate.Block, set *settings, d *draw, t int) {
 // symptoms: own level at entry, less the improvement without treatment, less the
 // effect, plus the weekly deviation, plus flares and the pain of surgery.
 func (s *state) symptoms(b *simulate.Block, d *draw, a *arm, t int) {
-	for k := range s.z {
-		s.normals(&s.z[k], b, uint64(t)*slotsPerWeek+slotPain+uint64(k))
-	}
+	week := uint64(t)*slotsPerWeek + slotPain
+	b.Generator.NormalHalves(s.z[0][:s.n], s.z[1][:s.n], b.Keys, week)
+	b.Generator.NormalHalves(s.z[2][:s.n], s.z[3][:s.n], b.Keys, week+1)
+	s.normals(&s.z[4], b, week+2)
 	s.correlate(d)
 	n := min(s.n, simulate.BlockSize)
 	rho, drift := d.p.Autocorrelation, d.drift[t]
@@ -515,15 +516,17 @@ func (s *state) use(b *simulate.Block, set *settings, d *draw, t int) {
 		}
 		s.v[i] = float64(level * s.alive[i])
 	}
+	week := uint64(t)*slotsPerWeek + slotUse
+	b.Generator.Halves(s.z[0][:s.n], s.z[1][:s.n], b.Keys, week)
+	b.Generator.Halves(s.z[2][:s.n], s.z[3][:s.n], b.Keys, week+1)
 	for c := range s.used {
-		s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotUse+uint64(c))
-		rate, used, cost, price := d.use[c], &s.used[c], &s.costUse[c], float64(money*d.usePrice[c])
+		rate, u, used, cost, price := d.use[c], &s.z[c], &s.used[c], &s.costUse[c], float64(money*d.usePrice[c])
 		for i := range min(s.n, simulate.BlockSize) {
 			mean := float64(rate * s.v[i])
-			if s.u[i] <= 1-mean {
+			if u[i] <= 1-mean {
 				continue // 1 − λ is under e⁻λ
 			}
-			if n := poisson(s.u[i], mean); n > 0 {
+			if n := poisson(u[i], mean); n > 0 {
 				used[i] += n
 				cost[i] += float64(n * price)
 			}

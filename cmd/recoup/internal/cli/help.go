@@ -53,6 +53,8 @@ name and version:
   recoup.claims/v1       analyze claims: each claim with its tests and comparators
   recoup.simulation/v1   simulate run
   recoup.comparison/v1   simulate compare
+  recoup.validation/v1   simulate validate
+  recoup.calibration/v1  simulate calibrate
   recoup.markov/v1       simulate markov
   recoup.queue/v1        simulate queue
   recoup.cohort/v1       data init, describe, convert
@@ -64,8 +66,8 @@ name and version:
   recoup.catalog/v1      analyze list, show
   recoup.scenario/v1     simulate init, check
   recoup.comparators/v1  data comparators
-  recoup.evidence/v1     evidence list, show
-  recoup.design/v1       design list, show
+  recoup.evidence/v1     evidence list, show; analyze run --as-evidence
+  recoup.design/v1       design list, show, check
   recoup.instruments/v1  instrument list, show
   recoup.opioid/v1       opioid tables, convert, rules
   recoup.demo/v1         demo

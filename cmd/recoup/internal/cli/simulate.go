@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -158,11 +157,13 @@ is interrupted; the same command goes on from there, to the same bytes.
 With --shard I/N the I-th of N parts is run and written to -o FILE.shard; simulate
 merge puts the parts together, to the bytes of one run.
 
--o picks the format by its ending: .json, .csv or .txt; .shard for a shard.`,
+-o picks the format by its ending: .json, .csv, .parquet or .txt; .shard for a shard.
+Tables hold one row an outcome of a strategy, a difference, or a week of a trajectory
+with its percentiles over the patients.`,
 		Example: "  recoup simulate run scenario.yaml --draws 2 --patients 500\n  recoup simulate run scenario.yaml --draws 0 --patients 500 --json\n  recoup simulate run scenario.yaml --draws 0 --precision 'qaly<0.02'\n  recoup simulate run scenario.yaml --draws 2 --patients 500 --checkpoint kept.shard",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			endings := []string{".json", ".csv", ".txt"}
+			endings := []string{".json", ".csv", ".parquet", ".txt"}
 			if f.shard != "" {
 				endings = []string{".shard"}
 				if f.out == "" {
@@ -201,11 +202,11 @@ func (a *app) simulateMerge() *cobra.Command {
 different runs, missing and doubled ones are refused by name. A shard says itself
 which scenario, evidence, seed and program it is of.
 
--o picks the format by its ending: .json, .csv or .txt.`,
+-o picks the format by its ending: .json, .csv, .parquet or .txt.`,
 		Example: "  recoup simulate run scenario.yaml --draws 2 --patients 500 --shard 1/2 -o one.shard\n  recoup simulate run scenario.yaml --draws 2 --patients 500 --shard 2/2 -o two.shard\n  recoup simulate merge one.shard two.shard",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			format, err := formatOf(out, a.json, ".json", ".csv", ".txt")
+			format, err := formatOf(out, a.json, ".json", ".csv", ".parquet", ".txt")
 			if err != nil {
 				return err
 			}
@@ -420,7 +421,9 @@ func writeSimulation(w io.Writer, format string, s design.Scenario, r simulate.R
 		}
 		return err
 	case ".csv":
-		return simulationCSV(w, r)
+		return simulationTable(r).csv(w)
+	case ".parquet":
+		return simulationTable(r).parquet(context.Background(), w)
 	}
 	fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d\n\n", s.Title, s.HorizonWeeks, r.Draws, r.Patients, r.Seed)
 	g := grid{head: []string{"outcome", "unit"}, right: []bool{false, false}}
@@ -458,21 +461,6 @@ func writeSimulation(w io.Writer, format string, s design.Scenario, r simulate.R
 }
 
 func short16(s string) string { return s[:min(16, len(s))] }
-
-func simulationCSV(w io.Writer, r simulate.Result) error {
-	cw := csv.NewWriter(w)
-	rows := [][]string{{"kind", "strategy", "outcome", "unit", "n", "mean", "sd", "mcse", "parameter_sd", "lower", "upper", "dominant"}}
-	add := func(kind string, list []simulate.Strategy) {
-		for _, st := range list {
-			for _, e := range st.Estimates {
-				rows = append(rows, []string{kind, st.Name, e.Outcome, e.Unit, fmt.Sprint(e.N), full(e.Mean), full(e.SD), full(e.MCSE), full(e.ParameterSD), full(e.Lower), full(e.Upper), e.Dominant})
-			}
-		}
-	}
-	add("strategy", r.Strategies)
-	add("difference", r.Differences)
-	return cw.WriteAll(rows)
-}
 
 // full writes a number with all its digits, "" where there is none.
 func full(n simulate.Num) string {
