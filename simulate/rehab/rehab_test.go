@@ -88,11 +88,11 @@ func TestEveryParameterMatters(t *testing.T) {
 	if err := checkNames(ev.Names()); err != nil {
 		t.Fatal(err)
 	}
-	s := scenario(t, 200)
+	s := scenario(t, 128)
 	s.Population.Compensation = 0.3
 	s.Designs = []design.Design{everything(t)}
 	s.Strategies = []string{design.OpioidMaintenance, design.LumbarFusion, program, "everything"}
-	s.HorizonWeeks = 70
+	s.HorizonWeeks = 56
 	shares := make(map[string]bool)
 	for f := range fields() {
 		shares[f.name] = f.bounds == "share"
