@@ -25,10 +25,10 @@ func (d Design) phaseNames() []string {
 func (d Design) Targets(i int) (met, stalled, worse int) {
 	next := i + 1
 	to := func(name string, otherwise int) int {
-		switch {
-		case name == "":
+		switch name {
+		case "":
 			return otherwise
-		case name == Discharge:
+		case Discharge:
 			return len(d.Phases)
 		}
 		return d.at(name)

@@ -2,6 +2,7 @@ package design
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -65,8 +66,8 @@ func TestImpossibleDesignsAreRefused(t *testing.T) {
 // A problem shows the line it stands on.
 func TestProblemsShowTheirLine(t *testing.T) {
 	_, err := Parse("d.yaml", []byte(strings.Replace(looped, "group_size: 4", "group_size: 0", 1)))
-	p, ok := err.(*Problems)
-	if !ok || p.List[0].Text != "group_size: 0" || p.List[0].Column != 13 {
+	var p *Problems
+	if !errors.As(err, &p) || p.List[0].Text != "group_size: 0" || p.List[0].Column != 13 {
 		t.Errorf("problems %+v", p)
 	}
 }

@@ -62,6 +62,9 @@ func TestProgressionByHand(t *testing.T) {
 		"taken back twice": {func(d *design.Design) {
 			d.Relapse = &design.Relapse{InterferenceRise: 0.3, EveryWeeks: 2, ReturnTo: "two", Most: 2}
 		}, map[string]float64{"effect.interference": 0.35, "effect.interference_retained": 0, "effect.half_dose_hours": 0, "effect.decay_half_life": 0}, 33100, 0},
+		"rose too little to be taken back": {func(d *design.Design) {
+			d.Relapse = &design.Relapse{InterferenceRise: 0.4, EveryWeeks: 2, ReturnTo: "two", Most: 2}
+		}, map[string]float64{"effect.interference": 0.35, "effect.interference_retained": 0, "effect.half_dose_hours": 0, "effect.decay_half_life": 0}, 11100, 0},
 		"worse": {func(d *design.Design) {
 			d.Phases[1].Benchmark = &design.Benchmark{InterferenceReduction: 0.1, WorseBy: 0.01, Worse: design.Discharge, ExtendWeeks: 9}
 		}, map[string]float64{"effect.interference": -1, "effect.half_dose_hours": 0, "effect.interference_retained": 1}, 1100, 1},

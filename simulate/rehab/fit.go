@@ -107,12 +107,11 @@ func Calibrate(ctx context.Context, c Calibration, s design.Scenario, ev evidenc
 	if err != nil {
 		return Fitted{}, err
 	}
-	y, converged := f.start, false
+	search := f.gaussNewton
 	if c.Method == "nelder-mead" {
-		y, converged = f.nelderMead()
-	} else {
-		y, converged = f.gaussNewton()
+		search = f.nelderMead
 	}
+	y, converged := search()
 	if f.err != nil {
 		return Fitted{}, f.err
 	}

@@ -98,7 +98,7 @@ func TestEveryParameterMatters(t *testing.T) {
 		shares[f.name] = f.bounds == "share"
 	}
 	// Rare events are made common, so that 256 patients show them.
-	common := map[string]float64{"mortality.female_at_45": 0.1, "mortality.male_at_45": 0.1, "overdose.rate_under_20": 0.3, "overdose.rate_20": 0.3, "overdose.rate_50": 0.3, "overdose.rate_100": 0.3, "taper.accept_optional": 0.9, "taper.accept_required": 0.5, "taper.resumption_12m": 0.6, "taper.mat": 0.05}
+	common := map[string]float64{"mortality.female_at_45": 0.1, "mortality.male_at_45": 0.1, "overdose.rate_under_20": 0.3, "overdose.rate_20": 0.3, "overdose.rate_50": 0.3, "overdose.rate_100": 0.3, "taper.accept_optional": 0.9, "taper.accept_required": 0.5, "taper.resumption_12m": 0.6, "taper.mat": 0.05, "taper.pause": 0.1, "taper.reversal": 0.05}
 	digest := func(changed map[string]float64) string {
 		values := maps.Clone(common)
 		maps.Copy(values, changed)
