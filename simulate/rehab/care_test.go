@@ -120,6 +120,22 @@ func TestTaperTurnsByHand(t *testing.T) {
 	}
 }
 
+// A taper by a tenth of 60 MME every four weeks from week 4 goes on after a program of
+// three weeks where it may: 54 after week 4, 48 after week 8, still 48 in week 11.
+func TestTaperAfterDischargeByHand(t *testing.T) {
+	for after, want := range map[bool][]float64{true: {60, 54, 54, 48, 48}, false: {60, 60, 60, 60, 60}} {
+		s := scenario(t, 5)
+		s.HorizonWeeks = 12
+		d := steps()
+		d.Taper = &design.Taper{WeaningRequired: true, Percent: 10, Of: "starting", EveryWeeks: 4, StartWeek: 4, AfterDischarge: after}
+		s.Designs, s.Strategies = []design.Design{d}, []string{"steps"}
+		r := run(t, s, still(t, &s), 1)
+		for i, week := range []int{3, 4, 7, 8, 11} {
+			equal(t, "dose", r.Strategies[0].Trajectories[5].Mean[week], want[i])
+		}
+	}
+}
+
 // The off definitions: the dose is 0 in weeks 4 to 10, seven of them, so 28 and 30 days
 // are reached and 60 are not.
 func TestOffDefinitionsByHand(t *testing.T) {
@@ -162,6 +178,14 @@ func TestGateByHand(t *testing.T) {
 	if pain := float64(estimate(t, r, "fusion-after-gate", "pain_horizon").Mean); !(pain < 6.5-0.7) {
 		t.Errorf("pain %g, want under 5.8", pain)
 	}
+	// Who is not operated does not die of it.
+	values["fusion.after_gate"], values["fusion.mortality"] = 0, 1
+	r = run(t, s, with(still(t, &s), values), 1)
+	equal(t, "deaths without surgery", estimate(t, r, "fusion-after-gate", "death").Mean, 0)
+	values["fusion.after_gate"] = 1
+	r = run(t, s, with(still(t, &s), values), 1)
+	equal(t, "deaths of surgery", estimate(t, r, "fusion-after-gate", "death").Mean, 1)
+	values["fusion.mortality"] = 0
 	values["effect.interference"], values["effect.half_dose_hours"] = 2.2, 0 // over 30 % of 7
 	r = run(t, s, with(still(t, &s), values), 1)
 	equal(t, "not operated", estimate(t, r, "fusion-after-gate", "operated").Mean, 0)

@@ -102,6 +102,19 @@ func writeCheckedDesign(w io.Writer, c checkedDesign) {
 	g.text(w)
 }
 
+// scenarioWarnings are those of the designs a scenario uses.
+func scenarioWarnings(s design.Scenario) []string {
+	out := []string{}
+	for _, name := range s.Strategies {
+		if d, ok, err := s.Design(name); ok && err == nil {
+			for _, w := range d.Warnings() {
+				out = append(out, name+": "+w)
+			}
+		}
+	}
+	return out
+}
+
 // statusOf says in one word how well the numbers of a design are sourced.
 func statusOf(d design.Design) string {
 	counts := map[string]int{}

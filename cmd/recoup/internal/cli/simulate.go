@@ -59,7 +59,7 @@ func (a *app) simulateCheck() *cobra.Command {
 	return &cobra.Command{
 		Use:     "check SCENARIO",
 		Short:   "List every problem of a scenario at once",
-		Long:    "Check a scenario file and list every problem at once, with line and column.",
+		Long:    "Check a scenario file and list every problem at once, with line, column and the line\nitself; then what is unusual in its designs but may be meant.",
 		Example: "  recoup simulate check scenario.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -76,8 +76,12 @@ func (a *app) simulateCheck() *cobra.Command {
 					Schema   string          `json:"schema"`
 					Valid    bool            `json:"valid"`
 					Digest   string          `json:"sha256"`
+					Warnings []string        `json:"warnings"`
 					Scenario design.Scenario `json:"scenario"`
-				}{"recoup.scenario/v1", true, digest, s})
+				}{"recoup.scenario/v1", true, digest, scenarioWarnings(s), s})
+			}
+			for _, w := range scenarioWarnings(s) {
+				a.note("warning: %s", w)
 			}
 			fmt.Fprintf(a.Out, "%s is valid: %d strategies, %d weeks, %d draws of %d patients, digest %s\n", s.Name, len(s.Strategies), s.HorizonWeeks, s.Draws, s.Patients, digest[:16])
 			return nil
