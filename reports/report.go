@@ -82,6 +82,7 @@ type Tiles struct{ Tiles []Tile }
 
 // Tile is one headline figure with what it should be read against.
 type Tile struct {
+	Topic           string // what it is about, in a word or two; not written in the tile
 	Label           string
 	Value           Cell
 	Detail          Words  // the change since last year, the n, the rule
