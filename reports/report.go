@@ -35,6 +35,7 @@ type Warning struct {
 type Section struct {
 	ID     string // stable name, used for links; letters, digits and hyphens
 	Title  string
+	Found  Words // what the numbers show, in a sentence or two; set by Speak
 	Lead   Words // one or two sentences under the heading
 	Blocks []Block
 }

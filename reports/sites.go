@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"recoup/analysis"
 	"recoup/datasets"
 )
 
@@ -107,7 +108,11 @@ func (q *quarter) siteRow(ctx context.Context, site Site, meaning []string) (Row
 		return row, err
 	}
 	own.baseline, own.discharge, own.followUp = q.baseline, q.discharge, q.followUp
-	row.Cells = append(row.Cells, Count(own.now.Patients()))
+	who, _, err := analysis.Input{Cohort: own.now}.Groups(analysis.Question{Arm: q.groups[0]})
+	if err != nil {
+		return row, err
+	}
+	row.Cells = append(row.Cells, Count(len(who[0].Patients)))
 	for i, g := range goals {
 		tile, why, err := g.tile(ctx, own, own.now, q.groups[0])
 		if err != nil {

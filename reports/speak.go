@@ -17,8 +17,8 @@ import (
 // The rules cannot say more than the numbers do. A change is called one only where its
 // interval, rounded as it is written, leaves no change out; else it is "no clear
 // change", which is not "no change". Nothing is compared without an interval for the
-// difference. Groups of unlike patients are not compared at all. Where under 70 % were
-// seen again it is said.
+// difference. Nothing is called clear of fewer than ten patients. Groups of unlike
+// patients are not compared at all. Where under 70 % were seen again it is said.
 func Speak(r Report) Report {
 	r.Sections = slices.Clone(r.Sections)
 	groups := groupsOf(r)
@@ -27,19 +27,12 @@ func Speak(r Report) Report {
 		s.Blocks = slices.Clone(s.Blocks)
 		speak := map[string]func(*Section, speaker) Words{
 			"glance": sayGlance, "who": sayWho, "outcomes": sayOutcomes, "opioids": sayOpioids,
-			"work": sayWork, "time": sayTime, "costs": sayCosts, "data": sayData,
+			"work": sayWork, "time": sayTime, "sites": sayTime, "costs": sayCosts, "data": sayData,
 		}[s.ID]
 		if speak == nil {
 			continue
 		}
-		said := speak(s, speaker{groups: groups, period: r.Period, warnings: r.Warnings})
-		if len(said) == 0 {
-			continue
-		}
-		if len(s.Lead) > 0 {
-			said = said.And(" ")
-		}
-		s.Lead = append(slices.Clip(said), s.Lead...)
+		s.Found = speak(s, speaker{groups: groups, warnings: r.Warnings})
 	}
 	return r
 }
@@ -47,7 +40,6 @@ func Speak(r Report) Report {
 // speaker is what the sentences of all sections need.
 type speaker struct {
 	groups   []string // as in the tables; one "" where there are none
-	period   string
 	warnings []Warning
 }
 
@@ -125,12 +117,28 @@ func wayOf(c Cell) way {
 	switch {
 	case !(low <= high):
 		return noInterval
+	case few(c):
+		return unclear
 	case low > 0:
 		return up
 	case high < 0:
 		return down
 	}
 	return unclear
+}
+
+// fewest is how many patients a clear change needs: intervals lean on there being some.
+const fewest = 10
+
+// few tells whether fewer patients than that are behind a number.
+func few(c Cell) bool {
+	switch c.Basis.Kind {
+	case OfPatients:
+		return c.Basis.N < fewest
+	case ShareOfPatients:
+		return c.Basis.Denominator < fewest
+	}
+	return false
 }
 
 // difference is the difference of two estimates from different patients, with the
@@ -140,9 +148,10 @@ func wayOf(c Cell) way {
 //
 // For two shares with Wilson intervals it is Newcombe's hybrid score interval. Zou and
 // Donner 2008, 10.1002/sim.3095. The numbers are taken as they are written, so that it
-// tells no more than the two do. It is false where either has no interval.
+// tells no more than the two do; shares differ by percentage points. It is false where
+// either has no interval, or few patients.
 func difference(now, then Cell) (Cell, bool) {
-	if wayOf(now) == noInterval || wayOf(then) == noInterval || now.Format.Kind != then.Format.Kind {
+	if wayOf(now) == noInterval || wayOf(then) == noInterval || now.Format.Kind != then.Format.Kind || few(now) || few(then) {
 		return Cell{}, false
 	}
 	f := now.Format
@@ -153,7 +162,6 @@ func difference(now, then Cell) (Cell, bool) {
 	c.Format.Prefix, c.Format.Suffix = f.Prefix, f.Suffix
 	if f.Kind == Percent {
 		c.Value, c.Low, c.High = 100*c.Value, 100*c.Low, 100*c.High
-		c.Format.Suffix = " points"
 	}
 	return c, true
 }
@@ -202,7 +210,11 @@ func sayGlance(s *Section, sp speaker) Words {
 				t.Status, t.StatusText = Same, "No clear change from a year before"
 				open = append(open, topic)
 			}
-			t.Detail = t.Detail.And(" Difference: ").With(d).And(".")
+			unit := "."
+			if t.Value.Format.Kind == Percent {
+				unit = " percentage points."
+			}
+			t.Detail = t.Detail.And(" Difference: ").With(d).And(unit)
 		}
 		s.Blocks[i] = tiles
 	}
@@ -257,7 +269,11 @@ func sayWho(s *Section, _ speaker) Words {
 	if !shown(share) {
 		return w.And("How many were seen at " + visit + " is not shown.")
 	}
-	w = w.With(estimateOnly(share)).And(" of those " + last.Cells[3].Text + " were seen at " + visit)
+	whom := "those " + last.Cells[3].Text
+	if last.Cells[3].Text == "all" {
+		whom = "all patients"
+	}
+	w = w.With(estimateOnly(share)).And(" of " + whom + " were seen at " + visit)
 	if asWritten(share.Value, share.Format) < enough {
 		return w.And(": under 70 %, so the results at that visit are those of the patients who came back.")
 	}
@@ -268,10 +284,15 @@ func sayWho(s *Section, _ speaker) Words {
 // itself.
 func sayOutcomes(s *Section, sp speaker) Words {
 	var forest Forest
+	found := false
 	for _, b := range s.Blocks {
 		if f, ok := b.(Figure); ok && f.ID == "effects" {
 			forest, _ = f.Plot.(Forest)
+			found = true
 		}
+	}
+	if !found {
+		return nil
 	}
 	var parts []string
 	for _, g := range sp.groups {
@@ -294,14 +315,14 @@ func sayOutcomes(s *Section, sp speaker) Words {
 		if g != "" {
 			who = g + ": "
 		}
-		text := fmt.Sprintf("%sof %s with an effect size, %d improved clearly, %d got clearly worse and %d show no clear change", who, counted(all, "measure", "measures"), count[up], count[down], count[unclear])
+		text := fmt.Sprintf("%sof %s with an effect size, %d improved clearly, %d got clearly worse and %d did not change clearly", who, counted(all, "measure", "measures"), count[up], count[down], count[unclear])
 		if hidden > 0 {
 			text += fmt.Sprintf(" (%d not shown)", hidden)
 		}
 		parts = append(parts, text)
 	}
 	if len(parts) == 0 {
-		return nil
+		return Say("What changed is not summed up: no measure has an effect size with an interval that may be shown.")
 	}
 	w := Say(upper(strings.Join(parts, "; ")) + ". These are changes of the patients who came back, from before to after: they are not by themselves an effect of the treatment.")
 	for _, x := range sp.warnings {
@@ -321,8 +342,12 @@ func counted(n int, one, many string) string {
 }
 
 // verdict is what a change may be called.
-func verdict(k way) string {
-	return map[way]string{up: "a clear rise", down: "a clear fall", unclear: "no clear change", noInterval: "without an interval, so no change is claimed"}[k]
+func verdict(c Cell) string {
+	k := wayOf(c)
+	if k != noInterval && few(c) {
+		return "too few patients to call it clear"
+	}
+	return map[way]string{up: "a clear rise", down: "a clear fall", unclear: "no clear change", noInterval: "no interval, so no change is claimed"}[k]
 }
 
 // sayOpioids says for each group how the mean dose changed by its last window.
@@ -346,7 +371,7 @@ func sayOpioids(s *Section, sp speaker) Words {
 			continue
 		}
 		w = w.And(who + "The mean daily dose changed by ").With(spoken(r.Cells[4])).And(" MME by " + lower(r.Cells[0].Text) + ", among ").
-			With(spoken(r.Cells[1])).And(plural(r.Cells[1], " patient", " patients") + " on opioids at entry: " + verdict(wayOf(r.Cells[4])) + ".")
+			With(spoken(r.Cells[1])).And(plural(r.Cells[1], " patient", " patients") + " on opioids at entry: " + verdict(r.Cells[4]) + ".")
 	}
 	return w
 }
@@ -377,10 +402,10 @@ func sayWork(s *Section, _ speaker) Words {
 			w = w.And("; ")
 		}
 		if !shown(r.Cells[4]) {
-			w = w.And(r.Cells[1].Text + " at " + r.Cells[2].Text + ": not shown")
+			w = w.And("the share at work at " + r.Cells[2].Text + " is not shown (" + r.Cells[1].Text + ")")
 			continue
 		}
-		w = w.And(r.Cells[1].Text + " at " + r.Cells[2].Text + ": ").With(spoken(r.Cells[4])).And(" had returned or were at work (" + r.Cells[3].Text + ")")
+		w = w.And("at " + r.Cells[2].Text + ", ").With(spoken(r.Cells[4])).And(" had returned or were at work (" + r.Cells[1].Text + ", " + r.Cells[3].Text + ")")
 	}
 	if ours == 0 {
 		return nil
@@ -435,7 +460,7 @@ func sayChart(p Control) string {
 	}
 	text := fmt.Sprintf("The control chart of important improvements gives %s in %s, the last of %s", what, last.Label, counted(n, "quarter", "quarters"))
 	if last.Rule != "" && last.Signal != CommonCause {
-		text += " (" + last.Rule + ")"
+		text += " (" + strings.ReplaceAll(last.Rule, "-", " ") + ")"
 	}
 	return text + "."
 }
@@ -444,7 +469,7 @@ func sayFunnel(p Funnel) string {
 	var outside []string
 	known := 0
 	for _, q := range p.Points {
-		if math.IsNaN(q.Y) || math.IsNaN(q.N) {
+		if math.IsNaN(q.Y) || math.IsNaN(q.N) || q.N < fewest {
 			continue
 		}
 		low, high, ok := wideLimits(p.Limits, q.N)
@@ -452,6 +477,11 @@ func sayFunnel(p Funnel) string {
 			continue
 		}
 		known++
+		// Limits between two counts pass by a site where all or none improved; that
+		// site's own chance says whether it is outside.
+		if q.Y >= 1 && math.Pow(p.Center, q.N) >= 0.001 || q.Y <= 0 && math.Pow(1-p.Center, q.N) >= 0.001 {
+			continue
+		}
 		if q.Y < low || q.Y > high {
 			outside = append(outside, q.Label)
 		}
@@ -505,7 +535,7 @@ func sayCosts(s *Section, sp speaker) Words {
 				w = w.And(who + "The change in the cost of other care is not shown.")
 				continue
 			}
-			w = w.And(who + "The mean cost of other care than the program's changed by ").With(spoken(r.Cells[4])).And(" a patient, after admission against before: " + verdict(wayOf(r.Cells[4])) + ".")
+			w = w.And(who + "The mean cost of other care than the program's changed by ").With(spoken(r.Cells[4])).And(" a patient, after admission against before: " + verdict(r.Cells[4]) + ".")
 		}
 	}
 	return w
@@ -519,11 +549,15 @@ func sayData(s *Section, _ speaker) Words {
 	}
 	column := len(t.Columns) - 1
 	var least, most Cell
-	low, high, hidden := math.Inf(1), math.Inf(-1), 0
+	low, high, hidden, none := math.Inf(1), math.Inf(-1), 0, 0
 	for _, r := range t.Rows {
 		c := r.Cells[column]
 		if !shown(c) || math.IsNaN(c.Value) {
 			hidden++
+			continue
+		}
+		if c.Count == 0 {
+			none++
 			continue
 		}
 		c = spoken(c)
@@ -546,6 +580,9 @@ func sayData(s *Section, _ speaker) Words {
 	w = w.And(" of the patients")
 	if hidden > 0 {
 		w = w.And(" where that is shown")
+	}
+	if none > 0 {
+		w = w.And(fmt.Sprintf(", but for %s without any value there", counted(none, "measure", "measures")))
 	}
 	if low < enough {
 		return w.And(": under 70 %, so what is said of that visit is of those who came back.")

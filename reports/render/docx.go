@@ -27,6 +27,9 @@ func DOCX(w io.Writer, r reports.Report) error {
 	}
 	for _, s := range sectionsOf(r) {
 		d.paragraph("Heading1", s.Title)
+		if found := words(s.Found); found != "" {
+			d.body.WriteString("<w:p>" + run(found, "<w:b/>") + "</w:p>\n")
+		}
 		if lead := words(s.Lead); lead != "" {
 			d.paragraph("", lead)
 		}

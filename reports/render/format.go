@@ -146,7 +146,11 @@ func words(w reports.Words) string {
 	var b strings.Builder
 	for _, s := range w {
 		b.WriteString(s.Text)
-		b.WriteString(Cell(s.Cell))
+		if s.Cell.Hidden != reports.Shown {
+			b.WriteString("[" + hiddenMark + "]") // in a sentence the bare word reads as one of it
+		} else {
+			b.WriteString(Cell(s.Cell))
+		}
 	}
 	return b.String()
 }

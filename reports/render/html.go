@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -46,13 +47,18 @@ func HTML(w io.Writer, r reports.Report) error {
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		return fmt.Errorf("writing HTML: %w", err)
 	}
-	out := bytes.Map(dropControl, b.Bytes())
+	out := together.ReplaceAll(bytes.Map(dropControl, b.Bytes()), []byte("$1\u00a0%"))
+	out = bytes.ReplaceAll(out, []byte(minus+"$"), []byte(minus+"\u2060$"))
 	if len(out) > MaxHTML {
 		return fmt.Errorf("%w: %d of at most %d bytes; leave out sections or draw fewer points", ErrTooLarge, len(out), MaxHTML)
 	}
 	_, err = w.Write(out)
 	return err
 }
+
+// together is a number and its percent sign, which no line may part; nor may it part a
+// minus from its currency.
+var together = regexp.MustCompile(`(\d) %`)
 
 // dropControl drops what HTML may not hold, and what turns text around.
 func dropControl(r rune) rune {
@@ -73,8 +79,8 @@ type page struct {
 }
 
 type pageSection struct {
-	ID, Title, Lead string
-	Blocks          []pageBlock
+	ID, Title, Found, Lead string
+	Blocks                 []pageBlock
 }
 
 type pageBlock struct {
@@ -112,7 +118,7 @@ func layPage(r reports.Report) (page, error) {
 	}
 	n := newNumbering()
 	for _, s := range sectionsOf(r) {
-		ps := pageSection{ID: n.id(s.ID, "section"), Title: s.Title, Lead: words(s.Lead)}
+		ps := pageSection{ID: n.id(s.ID, "section"), Title: s.Title, Found: words(s.Found), Lead: words(s.Lead)}
 		for _, b := range s.Blocks {
 			pb, err := layBlock(b, n)
 			if err != nil {

@@ -76,6 +76,7 @@ func Numbers(r reports.Report) Document {
 	c := collector{used: map[[4]string]bool{}}
 	for i, s := range r.Sections {
 		c.section = named(s.ID, "section-"+strconv.Itoa(i+1))
+		c.text("found", s.Found)
 		c.text("lead", s.Lead)
 		texts := 0
 		for _, b := range s.Blocks {
@@ -128,11 +129,15 @@ func (c *collector) text(block string, w reports.Words) { c.spans(block, "text",
 
 func (c *collector) spans(block, row string, w reports.Words) {
 	before := ""
-	for _, s := range w {
+	for i, s := range w {
 		if s.Text != "" {
 			before = s.Text
 		}
-		c.cell(block, row, strings.TrimSpace(before), s.Cell, nil)
+		column := strings.TrimSpace(before)
+		if column == "" && i+1 < len(w) {
+			column = strings.TrimSpace(w[i+1].Text)
+		}
+		c.cell(block, row, column, s.Cell, nil)
 	}
 }
 

@@ -66,6 +66,9 @@ func writeOutline(w io.Writer, r reports.Report, o outline) error {
 	n := newNumbering()
 	for _, s := range sectionsOf(r) {
 		b.WriteString("\n" + o.heading(2, o.escape(s.Title)))
+		if found := words(s.Found); found != "" {
+			b.WriteString("\n" + o.strong(o.escape(found)) + "\n")
+		}
 		if lead := words(s.Lead); lead != "" {
 			b.WriteString("\n" + o.escape(lead) + "\n")
 		}

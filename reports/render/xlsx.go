@@ -295,6 +295,9 @@ func (b *workbook) readMe(r reports.Report, sheets []sheet) {
 	}
 	row++
 	for _, s := range sectionsOf(r) {
+		if found := words(s.Found); found != "" {
+			line(b.wrapped(), s.Title+": "+found)
+		}
 		if lead := words(s.Lead); lead != "" {
 			line(b.wrapped(), s.Title+": "+lead)
 		}

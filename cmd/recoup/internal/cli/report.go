@@ -229,9 +229,12 @@ func (f reportFlags) sourced(ctx context.Context, co *datasets.Cohort) (reports.
 	o.Facts = []reports.Fact{
 		fact("recoup", b.Recoup+" (revision "+b.Revision+")"), fact("Go", b.Go), fact("gonum", b.Gonum), fact("Platform", b.Platform),
 		fact("Cohort", origin.Dictionary), fact("Digest of the cohort, SHA-256", origin.Digest),
-		{Name: "Patients in the cohort", Value: reports.Count(origin.Patients)},
-		{Name: "Rows in the cohort", Value: reports.Count(origin.Rows).WithoutPatients()},
+		{Name: "Patients in the cohort", Value: reports.Count(co.Patients())},
+		{Name: "Rows in the cohort", Value: reports.Count(co.Rows()).WithoutPatients()},
 		fact("Rule for small cells", f.policy), fact("Confidence level", fmt.Sprint(o.Level)),
+	}
+	if o.Site != "" { // the digest is that of the files, and with it the counts above are the site's
+		o.Facts = append(o.Facts, fact("Site", o.Site))
 	}
 	if f.load.where != "" {
 		o.Facts = append(o.Facts, fact("Where", f.load.where))

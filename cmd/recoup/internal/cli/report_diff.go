@@ -21,8 +21,10 @@ func (a *app) reportDiff() *cobra.Command {
 numbers that changed, are new, are gone, or are hidden in one of them. A difference
 of two numbers is no finding by itself: it has no interval here. The report's own
 comparisons with the year before have one.`,
-		Example: "  recoup report diff 2026Q2.json 2026Q3.json",
-		Args:    cobra.ExactArgs(2),
+		Example: "  recoup report quarterly cohort.yaml --quarter 2026Q2 -o 2026Q2.json\n" +
+			"  recoup report quarterly cohort.yaml --quarter 2026Q3 -o 2026Q3.json\n" +
+			"  recoup report diff 2026Q2.json 2026Q3.json",
+		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			format, err := formatOf(out, a.json, ".txt", ".json", ".csv", ".parquet")
 			if err != nil {
