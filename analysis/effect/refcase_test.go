@@ -438,6 +438,7 @@ func TestReferenceCaseReliableChange(t *testing.T) {
 	jt := effect.Reliable{Method: effect.JacobsonTruax, Reliability: 0.88, ReliabilityVisit: 0.88, Mean: f(find(change, "mean_baseline").Value), SD: f(find(change, "sd_baseline").Value)}
 	g, en := jt, jt
 	g.Method, en.Method = effect.GulliksenLordNovick, effect.EdwardsNunnally
+	g.GLNError = effect.ErrorDifference // the case divides by √2 SEM, where Hsu has the error of prediction
 	for i := range pre {
 		at := "/" + strconv.Itoa(i)
 		v.Near("rci"+at, jt.Index(pre[i], post[i]), tol)

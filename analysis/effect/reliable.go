@@ -19,14 +19,22 @@ const (
 	HagemanArrindell    = "hageman-arrindell"
 )
 
+// What GulliksenLordNovick divides by.
+const (
+	ErrorPrediction = "prediction" // s√(1-r²)
+	ErrorDifference = "difference" // √2 SEM
+)
+
 // Reliable is what reliable change is judged by: the reliability of the score and
 // the moments of the patients before and after.
 type Reliable struct {
 	Method                        string
 	Reliability, ReliabilityVisit float64
-	Mean, SD                      float64 // before
+	Mean, SD                      float64 // before; SD is that from which the error of measurement is taken
+	SDBefore                      float64 // before, of the patients themselves; of hageman-arrindell alone
 	MeanVisit, SDVisit            float64 // after; of hageman-arrindell alone
 	Correlation                   float64 // of before and after; of hageman-arrindell alone
+	GLNError                      string  // of gulliksen-lord-novick alone; ErrorPrediction where empty
 }
 
 // SEM returns the standard error of measurement, s√(1-r).
@@ -36,7 +44,7 @@ func (r Reliable) SEM() float64 { return r.SD * math.Sqrt(1-r.Reliability) }
 // the error of measurement to be the same on both occasions.
 func (r Reliable) hageman() (visit, change float64) {
 	sem2 := r.SEM() * r.SEM()
-	s1, s2, cross := r.SD*r.SD, r.SDVisit*r.SDVisit, 2*r.SD*r.SDVisit*r.Correlation
+	s1, s2, cross := r.SDBefore*r.SDBefore, r.SDVisit*r.SDVisit, 2*r.SDBefore*r.SDVisit*r.Correlation
 	return (s2 - sem2) / s2, (s1 - sem2 + s2 - sem2 - cross) / (s1 + s2 - cross)
 }
 
@@ -45,7 +53,7 @@ func (r Reliable) hageman() (visit, change float64) {
 //
 //	jacobson-truax         (after - before) / √2 SEM
 //	edwards-nunnally       (after - b̂) / SEM,  b̂ = m + r (before - m)
-//	gulliksen-lord-novick  (after - b̂) / √2 SEM
+//	gulliksen-lord-novick  (after - b̂) / s√(1-r²), or / √2 SEM with ErrorDifference
 //	nunnally-kotsch        (after - b̂) / s√(r²(1-r) + (1-r'))
 //	hageman-arrindell      (r_d (after - before) + (1-r_d)(m' - m)) / (√r_d √2 SEM)
 func (r Reliable) Index(before, after float64) float64 {
@@ -57,7 +65,10 @@ func (r Reliable) Index(before, after float64) float64 {
 	case EdwardsNunnally:
 		return (after - regressed) / sem
 	case GulliksenLordNovick:
-		return (after - regressed) / (math.Sqrt2 * sem)
+		if r.GLNError == ErrorDifference {
+			return (after - regressed) / (math.Sqrt2 * sem)
+		}
+		return (after - regressed) / (r.SD * math.Sqrt(1-r.Reliability*r.Reliability))
 	case NunnallyKotsch:
 		return (after - regressed) / (r.SD * math.Sqrt(r.Reliability*r.Reliability*(1-r.Reliability)+1-r.ReliabilityVisit))
 	case HagemanArrindell:
@@ -145,6 +156,7 @@ type ReliableOptions struct {
 	NormMean         float64 `opt:"norm_mean" doc:"mean of people without the condition, for cut-offs b and c"`
 	NormSD           float64 `opt:"norm_sd" doc:"their standard deviation; 0 where there is no norm"`
 	Critical         float64 `opt:"critical" doc:"value of the index beyond which change is reliable; 0 for the method's own (1.96, edwards-nunnally 2, hageman-arrindell 1.65)"`
+	GLNError         string  `opt:"gln_error" doc:"what gulliksen-lord-novick divides by: the standard error of prediction (Hsu), or √2 SEM, as some tables have it" choices:"prediction|difference"`
 	Direction        string  `opt:"direction" doc:"which way is better; instrument takes it from the outcome's instrument" choices:"instrument|lower|higher"`
 	Share            string  `opt:"share" doc:"interval of a share" choices:"wilson|wilson-corrected|clopper-pearson|jeffreys|agresti-coull|mid-p|wald"`
 }
@@ -157,16 +169,16 @@ var ReliableChange = analysis.New(analysis.Analysis{
 	Estimand: "share of patients who recovered, improved, stayed or deteriorated by more than the error of measurement explains",
 	Doc: `Terms in each group: recovered (reliably better and past the cut-off from the wrong side), improved (reliably better only), unchanged, deteriorated; they add up to all. Also sem, reliable_change (the improvement in points from the mean baseline beyond which the index calls it reliable) and cutoff.
 With a reference: the differences in the shares recovered, reliably improved (recovered or improved) and deteriorated, by Newcombe.
-SEM = s √(1 - r). Index: jacobson-truax (after - before)/√2 SEM; edwards-nunnally, gulliksen-lord-novick and nunnally-kotsch regress the baseline to the mean first (m + r (before - m)) and divide by SEM, √2 SEM and s√(r²(1-r) + 1-r'); hageman-arrindell weighs individual and mean change by the reliability of change, and judges the cut-off by an index too.
+SEM = s √(1 - r). Index: jacobson-truax (after - before)/√2 SEM; edwards-nunnally, gulliksen-lord-novick and nunnally-kotsch regress the baseline to the mean first (m + r (before - m)) and divide by SEM, the standard error of prediction s√(1-r²) (with gln_error=difference √2 SEM), and s√(r²(1-r) + 1-r'); hageman-arrindell weighs individual and mean change by the reliability of change, and judges the cut-off by an index too.
 The methods disagree, most for extreme baselines: name the one used. reliability has no default: it belongs to the instrument and the population.
 m and s are those before treatment of the patients of all groups asked about who were seen at both, so that arms are judged alike.
 Missing values: patients seen at both; with missing=failure in the question all patients count, those not seen as unchanged.
 A reliable change need not matter to the patient, and one that matters need not be reliable: see effect/responders.
-R: clinicalsignificance::cs_combined(rci_method = "JT").`,
-	Refs:   []string{"Jacobson and Truax 1991, 10.1037/0022-006X.59.1.12", "Edwards, Yarvis, Mueller, Zingale and Wagman 1978, 10.1177/014662167800200301", "Speer 1992, 10.1037/0022-006X.60.3.402", "Hsu 1989, 10.1037/0022-006X.57.4.535 (Gulliksen, Lord and Novick)", "Nunnally and Kotsch 1983, 10.1111/j.2044-8260.1983.tb00602.x", "Hageman and Arrindell 1999, 10.1016/S0005-7967(99)00032-7"},
+R: clinicalsignificance::cs_combined(rci_method = "JT"); its cut-off b takes the patients' SD in place of the norm's.`,
+	Refs:   []string{"Jacobson and Truax 1991, 10.1037/0022-006X.59.1.12", "Edwards, Yarvis, Mueller, Zingale and Wagman 1978, Evaluation Quarterly 2, 275-291", "Speer 1992, 10.1037/0022-006X.60.3.402", "Hsu 1989, Behavioral Assessment 11, 459-467, and 1995, 10.1037/0022-006X.63.1.141 (Gulliksen, Lord and Novick)", "Nunnally and Kotsch 1983, 10.1111/j.2044-8260.1983.tb00582.x", "Hageman and Arrindell 1999, 10.1016/S0005-7967(99)00032-7"},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
 	Narrow: true,
-}, ReliableOptions{Method: JacobsonTruax, Cutoff: "a", Direction: "instrument", Share: "wilson"}, reliableChange)
+}, ReliableOptions{Method: JacobsonTruax, GLNError: ErrorPrediction, Cutoff: "a", Direction: "instrument", Share: "wilson"}, reliableChange)
 
 func (o ReliableOptions) check() error {
 	switch {
@@ -200,7 +212,7 @@ func reliableChange(_ context.Context, in analysis.Input, q analysis.Question, o
 		before, after = append(before, b...), append(after, a...)
 	}
 	m, mv := fit.Describe(before), fit.Describe(after)
-	c := Reliable{Method: o.Method, Reliability: o.Reliability, ReliabilityVisit: o.ReliabilityVisit, Mean: m.Mean, SD: m.SD, MeanVisit: mv.Mean, SDVisit: mv.SD, Correlation: fit.Correlation(before, after)}
+	c := Reliable{Method: o.Method, Reliability: o.Reliability, ReliabilityVisit: o.ReliabilityVisit, Mean: m.Mean, SD: m.SD, SDBefore: m.SD, MeanVisit: mv.Mean, SDVisit: mv.SD, Correlation: fit.Correlation(before, after), GLNError: o.GLNError}
 	if c.ReliabilityVisit == 0 {
 		c.ReliabilityVisit = o.Reliability
 	}
@@ -213,6 +225,9 @@ func reliableChange(_ context.Context, in analysis.Input, q analysis.Question, o
 	}
 	cutoff := c.Cutoff(o.Cutoff, o.NormMean, o.NormSD, lower)
 	def := fmt.Sprintf("%s, reliability %g, index beyond %g, cut-off %s", o.Method, o.Reliability, critical, o.Cutoff)
+	if o.Method == GulliksenLordNovick {
+		def += ", error of " + o.GLNError
+	}
 	defined := !math.IsNaN(c.Index(m.Mean, m.Mean)) && !math.IsNaN(cutoff) && c.SD > 0
 	if o.Method == HagemanArrindell && defined {
 		visit, change := c.hageman()

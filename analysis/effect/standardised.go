@@ -83,7 +83,7 @@ func Glass(a, b fit.Moments, correction string, level float64) SMD {
 //	s² = (s₁² + s₂²)/2,  g = J(n₁+n₂-2) (m₁ - m₂)/s
 //	SE² = J² (g² (s₁⁴/(n₁-1) + s₂⁴/(n₂-1))/(8 s⁴) + (s₁²/(n₁-1) + s₂²/(n₂-1))/s²)
 //
-// R: metafor::escalc("SMDH"), version 3.8. Bonett 2008, 10.1037/a0012868.
+// R: metafor::escalc("SMDH"), version 3.8. Bonett 2008, 10.1037/1082-989X.13.2.99.
 func Unequal(a, b fit.Moments, correction string, level float64) SMD {
 	s := noSMD(float64(a.N + b.N - 2))
 	if a.N < 2 || b.N < 2 {
@@ -117,7 +117,7 @@ const (
 //	repeated     SE² = (1/n + g²/(2n)) 2(1-r)                               Borenstein 2009
 //	pre-unequal  SE² = J² (s_c²/(s₁² f) + g²/(2f))                          Bonett 2008
 //
-// R: metafor::escalc("SMCRH") for pre-unequal. Bonett 2008, 10.1037/a0012868;
+// R: metafor::escalc("SMCRH") for pre-unequal. Bonett 2008, 10.1037/1082-989X.13.2.99;
 // Borenstein and others 2009, 10.1002/9780470743386, chapter 4; Lakens 2013,
 // 10.3389/fpsyg.2013.00863.
 func WithinVariant(before, after []float64, denominator, correction string, level float64) SMD {
@@ -175,7 +175,7 @@ Intervals: exact by the non-central t for d_z, d_pooled and both Glass's (equal 
 They differ by a factor of two and more on the same data: compare only like with like, and effect/hedges-g is the one to report.
 Missing values: available cases.
 R: metafor::escalc("SMD", "SMDH", "SMD1", "SMCC", "SMCR", "SMCRH"), version 3.8; MBESS::conf.limits.nct.`,
-	Refs:   []string{refHedges, "Bonett 2008, 10.1037/a0012868", "Lakens 2013, 10.3389/fpsyg.2013.00863", "Glass 1976, 10.3102/0013189X005010003", "Becker 1988, 10.1111/j.2044-8317.1988.tb00901.x"},
+	Refs:   []string{refHedges, "Bonett 2008, 10.1037/1082-989X.13.2.99", "Lakens 2013, 10.3389/fpsyg.2013.00863", "Glass 1976, 10.3102/0013189X005010003", "Becker 1988, 10.1111/j.2044-8317.1988.tb00901.x"},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit},
 	Narrow: true,
 }, StandardisedOptions{Values: "change", Correction: CorrectionExact, Errors: "large-sample", Interval: "usual"}, standardisedDifferences)

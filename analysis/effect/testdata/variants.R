@@ -34,7 +34,7 @@ put("cmh_p", mantelhaen.test(A, correct = FALSE)$p.value)
 p <- cc$base; q <- cc$after; m <- mean(p); s <- sd(p); r <- .85; sem <- s * sqrt(1 - r); b <- m + r * (p - m)
 sv <- sd(q); rv <- (sv^2 - sem^2) / sv^2
 rd <- (s^2 - sem^2 + sv^2 - sem^2 - 2 * s * sv * cor(p, q)) / (s^2 + sv^2 - 2 * s * sv * cor(p, q))
-ix <- list(jt = (q - p) / (sqrt(2) * sem), en = (q - b) / sem, gln = (q - b) / (sqrt(2) * sem),
+ix <- list(jt = (q - p) / (sqrt(2) * sem), en = (q - b) / sem, gln = (q - b) / (s * sqrt(1 - r^2)),
   nk = (q - b) / (s * sqrt(r^2 * (1 - r) + 1 - r)), ha = (rd * (q - p) + (1 - rd) * (mean(q) - m)) / (sqrt(rd) * sqrt(2) * sem))
 crit <- c(jt = 1.96, en = 2, gln = 1.96, nk = 1.96, ha = 1.65)
 cut <- (s * 2 + 1.5 * m) / (s + 1.5)
