@@ -110,12 +110,12 @@ const (
 
 // wayOf reads an interval about zero.
 func wayOf(c Cell) way {
-	if !shown(c) || math.IsNaN(c.Low) || math.IsNaN(c.High) {
+	if !shown(c) || c.Format.Kind != Interval && c.Format.Kind != Percent {
 		return noInterval
 	}
-	low, high := asWritten(c.Low, c.Format), asWritten(c.High, c.Format)
+	low, value, high := asWritten(c.Low, c.Format), asWritten(c.Value, c.Format), asWritten(c.High, c.Format)
 	switch {
-	case !(low <= high):
+	case !(low <= value && value <= high):
 		return noInterval
 	case few(c):
 		return unclear
