@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"recoup/analysis"
@@ -90,12 +91,17 @@ func estimateOnly(c Cell) Cell {
 // asWritten rounds a bound as it is written, so that words and digits agree: an
 // interval that is written as reaching 0 does.
 func asWritten(v float64, f Format) float64 {
-	decimals := f.Decimals
-	if f.Kind == Percent {
-		decimals += 2
+	round := func(v float64) float64 {
+		out, err := strconv.ParseFloat(strconv.FormatFloat(v, 'f', f.Decimals, 64), 64)
+		if err != nil {
+			return math.NaN()
+		}
+		return out
 	}
-	scale := math.Pow(10, float64(decimals))
-	return math.Round(v*scale) / scale
+	if f.Kind == Percent {
+		return round(100*v) / 100
+	}
+	return round(v)
 }
 
 // way is which side of no change an interval lies on.

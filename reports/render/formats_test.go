@@ -300,6 +300,22 @@ s,t,All,=n (2),3,,,3,3,
 	}
 }
 
+// A number is rounded alike in words and as a number: 130 of 400 is 32.5 %, written 32%,
+// and 0.335 as a share is 33.5 %, written 34%.
+func TestRoundedAsWritten(t *testing.T) {
+	for _, c := range []reports.Cell{reports.Share(130, 400), reports.Share(67, 200), reports.Number(2.675, 2, 9), reports.Number(0.5, 0, 9), reports.Number(1.5, 0, 9), reports.Number(-0.04, 1, 9), reports.P(0.0125, 9)} {
+		p := partsOf(c)[0]
+		v, written := *p.value, strings.ReplaceAll(Cell(c), minus, "-")
+		if c.Format.Kind == reports.Percent {
+			v *= 100
+			written = strings.TrimSuffix(written, "%")
+		}
+		if got := fmt.Sprintf("%.*f", strings.Count(written, ".")*(len(written)-strings.Index(written, ".")-1), v); got != written {
+			t.Errorf("%v is written %s, and as a number is %s", c.Value, written, got)
+		}
+	}
+}
+
 // Parquet holds what CSV holds.
 func TestParquetHoldsWhatCSVHolds(t *testing.T) {
 	r := gatedExample(t)

@@ -292,11 +292,10 @@ func asShown(v float64, f reports.Format) *float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil
 	}
-	decimals := f.Decimals
-	if f.Kind == reports.Percent {
-		decimals += 2
+	out := rounded(v, f.Decimals)
+	if f.Kind == reports.Percent { // rounded as a percentage, as it is written
+		out = rounded(rounded(100*v, f.Decimals)/100, f.Decimals+2)
 	}
-	out := rounded(v, decimals)
 	if inside := v > 0 && v < 1; inside && (f.Kind == reports.Percent || f.Kind == reports.PValue) && (out == 0 || out == 1) {
 		if out == 0 {
 			out = oneDigit(v)
