@@ -20,6 +20,7 @@ type QuarterlyOptions struct {
 	Reference string  // an arm to compare with
 	Level     float64 // of confidence; 0 means 0.95
 	Facts     []Fact  // of the program that writes the report, for its end
+	Brand     Brand
 
 	// Site is the site that the cohort holds the patients of, where it is one site of
 	// several: what was left out before they were chosen is of other sites too, and
@@ -78,7 +79,7 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 		return Report{}, err
 	}
 	r := Report{
-		Title: "Quarterly outcome report", Subtitle: c.Title(), Audience: "program directors", Lang: "en",
+		Title: "Quarterly outcome report", Subtitle: c.Title(), Audience: "program directors", Lang: "en", Brand: o.Brand,
 		Period: q.period(), Warnings: q.warnings(),
 	}
 	if o.Site != "" {

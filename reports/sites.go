@@ -87,7 +87,7 @@ func Overview(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Repo
 		s.Blocks = append(s.Blocks, Definitions{Title: "Definitions used", Items: q.words})
 	}
 	return Report{
-		Title: "Outcome overview of the sites", Subtitle: c.Title(), Audience: "those who may see every site", Lang: "en", Period: q.period(),
+		Title: "Outcome overview of the sites", Subtitle: c.Title(), Audience: "those who may see every site", Lang: "en", Brand: o.Brand, Period: q.period(),
 		Sections: []Section{s}, Warnings: q.warnings(), Provenance: q.provenance(),
 	}, nil
 }

@@ -74,6 +74,8 @@ func dropControl(r rune) rune {
 type page struct {
 	Lang, Title, Subtitle string
 	Style                 template.CSS
+	Logo                  template.HTML
+	LogoText              string
 	Warnings              []reports.Warning
 	Sections              []pageSection
 }
@@ -112,7 +114,11 @@ type pageFigure struct {
 // layPage numbers tables and figures in reading order and gives every heading
 // an id of its own.
 func layPage(r reports.Report) (page, error) {
-	p := page{Lang: r.Lang, Title: titleOf(r), Subtitle: subtitleOf(r), Style: template.CSS(pageStyle), Warnings: r.Warnings}
+	style, mark, err := branded(r.Brand)
+	if err != nil {
+		return page{}, err
+	}
+	p := page{Logo: mark, LogoText: r.Brand.LogoText, Lang: r.Lang, Title: titleOf(r), Subtitle: subtitleOf(r), Style: template.CSS(pageStyle + style), Warnings: r.Warnings}
 	if p.Lang == "" {
 		p.Lang = "en"
 	}
@@ -131,7 +137,29 @@ func layPage(r reports.Report) (page, error) {
 	return p, nil
 }
 
+// branded is the style sheet's addition and the logo of a brand.
+func branded(b reports.Brand) (style string, mark template.HTML, err error) {
+	if b.Color != "" {
+		color, err := brandColor(b.Color)
+		if err != nil {
+			return "", "", err
+		}
+		style = ":root{--blue:" + color + "}"
+	}
+	if b.Logo != "" {
+		drawing, err := logo(b.Logo)
+		if err != nil {
+			return "", "", err
+		}
+		mark = template.HTML(drawing)
+	}
+	return style, mark, nil
+}
+
 func titleOf(r reports.Report) string {
+	if strings.TrimSpace(r.Brand.Title) != "" {
+		return r.Brand.Title
+	}
 	if strings.TrimSpace(r.Title) == "" {
 		return "Report"
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -65,6 +66,7 @@ type reportFlags struct {
 	options reports.QuarterlyOptions
 	policy  string
 	each    string
+	brand   string
 	out     string
 }
 
@@ -103,6 +105,10 @@ you. Beside each headline stands the same quarter a year before.
 and FILE-overview with the headlines of all sites side by side. Each is protected by
 itself: who is given several of them can add and subtract.
 
+--brand FILE.yaml gives the report your title, logo and color: keys title, logo (an SVG
+file beside it), logo_text and color. The logo is drawn with its shapes and texts
+alone; the color must be readable on white. The logo stands in .html and .pdf.
+
 Without --quarter the report covers all patients. The cohort needs a date of
 discharge or admission, or a period column, for a quarter.`,
 		Example: "  recoup report quarterly cohort.yaml --quarter 2026Q3 -o report.html\n  recoup report quarterly cohort.yaml --each site -o report.docx",
@@ -118,6 +124,7 @@ discharge or admission, or a period column, for a quarter.`,
 	c.Flags().Float64Var(&f.options.Level, "level", 0.95, "confidence level")
 	c.Flags().StringVar(&f.policy, "policy", "cms-11", "rule for small cells: "+strings.Join(policies, ", "))
 	c.Flags().StringVar(&f.each, "each", "", "site: a report for each site and an overview")
+	c.Flags().StringVar(&f.brand, "brand", "", "file with your title, logo and color")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "file to write: "+strings.Join(endings(), ", "))
 	return c
 }
@@ -144,10 +151,15 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	if _, err := formatOf(f.out, a.json, endings()...); err != nil {
 		return err
 	}
+	brand, err := f.branding()
+	if err != nil {
+		return err
+	}
 	co, err := a.load(ctx, path, f.load)
 	if err != nil {
 		return err
 	}
+	f.options.Brand = brand
 	if f.each != "" {
 		return a.eachSite(ctx, co, f, policy)
 	}
@@ -169,6 +181,27 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	}
 	fmt.Fprintf(a.Out, "%s written\n", f.out)
 	return nil
+}
+
+// branding reads the brand file, where one is given.
+func (f reportFlags) branding() (reports.Brand, error) {
+	if f.brand == "" {
+		return reports.Brand{}, nil
+	}
+	b, err := os.ReadFile(f.brand)
+	if err != nil {
+		return reports.Brand{}, err
+	}
+	beside, err := os.OpenRoot(filepath.Dir(f.brand)) // a brand reads no file elsewhere
+	if err != nil {
+		return reports.Brand{}, err
+	}
+	defer beside.Close() //nolint:errcheck // read only
+	brand, err := render.ParseBrand(filepath.Base(f.brand), b, beside.ReadFile)
+	if err != nil {
+		return reports.Brand{}, fmt.Errorf("%w: %w", errInvalidInput, err)
+	}
+	return brand, nil
 }
 
 // gated is a report after the disclosure rules, with the sentences that its shown
