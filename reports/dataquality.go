@@ -143,6 +143,6 @@ func (q *quarter) missingReasons() Block {
 	if len(t.Rows) == 0 {
 		return Paragraph{Text: Say("No missing code of the cohort gives a reason.")}
 	}
-	t.Footnotes = []Words{Say(fmt.Sprintf("Counted when the cohort was read; %d reasons. Cells that are empty have no reason.", len(t.Rows)))}
+	t.Footnotes = []Words{Say(fmt.Sprintf("Counted when the cohort was read; %s. Cells that are empty have no reason.", counted(len(t.Rows), "reason", "reasons")))}
 	return t
 }

@@ -377,17 +377,9 @@ func sayOpioids(s *Section, sp speaker) Words {
 			continue
 		}
 		w = w.And(who + "The mean daily dose changed by ").With(spoken(r.Cells[4])).And(" MME by " + lower(r.Cells[0].Text) + ", among ").
-			With(spoken(r.Cells[1])).And(plural(r.Cells[1], " patient", " patients") + " on opioids at entry: " + verdict(r.Cells[4]) + ".")
+			With(spoken(r.Cells[1])).And(" patients on opioids at entry: " + verdict(r.Cells[4]) + ".")
 	}
 	return w
-}
-
-// plural chooses the noun after a count.
-func plural(c Cell, one, many string) string {
-	if c.Count == 1 {
-		return one
-	}
-	return many
 }
 
 // sayWork repeats the cohort's own shares at work, which are not compared: their

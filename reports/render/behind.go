@@ -27,7 +27,19 @@ func behind(f reports.Figure) []reports.Table {
 		}
 		out = append(out, wide(p.X, p.Y, series))
 	case reports.Survival:
-		out = append(out, steps(p), followed(p))
+		var rows [][]reports.Cell
+		var labels []string
+		for _, c := range p.Curves {
+			labels, rows = append(labels, c.Label), append(rows, c.AtRisk)
+		}
+		out = append(out, steps(p), followed(p.RiskTitle, p.RiskTimes, labels, rows))
+	case reports.Stack:
+		var rows [][]reports.Cell
+		var labels []string
+		for _, c := range p.Panels {
+			labels, rows = append(labels, c.Label), append(rows, c.AtRisk)
+		}
+		out = append(out, layers(p), followed(p.RiskTitle, p.RiskTimes, labels, rows))
 	case reports.Forest:
 		out = append(out, forestNumbers(p))
 	case reports.Dots:
@@ -162,15 +174,37 @@ func steps(p reports.Survival) reports.Table {
 	return t
 }
 
-// followed are the numbers at risk under the curves.
-func followed(p reports.Survival) reports.Table {
-	t := reports.Table{Caption: p.RiskTitle, Columns: []reports.Column{{Label: named(p.RiskTitle, "Number at risk")}}}
-	for _, x := range p.RiskTimes {
+// layers are the shares of a whole where they change.
+func layers(p reports.Stack) reports.Table {
+	t := reports.Table{Columns: []reports.Column{{Label: "Group"}, {Label: named(p.X.Label, "Time")}}}
+	for i, l := range p.Layers {
+		t.Columns = append(t.Columns, rightColumn(named(l, "Part "+strconv.Itoa(i+1))))
+	}
+	for _, panel := range p.Panels {
+		for _, s := range panel.Steps {
+			row := reports.Row{Cells: []reports.Cell{reports.Label(named(panel.Label, "All")), position(s.Time)}}
+			for i := range p.Layers {
+				v := math.NaN()
+				if i < len(s.Shares) {
+					v = s.Shares[i]
+				}
+				row.Cells = append(row.Cells, figureCell(v, math.NaN(), math.NaN(), p.Y.Format, 4))
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t
+}
+
+// followed are the numbers at risk under curves.
+func followed(title string, times []float64, labels []string, atRisk [][]reports.Cell) reports.Table {
+	t := reports.Table{Caption: title, Columns: []reports.Column{{Label: named(title, "Number at risk")}}}
+	for _, x := range times {
 		t.Columns = append(t.Columns, rightColumn(number(x, digitsOf(x))))
 	}
-	for _, c := range p.Curves {
-		if len(c.AtRisk) > 0 {
-			t.Rows = append(t.Rows, reports.Row{Cells: append([]reports.Cell{reports.Label(named(c.Label, "All"))}, c.AtRisk...)})
+	for i, cells := range atRisk {
+		if len(cells) > 0 {
+			t.Rows = append(t.Rows, reports.Row{Cells: append([]reports.Cell{reports.Label(named(labels[i], "All"))}, cells...)})
 		}
 	}
 	return t
@@ -244,7 +278,7 @@ func chartNumbers(p reports.Control) reports.Table {
 }
 
 func signalWord(q reports.ControlPoint) string {
-	word := map[reports.Signal]string{reports.Improvement: "improvement", reports.Concern: "concern"}[q.Signal]
+	word := map[reports.Signal]string{reports.Improvement: "improvement", reports.Concern: "concern", reports.Changed: "change"}[q.Signal]
 	if word == "" || q.Rule == "" {
 		return word
 	}

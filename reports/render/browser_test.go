@@ -75,6 +75,7 @@ var complaint = regexp.MustCompile(`(?m)^.*CONSOLE.*$`)
 // A browser reads the page as it was meant: every figure and table is there, nothing is
 // said in the console, and no connection is made.
 func TestPageInBrowser(t *testing.T) {
+	t.Parallel()
 	page := pageOf(t, example())
 	dom, said, asked := inBrowser(t, page, 1280)
 	for _, tag := range []string{"<svg", "<table", "<figure", "<h2"} {
@@ -95,6 +96,7 @@ func TestPageInBrowser(t *testing.T) {
 
 // The test above sees a console's complaint and a connection where there is one.
 func TestBrowserIsWatched(t *testing.T) {
+	t.Parallel()
 	_, said, asked := inBrowser(t, `<!DOCTYPE html><html><body><img src="http://192.0.2.1/x.png"><script>console.error("bad")</script></body></html>`, 800)
 	if !complaint.MatchString(said) || len(asked) == 0 {
 		t.Errorf("it asked for %q, and the browser said:\n%s", asked, said)
@@ -124,6 +126,7 @@ addEventListener("load", () => {
 // Nothing is wider than a telephone, a tablet or a screen, with hostile labels either;
 // a page with a word that does not break is.
 func TestPageFitsItsWindow(t *testing.T) {
+	t.Parallel()
 	var page strings.Builder
 	page.WriteString("<!DOCTYPE html><html><head>" + measure + "</head><body>")
 	pages := []string{pageOf(t, example()), pageOf(t, hostile()), `<p style="white-space:nowrap">` + strings.Repeat("word ", 400) + "</p>"}

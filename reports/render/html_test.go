@@ -41,6 +41,7 @@ func pageOf(t *testing.T, r reports.Report) string {
 // Every figure of the reports is a picture with something on it. The pages and
 // pictures are kept in the folder that RECOUP_LOOK names, for looking at them.
 func TestPictures(t *testing.T) {
+	t.Parallel()
 	dir := os.Getenv("RECOUP_LOOK")
 	if dir == "" {
 		dir = t.TempDir()
