@@ -179,8 +179,8 @@ func TestOutcomesAreCounted(t *testing.T) {
 func TestDoseAndCostClaims(t *testing.T) {
 	of := func(c Cell) Report {
 		return Report{Sections: []Section{
-			{ID: "opioids", Blocks: []Block{Table{ID: "dose-all-patients", Rows: []Row{{Cells: []Cell{Label("Day 180"), Count(50), Cell{}, Cell{}, c}}}}}},
-			{ID: "costs", Blocks: []Block{Table{ID: "costs-all-patients", Columns: make([]Column, 6), Rows: []Row{{Cells: []Cell{Label(careRow), Count(50), Cell{}, Cell{}, c}}}}}},
+			{ID: "opioids", Blocks: []Block{Table{ID: "dose-all-patients", Rows: []Row{{Cells: []Cell{Label("Day 180"), Count(50), {}, {}, c}}}}}},
+			{ID: "costs", Blocks: []Block{Table{ID: "costs-all-patients", Columns: make([]Column, 6), Rows: []Row{{Cells: []Cell{Label(careRow), Count(50), {}, {}, c}}}}}},
 		}}
 	}
 	hidden := Estimate(-2, -3, -1, 1, 50)

@@ -256,7 +256,8 @@ func dotNumbers(p reports.Dots) reports.Table {
 func chartNumbers(p reports.Control) reports.Table {
 	t := reports.Table{Columns: []reports.Column{
 		{Label: named(p.X.Label, "Period")},
-		rightColumn(named(p.Y.Label, "Value")), rightColumn("Lower limit"), rightColumn("Center"), rightColumn("Upper limit"), {Label: "Signal"},
+		rightColumn(named(p.Y.Label, "Value")), rightColumn("Lower limit"), rightColumn("Center"), rightColumn("Upper limit"),
+		{Label: "Signal"},
 	}}
 	all := []float64{p.Center}
 	for _, q := range p.Points {

@@ -294,23 +294,20 @@ const wordPage = `<w:sectPr><w:footerReference w:type="default" r:id="footer"/><
 
 // wordStyles are the document's styles: the page's colors and sizes.
 func wordStyles(lang string) string {
-	style := func(id, name, based, paragraph, text string) string {
-		if based != "" {
-			based = `<w:basedOn w:val="` + based + `"/>`
-		}
-		return `<w:style w:type="paragraph" w:styleId="` + id + `"><w:name w:val="` + name + `"/>` + based + `<w:qFormat/><w:pPr>` + paragraph + `</w:pPr><w:rPr>` + text + `</w:rPr></w:style>`
+	style := func(id, name, paragraph, text string) string {
+		return `<w:style w:type="paragraph" w:styleId="` + id + `"><w:name w:val="` + name + `"/><w:basedOn w:val="Normal"/><w:qFormat/><w:pPr>` + paragraph + `</w:pPr><w:rPr>` + text + `</w:rPr></w:style>`
 	}
 	return xmlHead + `<w:styles ` + wordName + `><w:docDefaults><w:rPrDefault><w:rPr><w:rFonts w:ascii="Arial" w:hAnsi="Arial" w:eastAsia="Arial" w:cs="Arial"/><w:color w:val="1F2A33"/><w:sz w:val="20"/><w:szCs w:val="20"/><w:lang w:val="` + xmlText(lang) + `"/></w:rPr></w:rPrDefault><w:pPrDefault><w:pPr><w:spacing w:after="100" w:line="264" w:lineRule="auto"/></w:pPr></w:pPrDefault></w:docDefaults>` +
 		`<w:style w:type="paragraph" w:default="1" w:styleId="Normal"><w:name w:val="Normal"/></w:style>` +
-		style("Title", "Title", "Normal", `<w:spacing w:after="40"/>`, `<w:b/><w:sz w:val="36"/>`) +
-		style("Subtitle", "Subtitle", "Normal", `<w:spacing w:after="200"/>`, `<w:color w:val="4A5F72"/>`) +
-		style("Heading1", "heading 1", "Normal", `<w:keepNext/><w:spacing w:before="360" w:after="80"/><w:outlineLvl w:val="0"/>`, `<w:b/><w:sz w:val="26"/>`) +
-		style("Heading2", "heading 2", "Normal", `<w:keepNext/><w:spacing w:before="200" w:after="60"/><w:outlineLvl w:val="1"/>`, `<w:b/>`) +
-		style("Caption", "caption", "Normal", `<w:keepNext/><w:spacing w:before="200" w:after="60"/>`, `<w:b/>`) +
-		style("Remark", "Remark", "Normal", `<w:pBdr><w:left w:val="single" w:sz="24" w:space="8" w:color="C75000"/></w:pBdr><w:ind w:left="170"/>`, ``) +
-		style("Cell", "Cell", "Normal", `<w:spacing w:before="20" w:after="20" w:line="240" w:lineRule="auto"/>`, `<w:sz w:val="16"/><w:szCs w:val="16"/>`) +
-		style("Note", "Note", "Normal", `<w:spacing w:before="40" w:after="40" w:line="240" w:lineRule="auto"/>`, `<w:color w:val="4A5F72"/><w:sz w:val="16"/><w:szCs w:val="16"/>`) +
-		style("Picture", "Picture", "Normal", `<w:spacing w:after="200"/>`, ``) +
-		style("Footer", "footer", "Normal", ``, `<w:color w:val="4A5F72"/><w:sz w:val="16"/>`) +
+		style("Title", "Title", `<w:spacing w:after="40"/>`, `<w:b/><w:sz w:val="36"/>`) +
+		style("Subtitle", "Subtitle", `<w:spacing w:after="200"/>`, `<w:color w:val="4A5F72"/>`) +
+		style("Heading1", "heading 1", `<w:keepNext/><w:spacing w:before="360" w:after="80"/><w:outlineLvl w:val="0"/>`, `<w:b/><w:sz w:val="26"/>`) +
+		style("Heading2", "heading 2", `<w:keepNext/><w:spacing w:before="200" w:after="60"/><w:outlineLvl w:val="1"/>`, `<w:b/>`) +
+		style("Caption", "caption", `<w:keepNext/><w:spacing w:before="200" w:after="60"/>`, `<w:b/>`) +
+		style("Remark", "Remark", `<w:pBdr><w:left w:val="single" w:sz="24" w:space="8" w:color="C75000"/></w:pBdr><w:ind w:left="170"/>`, ``) +
+		style("Cell", "Cell", `<w:spacing w:before="20" w:after="20" w:line="240" w:lineRule="auto"/>`, `<w:sz w:val="16"/><w:szCs w:val="16"/>`) +
+		style("Note", "Note", `<w:spacing w:before="40" w:after="40" w:line="240" w:lineRule="auto"/>`, `<w:color w:val="4A5F72"/><w:sz w:val="16"/><w:szCs w:val="16"/>`) +
+		style("Picture", "Picture", `<w:spacing w:after="200"/>`, ``) +
+		style("Footer", "footer", ``, `<w:color w:val="4A5F72"/><w:sz w:val="16"/>`) +
 		`<w:style w:type="table" w:default="1" w:styleId="TableNormal"><w:name w:val="Normal Table"/></w:style><w:style w:type="table" w:styleId="ReportTable"><w:name w:val="Report Table"/><w:basedOn w:val="TableNormal"/><w:tblPr><w:tblBorders><w:top w:val="single" w:sz="8" w:color="1F2A33"/><w:bottom w:val="single" w:sz="8" w:color="1F2A33"/><w:insideH w:val="single" w:sz="4" w:color="D5DBE0"/></w:tblBorders><w:tblCellMar><w:left w:w="60" w:type="dxa"/><w:right w:w="60" w:type="dxa"/></w:tblCellMar></w:tblPr></w:style></w:styles>`
 }
