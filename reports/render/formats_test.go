@@ -273,6 +273,7 @@ func TestCSV(t *testing.T) {
 			{Indent: 1, Cells: []reports.Cell{reports.Label(`a,"b"`), hidden, reports.NotAvailable("why"), reports.Mean(3.14159, 1.25, 2, 8)}},
 			{Cells: []reports.Cell{reports.Label("All"), reports.Count(2), reports.P(0.00004, 2), reports.Share(999, 1000)}},
 			{Cells: []reports.Cell{reports.Label("All"), reports.Count(3)}},
+			{Cells: []reports.Cell{reports.Label("Of others"), reports.Count(9), reports.Number(4, 0, 8), reports.Share(1, 8)}}, // the 8 stands nowhere
 		}},
 	}}}}
 	var b bytes.Buffer
@@ -295,6 +296,9 @@ s,t,All,'=n,2,,,2,2,
 s,t,All,Change (points),0.00004,,,2,<0.001,
 s,t,All,Share,0.999,,,,>99%,
 s,t,All,=n (2),3,,,3,3,
+s,t,Of others,'=n,9,,,9,9,
+s,t,Of others,Change (points),4,,,,4,
+s,t,Of others,Share,0.12,,,,12%,
 `
 	want = strings.NewReplacer("0.00004", "4e-05", "All,=n (2)", "All,'=n (2)").Replace(want)
 	if b.String() != want {
