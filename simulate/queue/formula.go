@@ -87,10 +87,10 @@ func ErlangC(servers int, load float64) float64 {
 
 // steady completes what follows from the mean wait by Little's law.
 func steady(arrivals, service float64, servers int, wait, meanWait float64) Steady {
-	load := arrivals * service
+	load := float64(arrivals * service)
 	return Steady{
 		Load: load, Busy: load, Used: load / float64(servers), Wait: wait, MeanWait: meanWait, IfWaiting: meanWait / wait,
-		List: arrivals * meanWait, System: arrivals*meanWait + load, Stay: meanWait + service,
+		List: arrivals * meanWait, System: float64(arrivals*meanWait) + load, Stay: meanWait + service,
 	}
 }
 
@@ -115,7 +115,7 @@ func Loss(arrivals, service float64, servers int) (Steady, error) {
 	if err := check(arrivals, service, servers); err != nil {
 		return Steady{}, err
 	}
-	load := arrivals * service
+	load := float64(arrivals * service)
 	b := ErlangB(servers, load)
 	busy := load * (1 - b)
 	return Steady{
@@ -158,7 +158,7 @@ func Fixed(arrivals, service float64, servers int) (Steady, error) {
 	if err := stable(arrivals, service, servers); err != nil {
 		return Steady{}, err
 	}
-	load := arrivals * service
+	load := float64(arrivals * service)
 	var none, list float64
 	if load/float64(servers) < 0.8 {
 		none, list = spitzer(load, servers)

@@ -248,7 +248,7 @@ func (f *fit) residuals(y []float64) ([]float64, error) {
 func sumOfSquares(r []float64) float64 {
 	s := 0.0
 	for _, x := range r {
-		s += x * x
+		s += float64(x * x)
 	}
 	return s
 }
@@ -257,10 +257,10 @@ func sumOfSquares(r []float64) float64 {
 func (f *fit) jacobian(y []float64) (*mat.Dense, error) {
 	var j *mat.Dense
 	for k := range y {
-		h := f.step[k] / 4
+		h := float64(f.step[k] * 0.25)
 		up, down := slices.Clone(y), slices.Clone(y)
-		up[k] += h
-		down[k] -= h
+		up[k] = y[k] + h
+		down[k] = y[k] - h
 		a, err := f.residuals(up)
 		if err != nil {
 			return nil, err
@@ -273,7 +273,7 @@ func (f *fit) jacobian(y []float64) (*mat.Dense, error) {
 			j = mat.NewDense(len(a), len(y), nil)
 		}
 		for i := range a {
-			j.Set(i, k, (a[i]-b[i])/(2*h))
+			j.Set(i, k, (a[i]-b[i])/(h+h))
 		}
 	}
 	return j, nil
@@ -343,7 +343,7 @@ func dampedStep(j *mat.Dense, r []float64, damping float64) ([]float64, bool) {
 		if !(h.At(i, i) > 1e-12) {
 			return nil, false
 		}
-		h.SetSym(i, i, h.At(i, i)*(1+damping))
+		h.SetSym(i, i, float64(h.At(i, i)*(1+damping)))
 	}
 	var c mat.Cholesky
 	if !c.Factorize(h) {
@@ -368,7 +368,7 @@ func (f *fit) unidentified(j *mat.Dense) error {
 	for k := range n {
 		sum := 0.0
 		for i := range m {
-			sum += j.At(i, k) * j.At(i, k)
+			sum += float64(j.At(i, k) * j.At(i, k))
 		}
 		if sum < 1e-12 {
 			names = append(names, f.c.Parameters[k])
@@ -388,7 +388,7 @@ func (f *fit) nelderMead() (y []float64, converged bool) {
 	problem := optimize.Problem{Func: func(x []float64) float64 {
 		scaled := make([]float64, len(x)) // so that one simplex fits all
 		for k := range x {
-			scaled[k] = f.start[k] + x[k]*f.step[k]
+			scaled[k] = f.start[k] + float64(x[k]*f.step[k])
 		}
 		r, err := f.residuals(scaled)
 		if err != nil {
@@ -408,7 +408,7 @@ func (f *fit) nelderMead() (y []float64, converged bool) {
 	}
 	y = make([]float64, len(r.X))
 	for k := range y {
-		y[k] = f.start[k] + r.X[k]*f.step[k]
+		y[k] = f.start[k] + float64(r.X[k]*f.step[k])
 	}
 	return y, r.Status == optimize.FunctionConvergence
 }
@@ -463,7 +463,7 @@ func (f *fit) parameters(out *Fitted, y []float64, cov *mat.Dense) {
 		x := l.from(y[k])
 		out.Parameters = append(out.Parameters, FittedParameter{
 			Name: name, Start: simulate.Num(l.from(f.start[k])), Value: simulate.Num(x), SE: simulate.Num(se * l.rate(x)),
-			Lower: simulate.Num(l.from(y[k] - z*se)), Upper: simulate.Num(l.from(y[k] + z*se)), Scale: l.scale,
+			Lower: simulate.Num(l.from(y[k] - float64(z*se))), Upper: simulate.Num(l.from(y[k] + float64(z*se))), Scale: l.scale,
 		})
 		var row []simulate.Num
 		for i := range f.c.Parameters {

@@ -41,7 +41,7 @@ func TestAnalysesRecoverTheSimulation(t *testing.T) {
 			}
 		}
 		estimates := func(name string, args ...string) map[string]analysis.Row {
-			return rowsOf(t, append([]string{"analyze", "run", "made/cohort.yaml", name, "--arm", s.Name, "--json"}, args...)...)
+			return estimatesByTerm(t, append([]string{"analyze", "run", "made/cohort.yaml", name, "--arm", s.Name, "--json"}, args...)...)
 		}
 		x := estimates("effect/mean-change", "--outcome", "pain", "--visit", "week26")["change"]
 		check("pain", float64(x.Estimate), float64(x.StdError), of["pain_change_26w"])
@@ -67,8 +67,8 @@ func TestAnalysesRecoverTheSimulation(t *testing.T) {
 	}
 }
 
-// rowsOf runs an analysis and returns its rows by term.
-func rowsOf(t *testing.T, args ...string) map[string]analysis.Row {
+// estimatesByTerm runs an analysis and returns its rows by term.
+func estimatesByTerm(t *testing.T, args ...string) map[string]analysis.Row {
 	t.Helper()
 	out, errs, code := run(t, args...)
 	if code != 0 {
