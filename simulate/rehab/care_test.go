@@ -350,3 +350,17 @@ func chain(v map[string]float64, x [4]float64, weeks int) [4]float64 {
 	}
 	return p
 }
+
+// By hand: 10 hours a week of which 4 have twice the weight, attended by half and given
+// by telehealth at 0.8: (6 + 8)·0.8·0.5 = 5.6 effective hours; in person 7.
+func TestWeightedHours(t *testing.T) {
+	p := parameters{Relaxation: 1, Aerobic: 2, Attendance: 0.5, Telehealth: 0.8}
+	ph := design.Phase{Hours: map[string]float64{"relaxation": 6, "aerobic_exercise": 4}}
+	if got := p.weightedHours(ph); math.Abs(got-7) > 1e-12 {
+		t.Errorf("%g effective hours, want 7", got)
+	}
+	ph.Telehealth = true
+	if got := p.weightedHours(ph); math.Abs(got-5.6) > 1e-12 {
+		t.Errorf("%g effective hours by telehealth, want 5.6", got)
+	}
+}
