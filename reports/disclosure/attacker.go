@@ -95,61 +95,50 @@ func (s *system) parts() []part {
 }
 
 // bounds is the interval of values of quantity i that agree with everything
-// shown: the attacker's answer. Both ends are equal where the value is found
-// exactly; the upper end is +Inf where nothing limits it.
+// shown. Both ends are equal where the value is found exactly; the upper end is
+// +Inf where nothing limits it.
 func (s *system) bounds(p part, i int) (low, high float64, err error) {
 	if s.q[i].shown {
 		v := float64(s.q[i].value)
 		return v, v, nil
 	}
-	var hidden []int
-	col := map[int]int{}
-	for _, k := range p.of {
-		if !s.q[k].shown {
-			col[k] = len(hidden)
-			hidden = append(hidden, k)
+	k, at := s.hidden(p)
+	return k.bounds(at[i])
+}
+
+// hidden is what an attacker knows of the hidden quantities of a part, and the
+// place of each.
+func (s *system) hidden(p part) (*known, map[int]int) {
+	k, at := &known{}, map[int]int{}
+	for _, i := range p.of {
+		if !s.q[i].shown {
+			at[i] = k.unknown(s.least(i), math.Inf(1))
 		}
 	}
-	// Unknowns are the excess over the least possible value.
-	var a [][]float64
-	var b []float64
 	for _, e := range p.eqs {
-		row, rhs, touches := make([]float64, len(hidden)), 0.0, false
-		for j, k := range e.of {
-			if c, ok := col[k]; ok {
-				row[c] += e.coef[j]
-				rhs -= e.coef[j] * s.least(k)
-				touches = true
+		var b balance
+		for j, i := range e.of {
+			if c, ok := at[i]; ok {
+				b.of, b.coef = append(b.of, c), append(b.coef, int64(e.coef[j]))
 			} else {
-				rhs -= e.coef[j] * float64(s.q[k].value)
+				b.rhs -= int64(e.coef[j]) * int64(s.q[i].value)
 			}
 		}
-		if touches {
-			a, b = append(a, row), append(b, rhs)
+		if len(b.of) > 0 {
+			k.eqs = append(k.eqs, b)
 		}
 	}
-	c := make([]float64, len(hidden))
-	c[col[i]] = 1
-	x, ok, err := minimize(c, a, b)
-	if err != nil || !ok {
-		return 0, 0, err
-	}
-	low = s.least(i) + x[col[i]]
-	c[col[i]] = -1
-	x, ok, err = minimize(c, a, b)
-	if err != nil {
-		return 0, 0, err
-	}
-	if !ok {
-		return low, math.Inf(1), nil
-	}
-	return low, s.least(i) + x[col[i]], nil
+	return k, at
 }
 
 // safe tells whether an attacker must think it possible that quantity i is
 // above the threshold, and that it has another value than it has.
-func (s *system) safe(p part, i, limit int) (bool, error) {
-	low, high, err := s.bounds(p, i)
+func (s *system) safe(k *known, at map[int]int, i, limit int) (bool, error) {
+	place, hidden := at[i]
+	if !hidden {
+		return false, nil
+	}
+	low, high, err := k.bounds(place)
 	if err != nil {
 		return false, err
 	}
@@ -163,11 +152,12 @@ func (s *system) protect(p part, limit int) []int {
 	var out []int
 	for range len(p.of) + 1 {
 		target := -1
+		k, at := s.hidden(p)
 		for _, i := range p.of {
 			if !s.q[i].small {
 				continue
 			}
-			if ok, err := s.safe(p, i, limit); err != nil {
+			if ok, err := s.safe(k, at, i, limit); err != nil {
 				return append(out, s.hideAll(p)...)
 			} else if !ok {
 				target = i
