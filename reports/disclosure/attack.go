@@ -177,7 +177,8 @@ func (t *trial) sum(whole [2]int, parts [][2]int) {
 		}
 		return true
 	}
-	if len(parts) == 0 || !add(whole, -1) {
+	unprinted := t.sheet.rows[whole[0]][whole[1]].kind == entryEmpty && t.at[whole[0]][whole[1]] < 0
+	if len(parts) == 0 || unprinted || !add(whole, -1) {
 		return
 	}
 	for _, p := range parts {

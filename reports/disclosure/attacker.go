@@ -12,6 +12,9 @@ type quantity struct {
 	shown  bool // a visible cell or point tells it
 	listed bool // it has a place in the report, so that a hidden one is known not to be 0
 	sum    bool // it is the total of others: costlier to hide
+
+	// guarded says that it is to be hidden for another reason than its size.
+	guarded bool
 }
 
 // equation says that the sum of coefficient times quantity is 0, as anyone who
@@ -167,7 +170,7 @@ func (s *system) protect(p part, limit int) []int {
 		if target < 0 {
 			return out
 		}
-		more, err := s.cover(p, target, float64(limit+1-s.q[target].value))
+		more, err := s.cover(p, target, math.Max(1, float64(limit+1-s.q[target].value)))
 		if err != nil || len(more) == 0 {
 			return append(out, s.hideAll(p)...)
 		}

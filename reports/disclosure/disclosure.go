@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"strconv"
 
 	"recoup/reports"
 )
@@ -19,6 +20,7 @@ const (
 	CodeSurvival   = "SURVIVAL_COARSENED"    // a survival curve drawn on a grid and stopped early
 	CodeRiskTable  = "RISK_TABLE_THINNED"    // a number at risk left out
 	CodeText       = "SMALL_COUNT_IN_TEXT"   // a small count in running text replaced
+	CodeEarlier    = "CHANGED_SINCE_RELEASE" // an earlier report showed it, and the difference is of few
 	CodeClass      = "CLASS_DISCLOSURE"      // shown, but tells the same of everyone: 0% or 100%
 )
 
@@ -36,39 +38,94 @@ type Audit struct {
 }
 
 // Apply returns the report with all hidden that the policy does not let out,
+// and the list of what was hidden: Protect without earlier releases and noise.
+func Apply(r reports.Report, p Policy) (reports.Report, Audit) {
+	return Protect(r, Options{Policy: p})
+}
+
+// Options say by which rule a report is protected, and against what.
+type Options struct {
+	Policy   Policy
+	Earlier  []Release // what went out before of the same patients
+	NoiseKey []byte    // of the owner, kept apart from all outputs; nil for no noise
+	Override Override  // the zero Override where nothing is let pass
+}
+
+// Override says who let a report out against its policy, and why.
+type Override struct{ By, Why string }
+
+// Protect returns the report with all hidden that the policy does not let out,
 // and the list of what was hidden. The report given is not changed. What is
 // hidden is gone from the result: no raw value is left behind a hidden mark.
 //
 // Counts are judged as they are; shares by numerator, denominator and, where
 // the policy says so, the rest; other numbers by the patients they rest on.
-// Counts known by sums (Table.Sums, Report.Sums, shares with their rest, the
-// steps of a flow, and equal counts in a row) form linear equations; more is
-// hidden until an attacker who solves them must think a value above the
-// threshold possible for every hidden small count.
-func Apply(r reports.Report, p Policy) (reports.Report, Audit) {
-	out := clone(r)
-	if !p.hides() {
-		return out, Audit{Policy: p}
+// Counts known by sums (Table.Sums, Report.Sums, shares with their rest, parts
+// of a whole, the steps of a flow, and equal counts in a row) form linear
+// equations; more is hidden until an attacker who solves them must think a value
+// above the threshold possible for every hidden small count.
+//
+// What an earlier release showed of the same patients is hidden where it has
+// changed by few of them, or a mean by so little that it tells of one. What is
+// then shown is rounded as the policy says, and a statement is added to the
+// report.
+func Protect(r reports.Report, o Options) (reports.Report, Audit) {
+	if !o.Policy.hides() {
+		out := clone(r)
+		state(&out, o, 0)
+		return out, Audit{Policy: o.Policy}
 	}
-	g := &gate{policy: p, names: map[string]int{}, found: map[Finding]int{}}
+	never := map[string]bool{}
+	for {
+		out, g := pass(r, o, never)
+		found := false
+		for _, e := range o.Earlier {
+			for _, d := range Compare(e, g.release(out), o.Policy.Max+1) {
+				if d.Dangerous && !never[d.Where] {
+					never[d.Where], found = true, true
+				}
+			}
+		}
+		if !found {
+			state(&out, o, len(g.hidden()))
+			return out, g.audit()
+		}
+	}
+}
+
+// pass protects a report once, without the places that may never be shown.
+func pass(r reports.Report, o Options, never map[string]bool) (reports.Report, *gate) {
+	out := clone(r)
+	g := &gate{
+		policy: o.Policy, noise: o.NoiseKey, names: map[string]int{}, found: map[Finding]int{},
+		keys: map[string]int{}, period: r.Period, never: never,
+	}
 	g.report(&out)
 	g.primary()
 	g.secondary()
 	g.sweep()
-	out.Provenance.Facts = append(out.Provenance.Facts, reports.Fact{
-		Name: "Disclosure rule", Value: reports.Label(p.Name + ": " + p.Title),
-	})
-	return out, g.audit()
+	g.finish()
+	return out, g
 }
 
 // carrier is a cell or point that tells quantities to whoever sees it.
 type carrier struct {
 	tells  []int
 	where  string
+	key    string // its place and whose patients it is about: the same in the next report
 	code   string // for a hidden carrier: how the audit calls it
 	why    reports.Suppression
 	hidden bool
 	hide   func(reports.Suppression)
+	get    func() reports.Cell // what it shows, as a cell
+	set    func(reports.Cell)  // puts another value in its place
+}
+
+// slot is where a value stands: how it is hidden, read and replaced.
+type slot struct {
+	hide func(reports.Suppression)
+	get  func() reports.Cell
+	set  func(reports.Cell)
 }
 
 // gate collects every number of a report with what it tells, decides, and then
@@ -76,9 +133,22 @@ type carrier struct {
 type gate struct {
 	policy   Policy
 	sys      system
-	names    map[string]int // of named quantities
+	names    map[string]int // of named quantities, by period
+	within   []nested
 	carriers []carrier
 	found    map[Finding]int
+
+	noise  []byte
+	period string          // of the report
+	place  string          // of what is being registered
+	keys   map[string]int  // how often a place has been registered
+	never  map[string]bool // keys that may not be shown, from earlier releases
+}
+
+// nested is a quantity that is part of a named one.
+type nested struct {
+	part  int
+	whole string
 }
 
 func (g *gate) note(code, where string) { g.found[Finding{Code: code, Where: where}]++ }
@@ -101,9 +171,15 @@ func (g *gate) quantity(name string, value int, listed bool) int {
 
 // add registers something visible that rests on a basis. It returns the
 // quantity that stands for it in sums, or -1 when it rests on no patients.
-func (g *gate) add(b reports.Basis, where, code string, hide func(reports.Suppression)) int {
-	c := carrier{where: where, code: code, hide: hide}
-	main := -1
+func (g *gate) add(b reports.Basis, where, code string, at slot) int {
+	c := carrier{where: where, code: code, hide: at.hide, get: at.get, set: at.set, key: g.key(b, where)}
+	named := func(name string) string {
+		if name == "" {
+			return ""
+		}
+		return g.of(b) + "\x00" + name
+	}
+	main, holds := -1, -1
 	if b.Kind == reports.ShareOfPatients && (b.Numerator < 0 || b.Numerator > b.Denominator) || b.Kind == reports.OfPatients && b.N < 0 {
 		b.Kind = reports.Unstated // not a basis that can be judged
 	}
@@ -111,12 +187,12 @@ func (g *gate) add(b reports.Basis, where, code string, hide func(reports.Suppre
 	case reports.Public:
 		return -1
 	case reports.OfPatients:
-		main = g.quantity(b.Quantity, b.N, true)
-		c.tells = []int{main}
+		main = g.quantity(named(b.Quantity), b.N, true)
+		c.tells, holds = []int{main}, main
 	case reports.ShareOfPatients:
-		main = g.quantity(b.Quantity, b.Numerator, true)
-		whole := g.quantity("", b.Denominator, true)
-		c.tells = []int{main, whole}
+		main = g.quantity(named(b.Quantity), b.Numerator, true)
+		whole := g.quantity(named(b.Whole), b.Denominator, true)
+		c.tells, holds = []int{main, whole}, whole
 		rest := g.quantity("", b.Denominator-b.Numerator, false)
 		if g.policy.Complements {
 			c.tells = append(c.tells, rest)
@@ -133,8 +209,65 @@ func (g *gate) add(b reports.Basis, where, code string, hide func(reports.Suppre
 			c.code = CodeUnstated
 		}
 	}
+	if g.never[c.key] && main >= 0 && !c.hidden {
+		g.sys.q[main].small, g.sys.q[main].guarded = true, true
+		c.code = CodeEarlier
+	}
+	if b.Within != "" && holds >= 0 {
+		g.within = append(g.within, nested{holds, named(b.Within)})
+	}
 	g.carriers = append(g.carriers, c)
 	return main
+}
+
+// of is whose patients a basis is about.
+func (g *gate) of(b reports.Basis) string {
+	switch {
+	case b.Period != "":
+		return b.Period
+	case g.period != "":
+		return g.period
+	}
+	return reports.WholeCohort
+}
+
+// key names a place for good: two reports that show the same thing of the same
+// patients show it under one key.
+func (g *gate) key(b reports.Basis, where string) string {
+	key := g.of(b) + "|" + where + "|" + g.place
+	g.keys[key]++
+	if n := g.keys[key]; n > 1 {
+		key += "#" + strconv.Itoa(n)
+	}
+	return key
+}
+
+// rests states what is left of each whole without its part: a count of its own,
+// which stands nowhere and is known to whoever knows both.
+func (g *gate) rests() {
+	seen := map[[2]int]bool{}
+	for _, n := range g.within {
+		whole, ok := g.names[n.whole]
+		left := 0
+		if ok {
+			left = g.sys.q[whole].value - g.sys.q[n.part].value
+		}
+		if !ok || left < 0 || whole == n.part || seen[[2]int{whole, n.part}] {
+			continue
+		}
+		seen[[2]int{whole, n.part}] = true
+		g.sys.addSum(whole, append([]int{n.part}, g.left(left)...))
+	}
+}
+
+// left is a count that stands nowhere; one of none is no count.
+func (g *gate) left(n int) []int {
+	if n == 0 {
+		return nil
+	}
+	rest := g.quantity("", n, false)
+	g.sys.q[rest].small = g.policy.Complements && g.policy.small(n)
+	return []int{rest}
 }
 
 // primary hides what tells a small count outright.
@@ -211,6 +344,17 @@ func (g *gate) sweep() {
 	}
 }
 
+// hidden returns the carriers that are hidden.
+func (g *gate) hidden() []carrier {
+	var out []carrier
+	for _, c := range g.carriers {
+		if c.hidden {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 func (g *gate) audit() Audit {
 	a := Audit{Policy: g.policy}
 	for f, n := range g.found {
@@ -253,12 +397,20 @@ func (g *gate) cell(c *reports.Cell, where string) int {
 	if math.IsNaN(c.Value) && kind != reports.CountOf && kind != reports.Text && c.Why != "" && b.Kind == reports.Unstated {
 		return -1 // not available, and says so
 	}
-	return g.add(b, where, "", func(why reports.Suppression) { wipe(c, why) })
+	return g.add(b, where, "", slot{
+		hide: func(why reports.Suppression) { wipe(c, why) },
+		get:  func() reports.Cell { return *c },
+		set:  func(to reports.Cell) { *c = to },
+	})
 }
 
+// words registers the numbers of running text, each by the words before it.
 func (g *gate) words(w reports.Words, where string) {
+	before := ""
 	for i := range w {
 		w[i].Text = g.text(w[i].Text, where)
+		before += w[i].Text
+		g.place = "text: " + before[max(0, len(before)-60):]
 		g.cell(&w[i].Cell, where)
 	}
 }
@@ -277,6 +429,7 @@ func (g *gate) report(r *reports.Report) {
 		}
 	}
 	for i := range r.Provenance.Facts {
+		g.place = r.Provenance.Facts[i].Name
 		g.cell(&r.Provenance.Facts[i].Value, "provenance")
 	}
 	for i := range r.Provenance.Tables {
@@ -285,28 +438,41 @@ func (g *gate) report(r *reports.Report) {
 	for _, s := range r.Sums {
 		g.namedSum(s)
 	}
+	g.rests()
 }
 
-// namedSum joins named quantities; a name that no number bears leaves a gap
-// that no equation can use.
+// namedSum joins named quantities of the report's period; a name that no number
+// bears leaves a gap that no equation can use. What the parts leave of their total
+// is a count that stands nowhere, such as the patients without an arm.
 func (g *gate) namedSum(s reports.QuantitySum) {
-	total, ok := g.names[s.Total]
+	period := g.of(reports.Basis{}) + "\x00"
+	total, ok := g.names[period+s.Total]
 	if !ok {
 		return
 	}
 	var parts []int
-	sum := 0
 	for _, name := range s.Parts {
-		k, ok := g.names[name]
+		k, ok := g.names[period+name]
 		if !ok {
 			return
 		}
 		parts = append(parts, k)
-		sum += g.sys.q[k].value
 	}
-	if sum == g.sys.q[total].value {
-		g.sys.addSum(total, parts)
+	g.addParts(total, parts)
+}
+
+// addParts states that parts, and what they leave, add up to a total. Parts that
+// are more than their total are a fault of the section that stated them: nothing
+// can be found from them, and nothing is.
+func (g *gate) addParts(total int, parts []int) {
+	left := g.sys.q[total].value
+	for _, k := range parts {
+		left -= g.sys.q[k].value
 	}
+	if left < 0 {
+		return
+	}
+	g.sys.addSum(total, append(parts, g.left(left)...))
 }
 
 func (g *gate) block(b reports.Block, section string) reports.Block {
@@ -322,6 +488,7 @@ func (g *gate) block(b reports.Block, section string) reports.Block {
 		for i := range b.Tiles {
 			t := &b.Tiles[i]
 			t.StatusText = g.text(t.StatusText, section)
+			g.place = t.Label
 			g.tile(t, section+"/tiles")
 			g.words(t.Detail, section+"/tiles")
 			g.cell(&t.Benchmark, section+"/tiles")
@@ -359,8 +526,21 @@ func (g *gate) table(t *reports.Table, section string) {
 	where := section + "/" + t.ID
 	t.Caption = g.text(t.Caption, where)
 	at := make([][]int, len(t.Rows))
+	heading := ""
 	for i := range t.Rows {
-		at[i] = g.row(t.Rows[i].Cells, where)
+		label := ""
+		if len(t.Rows[i].Cells) > 0 {
+			label = t.Rows[i].Cells[0].Text
+		}
+		if t.Rows[i].Heading {
+			heading = label
+		}
+		at[i] = g.row(t.Rows[i].Cells, where, func(j int) {
+			g.place = heading + "|" + label
+			if j < len(t.Columns) {
+				g.place += "|" + t.Columns[j].Label
+			}
+		})
 	}
 	for i := range t.Footnotes {
 		g.words(t.Footnotes[i], where)
@@ -373,11 +553,12 @@ func (g *gate) table(t *reports.Table, section string) {
 // row registers the cells of a row. A number that rests on as many patients as
 // a count in the same row says is taken to rest on that very count, so that a
 // mean is hidden with its n.
-func (g *gate) row(cells []reports.Cell, where string) []int {
+func (g *gate) row(cells []reports.Cell, where string, name func(column int)) []int {
 	at := make([]int, len(cells))
 	for i := range cells {
 		at[i] = -1
 		if cells[i].Format.Kind == reports.CountOf {
+			name(i)
 			at[i] = g.cell(&cells[i], where)
 		}
 	}
@@ -386,6 +567,7 @@ func (g *gate) row(cells []reports.Cell, where string) []int {
 			continue
 		}
 		first := len(g.carriers)
+		name(i)
 		at[i] = g.cell(&cells[i], where)
 		if len(g.carriers) > first {
 			g.tie(&g.carriers[first], at, cells)
@@ -425,18 +607,14 @@ func (g *gate) tableSum(s reports.Sum, at [][]int) {
 		return
 	}
 	var parts []int
-	sum := 0
 	for _, a := range s.Parts {
 		k := place(a)
 		if k < 0 {
 			return
 		}
 		parts = append(parts, k)
-		sum += g.sys.q[k].value
 	}
-	if sum == g.sys.q[total].value {
-		g.sys.addSum(total, parts)
-	}
+	g.addParts(total, parts)
 }
 
 // String writes a finding for a log or a terminal.
