@@ -23,6 +23,7 @@ const (
 	ScaleTime         Scale = "time"            // in the estimate's unit
 	ScalePercent      Scale = "percent"         // percent of baseline
 	ScaleNNT          Scale = "patients"        // number needed to treat
+	ScaleChiSquare    Scale = "chi-square"      // a test statistic with the estimate's degrees of freedom
 )
 
 // Interval is a confidence interval. Only the constructors of this package make

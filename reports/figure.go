@@ -11,12 +11,13 @@ type Figure struct {
 	Plot     Plot
 }
 
-// Plot is one of Lines, Survival, Forest, Dots, Control, Funnel, Plane,
+// Plot is one of Lines, Survival, Stack, Forest, Dots, Control, Funnel, Plane,
 // Acceptability, Flow and Matrix.
 type Plot interface{ plot() }
 
 func (Lines) plot()         {}
 func (Survival) plot()      {}
+func (Stack) plot()         {}
 func (Forest) plot()        {}
 func (Dots) plot()          {}
 func (Control) plot()       {}
@@ -46,6 +47,7 @@ type Point struct {
 	X, Y      float64
 	Low, High float64
 	Basis     Basis
+	Signal    Signal // marked where the point signals
 }
 
 // Series is a named run of points in order of x. A NaN Y breaks the line.
@@ -106,6 +108,41 @@ type Step struct {
 	AtRisk    int     // just before Time
 	Events    int
 	Censored  int
+}
+
+// Stack shows the parts of a whole over time as areas on top of each other, a panel for
+// each group, with the numbers followed under it: states of work by day, or what has
+// happened first by a day.
+type Stack struct {
+	X, Y      Axis
+	Layers    []string // lowest first
+	Rest      string   // what the layers leave of the whole; "" where they leave nothing
+	Panels    []StackPanel
+	RiskTimes []float64 // columns of the numbers followed and ticks of the axis
+	RiskTitle string
+
+	// Grid is the distance of the times at which the shares are known; they are joined
+	// by straight lines. 0 when every change is drawn where it happened. Set by
+	// reports/disclosure.
+	Grid float64
+}
+
+// StackPanel is one group of a Stack.
+type StackPanel struct {
+	Label  string
+	N      int
+	Steps  []StackStep // in order of time; each holds from its time on
+	End    float64     // the last time under observation
+	AtRisk []Cell      // one for each of RiskTimes
+	Public bool        // published or simulated: no patient of this cohort stands behind it
+}
+
+// StackStep is the shares at one time.
+type StackStep struct {
+	Time     float64
+	Shares   []float64 // one for each layer
+	Followed int       // just before Time
+	Changes  []int     // by layer: patients who came into it or left it at Time
 }
 
 // Forest shows estimates in rows with measured columns beside them.
@@ -175,6 +212,7 @@ type ControlPoint struct {
 	Center       float64 // NaN uses Control.Center
 	Signal       Signal
 	Rule         string // the rule that signaled
+	Rebased      bool   // the limits start anew here
 	Basis        Basis
 }
 
@@ -186,6 +224,7 @@ const (
 	CommonCause Signal = iota
 	Improvement
 	Concern
+	Changed // which way is better is not known
 )
 
 // Funnel shows units by size with control limits.
@@ -206,6 +245,8 @@ type FunnelPoint struct {
 	Y     float64
 	Own   bool // the reader's own unit
 	Basis Basis
+	// Signal is set of a unit outside the 95 % limits.
+	Signal Signal
 }
 
 // FunnelLimit holds the 95 % and 99.8 % limits at size N.

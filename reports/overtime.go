@@ -107,12 +107,7 @@ func (q *quarter) chart(id, title, subtitle string, c quality.Chart, format Form
 		if format.Kind == Percent {
 			point.Basis = ShareOf(p.Events, p.N)
 		}
-		switch p.Meaning {
-		case quality.Improvement:
-			point.Signal = Improvement
-		case quality.Concern:
-			point.Signal = Concern
-		}
+		point.Signal = signalOf(string(p.Meaning))
 		if len(p.Rules) > 0 {
 			point.Rule = p.Rules[0]
 		}
@@ -160,12 +155,12 @@ func (q *quarter) funnel(ctx context.Context, f datasets.Field) (Block, error) {
 	}
 	plot := Funnel{X: Axis{Label: "Patients seen"}, Y: Axis{Format: Format{Kind: Percent}}, Center: float64(r.Target), Target: math.NaN()}
 	for _, s := range r.Sites {
-		if s.Share.OK() {
-			plot.Points = append(plot.Points, FunnelPoint{Label: s.Label, N: float64(s.N), Y: float64(s.Share), Basis: ShareOf(s.Events, s.N)})
+		if s.Value.OK() {
+			plot.Points = append(plot.Points, FunnelPoint{Label: s.Label, N: float64(s.N), Y: float64(s.Value), Basis: ShareOf(s.Events, s.N), Signal: signalOf(string(s.Meaning))})
 		}
 	}
 	for _, l := range r.Curve {
-		plot.Limits = append(plot.Limits, FunnelLimit{N: float64(l.N), Lower95: l.Low95, Upper95: l.High95, Lower998: l.Low998, Upper998: l.High998})
+		plot.Limits = append(plot.Limits, FunnelLimit{N: l.Size, Lower95: l.Low95, Upper95: l.High95, Lower998: l.Low998, Upper998: l.High998})
 	}
 	plot.Y.Range = funnelRange(plot)
 	for _, w := range r.Warnings {

@@ -104,6 +104,15 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 				break
 			}
 		}
+		states, why, err := q.ask(ctx, work.States, q.now, analysis.Question{Arm: g}, nil)
+		if err != nil {
+			return s, err
+		}
+		if f, ok := stack("Work states over time", wholes[1], states.Series); ok && why == "" {
+			f.Absent = Say("A work state holds too few patients for any share to be shown without telling of them.")
+			f.ID, f.Caption = "states-"+slug(groupName(g)), Say("From dated spells of work. Not working is not unemployed; those lost to follow-up are censored.")
+			s.Blocks = append(s.Blocks, f)
+		}
 		for _, w := range r.Warnings {
 			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Read with care", Text: Say(upper(w.Message) + ".")})
 		}
@@ -183,23 +192,9 @@ func (q *quarter) returnFigure(g string, s analysis.Series, r analysis.Result) F
 	if len(s.Points) < 2 || s.Points[0].N == 0 {
 		return f
 	}
-	c := Curve{Label: groupName(g), N: s.Points[0].N, Start: 0}
-	last := 0.0
-	for _, p := range s.Points {
-		last = float64(p.X)
-		if p.Events == 0 && p.Censored == 0 {
-			continue
-		}
-		c.Steps = append(c.Steps, Step{Time: float64(p.X), Value: float64(p.Y), Low: float64(p.Low), High: float64(p.High), AtRisk: p.N, Events: p.Events, Censored: p.Censored})
-	}
-	c.End = last
-	plot := Survival{X: Axis{Label: "Days since admission"}, Y: Axis{Label: "Returned", Format: Format{Kind: Percent}, Range: []float64{0, 1}}, RiskTitle: "Number not yet returned and still followed"}
-	step := 91.0
-	for t := 0.0; t <= last; t += step {
-		plot.RiskTimes = append(plot.RiskTimes, t)
-		c.AtRisk = append(c.AtRisk, Count(atRisk(s, t)))
-	}
-	plot.Curves = []Curve{c}
+	plot := survivalPlot([]analysis.Series{s})
+	plot.X, plot.Y = Axis{Label: "Days since admission"}, Axis{Label: "Returned", Format: Format{Kind: Percent}, Range: []float64{0, 1}}
+	plot.RiskTitle, plot.Curves[0].Label = "Number not yet returned and still followed", groupName(g)
 	f.Plot = plot
 	f.Caption = Say("Patients off work at entry where that is known. Those lost to follow-up are censored, which assumes that they return as those who are followed.")
 	if m, ok := find(r, "median_time", g); ok && m.Value.OK() {

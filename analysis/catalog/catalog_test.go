@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"recoup/analysis/effect"
 	"recoup/analysis/impute"
 	"recoup/analysis/longitudinal"
+	"recoup/analysis/quality"
 	"recoup/analysis/resample"
 	"recoup/analysis/taper"
 	"recoup/analysis/work"
@@ -33,6 +35,9 @@ func made(t *testing.T, patients int, comparison, reversed bool) *datasets.Cohor
 	if err != nil {
 		t.Fatal(err)
 	}
+	if comparison {
+		withTimes(&f)
+	}
 	if reversed {
 		for i, x := range f.Tables {
 			lines := strings.Split(strings.TrimSuffix(string(x.Data), "\n"), "\n")
@@ -45,6 +50,26 @@ func made(t *testing.T, patients int, comparison, reversed bool) *datasets.Cohor
 		t.Fatal(err)
 	}
 	return c
+}
+
+// withTimes adds a table of one time and event a patient.
+func withTimes(f *synthetic.Files) {
+	const table = `  - name: times
+    path: times.csv
+    schema:
+      fields:
+        - {name: patient, type: string, role: patient}
+        - {name: days, type: number, role: time, unit: days}
+        - {name: back, type: string, role: event}
+`
+	f.Cohort.Data = []byte(strings.Replace(string(f.Cohort.Data), "\narms:\n", "\n"+table+"arms:\n", 1))
+	var b strings.Builder
+	b.WriteString("patient,days,back\n")
+	for i, line := range strings.Split(strings.TrimSpace(string(f.Tables[0].Data)), "\n")[1:] {
+		id, _, _ := strings.Cut(line, ",")
+		fmt.Fprintf(&b, "%s,%d,%d\n", id, 20+(i*7919)%400, (i*31)%3%2)
+	}
+	f.Tables = append(f.Tables, synthetic.File{Name: "times.csv", Data: []byte(b.String())})
 }
 
 // questions are what each analysis is asked here.
@@ -85,7 +110,10 @@ var settings = map[*analysis.Analysis]map[string]string{
 	compare.Balance:                {"covariates": "age,sex,payer", "by": "matching"},
 	compare.Matched:                {"covariates": "age,sex,payer"},
 	compare.Weighted:               {"covariates": "age,sex,payer"},
+	compare.WeightedSurvival:       {"covariates": "age,sex,payer"},
 	compare.DoublyRobust:           {"covariates": "age,sex,payer", "measure": "responder"},
+	compare.NegativeControl:        {"covariates": "age,sex,payer", "outcomes": "phq9,isi", "before": "gad7"},
+	quality.BenchmarkAnalysis:      {"value": "0.5", "se": "0.03"},
 	compare.Sensitivity:            {"estimate": "0.7", "low": "0.5", "high": "0.9"},
 }
 
@@ -107,7 +135,9 @@ var comparisons = []*analysis.Analysis{
 	compare.Balance,
 	compare.Matched,
 	compare.Weighted,
+	compare.WeightedSurvival,
 	compare.DoublyRobust,
+	compare.NegativeControl,
 	economics.Trial,
 }
 

@@ -85,6 +85,11 @@ func denominator(asked, target string) string {
 	return "pooled"
 }
 
+// denominatorWords say whose standard deviation differences are divided by.
+var denominatorWords = map[string]string{
+	"arm": "of the arm's patients", "reference": "of the reference's patients", "pooled": "pooled over the two arms, √((s₁²+s₀²)/2)", "all": "of the patients of both arms together",
+}
+
 // compared is how far the arms differ in a covariate.
 type compared struct {
 	means     [2]float64
@@ -201,7 +206,7 @@ func balanceTable(rows []balanceRow, words, denominator string) analysis.Table {
 		},
 		Notes: []string{
 			"Adjusted by " + words + ".",
-			"Differences in standard deviations (" + denominator + "), those of all patients before adjustment in both columns; of 0/1 covariates √(p(1-p)).",
+			"Differences, before and after alike, in standard deviations before adjustment: " + denominatorWords[denominator] + "; of 0/1 covariates √(p(1-p)).",
 		},
 	}
 	for _, b := range rows {

@@ -88,8 +88,10 @@ func short(x float64) string { return fmt.Sprintf("%.3g", x) }
 
 // Fairness says whether a published figure is a fair comparison.
 type Fairness struct {
-	Fair  string // fair, unfair or unknown
-	Words string
+	Fair    string // fair, unfair or unknown
+	Words   string
+	Differs []string // fields that differ
+	Unknown []string // fields that one side does not say
 }
 
 // Words of Fairness.
@@ -105,7 +107,7 @@ var fairFields = []string{"payer", "work_before", "condition", "definition", "ho
 // fairness judges a comparison: unfair where a field that decides it differs,
 // unknown where one side does not say, fair where all agree.
 func fairness(fields []Field) Fairness {
-	var differs, unknown []string
+	var differs, names, unknown []string
 	decided := true
 	for _, f := range fields {
 		if !slices.Contains(fairFields, f.Name) {
@@ -114,6 +116,7 @@ func fairness(fields []Field) Fairness {
 		name := strings.ReplaceAll(f.Name, "_", " ")
 		switch f.Agreement {
 		case Differs:
+			names = append(names, name)
 			differs = append(differs, fmt.Sprintf("%s (ours %s, theirs %s)", name, f.Ours, f.Theirs))
 		case Unknown:
 			unknown = append(unknown, name)
@@ -126,11 +129,11 @@ func fairness(fields []Field) Fairness {
 	}
 	switch {
 	case len(differs) > 0:
-		return Fairness{UnfairComparison, "not a fair comparison: differs in " + strings.Join(differs, "; ") + tail}
+		return Fairness{UnfairComparison, "not a fair comparison: differs in " + strings.Join(differs, "; ") + tail, names, unknown}
 	case !decided:
-		return Fairness{UnknownComparison, "nobody can say that it is fair" + tail}
+		return Fairness{UnknownComparison, "nobody can say that it is fair" + tail, names, unknown}
 	}
-	return Fairness{FairComparison, "fair in what is recorded: payer, work before, condition, definition and time agree; yet nobody was allotted by chance" + tail}
+	return Fairness{FairComparison, "fair in what is recorded: payer, work before, condition, definition and time agree; yet nobody was allotted by chance" + tail, names, unknown}
 }
 
 // FairBeside says whether a published figure is a fair comparison with a group of
@@ -138,7 +141,8 @@ func fairness(fields []Field) Fairness {
 func FairBeside(c *datasets.Cohort, patients []int, definition string, at published.Horizon, e published.Entry, r published.Result) Fairness {
 	f := fairness(Fields(CaseMix(c, patients, definition, at), e.CaseMix(r)))
 	if r.Complement {
-		f = Fairness{UnfairComparison, "not a measured return to work but 100 percent minus a disability share, and a disability share is not one minus a return-to-work share; " + f.Words}
+		f.Fair, f.Differs = UnfairComparison, append([]string{"outcome"}, f.Differs...)
+		f.Words = "not a measured return to work but 100 percent minus a disability share, and a disability share is not one minus a return-to-work share; " + f.Words
 	}
 	return f
 }

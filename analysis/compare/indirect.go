@@ -116,11 +116,14 @@ func (s *subject) share(in analysis.Input, q analysis.Question, a indirectAsk) (
 	s.name, s.note, s.y = s.outcome, col.field.Name+": "+col.chosen(is), make([]float64, len(col.codes))
 	for p, code := range col.codes {
 		switch {
-		case code < 0:
+		case code < 0 && q.Missing != analysis.MissingFailure:
 			s.y[p] = math.NaN()
-		case is[code]:
+		case code >= 0 && is[code]:
 			s.y[p] = 1
 		}
+	}
+	if q.Missing == analysis.MissingFailure {
+		s.note += "; patients without a value count as without the event"
 	}
 	return v, nil
 }
@@ -128,33 +131,9 @@ func (s *subject) share(in analysis.Input, q analysis.Question, a indirectAsk) (
 // times reads the table with a time and an event of each patient.
 func (a indirectAsk) times(in analysis.Input, q analysis.Question) (subject, error) {
 	s := subject{kind: kind{measure: MeasureTime, outcome: "work"}, name: "time to event", definition: q.Definition, horizon: published.Horizon{Value: math.NaN()}}
-	t := in.Cohort.TableWith(datasets.RoleTime, datasets.RoleEvent)
-	if t == nil {
-		return s, fmt.Errorf("%w: measure=time needs a table with columns of roles time and event", analysis.ErrCannot)
-	}
-	tf, _ := t.Field(datasets.RoleTime)
-	ef, _ := t.Field(datasets.RoleEvent)
-	codes, values := t.Codes(ef.Name)
-	col := column{field: ef, names: labelled(ef, values)}
-	is, err := col.levels(append([]string{"1"}, a.working...), "working")
-	if err != nil {
-		return s, err
-	}
-	n := in.Cohort.Patients()
-	s.y, s.event, s.unit = make([]float64, n), make([]bool, n), tf.Unit
-	for p := range s.y {
-		s.y[p] = math.NaN()
-	}
-	times, seen := t.Floats(tf.Name), make([]bool, n)
-	for row, p := range t.Patient() {
-		if seen[p] {
-			return s, fmt.Errorf("%w: table %s has several rows for one patient; keep one with --where", analysis.ErrCannot, t.Name())
-		}
-		if seen[p] = true; codes[row] >= 0 && times[row] >= 0 && !math.IsInf(times[row], 1) {
-			s.y[p], s.event[p] = times[row], is[codes[row]]
-		}
-	}
-	return s, nil
+	t, err := timesOf(in, append([]string{"1"}, a.working...), "working")
+	s.y, s.event, s.unit = t.y, t.event, t.unit
+	return s, err
 }
 
 // aggregate is one published number that ours must have.

@@ -92,9 +92,13 @@ func loud(fields []Field) []analysis.Warning {
 		if f.Agreement == Unknown {
 			verb = "NOBODY CAN SAY THAT THE TWO GROUPS AGREE IN " + strings.ToUpper(cause)
 		}
+		message := fmt.Sprintf("%s (ours %s, theirs %s): that alone can turn the answer round", verb, f.Ours, f.Theirs)
+		if len(out) == 0 { // said once is enough
+			message += "; " + spread()
+		}
 		out = append(out, analysis.Warning{
 			Code:    code,
-			Message: fmt.Sprintf("%s (ours %s, theirs %s): that alone can turn the answer round; %s", verb, f.Ours, f.Theirs, spread()),
+			Message: message,
 			Cure:    "choose a comparator of the same payer and work status before treatment, or restrict ours to such patients with a subgroup; record ours under caseMix in the cohort file",
 		})
 	}

@@ -38,7 +38,8 @@ type MAICOptions struct {
 	Working    []string          `opt:"working" doc:"share and time: levels of the column that count as the event"`
 	Horizon    string            `opt:"horizon" doc:"when our figure was seen, such as 12 months after discharge; empty: from the visit's week"`
 	Pseudo     string            `opt:"pseudo" doc:"time: the arm of the cohort that holds pseudo-patients read off the published curve"`
-	Errors     string            `opt:"errors" doc:"of our side: sandwich, with the weights estimated; HC0 and HC3 take them as known; bootstrap weights every sample anew. Cox: the first three are Lin and Wei's, with the weights as known" choices:"sandwich|HC0|HC3|bootstrap"`
+	Scale      string            `opt:"scale" doc:"anchored shares: difference, or a ratio, worked on the log scale; the published contrast is on the same" choices:"difference|risk-ratio|odds-ratio"`
+	Errors     string            `opt:"errors" doc:"of our side: sandwich, with the weights estimated; HC0 and HC3 take them as known; bootstrap weights every sample anew. Cox: HC0 and HC3 are Lin and Wei's" choices:"sandwich|HC0|HC3|bootstrap"`
 	Replicates int               `opt:"replicates" doc:"bootstrap samples"`
 	Weights    string            `opt:"weights" doc:"what the weights add up to: n, our patients, or ess, the effective sample size; moves the Cox model alone" choices:"n|ess"`
 }
@@ -51,15 +52,15 @@ var MAIC = analysis.New(analysis.Analysis{
 	Title:    "Matching-adjusted indirect comparison",
 	Estimand: "our mean, change, share or hazard in a population with the published patients' means, SDs, medians and shares of the covariates matched, less the published figure",
 	Doc: `Weights of our patients w = exp(α'z) under which every aggregate holds exactly: z is x - mean, x - share, (x - mean)² - SD² (the SD of the population, over n) and 1{x > median} - 1/2. α minimises the convex log Σ exp(α'z), by Newton's method to 1e-10. Where no weights exist (convex hull, by a linear program) the question is refused, and the refusal names the aggregates out of reach. A share of 0 or 1 leaves weights to the patients who are so.
-Unanchored (no reference): ours_unadjusted, ours_matched, published, difference_unadjusted, difference_matched; of shares also risk_ratio and odds_ratio; of times hazard_ratio_unadjusted and hazard_ratio_matched (weighted Cox model, Efron's ties) against pseudo-patients, an arm of the cohort without covariates. It assumes that every covariate that foretells the outcome, treatment aside, is matched: strong, and nothing in the data can show it.
-Anchored (--arm and --reference, the treatment that both studies share): within_unadjusted and within_matched of ours, published (arm minus the shared treatment), anchored_unadjusted (Bucher) and anchored_matched: only covariates that change the effect need matching.
+Unanchored (no reference): ours_unadjusted, ours_matched, published, difference_unadjusted, difference_matched; of shares also risk_ratio and odds_ratio; of times hazard_ratio_unadjusted and hazard_ratio_matched (weighted Cox model, Efron's ties) against pseudo-patients, an arm of the cohort without covariates; errors by influence functions of the model, the weights and their scale together. It assumes that every covariate that foretells the outcome, treatment aside, is matched: strong, and nothing in the data can show it.
+Anchored (--arm and --reference, the treatment that both studies share): within_unadjusted and within_matched of ours, published (arm minus the shared treatment), anchored_unadjusted (Bucher) and anchored_matched: only covariates that change the effect need matching. Shares may be compared by scale=odds-ratio or risk-ratio (which covariates change the effect, and so what must be matched, depends on the scale). Of times these are hazard ratios (our Cox model of the arm; the published one as theirs.value with theirs.low and theirs.high, or theirs.se of its logarithm), and no pseudo-patients are needed.
 effective_sample_size is (Σw)²/Σw²; under 10 it is warned of.
 Standard errors have both sides: ours as asked, with influence w(y - μ) less its regression on z for the sandwich, and that of the published figure from its counts, SD and n, or printed interval, as if independent of the aggregates, which is too large rather than too small. Intervals are normal, of ratios on the log scale. A published figure without an error leaves the difference without one.
 Weights that are scaled change nothing but the Cox model, in which they stand against pseudo-patients of weight 1: n by default.
 Every covariate that is not matched can still bias the answer; tables case-mix and aggregates say which agree. Missing values: complete cases of outcome and covariates, the others counted.
 R: maicplus::estimate_weights() (whose optim stops short of the optimum); lm(y ~ arm, weights = w), sandwich::vcovHC(fit, "HC0"); survival::coxph(Surv(t, e) ~ arm, weights = w, robust = TRUE).`,
 	Refs: []string{refSignorovitch, "Phillippo et al. 2018, 10.1177/0272989X17725740"},
-}, MAICOptions{Measure: MeasureAuto, Errors: ErrorsSandwich, Replicates: 999, Weights: "n", Working: publishedDefaults.Working}, runMAIC)
+}, MAICOptions{Measure: MeasureAuto, Scale: "difference", Errors: ErrorsSandwich, Replicates: 999, Weights: "n", Working: publishedDefaults.Working}, runMAIC)
 
 func (o MAICOptions) ask() indirectAsk {
 	return indirectAsk{
@@ -85,7 +86,17 @@ func runMAIC(ctx context.Context, in analysis.Input, q analysis.Question, o MAIC
 	if s.measure == MeasureTime {
 		return m.overTime(s, list)
 	}
-	if m.sides, err = a.sides(s, m.anchored); err != nil {
+	switch {
+	case m.ratio() && (!m.anchored || s.measure != MeasureShare):
+		return analysis.Result{}, fmt.Errorf("%w: scale=%s is of shares compared through a shared treatment: ask for a reference", analysis.ErrOptions, o.Scale)
+	case m.ratio():
+		var side theirSide
+		side, err = m.publishedRatio(s)
+		m.sides = []theirSide{side}
+	default:
+		m.sides, err = a.sides(s, m.anchored)
+	}
+	if err != nil {
 		return analysis.Result{}, err
 	}
 	groups, excluded, err := in.Groups(q)
@@ -188,16 +199,17 @@ func (m *maic) moment(p *patients, w []float64, matched bool) momented {
 				mask[i] = w[i]
 				if arm == 0 {
 					out.n++
-					if p.y[i] == 1 {
+					if p.measure == MeasureShare && p.y[i] == 1 {
 						out.events++
 					}
 				}
 			}
 		}
 		mu := weightedMean(mask, p.y)
-		out.value += sign * mu
+		value, slope := m.link(mu)
+		out.value += sign * value
 		for i, v := range p.influence(w, mask, mu, m.o.Errors, matched) {
-			phi[i] += sign * v
+			phi[i] += sign * slope * v
 		}
 	}
 	ss := 0.0
@@ -210,6 +222,20 @@ func (m *maic) moment(p *patients, w []float64, matched bool) momented {
 	return out
 }
 
+// ratio reports whether arms are compared by a ratio.
+func (m *maic) ratio() bool { return m.o.Scale == "odds-ratio" || m.o.Scale == "risk-ratio" }
+
+// link is the scale on which two arms are compared, and its derivative.
+func (m *maic) link(mu float64) (value, slope float64) {
+	switch m.o.Scale {
+	case "odds-ratio":
+		return math.Log(mu / (1 - mu)), 1 / (mu * (1 - mu))
+	case "risk-ratio":
+		return math.Log(mu), 1 / mu
+	}
+	return mu, 1
+}
+
 // influence is what each patient adds to the weighted mean, w(y - μ)/Σw; with the
 // sandwich, less the part that the matched moments explain, since they are held fixed;
 // with HC3 over 1 - w/Σw.
@@ -220,7 +246,11 @@ func (p *patients) influence(w, mask []float64, mu float64, errors string, match
 	}
 	gamma := make([]float64, len(p.z))
 	if matched && errors == ErrorsSandwich {
-		gamma = p.explained(w, mask, mu)
+		added := make([]float64, len(w))
+		for i := range w {
+			added[i] = mask[i] * (p.y[i] - mu)
+		}
+		gamma = p.explained(w, added, nil)
 	}
 	out := make([]float64, len(w))
 	for i := range w {
@@ -237,9 +267,9 @@ func (p *patients) influence(w, mask []float64, mu float64, errors string, match
 	return out
 }
 
-// explained solves Σ w z z' γ = Σ mask z (y - μ), with columns that repeat others left
-// at 0.
-func (p *patients) explained(w, mask []float64, mu float64) []float64 {
+// explained solves Σ w z z' γ = Σ d z + more, where d is what each patient adds to an
+// estimate; more, by column, may be nil. Columns that repeat others are left at 0.
+func (p *patients) explained(w, d, more []float64) []float64 {
 	gamma := make([]float64, len(p.z))
 	rows := rowsWith(len(w), w)
 	var live []int
@@ -264,9 +294,14 @@ func (p *patients) explained(w, mask []float64, mu float64) []float64 {
 		z := make([]float64, k)
 		for l, j := range js {
 			z[l] = p.z[j][i] / scale.scale[j]
-			b.SetVec(l, b.AtVec(l)+mask[i]*(p.y[i]-mu)*z[l])
+			b.SetVec(l, b.AtVec(l)+d[i]*z[l])
 		}
 		a.SymRankOne(a, w[i], mat.NewVecDense(k, z))
+	}
+	for l, j := range js {
+		if more != nil {
+			b.SetVec(l, b.AtVec(l)+more[j]/scale.scale[j])
+		}
 	}
 	var chol mat.Cholesky
 	var x mat.VecDense
@@ -300,10 +335,14 @@ func (m *maic) bootstrap(p *patients, to *momented) error {
 			}
 			mean[arm] = weightedMean(mask, p.y)
 		}
-		if !m.anchored {
-			mean[1] = 0
+		values[0], _ = m.link(mean[0])
+		if m.anchored {
+			other, _ := m.link(mean[1])
+			values[0] -= other
 		}
-		values[0] = mean[0] - mean[1]
+		if math.IsInf(values[0], 0) { // nobody, or everybody, of an arm
+			values[0] = math.NaN()
+		}
 		if mean[0] > 0 && mean[0] < 1 {
 			values[1], values[2] = math.Log(mean[0]), math.Log(mean[0]/(1-mean[0]))
 		}
@@ -405,7 +444,7 @@ func sourceOfError(s string) string {
 func (s subject) meanWord() string {
 	switch s.measure {
 	case MeasureShare:
-		return "share"
+		return "share (" + s.note + ")"
 	case MeasureChange:
 		return "mean change"
 	}
@@ -516,7 +555,7 @@ func bothSides(e analysis.Estimate, value, ours, theirs, level float64, ratio bo
 // anchoredTerms go through the treatment that both studies share.
 func (m *maic) anchoredTerms(p *patients, side theirSide, before, after momented, done func(analysis.Estimate)) {
 	own := func(term string, x momented, how string) {
-		e := p.empty(term, p.differenceScale())
+		e := p.empty(term, m.contrastScale(p))
 		e.Reference, e.N.Arm, e.N.Reference, e.N.Events = m.q.Reference, x.n, len(p.y)-x.n, x.events
 		if p.measure == MeasureShare {
 			e.Unit = ""
@@ -526,37 +565,64 @@ func (m *maic) anchoredTerms(p *patients, side theirSide, before, after momented
 		}
 		e.Method = m.method("arm minus the shared treatment, ours "+how, term == "within_matched")
 		e.Value = analysis.Num(x.value)
+		if m.ratio() {
+			e.Value = analysis.Num(math.Exp(x.value))
+		}
 		switch {
 		case math.IsNaN(x.value):
 			e = e.Warn(analysis.WarnTooFew, "an arm has no patient with a value", "ask for a visit with more patients")
+		case math.IsInf(x.value, 0):
+			e.Value = analysis.None
+			e = noRatio(e)
 		case !(x.se > 0):
 			e = noErrorOfOurs(e)
 		default:
-			e.SE, e.CI = analysis.Num(x.se), analysis.NormalInterval(x.value, x.se, m.q.Level)
+			if e.SE, e.CI = analysis.Num(x.se), analysis.NormalInterval(x.value, x.se, m.q.Level); m.ratio() {
+				v := math.Exp(x.value)
+				e.SE, e.CI = analysis.Num(v*x.se), analysis.LogInterval(v, x.se, m.q.Level)
+			}
 			e.Statistic, e.P = analysis.Num(x.value/x.se), analysis.Num(analysis.NormalP(x.value/x.se))
 		}
 		done(e)
 	}
 	own("within_unadjusted", before, "unadjusted")
 	own("within_matched", after, "weighted to the published aggregates")
-	theirs := side.shown(m.q.Level)
+	theirs, published := side.shown(m.q.Level), side.value
 	theirs.Scale = p.differenceScale()
+	if m.ratio() {
+		theirs, published = side.ratio(m.q.Level, "ratio"), math.Log(side.value)
+	}
 	done(theirs)
 	for _, x := range []struct {
 		term string
 		momented
 		how string
 	}{{"anchored_unadjusted", before, "unadjusted (Bucher)"}, {"anchored_matched", after, "weighted to the published aggregates"}} {
-		e := p.empty(x.term, p.differenceScale())
+		e := p.empty(x.term, m.contrastScale(p))
 		e.Reference, e.N.Arm, e.N.Reference = side.label, x.n, side.n
 		if p.measure == MeasureShare {
 			e.Unit = ""
 		}
-		e = bothSides(e, x.value-side.value, x.se, side.se, m.q.Level, false)
+		if math.IsInf(x.value, 0) {
+			e = noRatio(e)
+		} else {
+			e = bothSides(e, x.value-published, x.se, side.se, m.q.Level, m.ratio())
+		}
 		e.Method = m.method("anchored: our difference from the shared treatment, "+x.how+", less the published one; published error from "+sourceOfError(side.seFrom), x.term == "anchored_matched")
 		theirShared := cmp.Or(side.result.Reference, "not named")
 		done(e.Warn(analysis.WarnAssumption, fmt.Sprintf("anchored: holds only if the shared treatment is one and the same (ours is %s, theirs is %s), and every covariate that changes the effect is matched", m.q.Reference, theirShared), "compare what each study's patients in that arm were given"))
 	}
+}
+
+func noRatio(e analysis.Estimate) analysis.Estimate {
+	return e.Warn(analysis.WarnTooFew, "an arm has nobody, or everybody, with the event, so there is no ratio", "use scale=difference")
+}
+
+func (m *maic) contrastScale(p *patients) analysis.Scale {
+	if m.ratio() {
+		return analysis.ScaleRatio
+	}
+	return p.differenceScale()
 }
 
 // guard adds what must stand at every estimate.
@@ -722,8 +788,11 @@ func histogram(group string, w []float64) analysis.Series {
 
 // overTime compares times with those of pseudo-patients.
 func (m *maic) overTime(s subject, list []aggregate) (analysis.Result, error) {
-	if m.anchored || m.ask.pseud == "" {
-		return m.r, fmt.Errorf("%w: measure=time compares with pseudo-patients: name the arm that holds them with --set pseudo=ARM, and ask for no reference", analysis.ErrOptions)
+	if m.anchored {
+		return m.r, m.anchoredTimes(s, list)
+	}
+	if m.ask.pseud == "" {
+		return m.r, fmt.Errorf("%w: measure=time compares with pseudo-patients, or with a published hazard ratio: name the arm that holds them with --set pseudo=ARM, or ask for a reference and give the ratio with --set theirs.value=HR", analysis.ErrOptions)
 	}
 	theirArm, err := m.in.Cohort.Arm(m.ask.pseud)
 	if err != nil {
@@ -757,6 +826,107 @@ func (m *maic) overTime(s subject, list []aggregate) (analysis.Result, error) {
 		}
 	}
 	return m.r, nil
+}
+
+// anchoredTimes goes through the treatment that both studies share, by hazard ratios.
+func (m *maic) anchoredTimes(s subject, list []aggregate) error {
+	if m.ask.pseud != "" {
+		return fmt.Errorf("%w: with a reference the published side is its hazard ratio, not pseudo-patients: leave pseudo out", analysis.ErrOptions)
+	}
+	side, err := m.publishedRatio(subject{kind: kind{measure: MeasureTime}})
+	if err != nil {
+		return err
+	}
+	groups, excluded, err := m.in.Groups(m.q)
+	if err != nil {
+		return err
+	}
+	m.r.Excluded = excluded
+	p, err := m.ask.complete(m.in, m.q, s, list, groups)
+	if err != nil {
+		return err
+	}
+	w, err := p.match()
+	if err != nil {
+		return err
+	}
+	m.distribution(p, w)
+	mix := CaseMix(m.in.Cohort, p.group.Patients, s.definition, s.horizon)
+	fields := Fields(p.matchedMix(m.in.Cohort, mix), side.mix)
+	m.mixTable(p, side, fields)
+	m.r.Estimates = append(m.r.Estimates, m.guard(p.sizeEstimate(w), p, w, nil))
+	h := hazards{p: p, mine: make([]bool, len(p.index)), anchored: true}
+	for i, at := range p.index {
+		h.mine[i] = s.event[at]
+	}
+	var within [2]analysis.Estimate
+	for i, weights := range [][]float64{slices.Repeat([]float64{1}, len(p.y)), p.scaled(w.W, standFor(w.W, nil, m.o.Weights))} {
+		e := p.empty([]string{"within_unadjusted", "within_matched"}[i], analysis.ScaleRatio)
+		e.Reference, e.Unit = m.q.Reference, ""
+		e.N.Arm, e.N.Reference, e.N.Events = p.counts(h.mine)
+		if within[i], err = m.hazardRatio(e, h, weights, i == 1, w.W); err != nil {
+			return err
+		}
+		m.r.Estimates = append(m.r.Estimates, m.guard(within[i], p, w, fields))
+	}
+	m.r.Estimates = append(m.r.Estimates, m.guard(side.ratio(m.q.Level, "hazard ratio"), p, w, fields))
+	for i, term := range []string{"anchored_unadjusted", "anchored_matched"} {
+		e := p.empty(term, analysis.ScaleRatio)
+		e.Reference, e.Unit, e.N = side.label, "", within[i].N
+		e.N.Reference = side.n
+		ours, se := math.Log(float64(within[i].Value)), float64(within[i].SE/within[i].Value)
+		e = bothSides(e, ours-math.Log(side.value), se, side.se, m.q.Level, true)
+		e.Method = within[i].Method
+		e.Method.Name = "anchored: over the published hazard ratio, whose error is from " + sourceOfError(side.seFrom) + "; " + e.Method.Name
+		e = e.Warn(analysis.WarnAssumption, fmt.Sprintf("anchored: holds only if the shared treatment is one and the same (ours is %s), every covariate that changes the effect is matched, and hazards are proportional in both studies", m.q.Reference), "compare what each study's patients in that arm were given")
+		m.r.Estimates = append(m.r.Estimates, m.guard(e, p, w, fields))
+	}
+	return nil
+}
+
+// counts are the patients of the arm and of the reference, and events in the arm.
+func (p *patients) counts(event []bool) (arm, reference, events int) {
+	for i, a := range p.arm {
+		if a == 1 {
+			reference++
+			continue
+		}
+		arm++
+		if event[i] {
+			events++
+		}
+	}
+	return arm, reference, events
+}
+
+// publishedRatio reads the published ratio, with the error of its logarithm.
+func (m *maic) publishedRatio(s subject) (theirSide, error) {
+	if m.ask.comparator != "" {
+		return theirSide{}, fmt.Errorf("%w: no published entry has such a ratio against a shared treatment: give it with theirs.value and theirs.low and theirs.high, and its case mix with theirs.payer and the like", analysis.ErrOptions)
+	}
+	side, err := m.ask.givenSide(s, true)
+	if err != nil {
+		return side, err
+	}
+	if !(side.value > 0) || side.low < side.high && !(side.low > 0) {
+		return side, fmt.Errorf("%w: theirs.value: expected a ratio, and its interval, above 0", analysis.ErrOptions)
+	}
+	if side.low < side.high && m.ask.theirs["se"] == "" {
+		side.se = math.Log(side.high/side.low) / (2 * analysis.NormalQuantile(0.95))
+	}
+	return side, nil
+}
+
+// ratio is the published ratio as an estimate.
+func (t theirSide) ratio(level float64, what string) analysis.Estimate {
+	e := analysis.NewEstimate(TermPublished, analysis.ScaleRatio)
+	e.Arm, e.Value, e.N.Arm = t.label, analysis.Num(t.value), t.n
+	e.Method = analysis.Method{Name: "published " + what + " as given; error of its logarithm from " + sourceOfError(t.seFrom), Ref: t.entry.Citation}
+	if !(t.se > 0) {
+		return e.Warn(WarnOneSided, "the published ratio has no standard error", "give it with theirs.low and theirs.high, or theirs.se of its logarithm")
+	}
+	e.SE, e.CI = analysis.Num(t.value*t.se), analysis.LogInterval(t.value, t.se, level)
+	return e
 }
 
 // sideOfCurve takes the case mix of the published curve.
@@ -815,7 +985,7 @@ func (m *maic) curves(s subject, list []aggregate, g, them analysis.Group, side 
 	m.mixTable(p, side, fields)
 	one, weighted := slices.Repeat([]float64{1}, len(p.y)), p.scaled(w.W, total)
 	m.r.Estimates = append(m.r.Estimates, m.guard(p.sizeEstimate(w), p, w, nil))
-	h := hazards{p, mine, time, event}
+	h := hazards{p: p, mine: mine, theirTime: time, theirEvents: event}
 	for _, x := range []struct {
 		term string
 		w    []float64
@@ -828,7 +998,7 @@ func (m *maic) curves(s subject, list []aggregate, g, them analysis.Group, side 
 			}
 		}
 		matched := x.term != "hazard_ratio_unadjusted"
-		if e, err = m.hazardRatio(e, h, x.w, matched); err != nil {
+		if e, err = m.hazardRatio(e, h, x.w, matched, w.W); err != nil {
 			return err
 		}
 		e = e.Warn(WarnUnanchored, "unanchored: nothing but the matched covariates makes the two groups alike, and whatever else differs between them is in this number", "match every covariate that foretells the outcome")
@@ -840,10 +1010,11 @@ func (m *maic) curves(s subject, list []aggregate, g, them analysis.Group, side 
 	return nil
 }
 
-// hazards are the times of ours and theirs.
+// hazards are the times of ours and theirs; where ours has two arms, theirs are none.
 type hazards struct {
 	p           *patients
 	mine        []bool
+	anchored    bool
 	theirTime   []float64
 	theirEvents []bool
 }
@@ -862,7 +1033,11 @@ func (h hazards) cox(w, counts []float64) (*fit.Cox, error) {
 		return counts[i]
 	}
 	for i, t := range h.p.y {
-		add(t, h.mine[i], 1, w[i]*times(i))
+		arm := 1.0
+		if h.anchored {
+			arm = float64(1 - h.p.arm[i])
+		}
+		add(t, h.mine[i], arm, w[i]*times(i))
 	}
 	for i, t := range h.theirTime {
 		add(t, h.theirEvents[i], 0, times(n+i))
@@ -871,12 +1046,18 @@ func (h hazards) cox(w, counts []float64) (*fit.Cox, error) {
 }
 
 // hazardRatio puts the Cox model's answer on an estimate.
-func (m *maic) hazardRatio(e analysis.Estimate, h hazards, w []float64, matched bool) (analysis.Estimate, error) {
-	how := "model errors"
+func (m *maic) hazardRatio(e analysis.Estimate, h hazards, w []float64, matched bool, raw []float64) (analysis.Estimate, error) {
+	how, who := "model errors", "ours against pseudo-patients"
+	if h.anchored {
+		who = "arm against the shared treatment, ours"
+	}
 	if matched {
 		how = fmt.Sprintf("weights add up to %s; Lin and Wei's robust errors with the weights as known", m.o.Weights)
+		if m.o.Errors == ErrorsSandwich {
+			how = fmt.Sprintf("weights add up to %s; robust errors with the weights estimated", m.o.Weights)
+		}
 	}
-	e.Method = analysis.Method{Name: "Cox model of arm, Efron's ties, ours against pseudo-patients; " + how, R: "survival::coxph(Surv(time, event) ~ arm, weights = w, robust = TRUE)", Ref: "Signorovitch et al. 2010, 10.2165/11538370-000000000-00000; Lin and Wei 1989, 10.1080/01621459.1989.10478874"}
+	e.Method = analysis.Method{Name: "Cox model of arm, Efron's ties, " + who + "; " + how, R: "survival::coxph(Surv(time, event) ~ arm, weights = w, robust = TRUE)", Ref: "Signorovitch et al. 2010, 10.2165/11538370-000000000-00000; Lin and Wei 1989, 10.1080/01621459.1989.10478874"}
 	c, err := h.cox(w, nil)
 	if errors.Is(err, fit.ErrCoxEvents) || err == nil && c.Infinite[0] {
 		return e.Warn(analysis.WarnTooFew, "one of the groups has no event while both are followed, so there is no hazard ratio", "follow more patients, or for longer"), nil
@@ -886,8 +1067,12 @@ func (m *maic) hazardRatio(e analysis.Estimate, h hazards, w []float64, matched 
 	}
 	se := math.Sqrt(c.Cov.At(0, 0))
 	if matched {
-		se = math.Sqrt(c.Robust(nil, 0).At(0, 0))
-		if m.o.Errors == ErrorsBootstrap {
+		switch m.o.Errors {
+		default:
+			se = math.Sqrt(c.Robust(nil, 0).At(0, 0))
+		case ErrorsSandwich:
+			se = h.stacked(c, raw, m.o.Weights)
+		case ErrorsBootstrap:
 			e.Method.Name += fmt.Sprintf("; replaced by a bootstrap of both sides, every sample weighted anew, %d samples, seed %d", m.o.Replicates, m.q.Seed)
 			if se, err = m.bootstrapHazard(h); err != nil {
 				return e, err
@@ -902,6 +1087,52 @@ func (m *maic) hazardRatio(e analysis.Estimate, h hazards, w []float64, matched 
 	e.SE, e.CI = analysis.Num(se*value), analysis.LogInterval(value, se, m.q.Level)
 	e.Statistic, e.P = analysis.Num(c.Coef[0]/se), analysis.Num(analysis.NormalP(c.Coef[0]/se))
 	return e, nil
+}
+
+// stacked is the standard error of the log hazard ratio by the influence of each patient:
+// that of the Cox model, less the part that the matched moments explain, since they are
+// held fixed, and for ours that of the factor s by which the weights w = exp(α'z) are
+// scaled,
+//
+//	D - w z'γ + G dlog s,  Σ w z z' γ = Σ D (z + dlog s/dα),  G = Σ D of ours
+//
+// with dlog s of one patient more 1/n - w/Σw where they add up to n, and w/Σw - w²/Σw²
+// where they add up to the effective size, which α moves too, by -2 Σw²z/Σw².
+func (h hazards) stacked(c *fit.Cox, raw []float64, how string) float64 {
+	n := len(h.p.y)
+	d, total, sum, square := make([]float64, n), 0.0, 0.0, 0.0
+	ss := 0.0
+	for i, b := range c.Dfbeta() {
+		if i < n {
+			d[i] = b[0]
+			total += b[0]
+			sum, square = sum+raw[i], square+raw[i]*raw[i]
+			continue
+		}
+		ss += b[0] * b[0]
+	}
+	more := make([]float64, len(h.p.z))
+	if how == "ess" {
+		for j, z := range h.p.z {
+			for i, w := range raw {
+				more[j] -= 2 * total * w * w * z[i] / square
+			}
+		}
+	}
+	gamma := h.p.explained(raw, d, more)
+	for i, w := range raw {
+		v := d[i] + total*(1/float64(n)-w/sum)
+		if how == "ess" {
+			v = d[i] + total*(w/sum-w*w/square)
+		}
+		for j, g := range gamma {
+			if g != 0 {
+				v -= w * g * h.p.z[j][i]
+			}
+		}
+		ss += v * v
+	}
+	return math.Sqrt(ss)
 }
 
 // standFor is what weights must add up to, over rows that stand for so many patients
@@ -925,6 +1156,7 @@ func standFor(w, counts []float64, how string) float64 {
 func (m *maic) bootstrapHazard(h hazards) (float64, error) {
 	n := len(h.p.y)
 	sizes, strata := slices.Repeat([]int{1}, n+len(h.theirTime)), make([]int, n+len(h.theirTime))
+	copy(strata, h.p.arm)
 	for i := n; i < len(strata); i++ {
 		strata[i] = 1
 	}

@@ -228,7 +228,7 @@ func TestSatReference(t *testing.T) {
 	coefficients("subset5.coef", five)
 	check("subset5.ess", float64(pick(t, five, "effective_sample_size", "ours").Value))
 
-	time := askIndirect(t, MAIC, c, q, with(set, "measure", "time", "pseudo", "curve"))
+	time := askIndirect(t, MAIC, c, q, with(set, "measure", "time", "pseudo", "curve", "errors", "HC0"))
 	un, ad := pick(t, time, "hazard_ratio_unadjusted", "curve"), pick(t, time, "hazard_ratio_matched", "curve")
 	check("cox_unadj.coef", math.Log(float64(un.Value)))
 	check("cox_unadj.se", float64(un.SE/un.Value))

@@ -14,7 +14,7 @@ import (
 
 // PairOptions say how patients of the arm are matched with those of the reference.
 type PairOptions struct {
-	Match     string   `opt:"match" doc:"nearest: one after another takes the nearest who is free; optimal: the least sum of distances over all" choices:"nearest|optimal"`
+	Match     string   `opt:"match" doc:"nearest: one after another takes the nearest who is free; optimal: the least sum of distances over all; full: everybody, in sets of one of either arm with one or more of the other, with the least sum of distances" choices:"nearest|optimal|full"`
 	Ratio     int      `opt:"ratio" doc:"patients of the reference for each of the arm"`
 	Replace   bool     `opt:"replace" doc:"nearest: a patient of the reference may be matched more than once"`
 	Caliper   float64  `opt:"caliper" doc:"largest distance of a match; 0: none"`
@@ -46,8 +46,10 @@ func (o PairOptions) check() error {
 		return badOption("ratio: expected a whole number from 1 to 100")
 	case o.Caliper < 0:
 		return badOption("caliper: expected 0 for none, or a distance")
-	case o.Match == "optimal" && o.Replace:
-		return badOption("match=optimal is without replacement: with it the nearest are optimal already")
+	case o.Match != "nearest" && o.Replace:
+		return badOption("match=%s is without replacement: with it the nearest are optimal already", o.Match)
+	case o.Match == "full" && o.Ratio != 1:
+		return badOption("match=full has sets of any size: leave ratio out")
 	}
 	return nil
 }
@@ -97,12 +99,15 @@ func (m *pairing) match(by []float64, rows []int32, o PairOptions) error {
 		}
 	}
 	var to [][]int32
-	if o.Match == "optimal" {
+	switch o.Match {
+	case "optimal":
 		var err error
 		if to, err = matchOptimal(by, treated, others, o.Ratio, m.caliper); err != nil {
 			return err
 		}
-	} else {
+	case "full":
+		to = matchFull(by, treated, others, m.caliper)
+	default:
 		to = matchNearest(by, treated, others, o.Ratio, o.Replace, m.caliper, o.Order)
 	}
 	m.arm, m.to = append(m.arm, treated...), append(m.to, to...)
@@ -133,7 +138,11 @@ func (m *pairing) count() {
 }
 
 func (m *pairing) describe(o PairOptions) {
-	m.words = fmt.Sprintf("%s matching 1:%d on the %s", o.Match, o.Ratio, map[string]string{"logit": "logit of the propensity score", "score": "propensity score"}[o.Distance])
+	ratio := fmt.Sprintf(" 1:%d", o.Ratio)
+	if o.Match == "full" {
+		ratio = ""
+	}
+	m.words = fmt.Sprintf("%s matching%s on the %s", o.Match, ratio, map[string]string{"logit": "logit of the propensity score", "score": "propensity score"}[o.Distance])
 	switch {
 	case o.Replace:
 		m.words += ", with replacement"
@@ -142,6 +151,9 @@ func (m *pairing) describe(o PairOptions) {
 	}
 	if o.Caliper > 0 {
 		m.words += fmt.Sprintf(", caliper %.4g", m.caliper)
+		if o.Match == "full" {
+			m.words += " (who has nobody of the other arm so near is left out)"
+		}
 	}
 	if len(o.Exact) > 0 {
 		m.words += ", exact on " + strings.Join(o.Exact, ", ")
@@ -196,13 +208,14 @@ var Matched = analysis.New(analysis.Analysis{
 Terms: adjusted_difference (or risk_difference with risk_ratio and odds_ratio, where the outcome is 0/1), mean_arm and mean_reference (share_ where 0/1) of the matched, unadjusted_difference of everybody, matched_arm and matched_reference (how many).
 A match of the reference has the weight of 1/number of matches of its set, summed over sets.
 Errors: cluster (CR1 by matched set, t with sets - 1 degrees of freedom), HC3, or abadie-imbens, which holds with replacement: Σ(yᵢ - ŷᵢ - τ)²/n² of the matched arm, and Σ(K² - K')σ² of the reference with σ² from the nearest of the same arm. All take the score as known, which is conservative or not by turns for the effect in the arm.
-Order matters to nearest matching without replacement and is named; of two patients equally near the one whose identifier comes first is taken, so the order of rows does not matter. Optimal matching has the least sum of distances of as many as can be matched, exactly.
-Complete cases of covariates and outcome, counted; a responder's missing outcome counts as failure where the question says so. Balance afterwards is in table balance, and must be looked at.
+Columns of exact: patients without a value agree with others without one.
+Order matters to nearest matching without replacement and is named; of two patients equally near the one whose identifier comes first is taken, so the order of rows does not matter. Optimal matching has the least sum of distances of as many as can be matched, exactly. Full matching puts everybody into a set of one of either arm with one or more of the other, with the least sum of distances, exactly; its caliper leaves out who has nobody so near, and a pair of those who stay may lie up to twice as far apart.
+Complete cases of covariates and outcome, counted; a responder's missing outcome counts as failure where the question says so. Balance afterwards is in table balance, and must be looked at; target-trial says which trial this stands in for, and warnings where time does not begin alike in both arms.
 Assumes that what decided the treatment is among the covariates.
 R: MatchIt::matchit(arm ~ x, distance, caliper, m.order); lm(y ~ arm, weights = w) with sandwich::vcovCL(cluster = ~subclass); Matching::Match.`,
 	Refs: []string{
-		"Ho, Imai, King and Stuart 2011, 10.18637/jss.v042.i08", "Abadie and Imbens 2006, 10.1111/j.1468-0262.2006.00655.x", "Austin and Small 2014, 10.1002/sim.6276",
-		"Rosenbaum 1989, 10.1080/01621459.1989.10478868",
+		"Ho, Imai, King and Stuart 2011, 10.18637/jss.v042.i08", "Abadie and Imbens 2006, 10.1111/j.1468-0262.2006.00655.x", "Austin and Small 2014, 10.1002/sim.6276", "Hernan and Robins 2016, 10.1093/aje/kwv254",
+		"Rosenbaum 1991, Journal of the Royal Statistical Society B 53: 597-610", "Rosenbaum 1989, 10.1080/01621459.1989.10478868",
 	},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit, datasets.RoleArm},
 	Narrow: true,
@@ -215,7 +228,7 @@ func runMatched(_ context.Context, in analysis.Input, q analysis.Question, o Mat
 	if o.Errors == "abadie-imbens" && o.Adjust {
 		return analysis.Result{}, badOption("errors=abadie-imbens is of the plain difference: leave adjust out, or use cluster or HC3")
 	}
-	s, err := readSample(in, q, o.CovariateOptions, &o.OutcomeOptions)
+	s, err := readSample(in, q, o.CovariateOptions, o.OutcomeOptions)
 	if err != nil {
 		return analysis.Result{}, err
 	}
@@ -223,7 +236,9 @@ func runMatched(_ context.Context, in analysis.Input, q analysis.Question, o Mat
 	if err != nil {
 		return analysis.Result{}, err
 	}
+	trial := m.trial(in, q)
 	r := m.sample.result()
+	r.Tables = append(r.Tables, trial)
 	method := analysis.Method{Name: m.words, R: "MatchIt::matchit(arm ~ x); lm(y ~ arm, weights = w)", Ref: "Ho, Imai, King and Stuart 2011, 10.18637/jss.v042.i08"}
 	if m.matched < 2 || m.used < 2 {
 		e := m.sample.estimate(m.sample.differenceTerm())
@@ -247,6 +262,10 @@ func runMatched(_ context.Context, in analysis.Input, q analysis.Question, o Mat
 	}
 	r.Warnings = append(r.Warnings, confounded)
 	return r, nil
+}
+
+func (m *pairing) trial(in analysis.Input, q analysis.Question) analysis.Table {
+	return m.sample.trial(in, q, "average effect in patients of the arm who have a match", m.sample.outcomeWords(), m.words)
 }
 
 var confounded = analysis.Warning{
@@ -276,12 +295,8 @@ func (m *pairing) outcomes(q analysis.Question, o MatchedOptions, method analysi
 	switch out.kind {
 	case "cluster":
 		out.cluster = make([]int, len(w))
-		for i, r := range m.arm {
-			for _, c := range append(slices.Clone(m.to[i]), r) {
-				if keep[r] {
-					out.cluster[at[c]] = i
-				}
-			}
+		for r, set := range m.sets() {
+			out.cluster[at[r]] = set
 		}
 	case "abadie-imbens":
 		if o.Adjust {
@@ -290,6 +305,26 @@ func (m *pairing) outcomes(q analysis.Question, o MatchedOptions, method analysi
 		out.se, out.word = m.abadieImbens(), "Abadie and Imbens's errors"
 	}
 	return out.estimates()
+}
+
+// sets numbers the matched rows by set: of a set with several of the arm, who share one
+// match, by the first of them.
+func (m *pairing) sets() map[int32]int {
+	out := map[int32]int{}
+	for i, r := range m.arm {
+		if len(m.to[i]) == 0 {
+			continue
+		}
+		set, known := out[m.to[i][0]]
+		if !known {
+			set = i
+		}
+		out[r] = set
+		for _, c := range m.to[i] {
+			out[c] = set
+		}
+	}
+	return out
 }
 
 // abadieImbens is the standard error of the mean difference in the matched arm.

@@ -162,6 +162,91 @@ func TestOptimalByTryingAll(t *testing.T) {
 	}
 }
 
+// Full matching against the least over all sets of pairs that leave nobody out, and its
+// shape: sets of one with one or more.
+func TestFullByTryingAll(t *testing.T) {
+	for seed := range uint64(60) {
+		x := scores(8, []int{4, 9, 1 << 30}[seed%3], seed)
+		treated, others := []int32{0, 3, 6, 7}, []int32{1, 2, 4, 5}
+		if seed%2 == 1 {
+			treated, others = []int32{0, 6}, []int32{1, 2, 3, 4, 5, 7}
+		}
+		if seed%5 == 4 {
+			treated, others = others, treated
+		}
+		to := matchFull(x, treated, others, math.Inf(1))
+		got, times := 0.0, map[int32]int{}
+		for i, cs := range to {
+			for _, c := range cs {
+				got += math.Abs(x[treated[i]] - x[c])
+				times[c]++
+			}
+		}
+		for i, cs := range to {
+			if len(cs) == 0 || len(cs) > 1 && slices.ContainsFunc(cs, func(c int32) bool { return times[c] > 1 }) {
+				t.Fatalf("seed %d: patient %d has the matches %v", seed, treated[i], cs)
+			}
+		}
+		if len(times) != len(others) {
+			t.Fatalf("seed %d: %d of %d matched", seed, len(times), len(others))
+		}
+		// covered[mask of others] is the least sum under which the treated so far have
+		// each a set of others.
+		covered := make([]float64, 1<<len(others))
+		for i := range covered {
+			covered[i] = math.Inf(1)
+		}
+		covered[0] = 0
+		for _, r := range treated {
+			next := slices.Repeat([]float64{math.Inf(1)}, len(covered))
+			for mask, v := range covered {
+				for set := 1; set < len(covered); set++ {
+					sum := v
+					for j, c := range others {
+						if set>>j&1 == 1 {
+							sum += math.Abs(x[r] - x[c])
+						}
+					}
+					next[mask|set] = min(next[mask|set], sum)
+				}
+			}
+			covered = next
+		}
+		if want := covered[len(covered)-1]; math.Abs(got-want) > 1e-12 {
+			t.Errorf("seed %d: sum %v, want %v (%v, %v)", seed, got, want, x, to)
+		}
+	}
+}
+
+// Scores 0 (arm), 1, 2 (reference), 10 (reference), 11, 12 (arm): the sets are 0 with 1
+// and 2, and 10 with 11 and 12. Weights of the reference: ½ and ½, and 2. With a caliper
+// of 1, the patient at 2 has nobody; the one at 12 too.
+func TestFullByHand(t *testing.T) {
+	x := []float64{0, 1, 2, 10, 11, 12}
+	s := &sample{t: []float64{1, 0, 0, 0, 1, 1}}
+	for caliper, want := range map[float64][]float64{math.Inf(1): {1, 0.5, 0.5, 2, 1, 1}, 1: {1, 1, 0, 1, 1, 0}} {
+		m := &pairing{sample: s, caliper: caliper, w: make([]float64, 6)}
+		if err := m.match(x, []int32{0, 1, 2, 3, 4, 5}, PairOptions{Match: "full", Ratio: 1}); err != nil {
+			t.Fatal(err)
+		}
+		m.count()
+		if !slices.Equal(m.w, want) {
+			t.Errorf("caliper %v: weights %v, want %v", caliper, m.w, want)
+		}
+		if sets := m.sets(); math.IsInf(caliper, 1) && (sets[3] != sets[4] || sets[3] != sets[5] || sets[0] != sets[2] || sets[0] == sets[3]) {
+			t.Errorf("sets %v", sets)
+		}
+	}
+}
+
+func BenchmarkFull(b *testing.B) {
+	x := scores(100_000, 1<<40, 1)
+	treated, others := split(100_000, 4)
+	for range b.N {
+		matchFull(x, treated, others, math.Inf(1))
+	}
+}
+
 func BenchmarkNearest(b *testing.B) {
 	for _, n := range []int{20_000, 100_000} {
 		x := scores(n, 1<<40, 1)

@@ -114,10 +114,10 @@ func runPublished(_ context.Context, in analysis.Input, q analysis.Question, o P
 	for _, our := range ours {
 		r.Estimates = append(r.Estimates, our.own(q.Level))
 		for _, their := range theirs {
-			differ := published.Compare(our.mix, their.mix)
-			r.Estimates = append(r.Estimates, their.published(differ, q.Level))
+			differ, fields := published.Compare(our.mix, their.mix), Fields(our.mix, their.mix)
+			r.Estimates = append(r.Estimates, shout(their.published(differ, q.Level), fields))
 			if d, ok := difference(our, their, q.Level, o.Test); ok {
-				r.Estimates = append(r.Estimates, their.warn(d, differ))
+				r.Estimates = append(r.Estimates, shout(their.warn(d, differ), fields))
 			}
 			for _, m := range differ {
 				mixes.Rows = append(mixes.Rows, []analysis.Value{

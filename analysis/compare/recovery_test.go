@@ -102,27 +102,25 @@ func TestRecoversUnderConfounding(t *testing.T) {
 		for _, k := range everyWeight {
 			note(fmt.Sprint(k), weightedFit(t, s, k, errorsEstimated, false))
 		}
-		d, err := s.nuisances(DoublyRobustOptions{Folds: 5, Bound: 0.01})
+		d, err := s.nuisances(DoublyRobustOptions{Folds: 5, Bound: 0.01}, seed)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m1, m0 := d.aipw()
-		for i := range m1 {
-			m1[i] -= m0[i]
-		}
-		robust := func(name string, value float64, influence []float64) {
-			e := analysis.Estimate{Value: analysis.Num(value)}
-			e.CI = analysis.NormalInterval(value, fit.Describe(influence).SD/math.Sqrt(float64(len(influence))), 0.95)
+		robust := func(name string, m averaged) {
+			e := analysis.Estimate{Value: analysis.Num(m.value)}
+			e.CI = analysis.NormalInterval(m.value, fit.Describe(m.influence).SD/math.Sqrt(float64(len(m.influence))), 0.95)
 			note(name, e)
 		}
-		robust("aipw", fit.Describe(m1).Mean, m1)
-		for _, how := range []string{"weights", "covariate"} {
-			q1, q0, err := d.tmle(how)
-			if err != nil {
-				t.Fatal(err)
+		for _, target := range []string{targetATE, targetATT, targetATC} {
+			arm, reference := d.aipw(target)
+			robust("aipw "+target, arm.less(reference))
+			for _, how := range []string{"weights", "covariate"} {
+				m, err := d.tmle(how, target)
+				if err != nil {
+					t.Fatal(err)
+				}
+				robust("tmle "+how+" "+target, m)
 			}
-			psi, influence := d.targeted(q1, q0)
-			robust("tmle "+how, psi, influence)
 		}
 		f := &outcomeFit{s: s, all: s, level: 0.95}
 		note("plain", f.unadjusted(analysis.NewEstimate("", analysis.ScaleDifference)))

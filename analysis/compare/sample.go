@@ -60,6 +60,8 @@ type sample struct {
 	binary   bool // y is 0 or 1
 	measure  string
 	words    string // what y is
+	times    bool   // y is a time, and eventOf says by patient whether the event ended it
+	eventOf  []bool
 	n        [2]int // in the arm, in the reference
 	missing  int
 	lost     [2]int // of the missing, without the outcome
@@ -79,9 +81,14 @@ func badOption(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", analysis.ErrOptions, fmt.Errorf(format, args...))
 }
 
+// outcomeSource reads what is compared, and the outcome at baseline, by patient.
+type outcomeSource interface {
+	read(s *sample, in analysis.Input, q analysis.Question) (y, before []float64, err error)
+}
+
 // readSample reads the two arms with their covariates and, where out is not nil, the
 // outcome.
-func readSample(in analysis.Input, q analysis.Question, o CovariateOptions, out *OutcomeOptions) (*sample, error) {
+func readSample(in analysis.Input, q analysis.Question, o CovariateOptions, out outcomeSource) (*sample, error) {
 	if in.Cohort == nil {
 		return nil, cannot("expected a cohort")
 	}
@@ -95,16 +102,15 @@ func readSample(in analysis.Input, q analysis.Question, o CovariateOptions, out 
 	s := &sample{groups: groups, excluded: excluded}
 	var y, before []float64
 	if out != nil {
-		if y, err = s.readOutcome(in, q, *out); err != nil {
+		if y, before, err = out.read(s, in, q); err != nil {
 			return nil, err
 		}
-		before = s.outcome.Before
 	} else if o.Baseline && q.Outcome != "" {
 		if before, err = baselineOf(in, q); err != nil {
 			return nil, err
 		}
 	}
-	columns, err := readColumns(in, o, q.Outcome, before)
+	columns, err := readColumns(in, o, q.Outcome, before, groups)
 	if err != nil {
 		return nil, err
 	}
@@ -141,14 +147,17 @@ func baselineOf(in analysis.Input, q analysis.Question) ([]float64, error) {
 	return in.Cohort.Values(q.Outcome, v.Value), nil
 }
 
-// readOutcome returns the outcome that is compared, by patient, NaN where missing.
-func (s *sample) readOutcome(in analysis.Input, q analysis.Question, o OutcomeOptions) ([]float64, error) {
+// read returns the outcome that is compared, by patient, NaN where missing.
+func (o OutcomeOptions) read(s *sample, in analysis.Input, q analysis.Question) (now, before []float64, err error) {
 	p, err := in.Pair(q)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.outcome, s.visit, s.measure = p, p.Now.VisitName(), o.Measure
 	y := slices.Clone(p.After)
+	if q.Missing == analysis.MissingFailure && o.Measure != measureResponder {
+		s.warn(analysis.WarnAssumption, "missing=failure is of responders: patients without the outcome are left out here", "pass --set measure=responder, or impute first")
+	}
 	switch o.Measure {
 	case measureValue:
 		s.words = "value at the visit"
@@ -176,17 +185,17 @@ func (s *sample) readOutcome(in analysis.Input, q analysis.Question, o OutcomeOp
 			s.words += ", not seen counts as not improved"
 		}
 	}
-	return y, nil
+	return y, p.Before, nil
 }
 
 // readColumns reads covariates by patient of the cohort; levels of texts in the order
 // of their names.
-func readColumns(in analysis.Input, o CovariateOptions, outcome string, before []float64) ([]covariate, error) {
+func readColumns(in analysis.Input, o CovariateOptions, outcome string, before []float64, groups []analysis.Group) ([]covariate, error) {
 	var out []covariate
 	numbers := func(name string, x []float64) {
 		out = append(out, covariate{name: name, x: x})
 		if o.Missing == "indicator" {
-			out = append(out, missingIndicator(name, x))
+			out = append(out, missingIndicator(name, x, groups))
 		}
 	}
 	if o.Baseline && before != nil {
@@ -220,15 +229,15 @@ func readColumns(in analysis.Input, o CovariateOptions, outcome string, before [
 	return out, nil
 }
 
-// missingIndicator puts the mean in for missing values and returns who had none.
-func missingIndicator(name string, x []float64) covariate {
+// missingIndicator puts the mean of the two arms in for missing values and returns who
+// had none.
+func missingIndicator(name string, x []float64, groups []analysis.Group) covariate {
 	c := covariate{name: name + " missing", binary: true, x: make([]float64, len(x))}
 	var seen []float64
-	for _, v := range x {
-		if !math.IsNaN(v) {
-			seen = append(seen, v)
-		}
+	for _, g := range groups {
+		seen = append(seen, present(g.Pick(x))...)
 	}
+	slices.Sort(seen) // so that the order of rows does not move the last digit
 	mean := fit.Describe(seen).Mean
 	if len(seen) == 0 {
 		mean = 0
@@ -318,7 +327,7 @@ func (s *sample) keepComplete(c *datasets.Cohort, y []float64, columns []covaria
 func (s *sample) followUp() {
 	for i, g := range s.groups {
 		if all := len(g.Patients); float64(s.lost[i]) > 0.3*float64(all) {
-			s.warn(analysis.WarnLowFollowUp, fmt.Sprintf("%s: %d of %d patients have no outcome at %s; weights and matching make the arms alike in covariates, not those seen like those lost", g.Name, s.lost[i], all, s.visit), "ask for an earlier visit, or impute first")
+			s.warn(analysis.WarnLowFollowUp, fmt.Sprintf("%s: %d of %d patients have no outcome%s; weights and matching make the arms alike in covariates, not those seen like those lost", g.Name, s.lost[i], all, ifText(s.visit != "", " at "+s.visit)), "ask for an earlier visit, or impute first")
 		}
 	}
 }
@@ -331,7 +340,7 @@ func (s *sample) finish() {
 	for j := range s.columns {
 		s.columns[j].binary = s.columns[j].binary || only01(s.columns[j].x)
 	}
-	s.binary = s.y != nil && s.measure != measureChange && only01(s.y)
+	s.binary = s.y != nil && !s.times && s.measure != measureChange && only01(s.y)
 }
 
 // only returns the sample with some of its rows.

@@ -313,7 +313,7 @@ func (t *stc) standardise(f modelled, means []int) (momented, error) {
 	for i, arm := range t.p.arm {
 		if arm == 0 {
 			out.n++
-			if t.p.y[i] == 1 {
+			if t.p.measure == MeasureShare && t.p.y[i] == 1 {
 				out.events++
 			}
 		}

@@ -33,13 +33,13 @@ var Weighted = analysis.New(analysis.Analysis{
 	Doc: `Weighted means of the outcome in both arms, weights from the propensity score or entropy balancing (see compare/propensity).
 Terms: adjusted_difference (or risk_difference with risk_ratio and odds_ratio, where the outcome is 0/1), mean_arm and mean_reference (share_ where 0/1), unadjusted_difference, effective_sample_size and largest_weight of each arm.
 Value: Σ w t y / Σ w t - Σ w (1-t) y / Σ w (1-t). With adjust=true the coefficient of the arm in weighted least squares on arm and covariates, means at the weighted average.
-Errors, normal intervals: estimated (default) stacks the equations of the score, or of entropy balancing, with those of the means (M-estimation); it may be smaller or larger than what HC0 gives, which takes the weights as known. HC3 and survey are variants of HC0. With Firth's score, estimated uses the plain score equations, which differ by a term of order 1/n.
-Complete cases of covariates and outcome, counted; a responder's missing outcome counts as failure where the question says so. Table balance says what the weights have done.
+Errors, normal intervals: estimated (default) stacks the equations of the score, or of entropy balancing, with those of the means (M-estimation); it may be smaller or larger than what HC0 gives, which takes the weights as known. HC3 and survey are variants of HC0. With adjust=true the covariates' means, at which the arms' means are given, are taken as known. With Firth's score, estimated uses the plain score equations, which differ by a term of order 1/n.
+Complete cases of covariates and outcome, counted; a responder's missing outcome counts as failure where the question says so. Table balance says what the weights have done, target-trial which trial this stands in for; warnings say where time does not begin alike in both arms.
 Assumes that what decided the treatment is among the covariates, that the score's form is right, and that nobody was sure of one arm.
 R: WeightIt::weightit(arm ~ x, estimand); lm(y ~ arm, weights = w) with sandwich::vcovHC(fit, "HC0"); WeightIt::lm_weightit(y ~ arm, vcov = "asympt").`,
 	Refs: []string{
 		"Lunceford and Davidian 2004, 10.1002/sim.1903", "Stefanski and Boos 2002, 10.1198/000313002753631330", "Li, Morgan and Zaslavsky 2018, 10.1080/01621459.2016.1260466",
-		"Hainmueller 2012, 10.1093/pan/mpr025",
+		"Hainmueller 2012, 10.1093/pan/mpr025", "Hernan and Robins 2016, 10.1093/aje/kwv254",
 	},
 	Needs:  []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit, datasets.RoleArm},
 	Narrow: true,
@@ -48,7 +48,7 @@ R: WeightIt::weightit(arm ~ x, estimand); lm(y ~ arm, weights = w) with sandwich
 var weightedDefaults = WeightedOptions{WeightOptions: weightDefaults, OutcomeOptions: outcomeDefaults, Errors: errorsEstimated}
 
 func runWeighted(_ context.Context, in analysis.Input, q analysis.Question, o WeightedOptions) (analysis.Result, error) {
-	before, err := readSample(in, q, o.CovariateOptions, &o.OutcomeOptions)
+	before, err := readSample(in, q, o.CovariateOptions, o.OutcomeOptions)
 	if err != nil {
 		return analysis.Result{}, err
 	}
@@ -56,6 +56,7 @@ func runWeighted(_ context.Context, in analysis.Input, q analysis.Question, o We
 	if err != nil {
 		return analysis.Result{}, err
 	}
+	trial := s.trial(in, q, targetWords[o.Target], s.outcomeWords(), w.words)
 	r := s.result()
 	f := &outcomeFit{
 		s: s, all: before, w: w.w, correction: w.correction, level: q.Level, kind: o.Errors, adjust: o.Adjust,
@@ -70,7 +71,7 @@ func runWeighted(_ context.Context, in analysis.Input, q analysis.Question, o We
 	r.Estimates = append(r.Estimates, s.worth(w, o.Target)...)
 	by := denominator("auto", o.Target)
 	rows := balanceOf(before, s, w.w, by)
-	r.Tables = append(r.Tables, balanceTable(rows, f.method.Name, by), s.weightTable(w))
+	r.Tables = append(r.Tables, trial, balanceTable(rows, f.method.Name, by), s.weightTable(w))
 	r.Series = append(r.Series, loveSeries(rows)...)
 	r.Warnings = append(append(r.Warnings, imbalance(rows, 0.1)...), confounded)
 	return r, nil
@@ -252,7 +253,7 @@ func (f *outcomeFit) measured(e analysis.Estimate, c []float64, difference bool)
 	if !difference {
 		e.Value += analysis.Num(f.shift)
 		if f.kind == "abadie-imbens" {
-			return e // that error is of the difference
+			return e.Warn(analysis.WarnAssumption, "Abadie and Imbens's error is of the difference, so the mean has none", "pass --set errors=HC3")
 		}
 	}
 	if e.Scale == analysis.ScaleProportion && (e.Value < 0 || e.Value > 1) {
@@ -295,7 +296,9 @@ func (f *outcomeFit) ratios(start func(string, analysis.Scale) analysis.Estimate
 			continue
 		}
 		e.Value = analysis.Num(math.Exp(k.log))
-		if f.kind != "abadie-imbens" {
+		if f.kind == "abadie-imbens" {
+			e = e.Warn(analysis.WarnAssumption, "Abadie and Imbens's error is of the difference, so the ratio has none", "pass --set errors=HC3")
+		} else {
 			if se := math.Sqrt(f.variance(f.contrast(k.arm, k.other))); se > 0 {
 				low := f.interval(k.log, se)
 				e.SE = analysis.Num(math.Exp(k.log) * se)

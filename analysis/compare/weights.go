@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -319,7 +320,7 @@ var Propensity = analysis.New(analysis.Analysis{
 	Estimand: "the probability of having been in the arm rather than in the reference, given the covariates, and how many patients the weighted arms are worth",
 	Doc: `Logistic regression of the arm on covariates (text covariates as indicators of their levels, and the outcome at baseline where an outcome is asked about); Firth's penalised likelihood where covariates separate the arms, which a warning says.
 Terms: c_statistic (how well covariates tell the arms apart; near 1 means little overlap, and high is not good), effective_sample_size of each arm, (Σw)²/Σw², and largest_weight of each, as a share of its arm's weight.
-Tables: coefficients of the score (log odds ratios, model errors); weights (quantiles by arm). Series: score, the share of each arm's patients in twenty bins of the score, before weights and after.
+Tables: coefficients of the score (log odds ratios, model errors); weights (quantiles by arm). Series: score, the share of each arm's patients in twenty bins from the smallest score to the largest (x the lower end), before weights and after.
 Weights of score e, t = 1 in the arm: ate t/e + (1-t)/(1-e); att t + (1-t)e/(1-e); atc t(1-e)/e + 1-t; ato t(1-e) + (1-t)e; atm min(e,1-e)/(te + (1-t)(1-e)). Entropy balancing: least relative entropy to equal means, Newton on the convex dual to 1e-10 standard deviations.
 Trimming: fixed bounds, Crump's bound of least variance, or percentiles; who is left out is counted, and the score is fitted anew to those left.
 Assumes that what decided the treatment is among the covariates, and that nobody was sure of one arm. Missing covariates: complete cases, counted, or missing=indicator (which assumes that missing itself decided the treatment).
@@ -409,9 +410,15 @@ func (s *sample) weightTable(w *weighting) analysis.Table {
 	return t
 }
 
-// histogram is the share of each arm in twenty bins of the score.
+// histogram is the share of each arm in twenty bins from the smallest score to the
+// largest.
 func (s *sample) histogram(e, w []float64, name string) []analysis.Series {
 	const bins = 20
+	low, high := slices.Min(e), slices.Max(e)
+	if high == low {
+		low, high = math.Max(0, low-0.05), math.Min(1, high+0.05)
+	}
+	width := (high - low) / bins
 	var out []analysis.Series
 	for a, g := range s.groups {
 		share, count, sum := make([]float64, bins), make([]int, bins), 0.0
@@ -419,7 +426,7 @@ func (s *sample) histogram(e, w []float64, name string) []analysis.Series {
 			if 1-int(s.t[i]) != a {
 				continue
 			}
-			bin, own := min(int(v*bins), bins-1), 1.0
+			bin, own := min(max(int((v-low)/width), 0), bins-1), 1.0
 			if w != nil {
 				own = w[i]
 			}
@@ -427,10 +434,11 @@ func (s *sample) histogram(e, w []float64, name string) []analysis.Series {
 			count[bin]++
 			sum += own
 		}
-		series := analysis.Series{Name: name, Group: g.Name, XUnit: "propensity score", YUnit: "share of the arm"}
+		series := analysis.Series{Name: name, Group: g.Name, Step: true, XUnit: "propensity score", YUnit: "share of the arm"}
 		for b := range share {
-			series.Points = append(series.Points, analysis.Point{X: analysis.Num((float64(b) + 0.5) / bins), Y: analysis.Num(share[b] / sum), Low: analysis.None, High: analysis.None, N: count[b]})
+			series.Points = append(series.Points, analysis.Point{X: analysis.Num(low + float64(b)*width), Y: analysis.Num(share[b] / sum), Low: analysis.None, High: analysis.None, N: count[b]})
 		}
+		series.Points = append(series.Points, analysis.Point{X: analysis.Num(high), Low: analysis.None, High: analysis.None}) // closes the last bin
 		out = append(out, series)
 	}
 	return out

@@ -22,7 +22,6 @@ const (
 //	exact        Γ(df/2) / (√(df/2) Γ((df-1)/2))
 //	approximate  1 - 3/(4 df - 1)
 //
-// R: exp(lgamma(df/2) - log(sqrt(df/2)) - lgamma((df-1)/2)).
 // Hedges 1981, 10.3102/10769986006002107.
 func J(df float64, correction string) float64 {
 	switch {
@@ -33,9 +32,7 @@ func J(df float64, correction string) float64 {
 	case correction == CorrectionApproximate:
 		return 1 - 3/(4*df-1)
 	}
-	a, _ := math.Lgamma(df / 2)
-	b, _ := math.Lgamma((df - 1) / 2)
-	return math.Exp(a - 0.5*math.Log(df/2) - b)
+	return analysis.HedgesJ(df)
 }
 
 // SMD is a standardised mean difference.

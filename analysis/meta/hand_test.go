@@ -65,11 +65,11 @@ func TestByHand(t *testing.T) {
 	near(t, "log HR", e.Value, -math.Ln2, 1e-12)
 	near(t, "HR error", math.Sqrt(e.Variance), math.Log(4)/(2*1.959963984540054), 1e-12)
 	// t = 2 of 10 and 10: d = 2√0.2; F = 4 and the p of t say the same.
-	d := 2 * math.Sqrt(0.2) * j(18)
+	d := 2 * math.Sqrt(0.2) * analysis.HedgesJ(18)
 	near(t, "t", FromT(2, 10, 10).Value, d, 1e-12)
 	near(t, "F", FromF(4, -1, 10, 10).Value, -d, 1e-12)
 	near(t, "p", FromP(analysis.TP(2, 18), 1, 10, 10).Value, d, 1e-9)
-	near(t, "J", j(2), math.Sqrt(1/math.Pi), 1e-12) // Γ(1)/(1·Γ(½))
+	near(t, "J", analysis.HedgesJ(2), math.Sqrt(1/math.Pi), 1e-12) // Γ(1)/(1·Γ(½))
 	// Zero cells 0 of 10 against 5 of 30: treatment-arm adds 10/40 and 30/40, so
 	// (0.25/10.5)/(5.75/31.5).
 	near(t, "treatment-arm", RiskRatio(Counts{0, 10, 5, 30}, ZeroOther).Value, math.Log(0.25/10.5/(5.75/31.5)), 1e-12)

@@ -38,18 +38,6 @@ func whole(groups ...Moments) bool {
 	return true
 }
 
-// j is the exact small-sample correction of a standardised difference,
-// Γ(m/2) / (√(m/2) Γ((m-1)/2)); NaN under 2 degrees of freedom.
-// Hedges 1981, 10.3102/10769986006002107.
-func j(m float64) float64 {
-	if m < 2 {
-		return math.NaN()
-	}
-	a, _ := math.Lgamma(m / 2)
-	b, _ := math.Lgamma((m - 1) / 2)
-	return math.Exp(a - 0.5*math.Log(m/2) - b)
-}
-
 // MeanDifference is m₁ - m₂ with the variance of unequal groups, s₁²/n₁ + s₂²/n₂.
 // R: escalc("MD")
 func MeanDifference(a, b Moments) Effect {
@@ -74,7 +62,7 @@ func StandardisedDifference(a, b Moments) Effect {
 
 // standardised is Hedges' g of Cohen's d.
 func standardised(d, n1, n2 float64) Effect {
-	g := j(n1+n2-2) * d
+	g := analysis.HedgesJ(n1+n2-2) * d
 	if math.IsInf(g, 0) {
 		return noEffect
 	}
@@ -94,7 +82,7 @@ func StandardisedUnequal(a, b Moments) Effect {
 	}
 	n1, n2, v1, v2 := float64(a.N-1), float64(b.N-1), a.SD*a.SD, b.SD*b.SD
 	s2 := (v1 + v2) / 2
-	c := j(n1 + n2)
+	c := analysis.HedgesJ(n1 + n2)
 	g := c * (a.Mean - b.Mean) / math.Sqrt(s2)
 	if math.IsNaN(g) || math.IsInf(g, 0) {
 		return noEffect
@@ -155,7 +143,7 @@ func StandardisedChangeRaw(after, before Moments, r float64) Effect {
 
 func standardisedBy(after, before Moments, sd, r float64) Effect {
 	n := float64(after.N)
-	g := j(n-1) * (after.Mean - before.Mean) / sd
+	g := analysis.HedgesJ(n-1) * (after.Mean - before.Mean) / sd
 	if math.IsNaN(g) || math.IsInf(g, 0) {
 		return noEffect
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"recoup/analysis"
 	"recoup/analysis/internal/fit"
@@ -22,11 +20,11 @@ const (
 
 // EventOptions say what is counted, and of whom.
 type EventOptions struct {
-	Measure     string // MeasureResponders, MeasureCompletion or MeasureSeen
-	Rule        string // of responders: percent, points, at-most or important
-	Threshold   float64
-	Direction   string // instrument, lower or higher
-	Denominator string // of responders: all (missing is no) or seen
+	Measure     string  `opt:"measure" doc:"what is counted: responders, completion of the program, or having a value of the outcome at the visit" choices:"responders|completion|seen"`
+	Rule        string  `opt:"rule" doc:"of responders: improved by the threshold in percent of baseline or in points, at the threshold or better at the visit, or by the instrument's important difference" choices:"percent|points|at-most|important"`
+	Threshold   float64 `opt:"threshold" doc:"of the rule; not used by important"`
+	Direction   string  `opt:"direction" doc:"which way is better; instrument takes it from the outcome's instrument" choices:"instrument|lower|higher"`
+	Denominator string  `opt:"denominator" doc:"of responders: all patients, those not judged counted as not improved, or those seen" choices:"all|seen"`
 }
 
 // DefaultEvents counts patients who improved by 30 %, of all.
@@ -208,115 +206,4 @@ func direction(p analysis.Paired, option string) (Better, []analysis.Warning) {
 		return BetterLower, warnings
 	}
 	return BetterHigher, warnings
-}
-
-// CountsByQuarter counts events (1, 0, NaN for who does not count, by patient) by
-// the cohort's quarters, from the first to the last without leaving any out.
-// Patients who count and have no quarter are excluded, and told.
-func CountsByQuarter(c *datasets.Cohort, events []float64) ([]Count, []datasets.Exclusion, error) {
-	labels, of, excluded, err := quarters(c, events)
-	if err != nil {
-		return nil, nil, err
-	}
-	return tally(labels, of, events), excluded, nil
-}
-
-// MeansByQuarter returns the means of a value by patient (NaN for who has none) by
-// the cohort's quarters, from the first to the last without leaving any out.
-func MeansByQuarter(c *datasets.Cohort, values []float64) ([]Measurement, []datasets.Exclusion, error) {
-	labels, of, excluded, err := quarters(c, values)
-	if err != nil {
-		return nil, nil, err
-	}
-	in := make([][]float64, len(labels))
-	for p, v := range values {
-		if of[p] >= 0 && !math.IsNaN(v) {
-			in[of[p]] = append(in[of[p]], v)
-		}
-	}
-	var out []Measurement
-	for i, label := range labels {
-		out = append(out, Measurement{Label: label, Value: fit.Describe(in[i]).Mean, N: len(in[i])})
-	}
-	return out, excluded, nil
-}
-
-// CountsBySite counts events (1, 0, NaN for who does not count, by patient) by
-// site, in the order of the sites' names.
-func CountsBySite(c *datasets.Cohort, events []float64) ([]Count, []datasets.Exclusion, error) {
-	codes, levels := c.Attribute(datasets.RoleSite)
-	if codes == nil {
-		return nil, nil, fmt.Errorf("%w: no column has the role site", analysis.ErrCannot)
-	}
-	of := make([]int, len(codes))
-	for p, code := range codes {
-		of[p] = int(code)
-	}
-	counts := tally(levels, of, events)
-	slices.SortStableFunc(counts, func(a, b Count) int { return strings.Compare(a.Label, b.Label) })
-	return counts, lost(of, events, "patients without a site"), nil
-}
-
-// tally counts events by group, -1 for a patient without one.
-func tally(labels []string, of []int, events []float64) []Count {
-	out := make([]Count, len(labels))
-	for i, label := range labels {
-		out[i].Label = label
-	}
-	for p, e := range events {
-		if of[p] < 0 || math.IsNaN(e) {
-			continue
-		}
-		out[of[p]].N++
-		out[of[p]].Events += int(e)
-	}
-	return out
-}
-
-func lost(of []int, values []float64, reason string) []datasets.Exclusion {
-	n := 0
-	for p, v := range values {
-		if of[p] < 0 && !math.IsNaN(v) {
-			n++
-		}
-	}
-	if n == 0 {
-		return nil
-	}
-	return []datasets.Exclusion{{Code: analysis.WarnExcluded, Patients: n, Reason: reason}}
-}
-
-// quarters returns the quarters from the first to the last in which a patient has
-// a value, and by patient an index into them, -1 for none.
-func quarters(c *datasets.Cohort, values []float64) (labels []string, of []int, excluded []datasets.Exclusion, err error) {
-	by, from := c.Quarters()
-	if from == nil {
-		return nil, nil, nil, fmt.Errorf("%w: no dates of discharge or admission and no column with role period say which quarter a patient belongs to", analysis.ErrCannot)
-	}
-	first, last := math.MaxInt, math.MinInt
-	at := make([]int, len(by))
-	of = make([]int, len(by))
-	for p, q := range by {
-		of[p] = -1
-		if q == "" || math.IsNaN(values[p]) {
-			continue
-		}
-		year, _ := strconv.Atoi(q[:4]) // its form was checked when it was read
-		at[p] = 4*year + int(q[5]-'1')
-		of[p] = 0
-		first, last = min(first, at[p]), max(last, at[p])
-	}
-	excluded = lost(of, values, "patients without a quarter")
-	if first > last {
-		return nil, of, excluded, nil
-	}
-	for k := first; k <= last; k++ {
-		labels = append(labels, fmt.Sprintf("%04dQ%d", k/4, k%4+1))
-	}
-	for p := range of {
-		if of[p] == 0 {
-			of[p] = at[p] - first
-		}
-	}
-	return labels, of, excluded, nil
 }

@@ -4,17 +4,29 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/mathext"
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"recoup/analysis"
-	"recoup/analysis/internal/fit"
+)
+
+// What a funnel plot is of.
+const (
+	FunnelShares = "proportion" // events of patients
+	FunnelRates  = "rate"       // events by exposure
+	FunnelRatios = "ratio"      // observed over expected events
+	FunnelMeans  = "mean"       // means of patients
 )
 
 // How limits of a funnel plot are worked out.
 const (
-	LimitsExact  = "exact"  // binomial, interpolated between whole numbers of events
-	LimitsNormal = "normal" // score: target ± z √(target (1 - target) / n)
+	LimitsExact    = "exact"    // binomial or Poisson, interpolated between whole numbers of events
+	LimitsNormal   = "normal"   // score: target ± z s, on the scale asked for
+	LimitsInterval = "interval" // of ratios and rates: the exact interval of the expected number, chi-square quantiles, as FunnelPlotR draws
+)
+
+// Scales on which sites are compared for over-dispersion and normal limits.
+const (
+	ScaleNatural = "natural"
+	ScaleRoot    = "root" // √y, s = 1/(2√E): of ratios and rates
+	ScaleLog     = "log"  // log y, s = 1/√E: of ratios and rates
 )
 
 // What is done about over-dispersion.
@@ -31,122 +43,291 @@ const (
 	Outside998 = "outside-998" // beyond the 99.8 % limits
 )
 
-// MinSites is the least number of sites from which over-dispersion is worked out.
-const MinSites = 3
-
 // FunnelOptions are the settings of a funnel plot. Start from DefaultFunnel.
 type FunnelOptions struct {
 	Better         Better
-	Limits         string  // LimitsExact or LimitsNormal
+	Limits         string  // LimitsExact, LimitsNormal or LimitsInterval; means have normal limits alone
+	Scale          string  // "": natural, but root for ratios and rates
 	Overdispersion string  // what is done about it
-	Winsor         float64 // share of z scores pulled in at each end, 0 to under 0.5
-	Target         float64 // NaN: the proportion of all sites together
+	Extremes       string  // ExtremesWinsorise or ExtremesTruncate
+	Winsor         float64 // share of z scores winsorised or truncated at each end, 0 to under 0.5
+	Target         float64 // NaN: all sites together; of ratios 1
 }
 
-// DefaultFunnel is the funnel with exact limits about the overall proportion, with
+// DefaultFunnel is the funnel with exact limits about the overall value, with
 // over-dispersion reported from z scores winsorised at 10 % and not applied.
-var DefaultFunnel = FunnelOptions{Limits: LimitsExact, Overdispersion: OverdispersionNone, Winsor: 0.1, Target: math.NaN()}
+var DefaultFunnel = FunnelOptions{Limits: LimitsExact, Overdispersion: OverdispersionNone, Extremes: ExtremesWinsorise, Winsor: 0.1, Target: math.NaN()}
+
+// Unit is a site before it is compared.
+type Unit struct {
+	Label     string
+	N, Events int
+	Exposure  float64 // of rates; 0 for N
+	Expected  float64 // of ratios
+	Mean, SD  float64 // of means
+}
 
 // Limits are the limits of a funnel plot at one number of patients.
 type Limits struct {
 	Low95, High95, Low998, High998 float64
 }
 
+var noLimits = Limits{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
+
 // Site is one site of a funnel plot.
 type Site struct {
 	Label     string
 	Events, N int
-	Share     analysis.Num // none without patients
-	Z         analysis.Num // (share - target) / √(target (1 - target) / n), not adjusted
-	Adjusted  analysis.Num // z by the limits that were applied
-	Limits    Limits       // NaN without patients
-	Position  string       // "" without patients
-	Meaning   Meaning      // of a site outside the 95 % limits
+	Size      float64           // what the funnel narrows with: patients, exposure or expected events
+	Value     analysis.Num      // none without size
+	Z         analysis.Num      // (value - target)/s on the scale of the funnel, not adjusted
+	Adjusted  analysis.Num      // z by the over-dispersion that was applied
+	Limits    Limits            // NaN without size
+	Position  string            // "" without size
+	Meaning   Meaning           // of a site outside the 95 % limits
+	Shrunken  analysis.Num      // towards the target by τ²/(τ² + s²)
+	Interval  analysis.Interval // of the shrunken value, 95 %, τ taken as known
 }
 
 // FunnelLimit is a point of the limit lines, for drawing.
 type FunnelLimit struct {
-	N int
+	Size float64
 	Limits
 }
 
 // FunnelResult is a funnel plot.
 type FunnelResult struct {
+	Kind           string
 	Target         analysis.Num
 	Sites          []Site
 	Overdispersion Overdispersion
 	Applied        string        // OverdispersionNone where nothing was applied
-	Curve          []FunnelLimit // from a few patients to beyond the largest site
+	Curve          []FunnelLimit // from a small site to beyond the largest
 	Method         string
 	Warnings       []analysis.Warning
 }
 
-// Funnel returns the funnel plot of proportions of sites: how far each lies from
-// the target for its number of patients.
+// Funnel returns the funnel plot of proportions of sites: FunnelOf of counts.
+func Funnel(sites []Count, o FunnelOptions) FunnelResult {
+	units := make([]Unit, len(sites))
+	for i, s := range sites {
+		units[i] = Unit{Label: s.Label, Events: s.Events, N: s.N}
+	}
+	return FunnelOf(FunnelShares, units, o)
+}
+
+// FunnelOf returns a funnel plot: how far each site lies from the target for its size.
 //
-// Exact limits interpolate the binomial distribution: with r the least count of
-// which P(R ≤ r) is at least p,
+//	proportion  y = x/n,  s² = target (1 - target)/n
+//	rate        y = x/e,  s² = target/e
+//	ratio       y = O/E,  s² = target/E
+//	mean        y = x̄,    s² = σ²/n, σ² pooled within sites
 //
-//	limit = (r - α)/n,  α = (P(R ≤ r) - p) / P(R = r),  p = 0.001, 0.025, 0.975, 0.999
+// Exact limits interpolate the binomial or Poisson distribution: with r the least
+// count of which P(R ≤ r) is at least p,
 //
-// cut to [0, 1]. About one site in twenty of alike sites lies outside the 95 %
-// limits; those of 99.8 % are for action. Where over-dispersion is to be applied
-// and is there, limits are normal: target ± z √(s² + τ²) or target ± z √(φ s²),
-// s² = target (1 - target)/n. Sites without patients are listed and left out of
-// the numbers.
+//	limit = (r - α)/size,  α = (P(R ≤ r) - p) / P(R = r),  p = 0.001, 0.025, 0.975, 0.999
 //
-// A site outside is one to look at: its patients may differ (this is not adjusted
-// for risk), and with the overall proportion as target a large site pulls the
-// target towards itself.
+// cut to what is possible. About one site in twenty of alike sites lies outside the
+// 95 % limits; those of 99.8 % are for action. Where over-dispersion is to be applied
+// and is there, limits are normal on the scale of the funnel and turned back:
+// target ± z √(s² + τ²) or target ± z √(φ s²). Sites without size are listed and left
+// out of the numbers.
+//
+// Shrunken values are those of the additive model whatever limits are drawn:
+// target + τ²/(τ² + s²) (y - target), variance τ² s²/(τ² + s²). On the log scale a site
+// without events has no z and no shrunken value, and over-dispersion is of the others.
+//
+// A site outside is one to look at: its patients may differ (proportions, rates and
+// means are not adjusted for risk), and with the overall value as target a large site
+// pulls the target towards itself.
 //
 // Spiegelhalter 2005, 10.1002/sim.1970.
-func Funnel(sites []Count, o FunnelOptions) FunnelResult {
-	r := FunnelResult{Target: analysis.None, Applied: OverdispersionNone, Method: funnelMethod(o)}
-	events, n, filled, largest := 0, 0, 0, 0
-	for _, s := range sites {
-		site := Site{
-			Label: s.Label, Events: s.Events, N: s.N, Share: analysis.None, Z: analysis.None, Adjusted: analysis.None,
-			Limits: Limits{math.NaN(), math.NaN(), math.NaN(), math.NaN()},
+func FunnelOf(kind string, sites []Unit, o FunnelOptions) FunnelResult {
+	k := funnelKindOf(kind, sites, o)
+	r := FunnelResult{Kind: kind, Target: analysis.None, Applied: OverdispersionNone, Method: k.words(o)}
+	filled, largest := 0, 0.0
+	for _, u := range sites {
+		s := Site{Label: u.Label, Events: u.Events, N: u.N, Value: analysis.None, Z: analysis.None, Adjusted: analysis.None, Limits: noLimits, Shrunken: analysis.None, Interval: analysis.NoInterval}
+		if s.Size = k.size(u); s.Size > 0 {
+			s.Value = analysis.Num(k.value(u))
+			filled, largest = filled+1, math.Max(largest, s.Size)
 		}
-		if s.N > 0 {
-			site.Share = analysis.Num(float64(s.Events) / float64(s.N))
-			events, n, filled, largest = events+s.Events, n+s.N, filled+1, max(largest, s.N)
-		}
-		r.Sites = append(r.Sites, site)
+		r.Sites = append(r.Sites, s)
 	}
-	target := o.Target
-	if math.IsNaN(target) && n > 0 {
-		target = float64(events) / float64(n)
-	}
-	r.Overdispersion = Overdispersion{Phi: analysis.None, Tau2: analysis.None, Threshold: analysis.None, P: analysis.None, Sites: filled}
-	if n == 0 {
+	r.Overdispersion = noDispersion(filled)
+	if filled == 0 {
 		r.warn(analysis.WarnTooFew, "no site has a patient", "ask for a visit or an outcome with more patients")
 		return r
 	}
-	r.Target = analysis.Num(target)
-	if !(target > 0 && target < 1) {
-		r.warn(analysis.WarnNoVariance, "the target is 0 or 1, so chance gives no spread and there are no limits", "")
+	r.Target = analysis.Num(k.target)
+	if !(k.variance > 0) {
+		r.warn(analysis.WarnNoVariance, "chance gives no spread about the target (it is 0 or 1, or no patients of a site differ), so there are no limits", "")
 		return r
 	}
-	r.disperse(target, filled, o)
-	at := r.limits(target, o)
+	r.disperse(k, filled, o)
+	at := r.limits(k, o)
 	for i := range r.Sites {
-		r.Sites[i].place(target, at, o)
-		r.Sites[i].Adjusted = r.adjusted(r.Sites[i], target)
+		if s := &r.Sites[i]; s.Size > 0 {
+			s.Limits = at(s.Size)
+			s.place(k, o)
+			r.adjust(s, k)
+		}
 	}
-	r.Curve = curve(largest, at)
+	r.Curve = curve(largest, k.whole, at)
 	return r
 }
 
-func funnelMethod(o FunnelOptions) string {
-	s := "funnel plot of proportions, exact binomial limits, interpolated"
-	if o.Limits == LimitsNormal {
-		s = "funnel plot of proportions, normal (score) limits"
+// funnelKind is what one kind of funnel needs: a site's value and size, the target,
+// the variance of one unit of size, and the scale.
+type funnelKind struct {
+	kind, scale      string
+	target, variance float64
+	value, size      func(Unit) float64
+	exact            func(size, p float64) float64 // nil where limits are normal alone
+	least, most      float64
+	whole            bool // sizes are whole numbers of patients
+	given            bool // the target was given
+}
+
+func funnelKindOf(kind string, sites []Unit, o FunnelOptions) funnelKind {
+	k := funnelKind{kind: kind, scale: o.Scale, target: o.Target, most: math.Inf(1), given: !math.IsNaN(o.Target)}
+	switch kind {
+	case FunnelRates:
+		k.size, k.value = func(u Unit) float64 {
+			if u.Exposure > 0 {
+				return u.Exposure
+			}
+			return float64(u.N)
+		}, func(u Unit) float64 { return float64(u.Events) / k.size(u) }
+	case FunnelRatios:
+		k.size, k.value = func(u Unit) float64 { return u.Expected }, func(u Unit) float64 { return float64(u.Events) / u.Expected }
+		if !k.given {
+			k.target = 1
+		}
+	case FunnelMeans:
+		k.size, k.value = func(u Unit) float64 { return float64(u.N) }, func(u Unit) float64 { return u.Mean }
+		k.least, k.whole = math.Inf(-1), true
+	default:
+		k.size, k.value = func(u Unit) float64 { return float64(u.N) }, func(u Unit) float64 { return float64(u.Events) / float64(u.N) }
+		k.most, k.whole = 1, true
 	}
-	if math.IsNaN(o.Target) {
-		return s + "; target: all sites together"
+	if math.IsNaN(k.target) {
+		k.target = overall(sites, k)
 	}
-	return s + fmt.Sprintf("; target given: %g", o.Target)
+	switch kind {
+	case FunnelRates, FunnelRatios:
+		k.variance = k.target
+		k.exact = func(size, p float64) float64 { return PoissonLimit(k.target*size, p) / size }
+		if o.Limits == LimitsInterval {
+			k.exact = func(size, p float64) float64 { return intervalLimit(k.target*size, p) / size }
+		}
+		if k.scale == "" {
+			k.scale = ScaleRoot
+		}
+	case FunnelMeans:
+		k.variance, k.scale = pooledVariance(sites), ScaleNatural
+	default:
+		k.variance, k.scale = k.target*(1-k.target), ScaleNatural
+		k.exact = func(size, p float64) float64 { return BinomialLimit(k.target, int(size), p) }
+	}
+	return k
+}
+
+// overall is the value of all sites together.
+func overall(sites []Unit, k funnelKind) float64 {
+	first, sum, size := math.NaN(), 0.0, 0.0
+	for _, u := range sites {
+		if n := k.size(u); n > 0 {
+			if math.IsNaN(first) {
+				first = k.value(u)
+			}
+			sum, size = sum+float64(n*(k.value(u)-first)), size+n
+		}
+	}
+	if k.kind == FunnelMeans {
+		return first + sum/size
+	}
+	events := 0
+	for _, u := range sites {
+		if k.size(u) > 0 {
+			events += u.Events
+		}
+	}
+	return float64(events) / size
+}
+
+func pooledVariance(sites []Unit) float64 {
+	sum, df := 0.0, 0
+	for _, u := range sites {
+		if u.N > 1 {
+			sum, df = sum+float64(float64(u.N-1)*u.SD*u.SD), df+u.N-1
+		}
+	}
+	return sum / float64(df)
+}
+
+// intervalLimit is a limit of the exact Poisson interval about a number that need not
+// be whole. R: qchisq(p, 2 * e)/2 under the middle, qchisq(p, 2 * (e + 1))/2 over it.
+func intervalLimit(e, p float64) float64 {
+	if p < 0.5 {
+		return gammaQuantile(e, p)
+	}
+	return gammaQuantile(e+1, p)
+}
+
+// on turns a value to the scale of the funnel, back turns it back.
+func (k funnelKind) on(y float64) float64 {
+	switch k.scale {
+	case ScaleRoot:
+		return math.Sqrt(math.Max(0, y))
+	case ScaleLog:
+		return math.Log(y)
+	}
+	return y
+}
+
+func (k funnelKind) back(v float64) float64 {
+	switch k.scale {
+	case ScaleRoot:
+		v = math.Max(0, v)
+		return v * v
+	case ScaleLog:
+		return math.Exp(v)
+	}
+	return math.Max(k.least, math.Min(k.most, v))
+}
+
+// se is the standard error at a size, on the scale of the funnel.
+func (k funnelKind) se(size float64) float64 {
+	switch k.scale {
+	case ScaleRoot:
+		return 1 / (2 * math.Sqrt(size))
+	case ScaleLog:
+		return 1 / math.Sqrt(k.target*size)
+	}
+	return math.Sqrt(k.variance / size)
+}
+
+func (k funnelKind) words(o FunnelOptions) string {
+	name := map[string]string{FunnelShares: "proportions", FunnelRates: "rates", FunnelRatios: "observed over expected", FunnelMeans: "means"}[k.kind]
+	s := "funnel plot of " + name + ", exact " + map[bool]string{true: "binomial", false: "Poisson"}[k.kind == FunnelShares] + " limits, interpolated"
+	switch {
+	case k.exact == nil || o.Limits == LimitsNormal:
+		s = "funnel plot of " + name + ", normal (score) limits"
+		if k.scale != ScaleNatural {
+			s += " on the " + k.scale + " scale"
+		}
+	case o.Limits == LimitsInterval && k.kind != FunnelShares:
+		s = "funnel plot of " + name + ", limits of the exact Poisson interval about the expected number"
+	}
+	switch {
+	case k.given:
+		return s + fmt.Sprintf("; target given: %g", o.Target)
+	case k.kind == FunnelRatios:
+		return s + "; target: 1"
+	}
+	return s + "; target: all sites together"
 }
 
 func (r *FunnelResult) warn(code, message, cure string) {
@@ -154,63 +335,90 @@ func (r *FunnelResult) warn(code, message, cure string) {
 }
 
 // disperse works out over-dispersion and whether it is applied.
-func (r *FunnelResult) disperse(target float64, filled int, o FunnelOptions) {
+func (r *FunnelResult) disperse(k funnelKind, filled int, o FunnelOptions) {
 	var z, s []float64
-	for _, site := range r.Sites {
-		if site.N > 0 {
-			se := math.Sqrt(target * (1 - target) / float64(site.N))
-			s, z = append(s, se), append(z, (float64(site.Share)-target)/se)
+	without := 0
+	for i := range r.Sites {
+		site := &r.Sites[i]
+		if !(site.Size > 0) {
+			continue
 		}
+		se := k.se(site.Size)
+		v := (k.on(float64(site.Value)) - k.on(k.target)) / se
+		if math.IsInf(v, 0) {
+			without++
+			continue
+		}
+		site.Z = analysis.Num(v)
+		s, z = append(s, se), append(z, v)
 	}
-	if filled < MinSites {
+	if without > 0 {
+		r.warn(analysis.WarnSmallCount, fmt.Sprintf("%d sites without events have no logarithm, so they are no part of over-dispersion", without), "take scale=root")
+	}
+	if len(z) < MinSites {
 		r.warn(WarnShortSeries, fmt.Sprintf("%d sites with patients: over-dispersion needs %d, so how much alike sites differ is not known", filled, MinSites), "")
 		return
 	}
-	d := Disperse(z, s, o.Winsor)
+	d := disperse(z, s, o.Winsor, o.Extremes)
 	r.Overdispersion = d
+	how := fmt.Sprintf("φ from z winsorised at %g %%", 100*o.Winsor)
+	if o.Extremes == ExtremesTruncate {
+		how = fmt.Sprintf("φ from z truncated at %g %%", 100*o.Winsor)
+	}
+	if k.scale != ScaleNatural {
+		how += ", on the " + k.scale + " scale"
+	}
 	switch {
 	case o.Overdispersion == OverdispersionAdditive && d.Tau2 > 0:
 		r.Applied = OverdispersionAdditive
-		r.Method += fmt.Sprintf("; limits widened by over-dispersion, additive, φ from z winsorised at %g %%: target ± z √(s² + τ²)", 100*o.Winsor)
+		r.Method += "; limits widened by over-dispersion, additive, " + how + ": target ± z √(s² + τ²)"
 	case o.Overdispersion == OverdispersionMultiplicative && d.Phi > 1:
 		r.Applied = OverdispersionMultiplicative
-		r.Method += fmt.Sprintf("; limits widened by over-dispersion, multiplicative, φ from z winsorised at %g %%: target ± z √(φ s²)", 100*o.Winsor)
+		r.Method += "; limits widened by over-dispersion, multiplicative, " + how + ": target ± z √(φ s²)"
 	case o.Overdispersion == OverdispersionNone && d.Phi > d.Threshold:
 		r.warn(WarnOverdispersed, fmt.Sprintf("sites differ more than chance gives (φ = %.2f, over %.2f): limits without over-dispersion call too many sites different", float64(d.Phi), float64(d.Threshold)), "compare with overdispersion=additive")
 	}
 }
 
-// adjusted returns a site's z by the over-dispersion that is applied.
-func (r *FunnelResult) adjusted(s Site, target float64) analysis.Num {
+// spread is the standard error with the over-dispersion that is applied.
+func (r *FunnelResult) spread(k funnelKind, size float64) float64 {
+	s := k.se(size)
 	switch r.Applied {
 	case OverdispersionAdditive:
-		return analysis.Num((float64(s.Share) - target) / math.Sqrt(target*(1-target)/float64(s.N)+float64(r.Overdispersion.Tau2)))
+		return math.Sqrt(s*s + float64(r.Overdispersion.Tau2))
 	case OverdispersionMultiplicative:
-		return s.Z / analysis.Num(math.Sqrt(float64(r.Overdispersion.Phi)))
+		return s * math.Sqrt(float64(r.Overdispersion.Phi))
 	}
-	return s.Z
+	return s
 }
 
-// limits returns the limits at a number of patients.
-func (r *FunnelResult) limits(target float64, o FunnelOptions) func(n int) Limits {
-	variance := func(n int) float64 { return target * (1 - target) / float64(n) }
-	switch {
-	case r.Applied == OverdispersionAdditive:
-		v, tau2 := variance, float64(r.Overdispersion.Tau2)
-		variance = func(n int) float64 { return v(n) + tau2 }
-	case r.Applied == OverdispersionMultiplicative:
-		v, phi := variance, float64(r.Overdispersion.Phi)
-		variance = func(n int) float64 { return v(n) * phi }
-	case o.Limits != LimitsNormal:
-		return func(n int) Limits {
-			return Limits{BinomialLimit(target, n, 0.025), BinomialLimit(target, n, 0.975), BinomialLimit(target, n, 0.001), BinomialLimit(target, n, 0.999)}
+// adjust sets z by the over-dispersion applied, and the shrunken value.
+func (r *FunnelResult) adjust(s *Site, k funnelKind) {
+	se := k.se(s.Size)
+	s.Adjusted = s.Z * analysis.Num(se/r.spread(k, s.Size))
+	tau2 := float64(r.Overdispersion.Tau2)
+	if !s.Z.OK() || math.IsNaN(tau2) {
+		return
+	}
+	center, share := k.on(k.target), tau2/(tau2+se*se)
+	middle := center + share*float64(s.Z)*se
+	half := analysis.NormalQuantile(0.95) * math.Sqrt(share) * se
+	s.Shrunken = analysis.Num(k.back(middle))
+	s.Interval = analysis.NewInterval("empirical Bayes, τ taken as known", k.back(middle-half), k.back(middle+half), 0.95)
+}
+
+// limits returns the limits at a size.
+func (r *FunnelResult) limits(k funnelKind, o FunnelOptions) func(size float64) Limits {
+	if r.Applied == OverdispersionNone && o.Limits != LimitsNormal && k.exact != nil {
+		return func(size float64) Limits {
+			return Limits{k.exact(size, 0.025), k.exact(size, 0.975), k.exact(size, 0.001), k.exact(size, 0.999)}
 		}
 	}
-	return func(n int) Limits {
-		s := math.Sqrt(variance(n))
+	return func(size float64) Limits {
+		s, center := r.spread(k, size), k.on(k.target)
 		at := func(level float64) (low, high float64) {
 			d := float64(analysis.NormalQuantile(level) * s)
-			return max(0, target-d), min(1, target+d)
+			return k.back(center - d), k.back(center + d)
 		}
 		l95, h95 := at(0.95)
 		l998, h998 := at(0.998)
@@ -219,120 +427,44 @@ func (r *FunnelResult) limits(target float64, o FunnelOptions) func(n int) Limit
 }
 
 // place says where a site lies.
-func (s *Site) place(target float64, at func(int) Limits, o FunnelOptions) {
-	if s.N == 0 {
-		return
-	}
-	s.Limits = at(s.N)
-	y := float64(s.Share)
-	se := math.Sqrt(target * (1 - target) / float64(s.N))
-	s.Z = analysis.Num((y - target) / se)
+func (s *Site) place(k funnelKind, o FunnelOptions) {
+	y, l := float64(s.Value), s.Limits
+	slack := 1e-12 * (1 + math.Abs(k.target)) // a value that lies on a limit is inside, whatever the rounding
 	s.Position = Inside
-	const slack = 1e-12 // a share that lies on a limit is inside, whatever the rounding
-	switch l := s.Limits; {
+	switch {
 	case y < l.Low998-slack || y > l.High998+slack:
 		s.Position = Outside998
 	case y < l.Low95-slack || y > l.High95+slack:
 		s.Position = Outside95
 	}
 	if s.Position != Inside {
-		s.Meaning = ChartOptions{Better: o.Better}.meaning(y > target)
+		s.Meaning = ChartOptions{Better: o.Better}.meaning(y > k.target)
 	}
 }
 
-// curve returns the limit lines on about 60 numbers of patients, closer together
-// where the funnel narrows.
-func curve(largest int, at func(int) Limits) []FunnelLimit {
+// curve returns the limit lines on about 60 sizes, closer together where the funnel
+// narrows.
+func curve(largest float64, whole bool, at func(float64) Limits) []FunnelLimit {
 	const steps = 60
 	var out []FunnelLimit
-	last := 0
-	end := math.Max(10, 1.1*float64(largest))
+	last := 0.0
+	end := 1.1 * largest
+	if whole {
+		end = math.Max(10, end)
+	}
 	for i := range steps + 1 {
-		n := int(math.Round(end * float64((i+1)*(i+1)) / ((steps + 1) * (steps + 1))))
-		if n = max(n, 1); n > last {
-			out = append(out, FunnelLimit{n, at(n)})
-			last = n
+		size := end * float64((i+1)*(i+1)) / ((steps + 1) * (steps + 1))
+		if whole {
+			size = math.Max(1, math.Round(size))
+		}
+		if size <= last {
+			continue
+		}
+		last = size
+		// So few that no event at all is what chance gives: the limits are no funnel yet.
+		if l := at(size); l.High95 > l.Low95 {
+			out = append(out, FunnelLimit{size, l})
 		}
 	}
 	return out
-}
-
-// BinomialLimit returns the proportion of n at which the binomial distribution
-// with the target's probability reaches p, interpolated between whole counts and
-// cut to [0, 1]. It is NaN for n under 1 or a target that is not between 0 and 1.
-//
-//	(r - α)/n,  r the least count of which P(R ≤ r) ≥ p,  α = (P(R ≤ r) - p) / P(R = r)
-//
-// R: r <- qbinom(p, n, target); (r - (pbinom(r, n, target) - p) /
-// dbinom(r, n, target)) / n. Spiegelhalter 2005, appendix, 10.1002/sim.1970.
-func BinomialLimit(target float64, n int, p float64) float64 {
-	if n < 1 || !(target > 0 && target < 1) {
-		return math.NaN()
-	}
-	cdf := func(r int) float64 {
-		switch {
-		case r < 0:
-			return 0
-		case r >= n:
-			return 1
-		}
-		return mathext.RegIncBeta(float64(n-r), float64(r+1), 1-target)
-	}
-	low, high := -1, n // P(R ≤ low) < p ≤ P(R ≤ high)
-	for high-low > 1 {
-		if mid := (low + high) / 2; cdf(mid) >= p {
-			high = mid
-		} else {
-			low = mid
-		}
-	}
-	at := cdf(high)
-	alpha := (at - p) / (at - cdf(high-1))
-	return math.Max(0, math.Min(1, (float64(high)-alpha)/float64(n)))
-}
-
-// Overdispersion is how much more sites differ than chance gives.
-type Overdispersion struct {
-	Phi       analysis.Num // mean squared z; 1 where sites differ by chance alone
-	Tau2      analysis.Num // variance between sites, on the scale of the standard errors
-	Threshold analysis.Num // 1 + 2√(2/k): φ above it is taken as over-dispersion
-	P         analysis.Num // chi-square test of Σz² on k-1 degrees of freedom, z not winsorised
-	Sites     int
-}
-
-// Disperse returns the over-dispersion of z scores with their standard errors.
-// The share winsor of z scores at each end is pulled in to the quantile there
-// (type 7), so that the sites one looks for do not hide themselves; 0 leaves all
-// as they are.
-//
-//	φ = Σ z² / k,  τ² = max(0, (k φ - (k-1)) / (Σw - Σw²/Σw)),  w = 1/s²
-//
-// The test is of z about the overall proportion. Everything is none under
-// MinSites sites.
-//
-// R: q <- quantile(z, c(w, 1-w)); mean(pmin(pmax(z, q[1]), q[2])^2); FunnelPlotR.
-// Spiegelhalter 2005, 10.1002/sim.1970; DerSimonian and Laird 1986,
-// 10.1016/0197-2456(86)90046-2.
-func Disperse(z, s []float64, winsor float64) Overdispersion {
-	d := Overdispersion{Phi: analysis.None, Tau2: analysis.None, Threshold: analysis.None, P: analysis.None, Sites: len(z)}
-	if len(z) < MinSites {
-		return d
-	}
-	k := float64(len(z))
-	low, high := fit.Quantile(z, winsor), fit.Quantile(z, 1-winsor)
-	phi, q, w, w2 := 0.0, 0.0, 0.0, 0.0
-	for i, v := range z {
-		in := math.Min(math.Max(v, low), high)
-		phi += float64(in * in)
-		q += float64(v * v)
-		weight := 1 / (s[i] * s[i])
-		w += weight
-		w2 += float64(weight * weight)
-	}
-	phi /= k
-	d.Phi = analysis.Num(phi)
-	d.Tau2 = analysis.Num(math.Max(0, (float64(k*phi)-(k-1))/(w-w2/w)))
-	d.Threshold = analysis.Num(1 + 2*math.Sqrt(2/k))
-	d.P = analysis.Num(distuv.ChiSquared{K: k - 1}.Survival(q))
-	return d
 }

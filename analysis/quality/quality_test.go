@@ -239,6 +239,14 @@ func TestFunnelByHand(t *testing.T) {
 	if f.Sites[0].Position != quality.Outside95 || f.Sites[0].Meaning != quality.Concern || f.Sites[1].Position != quality.Inside || f.Sites[2].Meaning != quality.Improvement {
 		t.Errorf("%+v", f.Sites)
 	}
+	// φ = (8.3333 + 0 + 8.3333)/3 = 5.5556 unpulled; τ² = (3 φ - 2) s²/2 = 7.3333 × 0.0048
+	// = 0.0352; shrunken 0.4 - 0.2 × 0.0352/(0.0352 + 0.0048) = 0.224.
+	o.Winsor = 0
+	raw := quality.Funnel(counts([]float64{10, 20, 30}, []float64{50, 50, 50}), o)
+	near(t, "phi", raw.Overdispersion.Phi, 50.0/9, 1e-12)
+	near(t, "tau²", raw.Overdispersion.Tau2, 0.0352, 1e-12)
+	near(t, "shrunken", raw.Sites[0].Shrunken, 0.224, 1e-12)
+	near(t, "its interval", raw.Sites[0].Interval.High-raw.Sites[0].Shrunken, analysis.NormalQuantile(0.95)*math.Sqrt(0.88*0.0048), 1e-12)
 	two := quality.Funnel(counts([]float64{10, 30}, []float64{50, 50}), o)
 	if two.Overdispersion.Phi.OK() || two.Warnings[0].Code != quality.WarnShortSeries {
 		t.Errorf("two sites have no over-dispersion: %+v", two)
@@ -247,7 +255,7 @@ func TestFunnelByHand(t *testing.T) {
 		t.Errorf("no sites: %+v", e)
 	}
 	hollow := quality.Funnel(counts([]float64{10, 0, 30, 20}, []float64{50, 0, 50, 50}), o)
-	if hollow.Sites[1].Position != "" || hollow.Sites[1].Share.OK() || hollow.Overdispersion.Sites != 3 {
+	if hollow.Sites[1].Position != "" || hollow.Sites[1].Value.OK() || hollow.Overdispersion.Sites != 3 {
 		t.Errorf("a site without patients: %+v", hollow)
 	}
 }
@@ -281,7 +289,7 @@ func TestFunnelRelations(t *testing.T) {
 		}
 	}
 	for i := 1; i < len(f.Curve); i++ {
-		if f.Curve[i].N <= f.Curve[i-1].N {
+		if f.Curve[i].Size <= f.Curve[i-1].Size {
 			t.Error("the curve runs backwards")
 		}
 	}

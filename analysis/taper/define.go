@@ -87,6 +87,7 @@ func newDefiner(d *doses, baseline, window string, followUp int) (*definer, erro
 	if followUp < 60 || followUp > maxDay {
 		return nil, fmt.Errorf("%w: expected follow_up from 60 to %d days", analysis.ErrOptions, maxDay)
 	}
+	d.sayDischarge()
 	from, to := min(-year, x.baseline.From, x.window.From), max(horizon, x.baseline.To, x.window.To, followUp-1)
 	ds := d.convert(from, func(p int) int {
 		if d := d.discharged[p] + year + about; d > float64(to) {

@@ -136,6 +136,13 @@ func open(in analysis.Input, q analysis.Question, o DoseOptions, unit string) (*
 	return d, nil
 }
 
+// sayDischarge warns where discharge is put on a clock that need not be admission's.
+func (d *doses) sayDischarge() {
+	if d.clock != clockAdmission && slices.ContainsFunc(d.discharged, func(v float64) bool { return !math.IsNaN(v) }) {
+		d.warn(analysis.WarnAssumption, "discharge is put on the days of the doses as days from admission, which takes "+d.clock+" as the day of admission", "give doses dates, or count their days from admission")
+	}
+}
+
 // takeAsRecorded leaves the doses in their unit: morphine by mouth in milligrams
 // passes every table unchanged.
 func (d *doses) takeAsRecorded() {

@@ -132,9 +132,8 @@ baseline) and percent_change_mean (mean of the patients' own percentages), over
 patients known in both; for each definition a share _all (patients whose dose is
 unknown count as not reduced) and _known (they are left out). on_opioids_at_entry
 is the share of patients with a known baseline whose mean is above 0.
-Over seven months from day 0: tapered_15 and tapered_30, velocity_max_monthly
-(largest monthly fall, percent of baseline), velocity_slope_monthly (slope, percent
-of baseline a month, below 0 where the dose falls), faster_than_10_a_month.
+Over seven months from day 0: tapered_15, tapered_30 and faster_than_10_a_month. How
+fast the dose falls is taper/velocity's, and flags are taper/safety's.
 The window at discharge is the day of discharge and the 6 days after it; a log that
 ends with the program knows its first day alone, which off-at-discharge asks about.
 Patients who were never admitted and have no record are in no denominator.
@@ -247,6 +246,7 @@ func (r *reducer) placeWindows() error {
 				})
 				continue
 			}
+			r.sayDischarge()
 			r.spans = append(r.spans, span{discharge: true, visit: "discharge"})
 			continue
 		}
@@ -475,27 +475,6 @@ func (r *reducer) windowDifference(s span, a, b analysis.Group) []analysis.Estim
 func (r *reducer) course(groups []analysis.Group) {
 	all := span{Window: Window{0, horizon}, visit: Window{0, horizon}.String()}
 	for _, g := range groups {
-		var steps, slopes []float64
-		c := tallied{}
-		for _, i := range g.Patients {
-			if p := r.patients[i]; p.baseline > 0 {
-				c.n++
-				if v, _ := p.MaxMonthly(p.baseline, r.o.MinKnown); !math.IsNaN(v) {
-					steps = append(steps, v)
-				}
-				if v := p.Slope(p.baseline); !math.IsNaN(v) {
-					slopes = append(slopes, v)
-				}
-			}
-		}
-		for _, m := range []struct {
-			term string
-			x    []float64
-		}{{"velocity_max_monthly", steps}, {"velocity_slope_monthly", slopes}} {
-			e := r.empty(m.term, analysis.ScalePercent, all.visit, g.Name, "")
-			e.Unit, e.N.Missing = "percent of baseline a month", c.n-len(m.x)
-			r.result.Estimates = append(r.result.Estimates, followUp(withMean(e, m.x, r.q.Level), c.n, c.n-len(m.x)))
-		}
 		for _, rl := range r.rules(courseRules) {
 			r.result.Estimates = append(r.result.Estimates, r.sharesOf(r.begin(rl, all.visit), atEntry, g.Name, r.count(rl, all, g))...)
 		}

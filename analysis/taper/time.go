@@ -177,10 +177,10 @@ Terms for each definition: _share by each day of at, with the log-log interval o
   method=kaplan-meier  1 - Π (1 - d/n), the event on the day on which it was first seen; Greenwood errors. Doses seen at visits alone make it late.
   method=npmle         the event lies after the last known day without it and not after the day on which it was seen. Turnbull's estimate: _share_least and _share_most bound the share where the data do not say on which side of a day the mass lies; _median_least and _median_most are the ends of the interval in which the share passes one half. They have no standard error.
   method=auto          npmle for a definition of which any event lies between known days that are not neighbours, of any arm
-death names a column: a death before the event competes with it (kaplan-meier alone: the share is Aalen and Johansen's, not 1 minus Kaplan-Meier), so shares are of all, the dead too.
+death names a column: a death before the event competes with it (kaplan-meier alone: the share is Aalen and Johansen's, not 1 minus Kaplan-Meier), so shares are of all, the dead too. A patient lost for more than 30 days before death is censored on the last known day: what came first is not known.
 paused and reversed: shares of patients whose monthly mean fell, _all and _known as in taper/reduction.
 A stop within days without records is not seen, and the patient counts as not stopped through them. Censoring must not depend on the dose to come. ` + notStopped + `
-R: survfit(Surv(t, e) ~ 1, conf.type = "log-log"); cmprsk::cuminc(); icenReg::ic_np().`,
+R: survfit(Surv(t, e) ~ 1, conf.type = "log-log"); survfit(Surv(t, factor(cause)) ~ 1); icenReg::ic_np().`,
 	Refs: []string{
 		"Kaplan and Meier 1958, 10.1080/01621459.1958.10501452", "Brookmeyer and Crowley 1982, 10.2307/2530286",
 		"Turnbull 1976, 10.1111/j.2517-6161.1976.tb01597.x", bao, neprash, refWilson, refNewcombe,
@@ -230,6 +230,7 @@ func runTime(ctx context.Context, in analysis.Input, q analysis.Question, o Time
 		x.patients[p].From -= o.Origin
 		x.died[p] -= float64(o.Origin)
 	}
+	x.lateDeaths()
 	for _, e := range timedEvents {
 		if q.Definition != "" && q.Definition != e.Name {
 			continue
@@ -246,6 +247,21 @@ func runTime(ctx context.Context, in analysis.Input, q analysis.Question, o Time
 	}
 	d.warn(analysis.WarnAssumption, notStopped, "")
 	return d.result, nil
+}
+
+// lateDeaths warns of deaths that do not compete.
+func (x *timer) lateDeaths() {
+	n := 0
+	for _, g := range x.groups {
+		for _, i := range g.Patients {
+			if _, late := x.competing(i); late && x.patients[i].baseline > 0 {
+				n++
+			}
+		}
+	}
+	if n > 0 {
+		x.warn(analysis.WarnAssumption, fmt.Sprintf("%d patients died more than %d days after the last day whose dose is known; what came first is not known, and they are censored on that day", n, month), "record doses up to death")
+	}
 }
 
 // deaths reads the days of death onto the clock of the doses.
@@ -285,21 +301,46 @@ func (x *timer) timesOf(e timed, g analysis.Group) (xs []seen, n, unknown int) {
 			continue
 		}
 		s, ok := e.when(p, x.o.FollowUp)
+		died, _ := x.competing(i)
 		if e.Name == "resumed" {
 			if v, stop := p.Stopped(Window{0, x.o.FollowUp}, 30); v == Yes {
 				n++
-				xs = append(xs, s.until(x.died[i]-float64(stop)))
+				xs = append(xs, s.until(died-float64(stop)))
 			}
 			continue
 		}
 		n++
-		if !ok && math.IsNaN(x.died[i]) {
+		if !ok && math.IsNaN(died) {
 			unknown++
 			continue
 		}
-		xs = append(xs, s.until(x.died[i]))
+		xs = append(xs, s.until(died))
 	}
 	return xs, n, unknown
+}
+
+// competing returns the day of death where it competes: within follow_up and at most a month
+// after the last day whose dose is known. Of a patient who was lost before that it is
+// not known what came first, and late says so.
+func (x *timer) competing(i int) (died float64, late bool) {
+	died = x.died[i]
+	if !(died >= 0 && died <= float64(x.o.FollowUp)) {
+		return math.NaN(), false
+	}
+	if x.patients[i].lastKnown(int(died)) < died-month {
+		return math.NaN(), true
+	}
+	return died, false
+}
+
+// lastKnown is the last day up to one whose dose is known, -Inf without any.
+func (d Daily) lastKnown(to int) float64 {
+	for at := min(to, d.From+len(d.Dose)-1); at >= d.From; at-- {
+		if !math.IsNaN(d.At(at)) {
+			return float64(at)
+		}
+	}
+	return math.Inf(-1)
 }
 
 // until ends a time at death, where the event did not come before.
@@ -390,8 +431,8 @@ func (x *timer) onDays(e timed, g analysis.Group, r risk, n, unknown int) {
 	out := x.begin(e, "_median", fmt.Sprintf("to day %d", x.o.FollowUp), g.Name, analysis.ScaleTime)
 	t, low, high := r.quantile(0.5, x.q.Level)
 	out.Unit, out.Value = "days", analysis.Num(t)
-	if last := len(r.time) - 1; last >= 0 {
-		_, _, out.N.Events = r.by(r.time[last])
+	if last := len(r.Time) - 1; last >= 0 {
+		_, _, out.N.Events = r.by(r.Time[last])
 	}
 	if !math.IsNaN(low) || !math.IsNaN(high) {
 		out.CI = analysis.NewInterval(analysis.KindBrookmeyer+", log-log", low, high, x.q.Level)
@@ -400,19 +441,19 @@ func (x *timer) onDays(e timed, g analysis.Group, r risk, n, unknown int) {
 		out = out.Warn(analysis.WarnTooFew, "fewer than half have the event in the time that was followed", cureTime)
 	}
 	done(out, way, `quantile(survfit(Surv(t, e) ~ 1, conf.type = "log-log"), 0.5)`)
-	if len(r.time) > 0 {
+	if len(r.Time) > 0 {
 		x.result.Series = append(x.result.Series, x.curve(e, g, r))
 	}
 }
 
 func (x *timer) curve(e timed, g analysis.Group, r risk) analysis.Series {
 	s := analysis.Series{Name: "taper-time/" + e.Name, Group: g.Name, Step: true, XUnit: "days", YUnit: "share with the event"}
-	for i, t := range r.time {
+	for i, t := range r.Time {
 		share, se, _ := r.by(t)
 		low, high := bounds(share, se, x.q.Level)
 		s.Points = append(s.Points, analysis.Point{
 			X: analysis.Num(t), Y: analysis.Num(share), Low: analysis.Num(low), High: analysis.Num(high),
-			N: r.atRisk[i], Events: r.events[i], Censored: r.censored[i],
+			N: r.AtRisk[i], Events: r.Events[causeEvent-1][i], Censored: r.gone(i),
 		})
 	}
 	return s

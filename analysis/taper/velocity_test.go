@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -280,6 +281,33 @@ func TestDeathCompetes(t *testing.T) {
 	near(t, "censored", analysistest.Find(t, without, "stopped_30_share", "").Value, 0.5, 1e-12)
 	late := run(t, taper.TimeAnalysis, in, q, map[string]string{"at": "120"})
 	near(t, "censored at 50", analysistest.Find(t, late, "stopped_30_share", "").Value, math.NaN(), 0)
+}
+
+// Death on day 90 of a patient whose doses end on day 50 competes with nothing: what came
+// first is not known. On day 80, 30 days after, it does.
+func TestDeathAfterLoss(t *testing.T) {
+	file := strings.Replace(tapersFile, "{name: arm, type: string, role: arm}", "{name: died, type: integer, role: covariate}", 1)
+	ds := "id,day,mme\n"
+	for day := -28; day <= 150; day++ {
+		v := 50
+		if day >= 100 {
+			v = 0
+		}
+		ds += fmt.Sprintf("a,%d,%d\n", day, v)
+		if day <= 50 {
+			ds += fmt.Sprintf("b,%d,50\n", day)
+		}
+	}
+	q := analysis.Question{Definition: "stopped-30"}
+	for died, want := range map[string]float64{"80": 0.5, "81": 1} {
+		in := analysis.Input{Cohort: analysistest.Cohort(t, file, map[string]string{"p": "id,died\na,\nb," + died + "\n", "d": ds})}
+		r := run(t, taper.TimeAnalysis, in, q, map[string]string{"at": "120", "death": "died"})
+		near(t, "died on day "+died, analysistest.Find(t, r, "stopped_30_share", "").Value, want, 1e-12)
+		warned := slices.ContainsFunc(r.Warnings, func(w analysis.Warning) bool { return strings.Contains(w.Message, "died more than 30 days after") })
+		if warned != (died == "81") {
+			t.Errorf("died on day %s: warned %v", died, warned)
+		}
+	}
 }
 
 // 100 on days 0 to 49 and 40 from day 50: half the dose 50 days after day 0, 30 after day

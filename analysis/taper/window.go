@@ -170,14 +170,3 @@ func (d Daily) largestFall(baseline float64, days, periods int, atLeast float64)
 	}
 	return fall, whole
 }
-
-// Slope returns the least-squares slope of the daily dose over the known days from
-// day 0 to 209, in percent of baseline a month of 30 days: below 0 where the dose
-// falls. It is NaN with fewer than two known days.
-func (d Daily) Slope(baseline float64) float64 {
-	if !(baseline > 0) {
-		return math.NaN()
-	}
-	days, dose := d.known(Window{0, horizon}, -1)
-	return 100 * month * leastSquares(days, dose) / baseline
-}

@@ -94,15 +94,18 @@ func TestCourseByHand(t *testing.T) {
 	for i := range 210 {
 		line.Dose = append(line.Dose, 100-float64(i)*100/210)
 	}
-	near(t, "slope", line.Slope(100), -100./7)
-	near(t, "slope of one day", Daily{Dose: []float64{5}}.Slope(100), nan)
-	near(t, "slope of nothing", Daily{}.Slope(100), nan)
 	// Twice the dose and twice the baseline are the same course.
 	twice := Daily{Dose: slices.Clone(line.Dose)}
 	for i := range twice.Dose {
 		twice.Dose[i] *= 2
 	}
-	near(t, "slope of twice the dose", twice.Slope(200), line.Slope(100))
+	for baseline, d := range map[float64]Daily{100: line, 200: twice} {
+		fall, whole := d.MaxMonthly(baseline, 1)
+		near(t, "a straight fall", fall, 100./7)
+		if !whole {
+			t.Error("all months are known")
+		}
+	}
 }
 
 func TestParseWindow(t *testing.T) {

@@ -1,9 +1,11 @@
 package work
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"recoup/analysis"
@@ -68,15 +70,8 @@ func newVisitTimes(in analysis.Input, q analysis.Question, o Reading, covariates
 	for p := range upper {
 		upper[p] = math.Inf(1)
 	}
-	for _, a := range f.answers {
-		v, err := r.c.Visit(a.visit)
-		if err != nil || v.Week == nil || a.timed {
-			continue
-		}
-		day := 7 * *v.Week
-		if b, ok := r.baseline(); ok && b.Week != nil {
-			day -= 7 * *b.Week
-		}
+	for _, a := range r.byDay(f.answers) {
+		day := a.day
 		for p, s := range a.state {
 			if s == unknown || !math.IsInf(upper[p], 1) || day <= 0 {
 				continue
@@ -103,6 +98,31 @@ func newVisitTimes(in analysis.Input, q analysis.Question, o Reading, covariates
 		b.lower, b.upper = append(b.lower, lower[p]), append(b.upper, upper[p])
 	}
 	return b, nil
+}
+
+// dated is an answer at a visit on a day from the baseline.
+type dated struct {
+	answer
+	day float64
+}
+
+// byDay returns the answers at visits that have a week, in the order of time, which need
+// not be that of the cohort file.
+func (r *reader) byDay(answers []answer) []dated {
+	var out []dated
+	for _, a := range answers {
+		v, err := r.c.Visit(a.visit)
+		if err != nil || v.Week == nil || a.timed {
+			continue
+		}
+		day := 7 * *v.Week
+		if b, ok := r.baseline(); ok && b.Week != nil {
+			day -= 7 * *b.Week
+		}
+		out = append(out, dated{a, day})
+	}
+	slices.SortStableFunc(out, func(a, b dated) int { return cmp.Compare(a.day, b.day) })
+	return out
 }
 
 // atVisits finds the definition asked for, or the first, that has a status at two visits

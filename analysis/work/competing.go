@@ -76,7 +76,7 @@ func runCompeting(_ context.Context, in analysis.Input, q analysis.Question, o C
 				ts, cs = append(ts, s.time[i]), append(cs, e.cause[i])
 			}
 		}
-		r.curves = append(r.curves, AalenJohansen(ts, cs, len(e.names)))
+		r.curves = append(r.curves, fit.AalenJohansen(ts, cs, len(e.names)))
 	}
 	var out analysis.Result
 	for g := range s.groups {
@@ -134,7 +134,7 @@ func (s *subjects) events(o Ending) (events, error) {
 		if s.event[i] {
 			e.cause[i] = 1
 		}
-		if first[p] < s.time[i] {
+		if first[p] < s.time[i] || first[p] == s.time[i] && !s.event[i] {
 			if s.event[i] {
 				s.n[s.group[i]].Events--
 			}
@@ -199,7 +199,7 @@ func (e events) say() {
 type incidenceReport struct {
 	events
 	o      CompetingOptions
-	curves []Incidence
+	curves []fit.Incidence
 }
 
 func (r incidenceReport) method(what string) analysis.Method {
@@ -212,7 +212,7 @@ func (r incidenceReport) method(what string) analysis.Method {
 // at returns the share with a cause, or with -1 without any event, and its error.
 func (r incidenceReport) at(g, cause int, day float64) (share, se float64) {
 	a := r.curves[g]
-	i := a.at(day)
+	i := a.Index(day)
 	if cause < 0 {
 		share, se = a.ShareAt(0, day)
 		if !math.IsNaN(share) && i >= 0 {
@@ -234,7 +234,7 @@ func (r incidenceReport) kind() string {
 }
 
 func (r incidenceReport) bounds(share, se float64) (low, high float64) {
-	low, high = bounds(share, se, kindOf(r.o.Interval), r.q.Level)
+	low, high = fit.Bounds(share, se, r.o.Interval, analysis.NormalQuantile(r.q.Level))
 	if math.IsNaN(low) || math.IsNaN(high) {
 		return math.NaN(), math.NaN()
 	}
@@ -249,7 +249,7 @@ func (r incidenceReport) share(g, cause int, day float64) analysis.Estimate {
 	e.Visit, e.Method = fmt.Sprintf("day %g", day), r.method("Aalen-Johansen estimate")
 	e.N.Events = 0
 	a := r.curves[g]
-	for i := 0; i <= a.at(day); i++ {
+	for i := 0; i <= a.Index(day); i++ {
 		for k, d := range a.Events {
 			if k == cause || cause < 0 {
 				e.N.Events += d[i]

@@ -7,7 +7,6 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"recoup/analysis"
 	"recoup/analysis/internal/fit"
 )
 
@@ -27,18 +26,18 @@ func TestCompetingCase(t *testing.T) {
 		cause = append(cause, int(v))
 	}
 	sex, _ := codedGroups(column(header, rows, "sex"))
-	a := AalenJohansen(time, cause, 2)
+	a := fit.AalenJohansen(time, cause, 2)
 	for i, x := range l.numbersAt("aj/time") {
-		k := a.at(x)
+		k := a.Index(x)
 		se := []float64{a.SurvivalSE[k], a.SE[0][k], a.SE[1][k]}
 		for j, s := range []float64{a.Survival[k], a.Share[0][k], a.Share[1][k]} {
-			low, high := bounds(s, se[j], analysis.KindKMLog, 0.95)
+			low, high := fit.Bounds(s, se[j], fit.CurveLog, z95)
 			for leaf, got := range map[string]float64{"pstate": s, "se": se[j], "lo": low, "hi": high} {
 				l.is(fmt.Sprintf("aj/%s/%d/%d", leaf, i, j), got)
 			}
 		}
 		l.is(fmt.Sprintf("aj/time/%d", i), x)
-		s, _ := KaplanMeier(time, equal(column(header, rows, "ev"), "1")).SurvivalAt(x)
+		s, _ := fit.KaplanMeier(time, equal(column(header, rows, "ev"), "1")).SurvivalAt(x)
 		l.is(fmt.Sprintf("one_minus_km_naive/%d", i), 1-s)
 	}
 	for g := range 2 {
@@ -49,13 +48,13 @@ func TestCompetingCase(t *testing.T) {
 				ts, cs = append(ts, time[i]), append(cs, cause[i])
 			}
 		}
-		a := AalenJohansen(ts, cs, 2)
-		k := a.at(120)
+		a := fit.AalenJohansen(ts, cs, 2)
+		k := a.Index(120)
 		l.is(fmt.Sprintf("aj_sex_120/pstate/%d", g), a.Survival[k], a.Share[0][k], a.Share[1][k])
 		l.is(fmt.Sprintf("aj_sex_120/se/%d", g), a.SurvivalSE[k], a.SE[0][k], a.SE[1][k])
 		for c := range 2 {
 			for i, x := range l.numbersAt("aj/time") {
-				k := a.at(x)
+				k := a.Index(x)
 				l.is(fmt.Sprintf("cuminc/est/%d/%d", 2*c+g, i), a.Share[c][k])
 				l.is(fmt.Sprintf("cuminc/var/%d/%d", 2*c+g, i), a.Delta[c][k]*a.Delta[c][k])
 			}
@@ -149,7 +148,7 @@ func expanded(time []float64, cause []int, x [][]float64, leave bool) (fit.CoxDa
 	for i, c := range cause {
 		lost[i], own[i], ended[i] = c == 0, c == 1, c > 0
 	}
-	g, left := KaplanMeier(time, lost), KaplanMeier(time, ended)
+	g, left := fit.KaplanMeier(time, lost), fit.KaplanMeier(time, ended)
 	follow := make([]float64, len(g.Time))
 	s := 1.0
 	for i, n := range g.AtRisk {
@@ -162,12 +161,12 @@ func expanded(time []float64, cause []int, x [][]float64, leave bool) (fit.CoxDa
 		follow[i] = s
 	}
 	before := func(t float64) float64 {
-		if i := g.at(math.Nextafter(t, 0)); i >= 0 {
+		if i := g.Index(math.Nextafter(t, 0)); i >= 0 {
 			return follow[i]
 		}
 		return 1
 	}
-	events := KaplanMeier(time, own)
+	events := fit.KaplanMeier(time, own)
 	d := fit.CoxData{X: make([][]float64, len(x))}
 	var id []int
 	row := func(i int, start, stop, w float64, event bool) {

@@ -21,7 +21,7 @@ import (
 // F2(2) = (Σw-w₁)/Σw · w₂/(w₂+w₃+w₄) = w₂/Σw: the same. At 4, F1 = 1/4 + 1/2 as
 // 1 - F2 = 1 - w₂/Σw where nobody is left: the same again.
 func TestAalenJohansenByHand(t *testing.T) {
-	a := AalenJohansen([]float64{4, 2, 1, 3}, []int{1, 2, 1, 0}, 2)
+	a := fit.AalenJohansen([]float64{4, 2, 1, 3}, []int{1, 2, 1, 0}, 2)
 	if !slices.Equal(a.Time, []float64{1, 2, 3, 4}) || !slices.Equal(a.AtRisk, []int{4, 3, 2, 1}) {
 		t.Fatalf("%+v", a)
 	}
@@ -40,10 +40,10 @@ func TestAalenJohansenByHand(t *testing.T) {
 	if s, _ := a.ShareAt(0, 9); s != 3./4 {
 		t.Errorf("nobody is left, so the share stays: %v", s)
 	}
-	if s, _ := AalenJohansen([]float64{1, 2}, []int{1, 0}, 1).ShareAt(0, 3); !math.IsNaN(s) {
+	if s, _ := fit.AalenJohansen([]float64{1, 2}, []int{1, 0}, 1).ShareAt(0, 3); !math.IsNaN(s) {
 		t.Errorf("beyond follow-up: %v", s)
 	}
-	if s, _ := AalenJohansen(nil, nil, 1).ShareAt(0, 3); !math.IsNaN(s) {
+	if s, _ := fit.AalenJohansen(nil, nil, 1).ShareAt(0, 3); !math.IsNaN(s) {
 		t.Errorf("nobody: %v", s)
 	}
 }
@@ -57,14 +57,14 @@ func TestIncidenceRelations(t *testing.T) {
 	for i, c := range cause {
 		own[i], event[i] = min(c, 1), c > 0
 	}
-	a, c := AalenJohansen(time, own, 1), KaplanMeier(time, event)
-	all := AalenJohansen(time, cause, 2)
+	a, c := fit.AalenJohansen(time, own, 1), fit.KaplanMeier(time, event)
+	all := fit.AalenJohansen(time, cause, 2)
 	for i := range a.Time {
 		near(t, "1 - S", a.Share[0][i], 1-c.Survival[i], 1e-13)
 		near(t, "sum", all.Share[0][i]+all.Share[1][i]+all.Survival[i], 1, 1e-13)
 		near(t, "error of S", all.SurvivalSE[i], a.SE[0][i], 1e-12)
 	}
-	twice := AalenJohansen(append(slices.Clone(time), time...), append(slices.Clone(cause), cause...), 2)
+	twice := fit.AalenJohansen(append(slices.Clone(time), time...), append(slices.Clone(cause), cause...), 2)
 	for i := range all.Time {
 		near(t, "twice", twice.SE[0][i], all.SE[0][i]/math.Sqrt2, 1e-12)
 	}
@@ -201,7 +201,7 @@ func BenchmarkKaplanMeierMillionDays(b *testing.B) {
 		time[i], event[i] = float64(i*7919%2000), i%3 == 0
 	}
 	for b.Loop() {
-		KaplanMeier(time, event)
+		fit.KaplanMeier(time, event)
 	}
 }
 

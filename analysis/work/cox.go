@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -17,6 +18,8 @@ import (
 type CoxOptions struct {
 	Reading
 	Covariates []string  `opt:"covariates" doc:"columns of the model beside the arm, from a table of one row a patient; text columns become indicators of their levels"`
+	Changing   []string  `opt:"changing" doc:"columns of numbers in a table of visits (or days) whose values change with time; each value holds from the day after it to the next"`
+	Weights    string    `opt:"weights" doc:"column of case weights, one row a patient; errors are then robust"`
 	Strata     []string  `opt:"strata" doc:"columns whose levels each have a baseline hazard of their own"`
 	Ties       string    `opt:"ties" doc:"returns on the same day: efron (default of R), breslow (default of SAS and Stata), exact (discrete time)" choices:"efron|breslow|exact"`
 	Errors     string    `opt:"errors" doc:"standard errors: from the model, robust to its failing, or by cluster (a column with role cluster, else site)" choices:"model|robust|cluster"`
@@ -31,7 +34,9 @@ var CoxAnalysis = analysis.New(analysis.Analysis{
 	Estimand: "the ratio of the rates of return to work of patients alike in the covariates, taken to be the same on all days",
 	Doc: `h(t|x) = h₀(t) exp(β'x), by the partial likelihood; over 1 means faster return.
 Terms: hazard_ratio (arm against reference; without an arm asked for, each against the first), hazard_ratio of NAME (per unit of a number, or of a level against the first); likelihood_ratio, wald and score tests of all coefficients, proportional_hazards of each coefficient and proportional_hazards_all (score tests of a coefficient that changes along the clock, cox.zph of R from version 3.0), concordance, returned_adjusted (1 - S at the mean covariates of all, for each arm).
-Intervals of hazard ratios are Wald's on the log scale, and so are their standard errors. errors=robust: Lin and Wei, by patient; cluster: summed by cluster; the likelihood ratio, the score test and the test of proportional hazards take patients as independent in any case.
+Intervals of hazard ratios are Wald's on the log scale, and so are their standard errors. errors=robust: Lin and Wei, by patient; cluster: summed by cluster; the likelihood ratio, the score test and the test of proportional hazards take patients as independent in any case, and so do the errors of adjusted curves.
+changing: covariates by counting process. A patient's time is cut at the days of visits (planned weeks) on which a value was read; a value holds from the day after until the next one is read, a visit without a value keeps the last, and time before the first value is not at risk. No adjusted curves then. A covariate that treatment changes takes part of the effect of the arm with it.
+weights: case weights; errors are robust, and ties not exact. The likelihood ratio, score and proportional hazards tests then take weights as numbers of patients alike, and there are no adjusted curves.
 Ties: efron. Strata: a baseline hazard each; adjusted curves are then left out.
 A coefficient that the likelihood drives without end (a level in which nobody, or everybody, returned) is null, with a warning. Patients without a covariate are left out.
 The hazard ratio averages over follow-up where hazards are not proportional, with weights that depend on censoring: read restricted means then.
@@ -51,17 +56,12 @@ func runCox(_ context.Context, in analysis.Input, q analysis.Question, o CoxOpti
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	m, err := s.model()
+	c, rows, err := newCox(s, o)
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	stratum, strata, err := s.strata(o.Strata)
-	if err != nil {
-		return analysis.Result{}, err
-	}
-	c := coxReport{model: m, o: o, strata: len(strata)}
 	var out analysis.Result
-	c.fit, err = fit.ProportionalHazards(fit.CoxData{Stop: s.time, Event: s.event, X: m.x, Stratum: stratum}, o.Ties)
+	c.fit, err = fit.ProportionalHazards(rows.CoxData, o.Ties)
 	if err != nil && !errors.Is(err, fit.ErrCoxEvents) && !errors.Is(err, fit.ErrSingular) && !errors.Is(err, fit.ErrCoxConvergence) {
 		return analysis.Result{}, fmt.Errorf("%w: %w; choose --set ties=efron", analysis.ErrCannot, err)
 	}
@@ -73,7 +73,10 @@ func runCox(_ context.Context, in analysis.Input, q analysis.Question, o CoxOpti
 	if err := c.errors(); err != nil {
 		return analysis.Result{}, err
 	}
-	for j := range m.x {
+	if o.Clock == fit.ClockLog && slices.ContainsFunc(s.time, func(t float64) bool { return t == 0 }) {
+		return analysis.Result{}, fmt.Errorf("%w: the logarithm of time does not exist on day 0, on which a patient's time ends; choose --set clock=km or rank", analysis.ErrOptions)
+	}
+	for j := range c.x {
 		out.Estimates = append(out.Estimates, c.hazardRatio(j))
 	}
 	out.Estimates = append(out.Estimates, c.tests()...)
@@ -81,6 +84,46 @@ func runCox(_ context.Context, in analysis.Input, q analysis.Question, o CoxOpti
 	c.curves(&out)
 	s.result(&out)
 	return out, nil
+}
+
+// newCox reads the columns of the model and cuts the times where they change.
+func newCox(s *subjects, o CoxOptions) (*coxReport, stretches, error) {
+	var rows stretches
+	ch, err := s.changing(o.Changing)
+	if err != nil {
+		return nil, rows, err
+	}
+	if len(ch.names) > 0 {
+		s.keep(func(p int, time float64) bool { return ch.first(p) < time }, "no value of a changing covariate before the end of the time")
+	}
+	weight, err := s.weights(o.Weights)
+	if err != nil {
+		return nil, rows, err
+	}
+	if weight != nil && o.Errors == "model" {
+		o.Errors = "robust"
+	}
+	if weight != nil && o.Ties == fit.TiesExact {
+		return nil, rows, fmt.Errorf("%w: weights have no meaning for exact ties; choose --set ties=efron", analysis.ErrOptions)
+	}
+	m, err := s.model()
+	if err != nil && len(ch.names) == 0 {
+		return nil, rows, err
+	}
+	stratum, strata, err := s.strata(o.Strata)
+	if err != nil {
+		return nil, rows, err
+	}
+	c := &coxReport{model: m, o: o, strata: len(strata)}
+	if len(ch.names) == 0 {
+		return c, stretches{CoxData: fit.CoxData{Stop: s.time, Event: s.event, X: m.x, Stratum: stratum, Weight: weight}}, nil
+	}
+	rows = ch.split(s, m.x, stratum, weight)
+	c.subject, c.days = rows.subject, ch.text
+	for _, name := range ch.names {
+		c.x, c.arm, c.names = append(c.x, nil), append(c.arm, -1), append(c.names, name)
+	}
+	return c, rows, nil
 }
 
 func risingDays(at []float64) error {
@@ -167,6 +210,9 @@ type coxReport struct {
 	strata int
 	fit    *fit.Cox
 	cov    *mat.SymDense
+
+	subject []int  // of each row of the fit, where times are cut
+	days    string // how the days of changing covariates were read
 }
 
 func (c *coxReport) method(what string) analysis.Method {
@@ -174,8 +220,18 @@ func (c *coxReport) method(what string) analysis.Method {
 	if c.strata > 0 {
 		text += fmt.Sprintf(", stratified by%s (%d strata)", listed(c.o.Strata)[1:], c.strata)
 	}
+	if c.subject != nil {
+		text += fmt.Sprintf("; changing%s on %s", listed(c.o.Changing)[1:], c.days)
+	}
+	if c.o.Weights != "" {
+		text += "; case weights " + c.o.Weights
+	}
+	time := "time"
+	if c.subject != nil {
+		time = "start, stop"
+	}
 	return analysis.Method{
-		Name: text + "; " + c.how(), R: fmt.Sprintf("survival::coxph(Surv(time, event) ~ arm + x, ties = %q)", c.o.Ties),
+		Name: text + "; " + c.how(), R: fmt.Sprintf("survival::coxph(Surv(%s, event) ~ arm + x, ties = %q)", time, c.o.Ties),
 		Ref: "Cox 1972, 10.1111/j.2517-6161.1972.tb00899.x",
 	}
 }
@@ -206,7 +262,7 @@ func (c *coxReport) errors() error {
 		return fmt.Errorf("%w: exact ties have errors from the model alone; choose --set ties=efron", analysis.ErrOptions)
 	}
 	if c.o.Errors == "robust" {
-		c.cov = c.fit.Robust(nil, 0)
+		c.cov = c.fit.Robust(c.subject, len(c.time))
 		return nil
 	}
 	cluster, n, err := c.clusters()
@@ -215,6 +271,13 @@ func (c *coxReport) errors() error {
 	}
 	if n < fewClusters {
 		c.warn(analysis.WarnTooFew, fmt.Sprintf("the errors rest on %d clusters; with fewer than %d they are too small, and intervals too narrow", n, fewClusters), "include more clusters, or use errors=robust")
+	}
+	if c.subject != nil {
+		of := make([]int, len(c.subject))
+		for row, i := range c.subject {
+			of[row] = cluster[i]
+		}
+		cluster = of
 	}
 	c.cov = c.fit.Robust(cluster, n)
 	return nil
@@ -331,7 +394,7 @@ func (c *coxReport) curves(out *analysis.Result) {
 			return
 		}
 	}
-	if c.strata > 0 || c.o.Ties == fit.TiesExact || c.fit.Cov == nil {
+	if c.strata > 0 || c.subject != nil || c.o.Weights != "" || c.o.Ties == fit.TiesExact || c.fit.Cov == nil {
 		return
 	}
 	at := c.means()

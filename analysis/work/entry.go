@@ -128,6 +128,16 @@ func (e entry) are(want state) []bool {
 	return out
 }
 
+// unsure counts those who began and of whom it is not known.
+func (r *reader) unsure(e entry) (n int) {
+	for p, w := range e.working {
+		if w == unknown && r.began[p] {
+			n++
+		}
+	}
+	return n
+}
+
 // denominators returns the patients that shares are taken of, side by side.
 func (r *reader) denominators() []denominator {
 	out := []denominator{{term: "all", text: "all patients"}}
@@ -137,19 +147,15 @@ func (r *reader) denominators() []denominator {
 			"give work_status at the baseline visit, or a column with role work_before")
 		return out
 	}
-	unsure := 0
-	for p, w := range e.working {
-		if w == unknown && r.began[p] {
-			unsure++
-		}
-	}
-	if unsure > 0 {
-		r.warn(analysis.WarnExcluded, fmt.Sprintf("work status at entry is not known for %d of the patients, who count only among all", unsure), "record it at entry")
+	if n := r.unsure(e); n > 0 {
+		r.warn(analysis.WarnExcluded, fmt.Sprintf("work status at entry is not known for %d of the patients, who count only among all", n), "record it at entry")
 	}
 	out = append(out, denominator{"off_work", "patients off work at entry and in the work force (" + e.text + ")", e.are(no)})
 	before, ok := r.once(datasets.RoleWorkBefore, r.o.Before, "before")
 	if !ok {
 		before = e
+	} else if n := r.unsure(before); n > 0 {
+		r.warn(analysis.WarnExcluded, fmt.Sprintf("work before is not known for %d of the patients, who are not in the denominator working_before", n), "record it at entry")
 	}
 	return append(out, denominator{"working_before", "patients working before (" + before.text + ")", before.are(yes)})
 }

@@ -12,6 +12,7 @@ import (
 	"recoup/analysis"
 	"recoup/analysis/analysistest"
 	"recoup/analysis/work"
+	"recoup/datasets"
 )
 
 const followupYAML = `name: f
@@ -142,6 +143,87 @@ func TestCoxAgainstSurvival(t *testing.T) {
 	near(t, "turned round", analysistest.Find(t, two, "hazard_ratio", "full").Value, 1/float64(analysistest.Find(t, back, "hazard_ratio", "control").Value))
 }
 
+// Covariates that change at visits, by counting process: testdata/changing.R. A patient
+// without a value before the end of the time is left out and counted.
+func TestChangingAgainstSurvival(t *testing.T) {
+	read := func(name string) string {
+		b, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	var patients, times strings.Builder
+	for i, line := range strings.Split(strings.TrimSpace(read("followup.csv")), "\n") {
+		c := strings.Split(line, ",")
+		w := "w"
+		if i > 0 {
+			w = []string{"3", "1", "2"}[i%3]
+		}
+		patients.WriteString(strings.Join(append(c[:5:5], w), ",") + "\n")
+		times.WriteString(c[0] + "," + c[5] + "," + c[6] + "\n")
+	}
+	yaml := strings.Replace(followupYAML, "{name: site, type: string, role: site}", "{name: site, type: string, role: site}\n        - {name: w, type: number, role: covariate}", 1)
+	yaml = strings.Replace(yaml, "arms:", `  - name: visits
+    path: visits.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: visit, type: string, role: visit}
+        - {name: pain, type: number, role: outcome, unit: points}
+visits:
+  - {value: w0, week: 0, role: baseline}
+  - {value: w12, week: 12}
+  - {value: w4, week: 4}
+  - {value: w26, week: 26}
+arms:`, 1)
+	in := cohort(t, map[string]string{"cohort.yaml": yaml, "patients.csv": patients.String(), "followup.csv": times.String(), "visits.csv": read("changing.csv")})
+	want := analysistest.ReadReference(t, "testdata/changing.json")
+	run := func(key, value string) analysis.Result {
+		set := map[string]string{"covariates": "age", "changing": "pain"}
+		if key != "" {
+			set[key] = value
+		}
+		return answer(t, work.CoxAnalysis, in, analysis.Question{}, set)
+	}
+	logs := func(coef, se string, r analysis.Result) {
+		t.Helper()
+		j := 0
+		for _, e := range r.Estimates {
+			if strings.HasPrefix(e.Term, "hazard_ratio") {
+				want.Near(t, coef, j, analysis.Num(math.Log(float64(e.Value))), 1e-9)
+				want.Near(t, se, j, e.SE, 1e-9)
+				j++
+			}
+		}
+		if j != 4 {
+			t.Errorf("%d ratios", j)
+		}
+	}
+	r := run("", "")
+	logs("coef", "se", r)
+	logs("coef", "robust", run("errors", "robust"))
+	logs("coef", "cluster", run("errors", "cluster"))
+	logs("weighted", "weighted_se", run("weights", "w"))
+	for i, name := range []string{"day", "full", "age", "pain"} {
+		want.Near(t, "zph", i, analysistest.Find(t, r, "proportional_hazards of "+name, "").Value, 1e-8)
+	}
+	want.Near(t, "concordance", 0, analysistest.Find(t, r, "concordance", "").Value, 1e-10)
+	e := analysistest.Find(t, r, "hazard_ratio of pain", "")
+	if float64(e.N.Arm) != want["n"][0] || float64(e.N.Events) != want["n"][1] || e.N.Missing != 240-e.N.Arm {
+		t.Errorf("counts %+v, want %v of 240", e.N, want["n"])
+	}
+	for _, s := range r.Series {
+		t.Errorf("an adjusted curve %s, of which there is none for values to come", s.Name)
+	}
+	for key, value := range map[string]string{"changing": "age", "weights": "nobody", "ties": "exact"} {
+		set := map[string]string{"changing": "pain", "weights": "w", key: value}
+		if _, err := work.CoxAnalysis.Run(t.Context(), in, analysis.Question{}, set); !errors.Is(err, analysis.ErrOptions) && !errors.Is(err, datasets.ErrUnknownName) {
+			t.Errorf("%s=%s: %v", key, value, err)
+		}
+	}
+}
+
 // Nobody of arm b returns: the ratio has no end, is null, and is said to.
 func TestCoxSeparation(t *testing.T) {
 	in := cohort(t, map[string]string{"cohort.yaml": timesYAML, "times.csv": "id,arm,weeks,back\n1,a,3,1\n2,a,4,1\n3,a,5,1\n4,b,6,0\n5,b,7,0\n6,b,8,0\n"})
@@ -247,6 +329,62 @@ resources:
 	}
 	if e := withArm(t, r, "cumulative_incidence of return", "all", "day 30"); e.N.Events != 2 {
 		t.Errorf("events %+v", e.N)
+	}
+}
+
+// A patient whose follow-up ends on the day of leaving the work force has left it.
+func TestCompetingOnTheLastDay(t *testing.T) {
+	in := cohort(t, map[string]string{
+		"cohort.yaml": `name: s
+resources:
+  - name: spells
+    path: spells.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: from, type: integer, role: start, unit: days}
+        - {name: to, type: integer, role: end, unit: days}
+        - {name: status, type: string, role: work_status, categories: [off work, working, retired]}
+`,
+		"spells.csv": "id,from,to,status\n1,0,9,off work\n1,10,10,retired\n2,0,40,off work\n",
+	})
+	r := answer(t, work.Competing, in, analysis.Question{}, map[string]string{"at": "10"})
+	near(t, "retired", withArm(t, r, "cumulative_incidence of leaving the work force", "all", "day 10").Value, 1./2)
+}
+
+// Visits are read in the order of time, not of the cohort file: not working in week 4 and
+// working in week 12 is between days 28 and 84, though week 12 is listed first.
+func TestVisitsOutOfOrder(t *testing.T) {
+	in := cohort(t, map[string]string{
+		"cohort.yaml": `name: v
+resources:
+  - name: visits
+    path: visits.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: visit, type: string, role: visit}
+        - {name: job, type: string, role: work_status, categories: [off work, working]}
+visits:
+  - {value: c, week: 12}
+  - {value: a, week: 0, role: baseline}
+  - {value: b, week: 4}
+`,
+		"visits.csv": "id,visit,job\n1,a,off work\n1,b,off work\n1,c,working\n2,a,off work\n2,b,off work\n2,c,off work\n",
+	})
+	r := answer(t, work.IntervalCensored, in, analysis.Question{}, map[string]string{"at": "28,84"})
+	near(t, "at most by day 28", withArm(t, r, "returned_at_most", "all", "day 28").Value, 0)
+	near(t, "at least by day 84", withArm(t, r, "returned_at_least", "all", "day 84").Value, 1./2)
+}
+
+// The logarithm of day 0 is none.
+func TestLogClockOnDayZero(t *testing.T) {
+	in := cohort(t, map[string]string{"cohort.yaml": timesYAML, "times.csv": "id,arm,weeks,back\n1,a,0,1\n2,a,3,1\n3,a,5,0\n4,b,2,1\n5,b,4,1\n6,b,9,1\n"})
+	for clock, ok := range map[string]bool{"log": false, "rank": true} {
+		_, err := work.CoxAnalysis.Run(t.Context(), in, analysis.Question{Arm: "a", Reference: "b"}, map[string]string{"clock": clock})
+		if ok != (err == nil) || !ok && !errors.Is(err, analysis.ErrOptions) {
+			t.Errorf("clock=%s: %v", clock, err)
+		}
 	}
 }
 

@@ -9,9 +9,6 @@ import (
 	"recoup/analysis"
 )
 
-// scaleTest is the scale of a test statistic of several degrees of freedom.
-const scaleTest analysis.Scale = "chi-square"
-
 // LogRankOptions are the settings of LogRankAnalysis.
 type LogRankOptions struct {
 	Reading
@@ -70,12 +67,18 @@ func runLogRank(_ context.Context, in analysis.Input, q analysis.Question, o Log
 		method.Name = fmt.Sprintf("stratified (%d strata) ", len(strata)) + method.Name
 		method.R = "survival::survdiff(Surv(time, event) ~ arm + strata(s))"
 	}
-	if o.Weights == WeightFleming {
+	switch {
+	case o.Weights == WeightFleming && o.Gamma == 0:
 		method.R = method.R[:len(method.R)-1] + fmt.Sprintf(", rho = %g)", o.Rho)
+	case o.Weights == WeightFleming:
+		method.R = fmt.Sprintf("survMisc::comp(survMisc::ten(Surv(time, event) ~ arm), p = %g, q = %g)", o.Rho, o.Gamma)
+	case o.Weights != WeightLogRank:
+		method.R = "survMisc::comp(survMisc::ten(Surv(time, event) ~ arm))"
 	}
 	var out analysis.Result
 	for g := range s.groups {
 		out.Estimates = append(out.Estimates, s.beyondExpected(t, g, method))
+		out.Series = append(out.Series, s.curve(g))
 	}
 	out.Estimates = append(out.Estimates, s.test("test", t.ChiSq, t.DF, t.P, method))
 	if k > 2 {
@@ -108,7 +111,7 @@ func nothingToTest(e analysis.Estimate) analysis.Estimate {
 
 // test is an estimate that is a chi-square.
 func (s *subjects) test(term string, chisq, df, p float64, m analysis.Method) analysis.Estimate {
-	e := s.estimate(term, scaleTest, -1, -1)
+	e := s.estimate(term, analysis.ScaleChiSquare, -1, -1)
 	e.Method = m
 	if math.IsNaN(chisq) {
 		return nothingToTest(e)

@@ -273,7 +273,7 @@ var IntervalCensored = analysis.New(analysis.Analysis{
 	Title:    "Return to work seen at visits (Turnbull)",
 	Estimand: "the share returned by a day, where it is only known between which visits a patient returned",
 	Doc: `The non-parametric maximum likelihood estimate from intervals (last visit without it, first visit with it]. It puts shares into a few innermost intervals and does not say where in each: returned_at_least and returned_at_most bound the share by a day, and agree at the ends of intervals.
-The maximum is checked: no shift of a share may raise the log likelihood by more than 1e-9 of a patient, or it is said. survfit of R stops up to 0.001 of a share short.
+The maximum is checked: no shift of a share may raise the log likelihood by more than 1e-8 (1e-6 is refused). survfit of R stops up to 0.001 of a share short.
 No standard error has a simple form here: bootstrap it, or use work/parametric. Missing visits widen the interval; a patient seen at no visit is left out; one never seen to return is censored at the last visit.
 R: interval::icfit(Surv(lower, upper, type = "interval2") ~ arm).`,
 	Refs:        []string{"Turnbull 1976, 10.1111/j.2517-6161.1976.tb01597.x", "Wang 2008, Comput Stat Data Anal 52:2388"},
@@ -308,10 +308,13 @@ func runIntervals(_ context.Context, in analysis.Input, q analysis.Question, o I
 				lo, hi = append(lo, b.lower[i]), append(hi, b.upper[i])
 			}
 		}
-		n := NPMLE(lo, hi)
+		n, err := fit.SelfConsistent(lo, hi)
+		if err != nil {
+			n = &fit.Turnbull{} // its estimates say why
+		}
 		for _, day := range days {
-			low, high := n.Survival(day)
-			out.Estimates = append(out.Estimates, b.bound("returned_at_least", g, day, 1-high, n), b.bound("returned_at_most", g, day, 1-low, n))
+			least, most := n.By(day)
+			out.Estimates = append(out.Estimates, b.bound("returned_at_least", g, day, least, len(lo), err), b.bound("returned_at_most", g, day, most, len(lo), err))
 		}
 		t := analysis.Table{Name: "intervals/" + group.Name, Title: "Share that returned in each innermost interval", Columns: []string{"after day", "by day", "share"}}
 		s := analysis.Series{Name: "turnbull/" + b.definition.Name, Group: group.Name, Step: true, XUnit: "days", YUnit: "share returned"}
@@ -328,18 +331,18 @@ func runIntervals(_ context.Context, in analysis.Input, q analysis.Question, o I
 	return out, nil
 }
 
-func (b between) bound(term string, g int, day, share float64, n Turnbull) analysis.Estimate {
+func (b between) bound(term string, g int, day, share float64, n int, err error) analysis.Estimate {
 	e := b.estimate(term, analysis.ScaleProportion, g, -1)
 	e.Visit = fmt.Sprintf("day %g", day)
 	e.Method = analysis.Method{
 		Name: "Turnbull's estimate; " + b.how(), R: "interval::icfit(Surv(lower, upper, type = \"interval2\") ~ arm)", Ref: "Turnbull 1976, 10.1111/j.2517-6161.1976.tb01597.x",
 	}
-	if n.N == 0 {
+	switch {
+	case n == 0:
 		return e.Warn(analysis.WarnTooFew, "no patient was seen at a visit after entry", "follow more patients")
+	case err != nil:
+		return e.Warn("no-convergence", err.Error(), "ask about fewer visits")
 	}
-	e.Value = analysis.Num(min(1, max(0, share)))
-	if !(n.Gap < 1e-9) {
-		e = e.Warn(analysis.WarnTooFew, fmt.Sprintf("the maximum was reached to %.1g of a patient only", n.Gap*float64(n.N)), "")
-	}
+	e.Value = analysis.Num(share)
 	return e
 }

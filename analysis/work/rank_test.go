@@ -1,6 +1,12 @@
 package work
 
-import "testing"
+import (
+	"encoding/json"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
 
 // Two groups: a 1 3+, b 2 4, as for the log-rank test by hand. O - E of a is 1/2 on day 1
 // (4 at risk) and -1/3 on day 2 (3 at risk), their variances 1/4 and 2/9; on day 4 one is
@@ -27,6 +33,38 @@ func TestWeightsByHand(t *testing.T) {
 		trend, p := r.Trend([]float64{5, 7})
 		near(t, "trend of two groups", trend, r.ChiSq, 1e-12)
 		near(t, "its p", p, r.P, 1e-12)
+	}
+}
+
+// The numbers of survdiff, from testdata/km.R of analysis/internal/fit.
+func TestLogRankAgainstSurvdiff(t *testing.T) {
+	const data = "../internal/fit/testdata/km."
+	table, err := os.ReadFile(data + "csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var time []float64
+	var event []bool
+	var group []int
+	for _, line := range strings.Split(strings.TrimSpace(string(table)), "\n")[1:] {
+		cells := strings.Split(line, ",")
+		v, err := strconv.ParseFloat(cells[0], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time, event, group = append(time, v), append(event, cells[1] == "1"), append(group, strings.Index("ab", strings.Trim(strings.TrimSpace(cells[2]), "\"")))
+	}
+	b, err := os.ReadFile(data + "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want struct{ Logrank []float64 }
+	if err := json.Unmarshal(b, &want); err != nil || len(want.Logrank) != 5 {
+		t.Fatal(err)
+	}
+	r := CompareRanks(time, event, group, nil, 2, Weighting{Kind: WeightLogRank})
+	for i, v := range []float64{r.Observed[0], r.Expected[0], r.Covariance[0][0], r.ChiSq, r.P} {
+		near(t, "log-rank", v, want.Logrank[i], 1e-12)
 	}
 }
 

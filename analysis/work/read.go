@@ -21,6 +21,7 @@ type reader struct {
 	excluded []datasets.Exclusion
 	warnings []analysis.Warning
 	began    []bool              // by patient
+	weight   []float64           // case weights by patient, nil for none
 	held     map[string]spellSet // spells read so far, by option
 }
 
@@ -355,6 +356,9 @@ func (r *reader) recorded() (clock, error) {
 		time: nans(r.c.Patients()), event: make([]bool, r.c.Patients()),
 		method: fmt.Sprintf("time %s, event %s", tf.Name, text),
 	}
+	if factor != math.Floor(factor) { // 24 months are 730.5 days, which must not miss day 730
+		out.method = fmt.Sprintf("time %s, of %g days each rounded down to whole days, event %s", tf.Name, factor, text)
+	}
 	seen := make([]bool, r.c.Patients())
 	times := t.Floats(tf.Name)
 	for row, p := range t.Patient() {
@@ -364,6 +368,9 @@ func (r *reader) recorded() (clock, error) {
 		seen[p] = true
 		if k.codes[row] >= 0 && times[row] >= 0 && !math.IsInf(times[row], 1) {
 			out.time[p], out.event[p] = times[row]*factor, is[k.codes[row]]
+			if factor != math.Floor(factor) {
+				out.time[p] = math.Floor(out.time[p])
+			}
 		}
 	}
 	return out, nil
@@ -462,12 +469,30 @@ func (r *reader) readSpells(words []string, option string) ([][]Spell, string, e
 			out[p] = append(out[p], Spell{start - origin[p], end - origin[p], is[k.codes[row]]})
 		}
 	}
+	if Gap(r.o.Gap) == GapOffWork {
+		r.fillOffWork(out, origin, until)
+	}
 	r.exclude(datasets.Exclusion{Code: analysis.WarnExcluded, Table: t.Name(), Rows: unusable, Reason: "spells without a start or a status, or that end before they start"})
 	r.exclude(datasets.Exclusion{Code: analysis.WarnExcluded, Table: t.Name(), Rows: undated, Reason: "spells of patients without the date from which time counts (" + r.o.Origin + ")"})
 	if open > 0 && math.IsNaN(until) {
 		r.warn(analysis.WarnAssumption, fmt.Sprintf("%d spells have no end; only their first day is known", open), "pass --set until=DATE, the last day that the data cover")
 	}
 	return out, text + ", from " + r.o.Origin, nil
+}
+
+// fillOffWork puts a spell off work under those of every patient, from day 0 to the
+// last day that the data cover: where every spell of work is listed, a patient
+// without one is off work, and follow-up does not end with the last spell.
+func (r *reader) fillOffWork(spells [][]Spell, origin []float64, until float64) {
+	if math.IsNaN(until) {
+		r.warn(analysis.WarnAssumption, "gap=off-work without until: each patient is followed to the end of the last spell alone, and a patient without a spell is unknown, which makes the share returned too high where those who never worked have no spell", "pass --set until=DATE, the last day that the data cover")
+		return
+	}
+	for p := range spells {
+		if end := math.Floor(until) - origin[p]; end >= 0 {
+			spells[p] = append(spells[p], Spell{Start: 0, End: end})
+		}
+	}
 }
 
 func isDate(f datasets.Field) bool {

@@ -11,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"recoup/analysis"
@@ -28,9 +30,9 @@ type Reading struct {
 	NoBenefit []string `opt:"no_benefit" doc:"levels of sick leave that count as none"`
 	Event     []string `opt:"event" doc:"levels of the event column that mean return; all others are censored"`
 	AtRisk    string   `opt:"at_risk" doc:"whose time counts: off-work at entry, all, or auto (off-work where known)" choices:"auto|off-work|all"`
-	Gap       string   `opt:"gap" doc:"what a day without a spell means: censor, or off-work where every spell of work is listed" choices:"censor|off-work"`
+	Gap       string   `opt:"gap" doc:"what a day without a spell means: censor, or off-work where every spell of work is listed (then give until too)" choices:"censor|off-work"`
 	Origin    string   `opt:"origin" doc:"date from which spells on dates count" choices:"admitted|discharged"`
-	Until     string   `opt:"until" doc:"last day that the data cover, a date or a number as the spells have it; ends spells without an end"`
+	Until     string   `opt:"until" doc:"last day that the data cover, a date or a number as the spells have it; ends spells without an end and, with gap=off-work, follow-up"`
 }
 
 var reading = Reading{
@@ -55,6 +57,7 @@ type ReturnOptions struct {
 	Horizon  float64   `opt:"horizon" doc:"day by which shares from times are taken"`
 	At       []float64 `opt:"at" doc:"days at which the curve and the numbers at risk are given"`
 	Interval string    `opt:"interval" doc:"interval of the curve: the default of R is log, of SAS and Stata log-log" choices:"log|log-log|plain|logit|arcsine"`
+	Weights  string    `opt:"weights" doc:"column of case weights, one row a patient: the answer is then the weighted curves alone, without unweighted shares and tests"`
 	Tau      float64   `opt:"tau" doc:"day to which the restricted mean runs; 0: the largest to which every group was followed"`
 }
 
@@ -80,13 +83,17 @@ Greenwood's variance, median_time the first day by which half had returned
 (Brookmeyer and Crowley), restricted_mean the mean days not returned up to tau.
 A patient lost to follow-up is censored, which assumes that those lost return as
 those who are followed; patients working at entry are not at risk of returning.
+weights=COLUMN gives the Kaplan-Meier terms with case weights, errors between patients
+(infinitesimal jackknife, survfit with robust = TRUE), and leaves out what R has no
+weights for: restricted means and the log-rank test, and shares, which would be unweighted.
 With a reference: Newcombe differences of shares, differences of curves and of
 restricted means, and the log-rank test, whose estimate is observed less expected
 returns in the arm.
 Interval of the curve (interval): log by default as in R, log-log as in SAS and Stata, plain, logit or arcsine.
 Spells that touch join. A run of work cut short by the end of follow-up before it
-is long enough is censored at its first day. Days that no spell covers end
-follow-up unless gap=off-work.
+is long enough is censored on the day before it began. Days that no spell covers end
+follow-up; with gap=off-work they are off work, up to the day until, and so is a patient
+without any spell. Times in months or years are rounded down to whole days.
 Not working is not unemployed: it holds those who retired, study or keep house.`,
 	Refs: []string{
 		"Wilson 1927, 10.1080/01621459.1927.10502953",
@@ -125,8 +132,13 @@ func runReturn(_ context.Context, in analysis.Input, q analysis.Question, o Retu
 	}
 	var out analysis.Result
 	denominators := r.denominators()
+	if r.weight, err = r.caseWeights(o.Weights); err != nil {
+		return analysis.Result{}, err
+	}
 	for _, f := range found {
-		out.Estimates = append(out.Estimates, f.shares(groups, denominators, q)...)
+		if r.weight == nil {
+			out.Estimates = append(out.Estimates, f.shares(groups, denominators, q)...)
+		}
 	}
 	for _, f := range found {
 		if f.clock != nil {
@@ -140,6 +152,22 @@ func runReturn(_ context.Context, in analysis.Input, q analysis.Question, o Retu
 		Cure:    "choose the levels with --set working=LEVEL,LEVEL, and the patients with --subgroup",
 	})
 	return out, nil
+}
+
+// caseWeights reads the weights of patients, nil where no column is named.
+func (r *reader) caseWeights(column string) ([]float64, error) {
+	if column == "" {
+		return nil, nil
+	}
+	w, err := r.c.Covariate(column)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(w, func(v float64) bool { return v < 0 || math.IsInf(v, 0) }) {
+		return nil, cannot("a weight is below 0 or infinite; a case weight is a number above 0, or 0 to leave the patient out")
+	}
+	r.warn(analysis.WarnAssumption, "patients count by the weights of "+column+"; numbers of patients and events are not weighted, and patients without a weight above 0 count as missing", "")
+	return w, nil
 }
 
 func (o ReturnOptions) check() error {

@@ -301,6 +301,98 @@ resources:
 	near(t, "90 days by day 30 with until", find(t, r, "sustained-90-days", "returned_off_work_seen", "day 30", "all").Value, 2./3)
 }
 
+// Where every spell of work is listed, patients without one are off work to the last day
+// that the data cover, and follow-up does not end with the last spell. Of four patients
+// admitted on 1 January, 1 works from day 10 to 40, 2 from day 200 on, 3 never and has no
+// spell, 4 works from before admission. Off work at entry are 1 to 3: by day 100 a third
+// have returned, by day 300 two thirds, and 3 is followed throughout.
+func TestEverySpellListed(t *testing.T) {
+	files := map[string]string{
+		"cohort.yaml": `name: s
+privacy: {dates: {are: shifted, by: a test, reason: invented}}
+resources:
+  - name: patients
+    path: patients.csv
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: admitted, type: date, role: admitted}
+  - name: spells
+    path: spells.csv
+    schema:
+      missingValues: [""]
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: from, type: date, role: start}
+        - {name: to, type: date, role: end}
+        - {name: status, type: string, role: work_status, categories: [off work, working]}
+`,
+		"patients.csv": "id,admitted\n1,2026-01-01\n2,2026-01-01\n3,2026-01-01\n4,2026-01-01\n",
+		"spells.csv":   "id,from,to,status\n1,2026-01-11,2026-02-10,working\n2,2026-07-20,,working\n4,2025-12-01,2026-06-01,working\n",
+	}
+	in := cohort(t, files)
+	set := map[string]string{"at": "100,300,364", "horizon": "300", "gap": "off-work", "until": "2026-12-31"}
+	r := run(t, in, analysis.Question{}, set)
+	for day, want := range map[string]float64{"day 100": 1. / 3, "day 300": 2. / 3, "day 364": 2. / 3} {
+		e := find(t, r, "any-work", "km_returned", day, "all")
+		near(t, "returned by "+day, e.Value, want)
+		if e.N.Arm != 3 || e.N.Missing != 0 {
+			t.Errorf("%s: %+v", day, e.N)
+		}
+	}
+	near(t, "share of those off work", find(t, r, "any-work", "returned_off_work", "day 300", "all").Value, 2./3)
+	near(t, "all seen", find(t, r, "any-work", "returned_all_seen", "day 300", "all").Value, 3./4)
+	states := answer(t, work.States, in, analysis.Question{}, map[string]string{"gap": "off-work", "until": "2026-12-31", "at": "50"})
+	near(t, "working on day 50", withArm(t, states, "share in working", "all", "day 50").Value, 1./4)
+	delete(set, "until")
+	if r = run(t, in, analysis.Question{}, set); !slices.ContainsFunc(r.Warnings, func(w analysis.Warning) bool { return strings.Contains(w.Message, "gap=off-work without until") }) {
+		t.Error("no warning that patients without a spell are unknown")
+	}
+}
+
+// With weights of 1, 2 and 1 to returns on days 7, 14 and never in arm a, half of which by
+// weight is back by day 14 (3 of 4): the curve is weighted, and nothing unweighted beside
+// it. A patient without a weight is missing.
+func TestWeightedCurves(t *testing.T) {
+	yaml := timesYAML + "  - name: patients\n    path: patients.csv\n    schema:\n      missingValues: [\"\"]\n      fields:\n        - {name: id, type: string, role: patient}\n        - {name: w, type: number, role: covariate}\n        - {name: minus, type: number, role: covariate}\n"
+	in := cohort(t, map[string]string{
+		"cohort.yaml":  yaml,
+		"times.csv":    "id,arm,weeks,back\n1,a,1,1\n2,a,2,1\n3,a,8,0\n4,a,8,0\n5,b,2,1\n6,b,9,0\n",
+		"patients.csv": "id,w,minus\n1,1,1\n2,2,1\n3,1,1\n4,,1\n5,1,1\n6,1,-1\n",
+	})
+	set := map[string]string{"at": "7,14", "weights": "w"}
+	r := run(t, in, analysis.Question{Arm: "a", Reference: "b"}, set)
+	e := find(t, r, "recorded-event", "km_returned", "day 14", "a")
+	near(t, "by day 14", e.Value, 3./4)
+	if e.N.Arm != 3 || e.N.Missing != 1 || e.CI.Kind != "jackknife, log" {
+		t.Errorf("%+v", e)
+	}
+	// Nobody is lost before day 14, so the influence of patient i on the share is
+	// w (1 - F) or -w F over 4: 1·1/4, 2·1/4, 1·3/4.
+	near(t, "its error", e.SE, math.Sqrt(1./16+4./16+9./16)/4)
+	near(t, "median", find(t, r, "recorded-event", "median_time", "", "a").Value, 14)
+	for _, e := range r.Estimates {
+		if e.Term != "km_returned" && e.Term != "km_difference" && e.Term != "median_time" {
+			t.Errorf("%s is not weighted", e.Term)
+		}
+	}
+	set["weights"] = "minus"
+	if _, err := work.Return.Run(t.Context(), in, analysis.Question{}, set); !errors.Is(err, analysis.ErrCannot) || strings.Contains(err.Error(), "-1") {
+		t.Errorf("a weight below 0: %v", err)
+	}
+}
+
+// Times in months are whole days rounded down, so that the 24th month, day 730.5, is
+// within 2 years (730 days) and the 3rd, day 91.3, within 3 months (91 days).
+func TestTimesInMonths(t *testing.T) {
+	yaml := strings.ReplaceAll(timesYAML, "weeks", "months")
+	in := cohort(t, map[string]string{"cohort.yaml": yaml, "times.csv": "id,arm,months,back\n1,a,3,1\n2,a,24,1\n3,a,30,0\n"})
+	r := run(t, in, analysis.Question{}, map[string]string{"at": "91,730"})
+	near(t, "within 3 months", find(t, r, "within-3-months", "returned_all", "day 91", "a").Value, 1./3)
+	near(t, "within 2 years", find(t, r, "within-2-years", "returned_all", "day 730", "a").Value, 2./3)
+	near(t, "by the curve", find(t, r, "recorded-event", "km_returned", "day 730", "a").Value, 2./3)
+}
+
 // Those outside the work force at entry are not off work, and those who were never
 // admitted and have no visit are in no denominator.
 func TestWhoCounts(t *testing.T) {

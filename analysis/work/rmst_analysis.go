@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"recoup/analysis"
+	"recoup/analysis/internal/fit"
 )
 
 // RestrictedOptions are the settings of RestrictedMeans.
@@ -41,9 +42,9 @@ func runRestricted(_ context.Context, in analysis.Input, q analysis.Question, o 
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	m := meansReport{s, make([]Curve, len(s.groups)), o.Tau}
+	m := meansReport{s, make([]fit.Curve, len(s.groups)), o.Tau}
 	for g := range s.groups {
-		m.curves[g] = KaplanMeier(s.of(g))
+		m.curves[g] = fit.KaplanMeier(s.of(g))
 		if last := m.curves[g].Last(); o.Tau == 0 && last > 0 && (m.tau == 0 || last < m.tau) {
 			m.tau = last
 		}
@@ -51,6 +52,7 @@ func runRestricted(_ context.Context, in analysis.Input, q analysis.Question, o 
 	var out analysis.Result
 	for g := range s.groups {
 		out.Estimates = append(out.Estimates, m.mean(g, false), m.mean(g, true))
+		out.Series = append(out.Series, s.curve(g))
 	}
 	if q.Reference != "" {
 		for _, scale := range []string{RestrictedDifference, RestrictedRatio, RestrictedLostRatio} {
@@ -68,7 +70,7 @@ func runRestricted(_ context.Context, in analysis.Input, q analysis.Question, o 
 // meansReport writes the restricted means of groups.
 type meansReport struct {
 	*subjects
-	curves []Curve
+	curves []fit.Curve
 	tau    float64
 }
 

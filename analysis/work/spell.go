@@ -23,8 +23,9 @@ const (
 
 // FirstReturn returns the first day, at or after day 0, of a stretch of work of at
 // least so many consecutive days, and whether there is one. Without one, time is
-// the day up to which it is known that there is none: the last day followed, or
-// the first day of a stretch of work that follow-up cut short. Known is false
+// the last day up to which it is known that there is none: the last day followed, or
+// the day before a stretch of work that follow-up cut short (day 0 where it began
+// then). Known is false
 // where day 0 itself is not covered, which leaves nothing to say under GapCensor.
 //
 // Spells that touch or overlap join; a day on which one spell says work and
@@ -50,8 +51,8 @@ func FirstReturn(spells []Spell, days float64, gap Gap) (time float64, returned,
 		switch {
 		case end-run.Start+1 >= days:
 			return run.Start, true, true
-		case end == last:
-			return run.Start, false, true
+		case end == last: // whether it lasts is not known, nor whether it began the return
+			return math.Max(0, run.Start-1), false, true
 		}
 	}
 	return last, false, true

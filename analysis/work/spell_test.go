@@ -21,7 +21,7 @@ func TestFirstReturnByHand(t *testing.T) {
 		// 10 to 37 are 28 days, 10 to 36 are 27.
 		{"28 days to the day", []Spell{{0, 9, off}, {10, 37, on}, {38, 60, off}}, 28, GapCensor, 10, true, true},
 		{"a day short", []Spell{{0, 9, off}, {10, 36, on}, {37, 60, off}}, 28, GapCensor, 60, false, true},
-		{"cut short by the end of follow-up", []Spell{{0, 9, off}, {10, 36, on}}, 28, GapCensor, 10, false, true},
+		{"cut short by the end of follow-up", []Spell{{0, 9, off}, {10, 36, on}}, 28, GapCensor, 9, false, true},
 		{"spells that touch join", []Spell{{0, 9, off}, {10, 20, on}, {21, 37, on}}, 28, GapCensor, 10, true, true},
 		{"spells that overlap join", []Spell{{0, 9, off}, {10, 30, on}, {5, 12, on}, {31, 32, on}}, 28, GapCensor, 5, true, true},
 		{"a second attempt lasts", []Spell{{0, 9, off}, {10, 12, on}, {13, 19, off}, {20, 60, on}}, 28, GapCensor, 20, true, true},

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"recoup/analysis"
+	"recoup/analysis/internal/fit"
 	"recoup/datasets"
 )
 
@@ -33,7 +34,7 @@ var States = analysis.New(analysis.Analysis{
 p(t) = p(0) Π (I + dA(u)), Aalen and Johansen's estimate, p(0) the shares on day 0.
 Terms: share in STATE on each day; days in STATE of the first tau; days_lost, days off work plus modified_loss of days on modified duty (days outside the work force are not lost); with cost_per_day, cost_lost; with a reference, differences of these. Tables: transitions counted, and the probability of each state on day tau-1 by the state on day 0.
 Errors: infinitesimal jackknife, over patients, with that of the shares on day 0 unless entry=fixed. Normal intervals; those of shares on the log-log scale.
-A day covered by two spells has the state that comes first in working, modified duty, outside, off work. A day that no spell covers ends follow-up unless gap=off-work; patients without a spell on day 0 are left out. Not working is not unemployed; lost to follow-up is censored.
+A day covered by two spells has the state that comes first in working, modified duty, outside, off work. A day that no spell covers ends follow-up unless gap=off-work, and then is off work up to the day until; patients without a spell on day 0 are left out. Not working is not unemployed; lost to follow-up is censored.
 Costs: human capital, no discounting: cost_per_day times days_lost, in the currency and price year given.
 R: survival::survfit(Surv(start, stop, state) ~ arm, id, istate); its rmean is days in STATE.`,
 	Refs:  []string{"Aalen and Johansen 1978, Scand J Stat 5:141", "Datta and Satten 2001, 10.1016/S0167-7152(01)00155-9"},
@@ -159,7 +160,7 @@ func (s statesReport) share(g, k int, day float64) analysis.Estimate {
 		e.SE = analysis.None
 		return e.Warn(analysis.WarnTooFew, "nobody, or everybody, is in this state by the estimate, which then has no standard error", "choose another day")
 	}
-	low, high := bounds(share[k], se[k], analysis.KindKMLogLog, s.q.Level)
+	low, high := fit.Bounds(share[k], se[k], fit.CurveLogLog, analysis.NormalQuantile(s.q.Level))
 	e.CI = analysis.NewInterval("log-log", low, high, s.q.Level)
 	return e
 }
@@ -246,15 +247,16 @@ func (s statesReport) matrix(g int) analysis.Table {
 	return t
 }
 
-// series are the shares in each state, for a stacked area.
+// series are the shares in each state, for a stacked area; events are patients who came
+// into the state or left it.
 func (s statesReport) series(g int) []analysis.Series {
 	var out []analysis.Series
 	f := s.found[g]
 	for k, name := range stateNames {
 		c := analysis.Series{Name: "state-occupation/" + name, Group: s.groups[g].Name, Step: true, XUnit: "days", YUnit: "share"}
 		for i, day := range f.Day {
-			low, high := bounds(f.Share[i][k], f.SE[i][k], analysis.KindKMLogLog, s.q.Level)
-			c.Points = append(c.Points, analysis.Point{X: analysis.Num(day), Y: analysis.Num(f.Share[i][k]), Low: analysis.Num(low), High: analysis.Num(high), N: f.AtRisk[i]})
+			low, high := fit.Bounds(f.Share[i][k], f.SE[i][k], fit.CurveLogLog, analysis.NormalQuantile(s.q.Level))
+			c.Points = append(c.Points, analysis.Point{X: analysis.Num(day), Y: analysis.Num(f.Share[i][k]), Low: analysis.Num(low), High: analysis.Num(high), N: f.AtRisk[i], Events: f.Moves[i][k]})
 		}
 		out = append(out, c)
 	}

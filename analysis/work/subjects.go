@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"recoup/analysis"
+	"recoup/analysis/internal/fit"
 	"recoup/datasets"
 )
 
@@ -274,6 +275,11 @@ func (s *subjects) of(g int) (time []float64, event []bool) {
 		}
 	}
 	return time, event
+}
+
+// curve is the Kaplan-Meier curve of a group, which belongs beside every test of it.
+func (s *subjects) curve(g int) analysis.Series {
+	return curveSeries(s.definition.Name, s.groups[g].Name, fit.KaplanMeier(s.of(g)), fit.CurveLog, s.q.Level)
 }
 
 // estimate starts an estimate of a group, against a reference group where that is not

@@ -3,31 +3,28 @@ package work
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"recoup/analysis"
+	"recoup/analysis/internal/fit"
 	"recoup/datasets"
 )
 
-// kindOf returns the name of the interval that an option asks for.
-func kindOf(option string) string {
-	switch option {
-	case "plain":
-		return analysis.KindKMPlain
-	case "log-log":
-		return analysis.KindKMLogLog
-	case "logit":
-		return KindKMLogit
-	case "arcsine":
-		return KindKMArcsine
-	}
-	return analysis.KindKMLog
+// kindOf names the interval of a curve on a scale of package fit.
+func kindOf(scale string) string {
+	return map[string]string{
+		fit.CurveLog: analysis.KindKMLog, fit.CurveLogLog: analysis.KindKMLogLog, fit.CurvePlain: analysis.KindKMPlain,
+		fit.CurveLogit: "Greenwood, logit", fit.CurveArcsine: "Greenwood, arcsine",
+	}[scale]
 }
 
 // timed is the time to return of one group.
 type timed struct {
 	group   analysis.Group
-	curve   Curve
+	curve   fit.Curve
 	working int // left out: at work at entry
+	time    []float64
+	event   []bool
 }
 
 // times adds what the clock of a finding says: estimates, curves and the numbers
@@ -36,7 +33,7 @@ func (r *reader) times(out *analysis.Result, f read, groups []analysis.Group, ds
 	atRisk := r.whoseTime(ds)
 	var ts []timed
 	for _, g := range groups {
-		ts = append(ts, f.clock.curve(g, atRisk))
+		ts = append(ts, f.clock.curve(g, atRisk, r.weight))
 	}
 	tau := o.Tau
 	for _, t := range ts {
@@ -73,18 +70,22 @@ func (r *reader) whoseTime(ds []denominator) denominator {
 	return ds[0]
 }
 
-func (k clock) curve(g analysis.Group, d denominator) timed {
+func (k clock) curve(g analysis.Group, d denominator, weight []float64) timed {
 	t := timed{group: g}
-	var time []float64
-	var event []bool
+	var ws []float64
 	for _, p := range g.Patients {
 		if d.in != nil && !d.in[p] {
 			t.working++
 			continue
 		}
-		time, event = append(time, k.time[p]), append(event, k.event[p])
+		t.time, t.event = append(t.time, k.time[p]), append(t.event, k.event[p])
+		if weight != nil {
+			ws = append(ws, weight[p])
+		}
 	}
-	t.curve = KaplanMeier(time, event)
+	if t.curve = fit.KaplanMeier(t.time, t.event); weight != nil {
+		t.curve = fit.WeightedKaplanMeier(t.time, t.event, ws)
+	}
 	return t
 }
 
@@ -107,7 +108,15 @@ func (c *clockReport) empty(term, visit string, scale analysis.Scale, t timed) a
 	e.Method.Name = fmt.Sprintf("Kaplan-Meier time to return in days, %s: %s (%s); of %s; lost to follow-up is censored", c.f.definition.Name, c.f.definition.Rule, c.f.clock.method, c.atRisk.text)
 	e.Method.R = fmt.Sprintf("survival::survfit(Surv(time, event) ~ 1, conf.type = %q)", c.set.Interval)
 	e.Method.Ref = "Kaplan and Meier 1958, 10.1080/01621459.1958.10501452"
+	if c.weight != nil {
+		describeWeights(&e, c.set)
+	}
 	return e
+}
+
+func describeWeights(e *analysis.Estimate, o ReturnOptions) {
+	e.Method.Name = "case weights " + o.Weights + ", errors by the infinitesimal jackknife; " + e.Method.Name
+	e.Method.R = fmt.Sprintf("survival::survfit(Surv(time, event) ~ 1, weights, robust = TRUE, conf.type = %q)", o.Interval)
 }
 
 func (c *clockReport) estimates(t timed) []analysis.Estimate {
@@ -115,7 +124,10 @@ func (c *clockReport) estimates(t timed) []analysis.Estimate {
 	for _, day := range c.set.At {
 		out = append(out, c.returned(t, day))
 	}
-	out = append(out, c.median(t), c.restrictedMean(t))
+	out = append(out, c.median(t))
+	if c.weight == nil {
+		out = append(out, c.restrictedMean(t))
+	}
 	if n := t.curve.N + t.curve.Missing; float64(t.curve.N) < lowFollowUp*float64(n) {
 		for i, e := range out {
 			out[i] = followUp(e, n, t.curve.Missing)
@@ -136,8 +148,12 @@ func (c *clockReport) returned(t timed, day float64) analysis.Estimate {
 	if s == 0 || s == 1 {
 		return unsure(e)
 	}
-	low, high := t.curve.Bounds(day, kindOf(c.set.Interval), c.q.Level)
-	e.CI = analysis.NewInterval(kindOf(c.set.Interval), 1-high, 1-low, c.q.Level)
+	low, high := t.curve.Bounds(day, c.set.Interval, analysis.NormalQuantile(c.q.Level))
+	kind := kindOf(c.set.Interval)
+	if c.weight != nil {
+		kind = strings.Replace(kind, "Greenwood", "jackknife", 1)
+	}
+	e.CI = analysis.NewInterval(kind, 1-high, 1-low, c.q.Level)
 	return e
 }
 
@@ -159,7 +175,7 @@ func (c *clockReport) median(t timed) analysis.Estimate {
 	e := c.empty("median_time", "", analysis.ScaleTime, t)
 	e.Unit = "days"
 	e.Method.Ref = "Brookmeyer and Crowley 1982, 10.2307/2530286"
-	m, low, high := t.curve.Quantile(0.5, kindOf(c.set.Interval), c.q.Level)
+	m, low, high := t.curve.Quantile(0.5, c.set.Interval, analysis.NormalQuantile(c.q.Level))
 	e.Value = analysis.Num(m)
 	switch {
 	case t.curve.N == 0:
@@ -202,16 +218,21 @@ func noError(e analysis.Estimate) analysis.Estimate {
 
 // series is the curve of the share returned, with those at risk at each step.
 func (c *clockReport) series(t timed) analysis.Series {
-	s := analysis.Series{Name: "kaplan-meier/" + c.f.definition.Name, Group: t.group.Name, Step: true, XUnit: "days", YUnit: "share returned"}
-	if len(t.curve.Time) == 0 || t.curve.Time[0] > 0 {
-		s.Points = []analysis.Point{{Low: analysis.None, High: analysis.None, N: t.curve.N}}
+	return curveSeries(c.f.definition.Name, t.group.Name, t.curve, c.set.Interval, c.q.Level)
+}
+
+// curveSeries writes 1 less a curve, on a scale of intervals.
+func curveSeries(definition, group string, c fit.Curve, scale string, level float64) analysis.Series {
+	s := analysis.Series{Name: "kaplan-meier/" + definition, Group: group, Step: true, XUnit: "days", YUnit: "share returned"}
+	if len(c.Time) == 0 || c.Time[0] > 0 {
+		s.Points = []analysis.Point{{Low: analysis.None, High: analysis.None, N: c.N}}
 	}
-	for i, day := range t.curve.Time {
-		low, high := t.curve.Bounds(day, kindOf(c.set.Interval), c.q.Level)
+	for i, day := range c.Time {
+		low, high := c.Bounds(day, scale, analysis.NormalQuantile(level))
 		s.Points = append(s.Points, analysis.Point{
-			X: analysis.Num(day), Y: analysis.Num(1 - t.curve.Survival[i]),
+			X: analysis.Num(day), Y: analysis.Num(1 - c.Survival[i]),
 			Low: analysis.Num(1 - high), High: analysis.Num(1 - low),
-			N: t.curve.AtRisk[i], Events: t.curve.Events[i], Censored: t.curve.Censored[i],
+			N: c.AtRisk[i], Events: c.Events[i], Censored: c.Censored[i],
 		})
 	}
 	return s
@@ -255,6 +276,9 @@ func (c *clockReport) differences(a, b timed) []analysis.Estimate {
 		}
 		out = append(out, pair(e))
 	}
+	if c.weight != nil {
+		return out
+	}
 	e := c.empty("restricted_mean_difference", fmt.Sprintf("day %g", c.tau), analysis.ScaleDifference, a)
 	e.Unit = "days"
 	e.Method.R, e.Method.Ref = fmt.Sprintf("survRM2::rmst2(time, event, arm, tau = %g)", c.tau), "Uno et al. 2014, 10.1200/JCO.2014.55.2208"
@@ -265,7 +289,7 @@ func (c *clockReport) differences(a, b timed) []analysis.Estimate {
 // compareRestricted fills in the restricted mean of a less that of b, with the normal
 // interval from the sum of the variances, or the ratio of the means, or that of the
 // times lost (tau less the mean), with the interval on the log scale.
-func compareRestricted(e analysis.Estimate, a, b Curve, tau float64, scale string, level float64) analysis.Estimate {
+func compareRestricted(e analysis.Estimate, a, b fit.Curve, tau float64, scale string, level float64) analysis.Estimate {
 	m1, se1 := a.RestrictedMean(tau)
 	m2, se2 := b.RestrictedMean(tau)
 	switch {
@@ -310,11 +334,21 @@ func (c *clockReport) logRank(a, b timed) analysis.Estimate {
 	e.Unit = "returns beyond those expected"
 	e.Method.Name = "Log-rank test; " + e.Method.Name
 	e.Method.R, e.Method.Ref = "survival::survdiff(Surv(time, event) ~ arm)", "Peto and Peto 1972, 10.2307/2344317"
-	l := CompareLogRank(a.curve, b.curve)
+	var time []float64
+	var event []bool
+	var group []int
+	for g, one := range []timed{a, b} {
+		for i, v := range one.time {
+			if v >= 0 && !math.IsInf(v, 1) {
+				time, event, group = append(time, v), append(event, one.event[i]), append(group, g)
+			}
+		}
+	}
+	l := CompareRanks(time, event, group, nil, 2, Weighting{Kind: WeightLogRank})
 	if math.IsNaN(l.ChiSq) {
 		return e.Warn(analysis.WarnTooFew, "no return happened while both groups were followed, so there is nothing to test", "follow more patients, or for longer")
 	}
-	e.Value, e.SE = analysis.Num(l.Observed-l.Expected), analysis.Num(math.Sqrt(l.Variance))
+	e.Value, e.SE = analysis.Num(l.Observed[0]-l.Expected[0]), analysis.Num(math.Sqrt(l.Covariance[0][0]))
 	e.Statistic, e.DF, e.P = analysis.Num(l.ChiSq), 1, analysis.Num(l.P)
 	return e
 }

@@ -14,6 +14,10 @@ import (
 type Question struct {
 	Claim    string `yaml:"claim"` // id of its entry
 	Question string `yaml:"question"`
+	Short    string `yaml:"short"` // the statement in a few words
+	// Headline is which reading stands on the first page: the first that the cohort has,
+	// seen as late as enough patients were.
+	Headline []Headline `yaml:"headline"`
 	// AboutOthers marks a statement about other patients than a program's, which a
 	// program's cohort cannot test.
 	AboutOthers bool           `yaml:"about_others"`
@@ -24,6 +28,13 @@ type Question struct {
 		Procedures []string `yaml:"procedures"` // empty: all
 	} `yaml:"comparators"`
 	Note string `yaml:"note"`
+}
+
+// Headline is a reading by its term and, where there are several, its definition.
+type Headline struct {
+	Term       string `yaml:"term"`
+	Definition string `yaml:"definition"`
+	Words      string `yaml:"words"` // what is counted, of whom
 }
 
 // QuestionTest is an analysis that answers a question, and the terms that do.

@@ -19,6 +19,14 @@ func TestQuestionsAreWhole(t *testing.T) {
 			t.Errorf("%s: expected a statement, a question, tests and a note", q.Claim)
 		}
 		asked[q.Claim] = true
+		for _, h := range q.Headline {
+			if !slices.ContainsFunc(q.Tests, func(x QuestionTest) bool { return slices.Contains(x.Terms, h.Term) }) || h.Words == "" {
+				t.Errorf("%s: the headline %s is no term of its tests, or has no words", q.Claim, h.Term)
+			}
+		}
+		if len(q.Headline) == 0 || q.Short == "" {
+			t.Errorf("%s: expected a headline and the statement in short", q.Claim)
+		}
 		entries, results := q.Beside()
 		if len(results) < 2 || len(entries) != len(results) {
 			t.Errorf("%s: %d figures beside it", q.Claim, len(results))

@@ -81,6 +81,13 @@ func clonePlot(p reports.Plot) reports.Plot {
 			p.Curves[i].AtRisk = slices.Clone(p.Curves[i].AtRisk)
 		}
 		return p
+	case reports.Stack:
+		p.Panels = slices.Clone(p.Panels)
+		for i := range p.Panels {
+			p.Panels[i].Steps = slices.Clone(p.Panels[i].Steps)
+			p.Panels[i].AtRisk = slices.Clone(p.Panels[i].AtRisk)
+		}
+		return p
 	case reports.Forest:
 		p.Rows = slices.Clone(p.Rows)
 		for i := range p.Rows {

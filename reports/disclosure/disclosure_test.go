@@ -386,6 +386,70 @@ func TestSurvivalOnGrid(t *testing.T) {
 	}
 }
 
+// A hundred patients, one return each half month up to month 20: shares stand where more
+// than ten further ones have returned, after months 6, 12 and 18. Three who left the work
+// force in month 5 hide the panel, since any share of it tells that they are few; none
+// who did hides nothing.
+func TestStackOnGrid(t *testing.T) {
+	apply := func(left int, public bool) reports.StackPanel {
+		var steps []reports.StackStep
+		for i := range 40 {
+			s := reports.StackStep{Time: float64(i+1) / 2, Shares: []float64{float64(i+1) / 100, 0}, Followed: 100 - i, Changes: []int{1, 0}}
+			if i == 9 {
+				s.Changes[1] = left
+			}
+			if i >= 9 {
+				s.Shares[1], s.Followed = float64(left)/100, s.Followed-left
+			}
+			steps = append(steps, s)
+		}
+		p := reports.Stack{Layers: []string{"return", "left"}, Rest: "neither", RiskTimes: []float64{0, 4, 8, 12, 16, 20}, Panels: []reports.StackPanel{{
+			Label: "All", N: 100, Steps: steps, End: 20, Public: public, AtRisk: []reports.Cell{reports.Count(100), reports.Count(93), reports.Count(85)},
+		}}}
+		out, _ := Apply(with(reports.Figure{ID: "f", Plot: p}), named(t, "cms-11"))
+		f := out.Sections[0].Blocks[0].(reports.Figure)
+		if said := len(f.Caption) > 0 && strings.Contains(f.Caption[len(f.Caption)-1].Text, "at least 11"); said == public {
+			t.Errorf("the caption says how the areas were drawn: %v", said)
+		}
+		if len(p.Panels[0].Steps) != 40 {
+			t.Error("the figure given was changed")
+		}
+		return f.Plot.(reports.Stack).Panels[0]
+	}
+	c := apply(0, false)
+	var got []string
+	for _, s := range c.Steps {
+		got = append(got, fmt.Sprintf("%g:%.2f", s.Time, s.Shares[0]))
+	}
+	if want := []string{"6:0.12", "12:0.24", "18:0.36"}; !reflect.DeepEqual(got, want) || c.End != 18 {
+		t.Errorf("steps %v to %g, want %v to 18", got, c.End, want)
+	}
+	if c.AtRisk[0].Hidden != reports.Shown || c.AtRisk[1].Hidden == reports.Shown || c.AtRisk[2].Hidden != reports.Shown {
+		t.Errorf("numbers followed %+v: 93 is 7 fewer than 100 and must be hidden, 85 is 15 fewer", c.AtRisk)
+	}
+	if c := apply(3, false); c.N != 0 || c.Steps != nil || c.End != 0 {
+		t.Errorf("three who left the work force are told: %+v", c)
+	}
+	if c := apply(12, false); len(c.Steps) != 3 {
+		t.Errorf("twelve who left the work force hide the panel: %+v", c)
+	}
+	if c := apply(3, true); len(c.Steps) != 40 {
+		t.Errorf("a simulated panel keeps %d steps, want all 40", len(c.Steps))
+	}
+}
+
+// A state that two patients are in tells of them, though nobody came into it or left it.
+func TestStackOfSmallStates(t *testing.T) {
+	for small, want := range map[float64]int{0.02: 0, 0.2: 2} {
+		steps := []reports.StackStep{{Time: 0, Shares: []float64{1 - small, small}, Followed: 100, Changes: []int{0, 0}}, {Time: 9, Shares: []float64{0.9 - small, 0.1 + small}, Followed: 100, Changes: []int{40, 40}}}
+		p := reports.Stack{Layers: []string{"working", "off work"}, RiskTimes: []float64{0, 40}, Panels: []reports.StackPanel{{Label: "All", N: 100, Steps: steps[:1], End: 10}}}
+		out, _ := Apply(with(reports.Figure{ID: "f", Plot: p}), named(t, "cms-11"))
+		if c := out.Sections[0].Blocks[0].(reports.Figure).Plot.(reports.Stack).Panels[0]; len(c.Steps) != want {
+			t.Errorf("%g of a hundred: %d steps, want %d", small, len(c.Steps), want)
+		}
+	}
+}
+
 func TestCountsInText(t *testing.T) {
 	for in, want := range map[string]string{
 		"After excluding 3 patients with missing baseline, 412 were analyzed": "After excluding few patients with missing baseline, 412 were analyzed",

@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"recoup/reports"
@@ -53,6 +54,8 @@ func (g *gate) figure(f reports.Figure, section string) reports.Figure {
 				g.cell(&p.Cells[i][j].Cell, where)
 			}
 		}
+	case reports.Stack:
+		f.Plot, f.Caption = g.stack(p, f.Caption, where)
 	case reports.Survival:
 		f.Plot, f.Caption = g.survival(p, f.Caption, where)
 	}
@@ -210,7 +213,11 @@ func (g *gate) between(from, to int, lost []reports.FlowLoss, where string) {
 // events lie than the threshold, without censoring ticks, and stops it where
 // too few are left; the caption says so.
 func (g *gate) survival(p reports.Survival, caption reports.Words, where string) (reports.Survival, reports.Words) {
-	p.Grid = grid(p)
+	var ends []float64
+	for _, c := range p.Curves {
+		ends = append(ends, c.End)
+	}
+	p.Grid = grid(p.RiskTimes, ends)
 	touched := false
 	for i := range p.Curves {
 		c := &p.Curves[i]
@@ -235,15 +242,101 @@ func (g *gate) survival(p reports.Survival, caption reports.Words, where string)
 	return p, caption
 }
 
+// stack keeps of each panel the shares on a grid of time at which every layer holds
+// nobody or more than the threshold, and between which nobody or more than the threshold
+// came into each layer or left it; it stops where too few are followed. A layer that
+// never comes to more than the threshold hides the panel: no share of it, and none of
+// the others beside it, can be shown without telling how few it holds.
+func (g *gate) stack(p reports.Stack, caption reports.Words, where string) (reports.Stack, reports.Words) {
+	var ends []float64
+	for _, c := range p.Panels {
+		ends = append(ends, c.End)
+	}
+	p.Grid = grid(p.RiskTimes, ends)
+	touched := false
+	for i := range p.Panels {
+		c := &p.Panels[i]
+		if c.Public {
+			continue
+		}
+		touched = true
+		*c = g.coarsenStack(*c, p.Grid, p.Rest != "")
+		g.riskRow(c.AtRisk, where)
+		g.note(CodeSurvival, where)
+	}
+	if !touched {
+		p.Grid = 0
+		return p, caption
+	}
+	threshold := strconv.Itoa(g.policy.Max + 1)
+	return p, caption.And(" To protect patients the areas join by straight lines the shares at multiples of " + strconv.FormatFloat(p.Grid, 'g', 4, 64) +
+		" at which every part holds none or at least " + threshold + " patients, and between which none or at least " + threshold +
+		" came into each part or left it; they end where fewer than " + threshold + " are followed.")
+}
+
+// coarsenStack keeps the shares of a panel at the ends of grid cells where none is small.
+// With a rest the shares are of events, and those so far are more than the threshold in
+// each part that has any; without one they are of those followed.
+func (g *gate) coarsenStack(c reports.StackPanel, grid float64, rest bool) reports.StackPanel {
+	steps := c.Steps
+	c.Steps = nil
+	end := 0.0
+	if g.policy.small(c.N) || c.N == 0 || grid <= 0 || len(steps) == 0 {
+		c.N, c.End = 0, 0
+		return c
+	}
+	next, gathered := 0, make([]int, len(steps[0].Shares))
+	for k := range int(math.Floor(c.End/grid+1e-9)) + 1 {
+		t := float64(k) * grid
+		for ; next < len(steps) && steps[next].Time <= t+1e-9*grid; next++ {
+			for l, n := range steps[next].Changes {
+				gathered[l] += n
+			}
+		}
+		left := 0
+		if next < len(steps) {
+			left = steps[next].Followed
+		} else {
+			left = steps[next-1].Followed
+		}
+		if left <= g.policy.Max {
+			break
+		}
+		if next == 0 {
+			continue // before the first step
+		}
+		q := steps[next-1]
+		few := func(n int) bool { return n > 0 && n <= g.policy.Max }
+		if slices.ContainsFunc(gathered, few) || !rest && g.thin(q.Shares, left) {
+			continue
+		}
+		c.Steps = append(c.Steps, reports.StackStep{Time: t, Shares: q.Shares, Followed: left, Changes: slices.Clone(gathered)})
+		clear(gathered)
+		end = t
+	}
+	c.End = end
+	if len(c.Steps) == 0 {
+		c.N, c.End = 0, 0
+	}
+	return c
+}
+
+// thin reports whether a part of n patients stands for few of them.
+func (g *gate) thin(shares []float64, n int) bool {
+	return slices.ContainsFunc(shares, func(share float64) bool {
+		return g.policy.Max > 0 && share > 1e-9 && share*float64(n) < float64(g.policy.Max)+0.5
+	})
+}
+
 // grid is a quarter of the distance between the times of the risk table, or a
 // twenty-fourth of the whole time.
-func grid(p reports.Survival) float64 {
-	if n := len(p.RiskTimes); n > 1 {
-		return (p.RiskTimes[n-1] - p.RiskTimes[0]) / float64(n-1) / 4
+func grid(times, ends []float64) float64 {
+	if n := len(times); n > 1 {
+		return (times[n-1] - times[0]) / float64(n-1) / 4
 	}
 	end := 0.0
-	for _, c := range p.Curves {
-		end = math.Max(end, c.End)
+	for _, t := range ends {
+		end = math.Max(end, t)
 	}
 	return end / 24
 }

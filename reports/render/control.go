@@ -48,6 +48,9 @@ func (d *controlDrawing) key() []keyItem {
 	if d.has(reports.Concern) {
 		out = append(out, keyItem{"Concern", func(s *sketch, x, y float64) { s.signal(reports.Concern, x, y) }})
 	}
+	if d.has(reports.Changed) {
+		out = append(out, keyItem{"Change", func(s *sketch, x, y float64) { s.signal(reports.Changed, x, y) }})
+	}
 	if !math.IsNaN(d.Target) {
 		out = append(out, keyItem{"Target " + d.value(d.Target), lineMark(pen{green, 1.6, dotted})})
 	}
@@ -109,6 +112,9 @@ func (s *sketch) signal(signal reports.Signal, x, y float64) {
 	case reports.Improvement:
 		s.diamond(white, x-9, x, x+9, y, 9)
 		s.diamond(improvementColor, x-7.2, x, x+7.2, y, 7.2)
+	case reports.Changed:
+		s.fill(white, xy{x - 9, y + 6.8}, xy{x, y - 9}, xy{x + 9, y + 6.8})
+		s.fill(amber, xy{x - 6.6, y + 5.2}, xy{x, y - 6.4}, xy{x + 6.6, y + 5.2})
 	default:
 		s.circle(white, x, y, 6.6)
 		s.circle(commonColor, x, y, 5)
@@ -123,6 +129,7 @@ func (d *controlDrawing) draw(s *sketch, area rect) {
 	sc := s.scale(plot, -0.5, float64(len(d.Points))-0.5, ys.min, ys.max, false)
 	s.yAxis(sc, yt)
 	s.xAxis(sc, d.periods(), d.X.Label)
+	d.rebases(s, sc)
 	d.levels(s, sc)
 	d.points(s, sc)
 	d.levelLabels(s, sc, names)
@@ -144,7 +151,7 @@ func (d *controlDrawing) levels(s *sketch, sc scales) {
 		at []float64
 		p  pen
 	}{{d.upper, pen{slate, 1.4, dashed}}, {d.lower, pen{slate, 1.4, dashed}}, {d.centers, pen{ink, 1.6, nil}}} {
-		for _, run := range stepped(level.at) {
+		for _, run := range d.runs(level.at) {
 			pts := make([]xy, len(run))
 			for i, q := range run {
 				pts[i] = xy{sc.x(q.x), sc.y(q.y)}
@@ -155,6 +162,35 @@ func (d *controlDrawing) levels(s *sketch, sc scales) {
 	if !math.IsNaN(d.Target) {
 		y := sc.y(d.Target)
 		s.strokeIn(sc, pen{green, 1.6, dotted}, xy{sc.area.left, y}, xy{sc.area.right, y})
+	}
+}
+
+// runs are the level lines of each phase.
+func (d *controlDrawing) runs(vs []float64) [][]xy {
+	var out [][]xy
+	from := 0
+	for i := 1; i <= len(vs); i++ {
+		if i == len(vs) || d.Points[i].Rebased {
+			for _, run := range stepped(vs[from:i]) {
+				for k := range run {
+					run[k].x += float64(from)
+				}
+				out = append(out, run)
+			}
+			from = i
+		}
+	}
+	return out
+}
+
+// rebases marks where limits start anew.
+func (d *controlDrawing) rebases(s *sketch, sc scales) {
+	for i, q := range d.Points {
+		if i > 0 && q.Rebased {
+			x := sc.x(float64(i) - 0.5)
+			s.stroke(pen{axisColor, 1.2, dotted}, xy{x, sc.area.top}, xy{x, sc.area.bottom})
+			s.text(x+4, sc.area.top+9, noteStyle, start, "limits rebased")
+		}
 	}
 }
 

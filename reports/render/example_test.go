@@ -295,7 +295,26 @@ func work() reports.Section {
 		}
 		return c
 	}
+	panel := func(label string, n int, back, retired float64) reports.StackPanel {
+		p := reports.StackPanel{Label: label, N: n, End: 24}
+		for i := range 48 {
+			t := float64(i+1) / 2
+			p.Steps = append(p.Steps, reports.StackStep{Time: t, Shares: []float64{back * t / 24, retired * t / 24}, Followed: n - i, Changes: []int{1, 1}})
+		}
+		for i := range 7 {
+			p.AtRisk = append(p.AtRisk, reports.Count(n*(7-i)/7))
+		}
+		return p
+	}
 	return reports.Section{ID: "work", Title: "Work", Blocks: []reports.Block{
+		reports.Figure{
+			ID: "first", Title: "What happened first", Subtitle: "Share by month (Aalen-Johansen)", Alt: reports.Say("Most return, some retire."),
+			Plot: reports.Stack{
+				X: reports.Axis{Label: "Months since program entry"}, Layers: []string{"return", "leaving the work force"}, Rest: "no event yet",
+				RiskTimes: []float64{0, 4, 8, 12, 16, 20, 24}, RiskTitle: "Number without an event and still followed",
+				Panels: []reports.StackPanel{panel("Interdisciplinary", 12214, .7, .1), panel("Usual care", 207, .4, .2), panel("Waiting list", 80, .2, .3)},
+			},
+		},
 		reports.Figure{
 			ID: "rtw", Title: "Return to work after program entry", Subtitle: "Cumulative proportion back at work (1 − Kaplan–Meier), with 95% pointwise confidence bands",
 			Caption: reports.Say("Log-rank p ").With(reports.P(0.0002, 421)).And(". Synthetic cohort."), Alt: reports.Say("Return to work is faster in the program."),

@@ -252,6 +252,8 @@ func drawingOf(p reports.Plot) (drawing, error) {
 		d = newLines(p)
 	case reports.Survival:
 		d = newSurvival(p)
+	case reports.Stack:
+		d = newStack(p)
 	case reports.Forest:
 		d = newForest(p)
 	case reports.Dots:

@@ -80,7 +80,7 @@ func TestScale(t *testing.T) {
 // The numbers at risk stand under their times: the label of month 12 and the
 // number at risk at 12 have the same center.
 func TestRiskTableAligned(t *testing.T) {
-	f := work().Blocks[0].(reports.Figure)
+	f := work().Blocks[1].(reports.Figure)
 	s, _ := drawn(t, f, Size{})
 	center := func(text string) float64 {
 		for _, l := range s.labels {
@@ -98,10 +98,28 @@ func TestRiskTableAligned(t *testing.T) {
 	}
 }
 
+// The edges of a stack add the layers up: at month 12 the lowest ends at half of 70 %, the
+// next at half of 80 %, and the areas leave no gap up to the end of follow-up.
+func TestStackEdges(t *testing.T) {
+	d := newStack(work().Blocks[0].(reports.Figure).Plot.(reports.Stack)).(*stackDrawing)
+	p := d.Panels[0]
+	for n, want := range map[int]float64{0: 0, 1: 0.35, 2: 0.4} {
+		edge := d.edge(p, n)
+		if edge[0] != (reports.Point{}) || edge[len(edge)-1].X != 24 {
+			t.Errorf("edge %d runs from %+v to %+v", n, edge[0], edge[len(edge)-1])
+		}
+		for _, q := range edge {
+			if q.X == 12 && math.Abs(q.Y-want) > 1e-12 {
+				t.Errorf("edge %d at month 12: %g, want %g", n, q.Y, want)
+			}
+		}
+	}
+}
+
 // A cumulative curve never falls, in data or on paper, and moves only at its
 // steps.
 func TestSurvivalCurveMonotone(t *testing.T) {
-	d := newSurvival(work().Blocks[0].(reports.Figure).Plot.(reports.Survival)).(*survivalDrawing)
+	d := newSurvival(work().Blocks[1].(reports.Figure).Plot.(reports.Survival)).(*survivalDrawing)
 	s := newSketch(vgsvg.New(720, 400), 720, 400)
 	sc := s.scale(rect{100, 50, 500, 250}, 0, 24, 0, 1, false)
 	for _, c := range d.Curves {

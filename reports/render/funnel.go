@@ -52,6 +52,11 @@ func (d *funnelDrawing) key() []keyItem {
 			break
 		}
 	}
+	for signal, name := range []string{"", "Better than limits", "Worse than limits", "Outside limits"} {
+		if name != "" && d.has(reports.Signal(signal)) {
+			out = append(out, keyItem{name, func(s *sketch, x, y float64) { s.unit(reports.Signal(signal), x, y) }})
+		}
+	}
 	if len(d.Limits) > 0 {
 		out = append(out, keyItem{"95% limits", lineMark(pen{slate, 1.4, dotted})},
 			keyItem{"99.8% limits", lineMark(pen{slate, 1.4, dashed})})
@@ -60,6 +65,25 @@ func (d *funnelDrawing) key() []keyItem {
 		out = append(out, keyItem{"Target", lineMark(pen{green, 1.6, dotted})})
 	}
 	return out
+}
+
+func (d *funnelDrawing) has(signal reports.Signal) bool {
+	for _, q := range d.Points {
+		if q.Signal == signal && !q.Own && !math.IsNaN(q.Y) {
+			return true
+		}
+	}
+	return false
+}
+
+// unit draws a unit; one outside the limits has a shape and a color of its own.
+func (s *sketch) unit(signal reports.Signal, x, y float64) {
+	if signal != reports.CommonCause {
+		s.signal(signal, x, y)
+		return
+	}
+	s.circle(white, x, y, 6.4)
+	s.circle(slate, x, y, 5)
 }
 
 func (d *funnelDrawing) remark() string         { return d.Dispersion }
@@ -138,8 +162,7 @@ func (d *funnelDrawing) points(s *sketch, sc scales) {
 			s.diamond(blue, x-7, x, x+7, y, 7)
 			t = t.heavy().in(blue)
 		} else {
-			s.circle(white, x, y, 6.4)
-			s.circle(slate, x, y, 5)
+			s.unit(q.Signal, x, y)
 		}
 		name := t.fit(printable(q.Label), 110)
 		at, ok := freePlace(x, y, t.width(name), taken, sc.area)

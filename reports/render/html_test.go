@@ -97,7 +97,7 @@ func TestPageStructure(t *testing.T) {
 	p := pageOf(t, example())
 	for want, n := range map[string]int{
 		"<h1>": 1, `<html lang="en">`: 1, `href="#main"`: 1, `<main id="main">`: 1, "Content-Security-Policy": 1,
-		`role="img"`: 13, "<caption ": 2, "<script": 0, "NaN": 0, "<link": 0, "@import": 0, "url(": 0, "@font-face": 0, " onload": 0,
+		`role="img"`: 14, "<caption ": 2, "<script": 0, "NaN": 0, "<link": 0, "@import": 0, "url(": 0, "@font-face": 0, " onload": 0,
 	} {
 		if got := strings.Count(p, want); got != n {
 			t.Errorf("%d times %q in the page, want %d", got, want, n)
@@ -172,12 +172,14 @@ func TestFigureWithoutDataBecomesNotice(t *testing.T) {
 	if !strings.Contains(p, "Not shown: Tapering speed") || !strings.Contains(p, "a weekly dose record would cure this") {
 		t.Error("the figure without data is not explained")
 	}
-	if !strings.Contains(p, "Figure 13.") || strings.Contains(p, "Figure 14.") {
+	if !strings.Contains(p, "Figure 14.") || strings.Contains(p, "Figure 15.") {
 		t.Error("the figure without data took a number")
 	}
 	for _, plot := range []reports.Plot{
 		reports.Lines{},
 		reports.Survival{},
+		reports.Stack{},
+		reports.Stack{Layers: []string{"a"}, Panels: []reports.StackPanel{{Label: "b", End: 3}}},
 		reports.Forest{},
 		reports.Dots{},
 		reports.Control{},
@@ -309,6 +311,15 @@ func hostilePlot(p reports.Plot, next func() string) reports.Plot {
 		p.X.Label, p.RiskTitle = next(), next()
 		for i := range p.Curves {
 			p.Curves[i].Label = next()
+		}
+		return p
+	case reports.Stack:
+		p.X.Label, p.RiskTitle, p.Rest = next(), next(), next()
+		for i := range p.Layers {
+			p.Layers[i] = next()
+		}
+		for i := range p.Panels {
+			p.Panels[i].Label = next()
 		}
 		return p
 	case reports.Forest:

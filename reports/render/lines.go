@@ -3,6 +3,7 @@ package render
 import (
 	"image/color"
 	"math"
+	"slices"
 	"sort"
 
 	"recoup/reports"
@@ -22,7 +23,7 @@ type lineDrawing struct {
 	xs, ys    span
 	pens      []pen
 	whole     bool // every x is a whole number
-	intervals bool // some point has one
+	intervals int  // series of which some point has one
 }
 
 func newLines(p reports.Lines) drawing {
@@ -50,12 +51,14 @@ func (d *lineDrawing) measured() drawing {
 	var comparator []bool
 	for _, s := range d.series {
 		comparator = append(comparator, s.Comparator)
+		if slices.ContainsFunc(s.Points, func(p reports.Point) bool { return p.Low < p.High }) {
+			d.intervals++
+		}
 		for _, p := range s.Points {
 			if !math.IsNaN(p.Y) && !math.IsNaN(p.X) {
 				d.xs.add(p.X)
 				d.ys.add(p.Y, p.Low, p.High)
 				d.whole = d.whole && p.X == math.Trunc(p.X)
-				d.intervals = d.intervals || p.Low < p.High
 			}
 		}
 	}
@@ -75,11 +78,24 @@ func (d *lineDrawing) measured() drawing {
 // key is empty where names stand at the line ends; the frontier needs a word.
 func (d *lineDrawing) key() []keyItem {
 	if d.frontier == nil {
-		return nil
+		return d.signals()
 	}
 	return []keyItem{{"Frontier: highest expected net benefit", func(s *sketch, x, y float64) {
 		s.stroke(pen{faint(gray, 0x70), 9, nil}, xy{x - 12, y}, xy{x + 12, y})
 	}}}
+}
+
+// signals are the marks of points that signal.
+func (d *lineDrawing) signals() []keyItem {
+	var out []keyItem
+	for signal, name := range []string{"", "Signal of improvement", "Signal of concern", "Signal"} {
+		if name != "" && slices.ContainsFunc(d.series, func(s reports.Series) bool {
+			return slices.ContainsFunc(s.Points, func(p reports.Point) bool { return p.Signal == reports.Signal(signal) })
+		}) {
+			out = append(out, keyItem{name, func(s *sketch, x, y float64) { s.signal(reports.Signal(signal), x, y) }})
+		}
+	}
+	return out
 }
 
 func (d *lineDrawing) remark() string { return "" }
@@ -160,7 +176,7 @@ func (d *lineDrawing) interval(s *sketch, sc scales, i int) {
 // nudge moves the bars and marks of each series a little, so that intervals at
 // one x do not cover each other.
 func (d *lineDrawing) nudge(i int) float64 {
-	if d.ribbon || !d.markers || !d.intervals {
+	if d.ribbon || !d.markers || d.intervals < 2 {
 		return 0
 	}
 	return 8 * (float64(i) - float64(len(d.series)-1)/2)
@@ -180,6 +196,11 @@ func (d *lineDrawing) line(s *sketch, sc scales, i int) {
 					s.mark(p.color, d.series[i].Comparator, x+d.nudge(i), y)
 				}
 			}
+		}
+	}
+	for _, q := range d.series[i].Points {
+		if x, y := sc.x(q.X), sc.y(q.Y); q.Signal != reports.CommonCause && sc.shows(x, y) {
+			s.signal(q.Signal, x, y)
 		}
 	}
 }

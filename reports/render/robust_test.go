@@ -56,7 +56,16 @@ func anyPlot(t *rapid.T) reports.Plot {
 	f := func(s string) float64 { return anyNumber.Draw(t, s) }
 	n := rapid.IntRange(0, 6).Draw(t, "n")
 	on := rapid.Bool().Draw(t, "flag")
-	switch rapid.IntRange(0, 8).Draw(t, "plot") {
+	switch rapid.IntRange(0, 9).Draw(t, "plot") {
+	case 9:
+		p := reports.Stack{X: anyAxis(t), Layers: []string{anyLabel.Draw(t, "layer"), "b"}, RiskTimes: []float64{0, f("t"), 10}, RiskTitle: anyLabel.Draw(t, "title")}
+		for range n {
+			p.Panels = append(p.Panels, reports.StackPanel{
+				Label: anyLabel.Draw(t, "label"), N: 5, End: f("end"), AtRisk: []reports.Cell{anyCell(t), reports.Count(5)},
+				Steps: []reports.StackStep{{Time: f("t"), Shares: []float64{f("v"), f("v")}}, {Time: f("t"), Shares: []float64{f("v")}}},
+			})
+		}
+		return p
 	case 0:
 		return reports.Lines{
 			X: anyAxis(t), Y: anyAxis(t), Series: anySeries(t), Step: on, Ribbon: on, Markers: !on,

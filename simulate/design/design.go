@@ -8,7 +8,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"recoup/simulate/internal/strict"
 )
+
+// Problem is one thing wrong with a file.
+type Problem = strict.Problem
+
+// Problems is everything wrong with a file; it is the error of the parsers.
+type Problems = strict.Problems
 
 // Components are the nine core therapies of a chronic pain rehabilitation
 // program, as designs name them.
@@ -186,12 +194,12 @@ func BuiltinYAML(name string) ([]byte, error) {
 // the file.
 func Parse(name string, b []byte) (Design, error) {
 	var x Design
-	d := decode(b, &x)
-	var c checks
-	if len(d.problems) == 0 {
+	err := strict.Parse(name, b, &x, func() []Problem {
+		var c checks
 		c.design("", x)
-	}
-	if err := d.result(name, c); err != nil {
+		return c
+	})
+	if err != nil {
 		return Design{}, err
 	}
 	return x, nil

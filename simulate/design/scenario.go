@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"recoup/simulate"
+	"recoup/simulate/internal/strict"
 )
 
 // Scenario is one study: all that its result depends on besides the evidence.
@@ -35,7 +36,7 @@ type Scenario struct {
 	Draws int `yaml:"draws,required" json:"draws"`
 	// Patients is the number of patients in each draw.
 	Patients int `yaml:"patients,required" json:"patients"`
-	// Sampling is latin-hypercube (default) or random.
+	// Sampling is latin-hypercube (default), sobol or random.
 	Sampling simulate.Sampling `yaml:"sampling" json:"sampling"`
 	// Generator is splitmix64 (default) or philox4x32-10.
 	Generator string `yaml:"generator" json:"generator"`
@@ -128,12 +129,7 @@ func DefaultScenario() []byte { return bytes.Clone(defaultScenario) }
 // line and column.
 func ParseScenario(name string, b []byte) (Scenario, error) {
 	s := Defaults()
-	d := decode(b, &s)
-	var c []Problem
-	if len(d.problems) == 0 {
-		c = Check(s)
-	}
-	if err := d.result(name, c); err != nil {
+	if err := strict.Parse(name, b, &s, func() []Problem { return Check(s) }); err != nil {
 		return Scenario{}, err
 	}
 	return s, nil

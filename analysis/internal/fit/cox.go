@@ -31,6 +31,7 @@ const (
 var (
 	ErrCoxEvents      = errors.New("there is no event")
 	ErrCoxConvergence = errors.New("the proportional hazards model did not converge")
+	ErrCoxTimes       = errors.New("a row ends before it begins, or no time passes in it")
 	ErrCoxExact       = errors.New("too many events at the same times for exact ties")
 )
 
@@ -453,6 +454,11 @@ func (r *coxRows) information(s *coxState, square []float64) *mat.SymDense {
 // R: survival::coxph(Surv(start, stop, event) ~ x, ties, weights). Cox 1972,
 // 10.1111/j.2517-6161.1972.tb00899.x; Efron 1977, 10.1080/01621459.1977.10480613.
 func ProportionalHazards(d CoxData, ties string) (*Cox, error) {
+	for i, s := range d.Start {
+		if !(s < d.Stop[i]) {
+			return nil, ErrCoxTimes
+		}
+	}
 	r := sortCox(d)
 	c := &Cox{Ties: ties, Rows: r.n, rows: r}
 	for _, t := range r.ticks {

@@ -458,3 +458,13 @@ func BenchmarkCox(b *testing.B) {
 		}
 	}
 }
+
+// A row in which no time passes is never at risk, and its event could not be counted.
+func TestCoxRowsWithoutTime(t *testing.T) {
+	for _, start := range []float64{3, 4, math.NaN()} {
+		_, err := ProportionalHazards(CoxData{Start: []float64{0, start}, Stop: []float64{2, 3}, Event: []bool{true, true}, X: [][]float64{{0, 1}}}, TiesEfron)
+		if !errors.Is(err, ErrCoxTimes) {
+			t.Errorf("from %g to 3: %v", start, err)
+		}
+	}
+}

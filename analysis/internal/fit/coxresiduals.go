@@ -400,7 +400,8 @@ type Concordance struct {
 // Concordance compares the linear predictor with the times. A pair can be ordered where
 // one has the event while the other is at risk; of two events at one time neither is
 // first, and a censoring at the time of an event comes after it. The standard error is
-// by the infinitesimal jackknife. Pairs are of one stratum. Weights are not used.
+// by the infinitesimal jackknife. Pairs are of one stratum, and weigh the product of their
+// weights.
 //
 // R: survival::concordance(fit). Harrell and others 1996,
 // 10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4.
@@ -428,10 +429,10 @@ func (c *Cox) Concordance() Concordance {
 			t := r.ticks[k]
 			for row > t.deaths+t.n {
 				row--
-				in.add(rank[row], 1)
+				in.add(rank[row], r.weightOf(row))
 			}
 			for r.start != nil && out < entered+(g.rowsEnd-g.rows) && r.start[r.entry[out]] >= t.time {
-				in.add(rank[r.entry[out]], -1)
+				in.add(rank[r.entry[out]], -r.weightOf(int(r.entry[out])))
 				out++
 			}
 			for i := t.deaths; i < t.deaths+t.n; i++ {
@@ -442,7 +443,7 @@ func (c *Cox) Concordance() Concordance {
 			}
 			for row > t.deaths {
 				row--
-				in.add(rank[row], 1)
+				in.add(rank[row], r.weightOf(row))
 			}
 		}
 		// Forwards: each row against the events in its time before its own.
@@ -452,7 +453,7 @@ func (c *Cox) Concordance() Concordance {
 				for k < g.ticksEnd && (r.ticks[k].time < r.stop[i] || r.ticks[k].time == r.stop[i] && !r.event[i]) {
 					t := r.ticks[k]
 					for j := t.deaths; j < t.deaths+t.n; j++ {
-						deaths.add(rank[j], 1)
+						deaths.add(rank[j], r.weightOf(j))
 					}
 					k++
 				}
@@ -474,16 +475,17 @@ func (c *Cox) Concordance() Concordance {
 		}
 	}
 	var out Concordance
-	for _, o := range own {
-		out.Concordant += o.con / 2
-		out.Discordant += o.dis / 2
-		out.TiedRisk += o.tie / 2
+	for i, o := range own {
+		w := r.weightOf(i) / 2
+		out.Concordant += w * o.con
+		out.Discordant += w * o.dis
+		out.TiedRisk += w * o.tie
 	}
 	n := out.Concordant + out.Discordant + out.TiedRisk
 	out.C = (out.Concordant + out.TiedRisk/2) / n
 	ss := 0.0
-	for _, o := range own {
-		d := (o.con + o.tie/2 - out.C*(o.con+o.dis+o.tie)) / n
+	for i, o := range own {
+		d := r.weightOf(i) * (o.con + o.tie/2 - out.C*(o.con+o.dis+o.tie)) / n
 		ss += d * d
 	}
 	out.SE = math.Sqrt(ss)
@@ -491,6 +493,13 @@ func (c *Cox) Concordance() Concordance {
 		out.C, out.SE = math.NaN(), math.NaN()
 	}
 	return out
+}
+
+func (r *coxRows) weightOf(row int) float64 {
+	if r.weight == nil {
+		return 1
+	}
+	return r.weight[row]
 }
 
 // between counts, for each row of a stratum, the events in its time and before its own
@@ -519,7 +528,7 @@ func (r *coxRows) between(g segment, rank []int, ranks int, do func(i int, below
 		if k > 0 {
 			t := r.ticks[g.ticks+k-1]
 			for j := t.deaths; j < t.deaths+t.n; j++ {
-				events.add(rank[j], 1)
+				events.add(rank[j], r.weightOf(j))
 			}
 		}
 		for _, q := range byTick[k] {

@@ -91,6 +91,9 @@ func TestTurnbullAgainstPlainEM(t *testing.T) {
 	if err := json.Unmarshal(b, &want); err != nil {
 		t.Fatal(err)
 	}
+	if m.Rounds > 40 { // EM alone takes 123
+		t.Errorf("%d rounds; by Newton steps it takes a few beyond 20", m.Rounds)
+	}
 	if len(m.Mass) != len(want.Mass) || math.Abs(m.LogLik-want.LogLik[0]) > 1e-8 {
 		t.Fatalf("%d masses, log likelihood %.12g; want %d, %.12g", len(m.Mass), m.LogLik, len(want.Mass), want.LogLik[0])
 	}

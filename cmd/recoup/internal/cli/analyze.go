@@ -386,7 +386,7 @@ func wide(r analysis.Result) grid {
 		}
 		g.rows = append(g.rows, []string{
 			x.Analysis, x.Outcome, x.Visit, x.Arm, x.Reference, x.Subgroup, x.Term, x.Estimate.Text(), x.StdError.Text(),
-			x.Statistic.Text(), x.DF.Text(), x.PValue.Text(), x.ConfLow.Text(), x.ConfHigh.Text(), x.ConfLevel.Text(), x.ConfMethod, string(x.Scale), x.Unit,
+			x.Statistic.Text(), x.DF.Text(), fullP(x.PValue), x.ConfLow.Text(), x.ConfHigh.Text(), x.ConfLevel.Text(), x.ConfMethod, string(x.Scale), x.Unit,
 			fmt.Sprint(x.NArm), fmt.Sprint(x.NReference), fmt.Sprint(x.NMissing), fmt.Sprint(x.NEvents), x.Method, x.Definition, strings.Join(warn, "; "),
 		})
 	}
@@ -533,6 +533,15 @@ func pText(p analysis.Num) string {
 		return "<0.001"
 	}
 	return fmt.Sprintf("%.3f", float64(p))
+}
+
+// fullP writes a p value with all its digits. None is 0: under 1e-300 it is what the
+// arithmetic of the computer can no longer hold.
+func fullP(p analysis.Num) string {
+	if p.OK() && p < 1e-300 {
+		return "<1e-300"
+	}
+	return p.Text()
 }
 
 func join(message, cure string) string {

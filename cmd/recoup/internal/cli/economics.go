@@ -61,7 +61,7 @@ patient; --patients a year over --years make them those of a population, discoun
 		Example: `  recoup analyze economics --draws psa.csv --wtp 0:100000:10000
   recoup analyze economics --draws psa.csv --wtp 0:100000:1000 --json
   recoup analyze economics --draws psa.csv --parameters parameters.csv --group 'work=p_back,p_relapse'
-  recoup analyze economics --draws psa.csv --at 50000 --study p_back --prior 40 --sizes 50,200 --patients 300 --years 5 --rate 0.03
+  recoup analyze economics --draws psa.csv --at 50000 --study p_stay --prior 40 --sizes 50,200 --patients 300 --years 5 --rate 0.03
   recoup analyze economics --draws psa.csv --figure acceptability -o ceac.svg`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.runEconomics(c.Context(), f) },

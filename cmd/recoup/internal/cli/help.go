@@ -53,6 +53,8 @@ name and version:
   recoup.claims/v1       analyze claims: each claim with its tests and comparators
   recoup.simulation/v1   simulate run
   recoup.comparison/v1   simulate compare
+  recoup.markov/v1       simulate markov
+  recoup.queue/v1        simulate queue
   recoup.cohort/v1       data init, describe, convert
   recoup.problems/v1     data check; with --privacy also findings and anonymity
   recoup.deidentified/v1 data deidentify

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -167,7 +168,13 @@ func TestExamples(t *testing.T) {
 		"record_id,pain,text,Record,,,,,\npain,pain,text,Average pain,,integer,0,10,\n"
 	studies := "study,year,m1,sd1,n1,m2,sd2,n2\nAune,2004,3.1,1.9,40,4.2,2.0,41\nBerg,2009,3.6,2.1,55,4.1,2.2,50\nCato,2013,2.8,1.8,30,4.4,2.1,33\nDahl,2018,3.3,2.0,80,3.9,1.9,84\n"
 	network := "study,treat1,treat2,yi,sei\nAune,program,usual,-1.1,0.3\nBerg,program,exercise,-0.4,0.3\nCato,exercise,usual,-0.5,0.25\nDahl,program,usual,-0.8,0.28\n"
-	for name, text := range map[string]string{"dictionary.csv": project, "export.csv": "record_id,pain,pain_complete\n1,7,2\n", "studies.csv": studies, "network.csv": network} {
+	psa, parameters := "cost.usual,effect.usual,cost.program,effect.program,p_stay\n", "p_back,p_relapse\n"
+	for i := range 60 {
+		x, y := float64(i*37%60)/60, float64(i*23%60)/60
+		psa += fmt.Sprintf("%g,%g,%g,%g,%g\n", 9000+1000*y, 0.6+0.1*x, 14000-2000*x, 0.75+0.2*x*y, y*y)
+		parameters += fmt.Sprintf("%g,%g\n", x, y)
+	}
+	for name, text := range map[string]string{"psa.csv": psa, "parameters.csv": parameters, "dictionary.csv": project, "export.csv": "record_id,pain,pain_complete\n1,7,2\n", "studies.csv": studies, "network.csv": network} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package work
+package fit
 
 import (
 	"encoding/csv"
@@ -8,18 +8,14 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-
-	"recoup/analysis"
 )
 
 var nan = math.NaN()
 
-func near(t *testing.T, what string, got, want, tol float64) {
-	t.Helper()
-	if math.IsNaN(want) != math.IsNaN(got) || math.Abs(got-want) > tol*math.Max(1, math.Abs(want)) {
-		t.Errorf("%s: %v, want %v", what, got, want)
-	}
-}
+// z95 is the normal quantile of 95 % intervals.
+const z95 = 1.959963984540054
+
+var scales = []string{CurveLog, CurveLogLog, CurvePlain}
 
 // Eight patients, + censored: 1 2+ 3 3 3+ 5 7+ 9.
 //
@@ -53,7 +49,7 @@ func TestKaplanMeierByHand(t *testing.T) {
 	s, se := c.SurvivalAt(4)
 	near(t, "S(4)", s, 7./12, 1e-15)
 	near(t, "se(4)", se, 7./12*math.Sqrt(17./168), 1e-15)
-	median, _, _ := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	median, _, _ := c.Quantile(0.5, CurveLog, z95)
 	near(t, "median", median, 5, 0)
 	mean, se := c.RestrictedMean(8)
 	near(t, "restricted mean", mean, 61./12, 1e-14)
@@ -66,30 +62,14 @@ func TestKaplanMeierByHand(t *testing.T) {
 	}
 }
 
-// Two groups: a 1 3+, b 2 4. At 1, of 2 and 2, E = 1/2, V = 1·2·2·3/(16·3) = 1/4.
-// At 2, of 1 and 2, E = 1/3, V = 1·1·2·2/(9·2) = 2/9. At 4 only b is left.
-// O = 1, O - E = 1/6, V = 17/36, chi-square = (1/36)/(17/36) = 1/17.
-func TestLogRankByHand(t *testing.T) {
-	a := KaplanMeier([]float64{1, 3}, []bool{true, false})
-	b := KaplanMeier([]float64{2, 4}, []bool{true, true})
-	r := CompareLogRank(a, b)
-	near(t, "E", r.Expected, 5./6, 1e-15)
-	near(t, "V", r.Variance, 17./36, 1e-15)
-	near(t, "chi-square", r.ChiSq, 1./17, 1e-14)
-	near(t, "swapped", CompareLogRank(b, a).ChiSq, r.ChiSq, 1e-14)
-	if r := CompareLogRank(a, Curve{}); !math.IsNaN(r.P) || !math.IsNaN(r.ChiSq) {
-		t.Errorf("one group alone: %+v", r)
-	}
-}
-
 // The survival of 1 2+ is flat at 1/2 from 1 to the end: the median is the middle
 // of that stretch, as survfit has it.
 func TestQuantileOnAFlatStretch(t *testing.T) {
 	c := KaplanMeier([]float64{1, 2, 2, 4}, []bool{true, true, false, false})
-	m, _, _ := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	m, _, _ := c.Quantile(0.5, CurveLog, z95)
 	near(t, "flat to the end", m, 3, 0)
 	c = KaplanMeier([]float64{1, 2, 6, 9}, []bool{true, true, true, true})
-	m, _, _ = c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	m, _, _ = c.Quantile(0.5, CurveLog, z95)
 	near(t, "flat to the next event", m, 4, 0)
 }
 
@@ -99,7 +79,7 @@ func TestCurvesAtTheEdge(t *testing.T) {
 		"all unusable": KaplanMeier([]float64{nan, -1, math.Inf(1)}, []bool{true, true, true}),
 	} {
 		s, se := c.SurvivalAt(1)
-		m, l, h := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+		m, l, h := c.Quantile(0.5, CurveLog, z95)
 		r, rse := c.RestrictedMean(1)
 		for _, v := range []float64{s, se, m, l, h, r, rse, c.Last()} {
 			near(t, name, v, nan, 0)
@@ -113,13 +93,13 @@ func TestCurvesAtTheEdge(t *testing.T) {
 	s, se := c.SurvivalAt(5)
 	near(t, "all censored", s, 1, 0)
 	near(t, "all censored, error", se, 0, 0)
-	m, _, _ := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	m, _, _ := c.Quantile(0.5, CurveLog, z95)
 	near(t, "all censored, median", m, nan, 0)
 	s, _ = c.SurvivalAt(6)
 	near(t, "beyond the last time", s, nan, 0)
 	// All return at once.
 	c = KaplanMeier([]float64{3, 3, 3}, []bool{true, true, true})
-	m, l, h := c.Quantile(0.5, analysis.KindKMLog, 0.95)
+	m, l, h := c.Quantile(0.5, CurveLog, z95)
 	near(t, "all at once, median", m, 3, 0)
 	near(t, "all at once, low", l, nan, 0)
 	near(t, "all at once, high", h, nan, 0)
@@ -151,8 +131,8 @@ func TestCurveRelations(t *testing.T) {
 		near(t, "variance of twice the patients", twice.Greenwood[i], c.Greenwood[i]/2, 1e-13)
 		near(t, "S in another unit", scaled.Survival[i], c.Survival[i], 0)
 	}
-	m, _, _ := c.Quantile(0.5, analysis.KindKMLog, 0.95)
-	ms, _, _ := scaled.Quantile(0.5, analysis.KindKMLog, 0.95)
+	m, _, _ := c.Quantile(0.5, CurveLog, z95)
+	ms, _, _ := scaled.Quantile(0.5, CurveLog, z95)
 	near(t, "median in another unit", ms, m/8, 0)
 }
 
@@ -177,25 +157,13 @@ func readKM(t *testing.T, path string) (time []float64, event []bool, arm []stri
 	return time, event, arm
 }
 
-// split makes a curve of the patients whose group is g.
-func split(time []float64, event []bool, group []string, g string) Curve {
-	var ts []float64
-	var es []bool
-	for i := range time {
-		if group[i] == g {
-			ts, es = append(ts, time[i]), append(es, event[i])
-		}
-	}
-	return KaplanMeier(ts, es)
-}
-
 // The numbers of R's survival package, made by testdata/km.R.
 func TestAgainstSurvival(t *testing.T) {
 	b, err := os.ReadFile("testdata/km.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want map[string][]analysis.Num
+	var want map[string][]*float64
 	if err := json.Unmarshal(b, &want); err != nil {
 		t.Fatal(err)
 	}
@@ -203,9 +171,12 @@ func TestAgainstSurvival(t *testing.T) {
 		if i >= len(want[key]) {
 			t.Fatalf("km.json has no %s[%d]", key, i)
 		}
-		return float64(want[key][i])
+		if want[key][i] == nil {
+			return nan
+		}
+		return *want[key][i]
 	}
-	time, event, arm := readKM(t, "testdata/km.csv")
+	time, event, _ := readKM(t, "testdata/km.csv")
 	c := KaplanMeier(time, event)
 	const tol = 1e-12
 	for i := range want["time"] {
@@ -214,15 +185,15 @@ func TestAgainstSurvival(t *testing.T) {
 		near(t, "surv", s, at("surv", i), tol)
 		near(t, "se", se, at("se", i), tol)
 		near(t, "n.risk", float64(c.NumberAtRisk(x)), at("n.risk", i), 0)
-		for r, kind := range kinds {
-			low, high := c.Bounds(x, kind, 0.95)
+		for _, r := range scales {
+			low, high := c.Bounds(x, r, z95)
 			near(t, r+" lower", low, at(r+" lower", i), tol)
 			near(t, r+" upper", high, at(r+" upper", i), tol)
 		}
 	}
-	for r, kind := range kinds {
+	for _, r := range scales {
 		for i, p := range []float64{0.25, 0.5} {
-			q, low, high := c.Quantile(p, kind, 0.95)
+			q, low, high := c.Quantile(p, r, z95)
 			near(t, r+" quantile", q, at(r+" quantile", i), 0)
 			near(t, r+" quantile lower", low, at(r+" quantile lower", i), 0)
 			near(t, r+" quantile upper", high, at(r+" quantile upper", i), 0)
@@ -231,8 +202,84 @@ func TestAgainstSurvival(t *testing.T) {
 	mean, se := c.RestrictedMean(60)
 	near(t, "rmean", mean, at("rmean60", 0), tol)
 	near(t, "se(rmean)", se, at("rmean60", 1), tol)
-	l := CompareLogRank(split(time, event, arm, "a"), split(time, event, arm, "b"))
-	for i, v := range []float64{l.Observed, l.Expected, l.Variance, l.ChiSq, l.P} {
-		near(t, "log-rank", v, at("logrank", i), tol)
+}
+
+// Case weights, against R: testdata/weights.R. With weights of 1 the error is Greenwood's.
+func TestWeightsAgainstSurvival(t *testing.T) {
+	b, err := os.ReadFile("testdata/weights.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string][]*float64
+	if err := json.Unmarshal(b, &want); err != nil {
+		t.Fatal(err)
+	}
+	at := func(key string, i int) float64 {
+		if v := want[key][i]; v != nil {
+			return *v
+		}
+		return nan
+	}
+	time, event, arm := readKM(t, "testdata/km.csv")
+	weight, one := make([]float64, len(time)), make([]float64, len(time))
+	x := [][]float64{make([]float64, len(time)), make([]float64, len(time))}
+	for i := range time {
+		weight[i], one[i], x[0][i] = float64(i%4+1)/2, 1, float64(i%7)
+		if arm[i] == "b" {
+			x[1][i] = 1
+		}
+	}
+	c := WeightedKaplanMeier(time, event, weight)
+	for i := range want["time"] {
+		day := at("time", i)
+		s, se := c.SurvivalAt(day)
+		low, high := c.Bounds(day, CurveLog, z95)
+		near(t, "share", s, at("surv", i), 1e-12)
+		near(t, "error", se, at("se", i), 1e-12)
+		near(t, "low", low, at("lower", i), 1e-12)
+		near(t, "high", high, at("upper", i), 1e-12)
+	}
+	for i, p := range []float64{0.25, 0.5} {
+		q, low, high := c.Quantile(p, CurveLog, z95)
+		near(t, "quantile", q, at("quantile", i), 0)
+		near(t, "its lower limit", low, at("quantile lower", i), 0)
+		near(t, "its upper limit", high, at("quantile upper", i), 0)
+	}
+	plain, ones := KaplanMeier(time, event), WeightedKaplanMeier(time, event, one)
+	for i := range plain.Time {
+		near(t, "weights of 1", ones.Survival[i], plain.Survival[i], 1e-13)
+		near(t, "their variance", ones.Greenwood[i], plain.Greenwood[i], 1e-12)
+		if ones.AtRisk[i] != plain.AtRisk[i] || ones.Events[i] != plain.Events[i] || ones.Censored[i] != plain.Censored[i] {
+			t.Fatalf("counts of patients at %g", plain.Time[i])
+		}
+	}
+	k, err := ProportionalHazards(CoxData{Stop: time, Event: event, X: x, Weight: weight}, TiesEfron)
+	if err != nil {
+		t.Fatal(err)
+	}
+	robust, z := k.Robust(nil, 0), k.Proportionality(ClockIdentity)
+	for j := range x {
+		near(t, "coefficient", k.Coef[j], at("coef", j), 1e-10)
+		near(t, "robust error", math.Sqrt(robust.At(j, j)), at("robust", j), 1e-9)
+		near(t, "error of the model", math.Sqrt(k.Cov.At(j, j)), at("model", j), 1e-9)
+		near(t, "proportional hazards", z.ChiSq[j], at("zph", j), 1e-8)
+	}
+	near(t, "proportional hazards, all", z.Global, at("zph", 2), 1e-8)
+	con := k.Concordance()
+	near(t, "concordance", con.C, at("concordance", 0), 1e-10)
+	near(t, "its error", con.SE, at("concordance", 1), 1e-9)
+}
+
+// Patients without a usable time or weight are left out and counted; a weight of 2 is
+// two patients in the share.
+func TestWeightsByHand(t *testing.T) {
+	c := WeightedKaplanMeier([]float64{1, 2, nan, 3, 4}, []bool{true, false, true, true, true}, []float64{2, 1, 1, 0, 1})
+	if c.N != 3 || c.Missing != 2 {
+		t.Fatalf("%d used, %d missing", c.N, c.Missing)
+	}
+	s, _ := c.SurvivalAt(1)
+	near(t, "two of four", s, 0.5, 1e-15)
+	if s, se := c.SurvivalAt(9); s != 0 || !math.IsNaN(se) {
+		t.Errorf("all gone: %v %v", s, se)
 	}
 }

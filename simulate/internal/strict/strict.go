@@ -1,4 +1,7 @@
-package design
+// Package strict reads YAML files that people write by hand, strictly: every key must
+// be known, every value of its kind, and every problem is reported at once with its
+// line and column.
+package strict
 
 import (
 	"fmt"
@@ -54,13 +57,26 @@ type decoder struct {
 	problems []Problem
 }
 
+// Parse reads one YAML document over the defaults in v, a pointer to a struct, and
+// then, if it could be read, checks it. Name is the file to speak of. The error is
+// *Problems with every problem, those of the check placed by their path.
+func Parse(name string, b []byte, v any, check func() []Problem) error {
+	d := decode(b, v)
+	var found []Problem
+	if len(d.problems) == 0 {
+		found = check()
+	}
+	return d.result(name, found)
+}
+
 // decode reads one YAML document over the defaults in v, a pointer to a struct
 // whose fields are strings, numbers, booleans, structs, slices or maps of
-// numbers. The tag `yaml:"name,required"` makes a key required.
+// these. The tag `yaml:"name,required"` makes a key required; a struct with a field
+// tagged `yaml:",number"` or `yaml:",text"` may be written as that alone.
 func decode(b []byte, v any) *decoder {
 	d := &decoder{places: make(map[string][2]int)}
 	if len(b) > maxBytes {
-		d.problem(nil, "", "the file is larger than 64 KiB, which no scenario or design should be")
+		d.problem(nil, "", "the file is larger than 64 KiB, which no file written by hand should be")
 		return d
 	}
 	file, err := parser.ParseBytes(b, 0)
@@ -120,6 +136,10 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string, depth int) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
+		if f := short(n, v); f.IsValid() {
+			d.scalar(n, f, path)
+			return
+		}
 		d.fields(n, v, path, depth)
 	case reflect.Slice:
 		d.list(n, v, path, depth)
@@ -131,6 +151,24 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string, depth int) {
 	default:
 		d.scalar(n, v, path)
 	}
+}
+
+// short returns the field that a struct written as a number or text fills, if it has
+// one.
+func short(n ast.Node, v reflect.Value) reflect.Value {
+	want := ""
+	switch n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.NanNode, *ast.InfinityNode:
+		want = ",number"
+	case *ast.StringNode, *ast.LiteralNode:
+		want = ",text"
+	}
+	for i := range v.NumField() {
+		if want != "" && v.Type().Field(i).Tag.Get("yaml") == want {
+			return v.Field(i)
+		}
+	}
+	return reflect.Value{}
 }
 
 // pairs returns the entries of a mapping whose keys are plain and different.
@@ -149,7 +187,7 @@ func (d *decoder) pairs(n ast.Node, path string) []*ast.MappingValueNode {
 	out := all[:0:0]
 	for _, e := range all {
 		if d.keys++; d.keys == maxKeys+1 {
-			d.problem(e, path, "more than %d keys, which no scenario or design should have", maxKeys)
+			d.problem(e, path, "more than %d keys, which no file written by hand should have", maxKeys)
 		}
 		key := keyOf(e)
 		_, plain := e.Key.(*ast.StringNode)
@@ -158,7 +196,7 @@ func (d *decoder) pairs(n ast.Node, path string) []*ast.MappingValueNode {
 		case !plain:
 			d.problem(e, path, "expected a plain key")
 		case seen[key]:
-			d.problem(e, join(path, key), "stands more than once")
+			d.problem(e, Join(path, key), "stands more than once")
 		default:
 			seen[key] = true
 			out = append(out, e)
@@ -174,7 +212,8 @@ func keyOf(e *ast.MappingValueNode) string {
 	return e.Key.String()
 }
 
-func join(path, key string) string {
+// Join returns the path of a key under a path.
+func Join(path, key string) string {
 	if path == "" {
 		return key
 	}
@@ -189,14 +228,14 @@ func (d *decoder) fields(n ast.Node, v reflect.Value, path string, depth int) {
 		given[key] = true
 		i, ok := index[key]
 		if !ok {
-			d.problem(e, join(path, key), "unknown key; expected one of %s", strings.Join(names, ", "))
+			d.problem(e, Join(path, key), "unknown key; expected one of %s", strings.Join(names, ", "))
 			continue
 		}
-		d.value(e.Value, v.Field(i), join(path, key), depth+1)
+		d.value(e.Value, v.Field(i), Join(path, key), depth+1)
 	}
 	for _, name := range required {
 		if !given[name] {
-			d.problem(n, join(path, name), "is missing")
+			d.problem(n, Join(path, name), "is missing")
 		}
 	}
 }
@@ -225,7 +264,7 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string, depth int) {
 		return
 	}
 	if d.keys += len(seq.Values); d.keys > maxKeys {
-		d.problem(n, path, "more than %d keys and entries, which no scenario or design should have", maxKeys)
+		d.problem(n, path, "more than %d keys and entries, which no file written by hand should have", maxKeys)
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values)))
@@ -239,7 +278,7 @@ func (d *decoder) numbers(n ast.Node, v reflect.Value, path string) {
 	v.Set(reflect.MakeMap(v.Type()))
 	for _, e := range d.pairs(n, path) {
 		x := reflect.New(v.Type().Elem()).Elem()
-		d.value(e.Value, x, join(path, keyOf(e)), 0)
+		d.value(e.Value, x, Join(path, keyOf(e)), 0)
 		v.SetMapIndex(reflect.ValueOf(keyOf(e)), x)
 	}
 }

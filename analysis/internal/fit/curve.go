@@ -1,15 +1,12 @@
-package work
+package fit
 
 import (
 	"math"
+	"slices"
 	"sort"
-
-	"recoup/analysis"
-	"recoup/analysis/internal/fit"
 )
 
-// Curve is a Kaplan-Meier estimate of the share not yet returned to work: at each
-// distinct time, in order, those at risk just before it, what happened at it, and
+// Curve is a Kaplan-Meier estimate of the share without the event: at each distinct time, in order, those at risk just before it, what happened at it, and
 // what is left after it.
 type Curve struct {
 	N       int // patients used
@@ -23,10 +20,13 @@ type Curve struct {
 	Greenwood []float64 // Σ d/(n(n-d)): the variance of log Survival
 }
 
-// Intervals of a curve that package analysis does not name.
+// Scales on which the limits of a share are normal.
 const (
-	KindKMLogit   = "Greenwood, logit"
-	KindKMArcsine = "Greenwood, arcsine"
+	CurveLog     = "log"
+	CurveLogLog  = "log-log"
+	CurvePlain   = "plain"
+	CurveLogit   = "logit"
+	CurveArcsine = "arcsine"
 )
 
 // KaplanMeier returns the product-limit estimate of the share without the event.
@@ -55,6 +55,45 @@ func KaplanMeier(time []float64, event []bool) Curve {
 		}
 		c.AtRisk[i], c.Survival[i], c.Greenwood[i] = at, s, g
 		at -= d + c.Censored[i]
+	}
+	return c
+}
+
+// WeightedKaplanMeier is KaplanMeier of patients with case weights: the share from weighted
+// counts, and for Greenwood the variance of log S between patients, by the infinitesimal
+// jackknife, which holds whatever the weights stand for. AtRisk, Events and Censored count
+// patients. A time or weight that is missing, or a weight not above 0, leaves the patient
+// out.
+//
+// R: survival::survfit(Surv(time, event) ~ 1, weights = w, robust = TRUE).
+func WeightedKaplanMeier(time []float64, event []bool, weight []float64) Curve {
+	c := Curve{}
+	var ts, ws []float64
+	var causes []int
+	for i, t := range time {
+		if !(t >= 0) || math.IsInf(t, 1) || !(weight[i] > 0) || math.IsInf(weight[i], 1) {
+			c.Missing++
+			continue
+		}
+		k := 0
+		if i < len(event) && event[i] {
+			k = 1
+		}
+		ts, ws, causes = append(ts, t), append(ws, weight[i]), append(causes, k)
+	}
+	a := WeightedIncidence(ts, causes, 1, ws)
+	c.N, c.Time, c.AtRisk, c.Events, c.Survival = a.N, a.Time, a.AtRisk, a.Events[0], a.Survival
+	for i, s := range a.Survival {
+		next := 0
+		if i+1 < len(a.AtRisk) {
+			next = a.AtRisk[i+1]
+		}
+		c.Censored = append(c.Censored, a.AtRisk[i]-next-a.Events[0][i])
+		g := math.Inf(1)
+		if s > 0 {
+			g = a.SurvivalSE[i] / s * a.SurvivalSE[i] / s
+		}
+		c.Greenwood = append(c.Greenwood, g)
 	}
 	return c
 }
@@ -102,7 +141,7 @@ func sortedSteps(time []float64, event []bool, usable int) (at []float64, events
 			ts, es = append(ts, t), append(es, i < len(event) && event[i])
 		}
 	}
-	for _, o := range fit.Rising(ts) {
+	for _, o := range Rising(ts) {
 		k := len(at) - 1
 		if k < 0 || at[k] != ts[o] {
 			at, events, censored = append(at, ts[o]), append(events, 0), append(censored, 0)
@@ -117,8 +156,8 @@ func sortedSteps(time []float64, event []bool, usable int) (at []float64, events
 	return at, events, censored
 }
 
-// at returns the index of the last time at or before t, -1 before the first.
-func (c Curve) at(t float64) int {
+// Index returns the index of the last time at or before t, -1 before the first.
+func (c Curve) Index(t float64) int {
 	return sort.Search(len(c.Time), func(i int) bool { return c.Time[i] > t }) - 1
 }
 
@@ -142,7 +181,7 @@ func (c Curve) NumberAtRisk(t float64) int {
 // EventsBy returns the number of events at or before t.
 func (c Curve) EventsBy(t float64) int {
 	n := 0
-	for i := 0; i <= c.at(t); i++ {
+	for i := 0; i <= c.Index(t); i++ {
 		n += c.Events[i]
 	}
 	return n
@@ -152,7 +191,7 @@ func (c Curve) EventsBy(t float64) int {
 // S √Greenwood. Both are NaN beyond the last time, unless nobody was left by
 // then, and without patients; the error is NaN where the share is 0.
 func (c Curve) SurvivalAt(t float64) (s, se float64) {
-	i := c.at(t)
+	i := c.Index(t)
 	switch {
 	case len(c.Time) == 0 || !(t >= 0):
 		return math.NaN(), math.NaN()
@@ -166,7 +205,15 @@ func (c Curve) SurvivalAt(t float64) (s, se float64) {
 	return c.Survival[i], c.Survival[i] * math.Sqrt(c.Greenwood[i])
 }
 
-// Bounds returns the confidence limits of the share without the event at t.
+// Bounds returns the confidence limits of the share without the event at t, z being the
+// normal quantile of their level.
+func (c Curve) Bounds(t float64, scale string, z float64) (low, high float64) {
+	s, se := c.SurvivalAt(t)
+	return Bounds(s, se, scale, z)
+}
+
+// Bounds returns the confidence limits of a share s without the event from its standard
+// error, on one of the scales.
 //
 //	log      exp(log S ± z √G), at most 1
 //	log-log  exp(-exp(log(-log S) ± z √G / log S))
@@ -174,35 +221,30 @@ func (c Curve) SurvivalAt(t float64) (s, se float64) {
 //	logit    logit⁻¹(logit S ± z √G / (1-S))
 //	arcsine  sin²(arcsin √S ± z/2 √(G S/(1-S))), the angle within 0 and π/2
 //
-// G is Greenwood's sum. They are NaN where the share is NaN or 0, and for log-log, logit
-// and arcsine where it is 1. R: survfit(conf.type).
-func (c Curve) Bounds(t float64, kind string, level float64) (low, high float64) {
-	s, se := c.SurvivalAt(t)
-	return bounds(s, se, kind, level)
-}
-
-func bounds(s, se float64, kind string, level float64) (low, high float64) {
-	z := analysis.NormalQuantile(level)
+// G is the variance of log S, by Greenwood's sum or otherwise. They are NaN where the
+// share is NaN or 0, and for log-log, logit and arcsine where it is 1. R:
+// survfit(conf.type).
+func Bounds(s, se float64, scale string, z float64) (low, high float64) {
 	if !(s > 0) {
-		if s == 0 && kind == analysis.KindKMPlain {
+		if s == 0 && scale == CurvePlain {
 			return 0, 0
 		}
 		return math.NaN(), math.NaN()
 	}
 	root := se / s // √G
-	if s == 1 && kind != analysis.KindKMPlain && kind != analysis.KindKMLog {
+	if s == 1 && scale != CurvePlain && scale != CurveLog {
 		return math.NaN(), math.NaN()
 	}
-	switch kind {
-	case analysis.KindKMPlain:
+	switch scale {
+	case CurvePlain:
 		return math.Max(0, s-z*se), math.Min(1, s+z*se)
-	case analysis.KindKMLogLog:
+	case CurveLogLog:
 		u, w := math.Log(-math.Log(s)), z*root/math.Log(s)
 		return math.Exp(-math.Exp(u - w)), math.Exp(-math.Exp(u + w))
-	case KindKMLogit:
+	case CurveLogit:
 		u, w := math.Log(s/(1-s)), z*root/(1-s)
 		return 1 / (1 + math.Exp(w-u)), 1 / (1 + math.Exp(-w-u))
-	case KindKMArcsine:
+	case CurveArcsine:
 		u, w := math.Asin(math.Sqrt(s)), z/2*root*math.Sqrt(s/(1-s))
 		low, high := math.Sin(math.Max(0, u-w)), math.Sin(math.Min(math.Pi/2, u+w))
 		return low * low, high * high
@@ -237,37 +279,31 @@ const quantileSlack = 1.4901161193847656e-08
 // NaN.
 //
 // R: quantile(survfit(...), p). Brookmeyer and Crowley 1982, 10.2307/2530286.
-func (c Curve) Quantile(p float64, kind string, level float64) (t, low, high float64) {
+func (c Curve) Quantile(p float64, scale string, z float64) (t, low, high float64) {
 	y, l, h := make([]float64, len(c.Time)), make([]float64, len(c.Time)), make([]float64, len(c.Time))
 	for i, s := range c.Survival {
 		se := s * math.Sqrt(c.Greenwood[i])
-		lo, hi := bounds(s, se, kind, level)
+		lo, hi := Bounds(s, se, scale, z)
 		y[i], l[i], h[i] = 1-s, 1-lo, 1-hi
 	}
-	return c.crossing(y, p), c.crossing(l, p), c.crossing(h, p)
+	return Crossing(c.Time, y, p), Crossing(c.Time, l, p), Crossing(c.Time, h, p)
 }
 
-// crossing returns the time at which y, which rises from 0, reaches p.
-func (c Curve) crossing(y []float64, p float64) float64 {
-	on, over := -1, -1
-	for i, v := range y {
-		if on < 0 && v+quantileSlack >= p {
-			on = i
-		}
-		if over < 0 && v-quantileSlack >= p {
-			over = i
-		}
-	}
+// Crossing returns the time at which y, a share that rises from 0 at times, reaches p:
+// the middle of the stretch where it is flat at p, NaN where it does not get there.
+func Crossing(times, y []float64, p float64) float64 {
+	on := slices.IndexFunc(y, func(v float64) bool { return v+quantileSlack >= p })
+	over := slices.IndexFunc(y, func(v float64) bool { return v-quantileSlack >= p })
 	n := len(y) - 1
 	switch {
 	case on < 0:
 		return math.NaN()
 	case math.Abs(y[n]-p) < quantileSlack:
-		return (c.Time[on] + c.Last()) / 2
+		return (times[on] + times[n]) / 2
 	case over < 0:
 		return math.NaN()
 	}
-	return (c.Time[on] + c.Time[over]) / 2
+	return (times[on] + times[over]) / 2
 }
 
 // RestrictedMean returns the mean time without the event up to tau, the area
@@ -284,7 +320,7 @@ func (c Curve) RestrictedMean(tau float64) (mean, se float64) {
 	if s, _ := c.SurvivalAt(tau); math.IsNaN(s) {
 		return math.NaN(), math.NaN()
 	}
-	last := c.at(tau)
+	last := c.Index(tau)
 	area, variance, right := 0.0, 0.0, tau
 	for i := last; i >= 0; i-- { // from the right, so that area is that beyond tᵢ
 		area += c.Survival[i] * (right - c.Time[i])
@@ -294,61 +330,4 @@ func (c Curve) RestrictedMean(tau float64) (mean, se float64) {
 		}
 	}
 	return area + right, math.Sqrt(variance)
-}
-
-// LogRank is the comparison of two curves.
-type LogRank struct {
-	Observed float64 // events in the first group
-	Expected float64 // had both had the same hazard
-	Variance float64 // of Observed - Expected, hypergeometric
-	ChiSq    float64 // (O-E)²/V with one degree of freedom, NaN where V is 0
-	P        float64
-}
-
-// CompareLogRank tests whether two groups have the same hazard of return.
-//
-//	E = Σ dᵢ n₁ᵢ/nᵢ,  V = Σ dᵢ n₁ᵢ n₂ᵢ (nᵢ-dᵢ) / (nᵢ²(nᵢ-1))
-//
-// over the distinct event times of both groups together. R: survival::survdiff().
-// Mantel 1966; Peto and Peto 1972, 10.2307/2344317.
-func CompareLogRank(a, b Curve) LogRank {
-	var r LogRank
-	for i, j := 0, 0; i < len(a.Time) || j < len(b.Time); {
-		t := math.Inf(1)
-		if i < len(a.Time) {
-			t = a.Time[i]
-		}
-		if j < len(b.Time) {
-			t = math.Min(t, b.Time[j])
-		}
-		var n1, n2, d1, d float64
-		if i < len(a.Time) {
-			n1 = float64(a.AtRisk[i])
-			if a.Time[i] == t {
-				d1 = float64(a.Events[i])
-				i++
-			}
-		}
-		d = d1
-		if j < len(b.Time) {
-			n2 = float64(b.AtRisk[j])
-			if b.Time[j] == t {
-				d += float64(b.Events[j])
-				j++
-			}
-		}
-		if n := n1 + n2; d > 0 {
-			r.Observed += d1
-			r.Expected += d * n1 / n
-			if n > 1 {
-				r.Variance += d * n1 * n2 * (n - d) / (n * n * (n - 1))
-			}
-		}
-	}
-	r.ChiSq, r.P = math.NaN(), math.NaN()
-	if r.Variance > 0 {
-		z := (r.Observed - r.Expected) / math.Sqrt(r.Variance)
-		r.ChiSq, r.P = z*z, analysis.NormalP(z)
-	}
-	return r
 }
