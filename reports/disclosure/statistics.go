@@ -431,7 +431,7 @@ func words(r record) []Derived {
 			}
 			hiddenUnder[strconv.Itoa(n)] = true
 		}
-		for _, n := range countsInText(e.text) {
+		for _, n := range CountsInText(e.text) {
 			if r.small(float64(n)) {
 				out = append(out, r.found(CodeText, h, float64(n), float64(n), "it is said in words")...)
 			}

@@ -47,8 +47,8 @@ func isLimit(before string) bool {
 	return false
 }
 
-// countsInText returns the counts of patients that a text says in words.
-func countsInText(s string) []int {
+// CountsInText returns the counts of patients that a text says in words.
+func CountsInText(s string) []int {
 	var out []int
 	for _, m := range countInText.FindAllStringSubmatchIndex(s, -1) {
 		lo, hi := m[4], m[5]
