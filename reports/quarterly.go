@@ -19,6 +19,7 @@ type QuarterlyOptions struct {
 	Arm       string  // the program's arm, where the cohort has arms; "" for each
 	Reference string  // an arm to compare with
 	Level     float64 // of confidence; 0 means 0.95
+	Fewest    int     // fewest patients, had it or not, of a quarter or site in a chart; 0 for any
 	Facts     []Fact  // of the program that writes the report, for its end
 }
 

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+
+	"recoup/reports"
 )
 
 // The codes of what an attacker can derive from published tables.
@@ -367,4 +369,88 @@ func (d Derived) String() string {
 		return fmt.Sprintf("%s: %s is %g: %s", d.Code, d.Where, d.Low, d.How)
 	}
 	return fmt.Sprintf("%s: %s is %g to %g: %s", d.Code, d.Where, d.Low, d.High, d.How)
+}
+
+// Finished attacks a protected report as its reader would: each table as it
+// stands, with its totals and percentages, knowing that a mark hides a count of at
+// least one. It shares no equation with what hid them. Rounded counts do not add
+// up, and are not attacked.
+func Finished(r reports.Report, p Policy) []Derived {
+	if !p.hides() || p.Base > 1 {
+		return nil
+	}
+	var out []Derived
+	tables := append([]reports.Table{}, r.Provenance.Tables...)
+	for _, s := range r.Sections {
+		for _, b := range s.Blocks {
+			if t, ok := b.(reports.Table); ok {
+				t.ID = s.ID + "/" + t.ID
+				tables = append(tables, t)
+			}
+		}
+	}
+	for _, t := range tables {
+		for _, d := range newTrial(sheetOfTable(t), p.Max+1, !p.Zeros).attack() {
+			if d.Dangerous {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// sheetOfTable is a table of a report as a reader has it.
+func sheetOfTable(t reports.Table) Sheet {
+	head := make([]string, len(t.Columns))
+	for j, c := range t.Columns {
+		head[j] = c.Label
+	}
+	lines := [][]string{head}
+	for _, row := range t.Rows {
+		line := make([]string, len(row.Cells))
+		for j, c := range row.Cells {
+			switch k := c.Format.Kind; {
+			case c.Hidden != reports.Shown && k != reports.CountOf && k != reports.CountPercent:
+				line[j] = "not a count"
+			case c.Hidden != reports.Shown:
+				line[j] = "*"
+			case k == reports.CountOf:
+				line[j] = fmt.Sprint(c.Count)
+			case k == reports.CountPercent && !math.IsNaN(c.Value):
+				line[j] = fmt.Sprintf("%d (%.*f%%)", c.Count, c.Format.Decimals, 100*c.Value)
+			case k == reports.Text:
+				line[j] = c.Text
+			default:
+				line[j] = "not a count"
+			}
+		}
+		lines = append(lines, line)
+	}
+	return newSheet(t.ID, lines)
+}
+
+// AsRelease is a published table as a release, to hold another against it.
+func (s Sheet) AsRelease() Release {
+	out := Release{Report: s.Name}
+	for i, row := range s.rows {
+		n := 0
+		for j, e := range row {
+			if j == 0 || e.kind != entryNumber {
+				continue
+			}
+			key := s.where(i, j)[len(s.Name)+2:]
+			switch head := strings.ToLower(s.head[j]); {
+			case s.countColumn(j) && e.whole():
+				kind := itemCount
+				if total(row[0].text) || total(head) {
+					kind = itemTotal
+				}
+				n = max(n, int(e.value))
+				out.Shown = append(out.Shown, Item{Key: key, Kind: kind, Value: e.value})
+			case strings.Contains(head, "mean") || strings.Contains(head, "average"):
+				out.Shown = append(out.Shown, Item{Key: key, Kind: itemMean, Value: e.value, Half: e.half, N: n})
+			}
+		}
+	}
+	return out
 }

@@ -35,6 +35,10 @@ type Finding struct {
 type Audit struct {
 	Policy   Policy
 	Findings []Finding
+
+	// Broken counts the small numbers that can still be found: a report with any
+	// may not go out.
+	Broken int
 }
 
 // Apply returns the report with all hidden that the policy does not let out,
@@ -138,6 +142,7 @@ type gate struct {
 	carriers []carrier
 	found    map[Finding]int
 
+	broken int // small counts that can still be found
 	noise  []byte
 	period string          // of the report
 	place  string          // of what is being registered
@@ -332,6 +337,25 @@ func (g *gate) secondary() {
 		}
 	}
 	g.settle(func(k int) bool { return hide[k] })
+	g.again()
+}
+
+// again asks of what is left whether it still gives a small count away.
+func (g *gate) again() {
+	for _, p := range g.sys.parts() {
+		if len(p.eqs) == 0 {
+			continue
+		}
+		k, at := g.sys.hidden(p)
+		for _, i := range p.of {
+			if !g.sys.q[i].small {
+				continue
+			}
+			if ok, err := g.sys.safe(k, at, i, g.policy.Max); err != nil || !ok {
+				g.broken++
+			}
+		}
+	}
 }
 
 // sweep takes the hidden values out of the report.
@@ -356,7 +380,7 @@ func (g *gate) hidden() []carrier {
 }
 
 func (g *gate) audit() Audit {
-	a := Audit{Policy: g.policy}
+	a := Audit{Policy: g.policy, Broken: g.broken}
 	for f, n := range g.found {
 		f.Count = n
 		a.Findings = append(a.Findings, f)

@@ -55,13 +55,13 @@ func (a *app) runDemo(ctx context.Context, out string) error {
 		return err
 	}
 	a.note("2 of 4: the report of %s", synthetic.Default.Last)
-	f := reportFlags{policy: "cms-11"}
+	f := reportFlags{protect: protectFlags{policy: "cms-11"}}
 	f.options.Quarter, f.options.Level = synthetic.Default.Last, 0.95
 	r, err := quarterly(ctx, co, f)
 	if err != nil {
 		return err
 	}
-	policy, err := disclosure.Named(f.policy)
+	policy, err := disclosure.Named(f.protect.policy)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +18,10 @@ import (
 func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report",
-		Short: "Reports: sections, quarterly",
+		Short: "Reports: sections, quarterly, audit",
 		Long:  "Reports for those who run programs. Small cells are hidden before anything is drawn.",
 	}
-	c.AddCommand(a.reportSections(), a.reportQuarterly())
+	c.AddCommand(a.reportSections(), a.reportQuarterly(), a.reportAudit())
 	return c
 }
 
@@ -61,16 +60,12 @@ func (a *app) reportSections() *cobra.Command {
 type reportFlags struct {
 	load    loadFlags
 	options reports.QuarterlyOptions
-	policy  string
+	protect protectFlags
 	out     string
 }
 
 func (a *app) reportQuarterly() *cobra.Command {
 	var f reportFlags
-	var policies []string
-	for _, p := range disclosure.Policies() {
-		policies = append(policies, p.Name)
-	}
 	c := &cobra.Command{
 		Use:   "quarterly COHORT -o FILE",
 		Short: "Write the quarterly outcome report",
@@ -78,6 +73,9 @@ func (a *app) reportQuarterly() *cobra.Command {
 .md, .txt). What the data cannot show is said in its place. Small cells, and those
 that would reveal them, are hidden before anything is drawn; --policy names the
 rule. The audit of what was hidden goes to standard error and stays with you.
+With --releases FILE the report is held against what went out before, and added to
+the list: who has both must not find a patient by their difference. The finished
+file is read back; a report that would break its policy is not written (exit 4).
 
 Without --quarter the report covers all patients. The cohort needs a date of
 discharge or admission, or a period column, for a quarter.`,
@@ -92,14 +90,13 @@ discharge or admission, or a period column, for a quarter.`,
 	c.Flags().StringVar(&f.options.Arm, "arm", "", "the program's arm, where the cohort has arms; each arm where not given")
 	c.Flags().StringVar(&f.options.Reference, "reference", "", "an arm to show beside it")
 	c.Flags().Float64Var(&f.options.Level, "level", 0.95, "confidence level")
-	c.Flags().StringVar(&f.policy, "policy", "cms-11", "rule for small cells: "+strings.Join(policies, ", "))
+	f.protect.add(c)
 	c.Flags().StringVarP(&f.out, "output", "o", "", "file to write: .html, .md or .txt")
 	return c
 }
 
 func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) error {
-	policy, err := disclosure.Named(f.policy)
-	if err != nil {
+	if _, err := disclosure.Named(f.protect.policy); err != nil {
 		return usageError{err}
 	}
 	if f.options.Level <= 0 || f.options.Level >= 1 {
@@ -121,6 +118,11 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	if err != nil {
 		return err
 	}
+	g, err := a.guard(f.protect, path, co)
+	if err != nil {
+		return err
+	}
+	f.options.Fewest = g.options.Policy.Max + 1
 	r, err := quarterly(ctx, co, f)
 	if errors.Is(err, reports.ErrQuarter) {
 		return usageError{err}
@@ -128,12 +130,16 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	if err != nil {
 		return err
 	}
-	r, audit := disclosure.Apply(r, policy)
+	policy := g.options.Policy
+	r, audit, err := g.protect(r)
+	if err != nil {
+		return err
+	}
 	if format == ".json" {
 		return a.writeJSON(outlineOf(r, policy, audit))
 	}
 	write := map[string]func(io.Writer, reports.Report) error{".html": render.HTML, ".md": render.Markdown, ".txt": render.Text}[format]
-	if err := writeFile(f.out, func(w io.Writer) error { return write(w, r) }); err != nil {
+	if err := writeFile(f.out, g.letOut(f.out, r, func(w io.Writer) error { return write(w, r) })); err != nil {
 		return err
 	}
 	for _, x := range audit.Findings {
@@ -160,7 +166,7 @@ func quarterly(ctx context.Context, co *datasets.Cohort, f reportFlags) (reports
 		fact("Cohort", origin.Dictionary), fact("Digest of the cohort, SHA-256", origin.Digest),
 		{Name: "Patients in the cohort", Value: reports.Count(origin.Patients)},
 		{Name: "Rows in the cohort", Value: reports.Count(origin.Rows).WithoutPatients()},
-		fact("Rule for small cells", f.policy), fact("Confidence level", fmt.Sprint(o.Level)),
+		fact("Rule for small cells", f.protect.policy), fact("Confidence level", fmt.Sprint(o.Level)),
 	}
 	if f.load.where != "" {
 		o.Facts = append(o.Facts, fact("Where", f.load.where))
