@@ -84,7 +84,7 @@ type Basis struct {
 }
 
 // WholeCohort is the period of numbers about everybody in the cohort's files.
-const WholeCohort = "all"
+const WholeCohort = "all patients"
 
 // Suppression is whether a value is hidden, and why.
 type Suppression int

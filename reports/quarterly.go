@@ -61,6 +61,7 @@ type quarter struct {
 	followUp  datasets.Visit // the last visit after it with any data
 
 	words []Definition // the definitions used, each once
+	joins []QuantitySum
 }
 
 // ErrQuarter is what errors.Is finds when a quarter cannot be reported on.
@@ -78,7 +79,7 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 		Period: o.Quarter, Warnings: q.warnings(),
 	}
 	if r.Period == "" {
-		r.Period = "all patients"
+		r.Period = WholeCohort
 	}
 	for _, b := range QuarterlySections {
 		s, err := b.build(ctx, q)
@@ -88,6 +89,7 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 		s.ID, s.Title = b.ID, b.Title
 		r.Sections = append(r.Sections, s)
 	}
+	r.Sums = q.sums()
 	r.Provenance = q.provenance()
 	return r, nil
 }
@@ -292,7 +294,8 @@ func shared(e analysis.Estimate) Cell {
 	if !e.Value.OK() {
 		return NotAvailable(reason(e))
 	}
-	return Share(e.N.Events, e.N.Arm).Within(float64(e.CI.Low), float64(e.CI.High)).Named(numerator(e))
+	whole, within := denominator(e)
+	return Share(e.N.Events, e.N.Arm).Within(float64(e.CI.Low), float64(e.CI.High)).Named(numerator(e)).OutOf(whole).PartOf(within)
 }
 
 // numerator names the count above the line of a share. It is the same with those

@@ -3,6 +3,7 @@ package disclosure
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strconv"
 
@@ -117,6 +118,7 @@ type carrier struct {
 	tells  []int
 	where  string
 	key    string // its place and whose patients it is about: the same in the next report
+	mean   bool   // it rests on its quantity and does not show it
 	code   string // for a hidden carrier: how the audit calls it
 	why    reports.Suppression
 	hidden bool
@@ -152,8 +154,8 @@ type gate struct {
 
 // nested is a quantity that is part of a named one.
 type nested struct {
-	part  int
-	whole string
+	part          int
+	whole, period string
 }
 
 func (g *gate) note(code, where string) { g.found[Finding{Code: code, Where: where}]++ }
@@ -194,6 +196,7 @@ func (g *gate) add(b reports.Basis, where, code string, at slot) int {
 	case reports.OfPatients:
 		main = g.quantity(named(b.Quantity), b.N, true)
 		c.tells, holds = []int{main}, main
+		c.mean = at.get != nil && at.get().Format.Kind != reports.CountOf
 	case reports.ShareOfPatients:
 		main = g.quantity(named(b.Quantity), b.Numerator, true)
 		whole := g.quantity(named(b.Whole), b.Denominator, true)
@@ -219,7 +222,7 @@ func (g *gate) add(b reports.Basis, where, code string, at slot) int {
 		c.code = CodeEarlier
 	}
 	if b.Within != "" && holds >= 0 {
-		g.within = append(g.within, nested{holds, named(b.Within)})
+		g.within = append(g.within, nested{holds, b.Within, g.of(b)})
 	}
 	g.carriers = append(g.carriers, c)
 	return main
@@ -252,7 +255,10 @@ func (g *gate) key(b reports.Basis, where string) string {
 func (g *gate) rests() {
 	seen := map[[2]int]bool{}
 	for _, n := range g.within {
-		whole, ok := g.names[n.whole]
+		whole, ok := g.names[n.period+"\x00"+n.whole]
+		if !ok {
+			whole, ok = g.names[reports.WholeCohort+"\x00"+n.whole]
+		}
 		left := 0
 		if ok {
 			left = g.sys.q[whole].value - g.sys.q[n.part].value
@@ -305,7 +311,7 @@ func (g *gate) settle(mustHide func(int) bool) {
 	for i := range g.carriers {
 		c := &g.carriers[i]
 		for _, k := range c.tells {
-			if !c.hidden && mustHide(k) {
+			if !c.hidden && mustHide(k) && !(c.mean && g.sys.q[k].mayRest()) {
 				c.hidden, c.why = true, reports.Protected
 				if c.code == "" {
 					c.code = CodeSecondary
@@ -319,6 +325,9 @@ func (g *gate) settle(mustHide func(int) bool) {
 	for _, c := range g.carriers {
 		if !c.hidden {
 			for _, k := range c.tells {
+				if c.mean && g.sys.q[k].mayRest() {
+					continue
+				}
 				g.sys.q[k].shown = true
 			}
 		}
@@ -346,12 +355,11 @@ func (g *gate) again() {
 		if len(p.eqs) == 0 {
 			continue
 		}
-		k, at := g.sys.hidden(p)
 		for _, i := range p.of {
 			if !g.sys.q[i].small {
 				continue
 			}
-			if ok, err := g.sys.safe(k, at, i, g.policy.Max); err != nil || !ok {
+			if ok, err := g.sys.safe(p, i, g.policy.Max); err != nil || !ok {
 				g.broken++
 			}
 		}
@@ -465,22 +473,32 @@ func (g *gate) report(r *reports.Report) {
 	g.rests()
 }
 
-// namedSum joins named quantities of the report's period; a name that no number
-// bears leaves a gap that no equation can use. What the parts leave of their total
-// is a count that stands nowhere, such as the patients without an arm.
+// called finds a named quantity of the report's patients, else of the whole cohort.
+func (g *gate) called(name string) (int, bool) {
+	for _, period := range []string{g.of(reports.Basis{}), reports.WholeCohort} {
+		if k, ok := g.names[period+"\x00"+name]; ok {
+			return k, true
+		}
+	}
+	return 0, false
+}
+
+// namedSum joins named quantities of the report's period. What the parts that are
+// shown anywhere leave of their total is a count that stands nowhere, such as the
+// patients without an arm, or of a site that is left out.
 func (g *gate) namedSum(s reports.QuantitySum) {
-	period := g.of(reports.Basis{}) + "\x00"
-	total, ok := g.names[period+s.Total]
+	total, ok := g.called(s.Total)
 	if !ok {
 		return
 	}
 	var parts []int
 	for _, name := range s.Parts {
-		k, ok := g.names[period+name]
-		if !ok {
-			return
+		if k, ok := g.called(name); ok {
+			parts = append(parts, k)
 		}
-		parts = append(parts, k)
+	}
+	if len(parts) == 0 {
+		return
 	}
 	g.addParts(total, parts)
 }
@@ -514,7 +532,7 @@ func (g *gate) block(b reports.Block, section string) reports.Block {
 			t.StatusText = g.text(t.StatusText, section)
 			g.place = t.Label
 			g.tile(t, section+"/tiles")
-			g.words(t.Detail, section+"/tiles")
+			g.detail(t, section+"/tiles")
 			g.cell(&t.Benchmark, section+"/tiles")
 		}
 		return b
@@ -530,6 +548,20 @@ func (g *gate) block(b reports.Block, section string) reports.Block {
 		return b
 	}
 	return b
+}
+
+// detail registers what stands beside a tile's value. What is of another period is
+// the value of that period's own tile: its report showed it there.
+func (g *gate) detail(t *reports.Tile, where string) {
+	for i := range t.Detail {
+		s := &t.Detail[i]
+		s.Text = g.text(s.Text, where)
+		g.place = t.Label
+		if s.Cell.Basis.Period == "" {
+			g.place += "|" + strconv.Itoa(i)
+		}
+		g.cell(&s.Cell, where)
+	}
 }
 
 // tile registers the value of a tile; its status goes with it, since "better"
@@ -637,6 +669,9 @@ func (g *gate) tableSum(s reports.Sum, at [][]int) {
 			return
 		}
 		parts = append(parts, k)
+	}
+	for _, k := range append(slices.Clone(parts), total) {
+		g.sys.q[k].disjoint = true
 	}
 	g.addParts(total, parts)
 }

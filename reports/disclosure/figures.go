@@ -153,6 +153,17 @@ func (g *gate) forest(p reports.Forest, where string) {
 		if r.Estimate.Format.Kind == reports.Blank {
 			continue
 		}
+		g.place = r.Label + "|size"
+		if r.Weight > 0 { // squares are sized by n, and tell it
+			n := r.Estimate.Basis
+			g.add(n, where, CodeWeight, slot{
+				hide: func(reports.Suppression) { r.Weight = 0 },
+				get: func() reports.Cell {
+					return reports.Cell{Count: n.N, Basis: n, Format: reports.Format{Kind: reports.CountOf}}
+				},
+				set: func(c reports.Cell) { r.Weight = float64(c.Count) },
+			})
+		}
 		g.place = r.Label
 		g.add(r.Estimate.Basis, where, "", slot{
 			hide: func(why reports.Suppression) {

@@ -138,6 +138,21 @@ func (k *known) bounds(i int) (low, high float64, err error) {
 	return math.Ceil(low - 1e-6), math.Floor(high + 1e-6), nil
 }
 
+// most is the greatest value that count i can have, +Inf where nothing limits it.
+func (k *known) most(i int) (float64, error) {
+	if v, ok := k.decided(i); ok {
+		return v, nil
+	}
+	a, b, width := k.program()
+	c := make([]float64, width)
+	c[i] = -1
+	x, bounded, err := minimize(c, a, b)
+	if err != nil || !bounded {
+		return math.Inf(1), err
+	}
+	return math.Floor(k.low[i] + x[i] + 1e-6), nil
+}
+
 // program is what is known as A x = b with x ≥ 0, the unknowns being how much
 // each count is above its least, then slacks.
 func (k *known) program() (a [][]float64, b []float64, width int) {

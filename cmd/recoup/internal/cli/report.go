@@ -164,7 +164,7 @@ func quarterly(ctx context.Context, co *datasets.Cohort, f reportFlags) (reports
 	o.Facts = []reports.Fact{
 		fact("recoup", b.Recoup+" (revision "+b.Revision+")"), fact("Go", b.Go), fact("gonum", b.Gonum), fact("Platform", b.Platform),
 		fact("Cohort", origin.Dictionary), fact("Digest of the cohort, SHA-256", origin.Digest),
-		{Name: "Patients in the cohort", Value: reports.Count(origin.Patients)},
+		{Name: "Patients in the cohort", Value: reports.Count(origin.Patients).Named(reports.Everybody).Of(reports.WholeCohort)},
 		{Name: "Rows in the cohort", Value: reports.Count(origin.Rows).WithoutPatients()},
 		fact("Rule for small cells", f.protect.policy), fact("Confidence level", fmt.Sprint(o.Level)),
 	}
