@@ -3,7 +3,6 @@ package disclosure
 import (
 	"fmt"
 	"math"
-	"slices"
 	"sort"
 	"strconv"
 
@@ -105,6 +104,7 @@ func pass(r reports.Report, o Options, never map[string]bool) (reports.Report, *
 		policy: o.Policy, noise: o.NoiseKey, names: map[string]int{}, found: map[Finding]int{},
 		keys: map[string]int{}, period: r.Period, never: never,
 	}
+	g.sys.zeros = o.Policy.Zeros
 	g.report(&out)
 	g.primary()
 	g.secondary()
@@ -202,7 +202,7 @@ func (g *gate) add(b reports.Basis, where, code string, at slot) int {
 		whole := g.quantity(named(b.Whole), b.Denominator, true)
 		c.tells, holds = []int{main, whole}, whole
 		rest := g.quantity("", b.Denominator-b.Numerator, false)
-		if g.policy.Complements {
+		if g.policy.Complements && b.Denominator > b.Numerator { // where all did, no count of none is shown
 			c.tells = append(c.tells, rest)
 		} else {
 			g.sys.q[rest].small = false
@@ -632,18 +632,24 @@ func (g *gate) row(cells []reports.Cell, where string, name func(column int)) []
 	return at
 }
 
-// tie makes what a carrier tells one with equal counts of its row.
+// tie makes what a carrier tells one with equal counts of its row, each with
+// another one: where all did, numerator and denominator are not one for that.
 func (g *gate) tie(c *carrier, at []int, cells []reports.Cell) {
+	used := map[int]bool{}
 	for j, k := range c.tells {
 		if j == 2 {
 			return // the rest of a share stands in no column
 		}
 		for i := range cells {
-			if at[i] >= 0 && at[i] != k && cells[i].Format.Kind == reports.CountOf && g.sys.q[at[i]].value == g.sys.q[k].value {
+			if at[i] < 0 || cells[i].Format.Kind != reports.CountOf || used[i] || g.sys.q[at[i]].value != g.sys.q[k].value {
+				continue
+			}
+			used[i] = true
+			if at[i] != k {
 				c.tells = append(c.tells, at[i])
 				g.sys.addSame(k, at[i])
-				break
 			}
+			break
 		}
 	}
 }
@@ -670,8 +676,14 @@ func (g *gate) tableSum(s reports.Sum, at [][]int) {
 		}
 		parts = append(parts, k)
 	}
-	for _, k := range append(slices.Clone(parts), total) {
+	sum := 0
+	for _, k := range parts {
 		g.sys.q[k].disjoint = true
+		sum += g.sys.q[k].value
+	}
+	if g.sys.q[total].disjoint = true; sum == g.sys.q[total].value {
+		g.sys.addSum(total, parts) // as anyone sees from the table
+		return
 	}
 	g.addParts(total, parts)
 }
