@@ -182,6 +182,12 @@ and column, never a cell's value. Reports hide small cells, and the cells that w
 reveal them, on the report's model before anything is drawn; analyze and data print
 unsuppressed numbers for those who hold the data.
 
+A report is held against what went out before (report quarterly --releases FILE): what
+has changed since by few patients is hidden. Its finished bytes are read back. One that
+would break its policy is not written, with exit status 4; who answers for it says so
+with --override-by and --override-why, and it is written in the report. report audit
+attacks any table or file as a stranger would.
+
 Every cohort is looked at when it is read, by column name and by content, for the
 eighteen identifiers of the Safe Harbor rule (45 CFR 164.514(b)(2)), in classes:
 
