@@ -21,6 +21,12 @@ type QuarterlyOptions struct {
 	Level     float64 // of confidence; 0 means 0.95
 	Fewest    int     // fewest patients, had it or not, of a quarter or site in a chart; 0 for any
 	Facts     []Fact  // of the program that writes the report, for its end
+	Brand     Brand
+
+	// Site is the site that the cohort holds the patients of, where it is one site of
+	// several: what was left out before they were chosen is of other sites too, and
+	// stands in no report of a site.
+	Site string
 }
 
 // SectionBuilder makes one section of a report from a cohort. It never leaves a
@@ -75,11 +81,11 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 		return Report{}, err
 	}
 	r := Report{
-		Title: "Quarterly outcome report", Subtitle: c.Title(), Audience: "program directors", Lang: "en",
-		Period: o.Quarter, Warnings: q.warnings(),
+		Title: "Quarterly outcome report", Subtitle: c.Title(), Audience: "program directors", Lang: "en", Brand: o.Brand,
+		Period: q.period(), Warnings: q.warnings(),
 	}
-	if r.Period == "" {
-		r.Period = WholeCohort
+	if o.Site != "" {
+		r.Subtitle += " · " + o.Site
 	}
 	for _, b := range QuarterlySections {
 		s, err := b.build(ctx, q)

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"recoup/datasets/synthetic"
-	"recoup/reports/disclosure"
 	"recoup/reports/render"
 	"recoup/simulate"
 	"recoup/simulate/design"
@@ -61,11 +60,13 @@ func (a *app) runDemo(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	policy, err := disclosure.Named(f.protect.policy)
+	g, err := a.guard(f.protect, out, co)
 	if err != nil {
 		return err
 	}
-	r, _ = disclosure.Apply(r, policy)
+	if r, _, err = g.gated(r); err != nil {
+		return err
+	}
 	var page bytes.Buffer
 	if err := render.HTML(&page, r); err != nil {
 		return err

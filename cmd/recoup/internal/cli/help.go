@@ -62,6 +62,8 @@ name and version:
   recoup.like/v1         like.json of data synthesize --like
   recoup.report/v1       report quarterly, report sections
   recoup.audit/v1        report audit: what can be derived, and what leaks
+  recoup.numbers/v1      report quarterly -o FILE.json: every number of a report
+  recoup.report-diff/v1  report diff
   recoup.catalog/v1      analyze list, show
   recoup.scenario/v1     simulate init, check
   recoup.comparators/v1  data comparators
