@@ -33,7 +33,7 @@ fuzz: # every fuzz target, FUZZTIME each (a minute)
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),1m) -fuzzminimizetime 1s $$p || exit 1; done; done
 
 deps: # what fuller tests use, from Debian's packages
-	apt-get update -qq && apt-get install -y -qq chromium postgresql
+	apt-get update -qq && apt-get install -y -qq chromium postgresql qemu-user
 
 clean:
 	rm -rf bin recoup-demo

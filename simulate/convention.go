@@ -44,36 +44,77 @@ func (c Counting) Weights(cycles int) ([]float64, error) {
 // Compounding is the form of a discount factor.
 type Compounding string
 
-// The forms of discounting at annual rate r, t in years.
+// The forms of discounting at annual rate r, t in years, m cycles a year.
 const (
 	Annual     Compounding = "annual"     // (1+r)⁻ᵗ with t continuous (default)
 	ByYear     Compounding = "by-year"    // (1+r) to the power of minus the whole years passed: the first year is not discounted
 	Continuous Compounding = "continuous" // exp(−r·t)
+	PerCycle   Compounding = "per-cycle"  // (1+r/m) to the power of minus the cycles passed
 )
+
+// force is the force of interest: the factor is exp(−force·t).
+func (c Compounding) force(rate float64, cyclesPerYear int) (float64, error) {
+	if !(rate >= 0 && rate < 1) {
+		return 0, fmt.Errorf("a discount rate must be from 0 to under 1 a year, for example 0.03")
+	}
+	switch c {
+	case Annual, ByYear:
+		return stream.Log(1 + rate), nil
+	case Continuous:
+		return rate, nil
+	case PerCycle:
+		m := float64(cyclesPerYear)
+		return m * stream.Log(1+rate/m), nil
+	}
+	return 0, fmt.Errorf("unknown discounting %q: use annual, by-year, continuous or per-cycle", c)
+}
 
 // Factors returns the discount factor of each of the points 0..cycles.
 func (c Compounding) Factors(rate float64, cycles, cyclesPerYear int) ([]float64, error) {
-	if cycles < 0 || cyclesPerYear < 1 {
-		return nil, fmt.Errorf("cannot discount %d cycles of which a year has %d", cycles, cyclesPerYear)
+	return c.factors(rate, cycles+1, cyclesPerYear, 0)
+}
+
+// MidFactors returns the discount factor of the middle of each of the cycles.
+// Under ByYear it is that of the cycle's year.
+func (c Compounding) MidFactors(rate float64, cycles, cyclesPerYear int) ([]float64, error) {
+	return c.factors(rate, cycles, cyclesPerYear, 0.5)
+}
+
+func (c Compounding) factors(rate float64, n, cyclesPerYear int, shift float64) ([]float64, error) {
+	if n < 0 || cyclesPerYear < 1 {
+		return nil, fmt.Errorf("cannot discount %d points of which a year has %d", n, cyclesPerYear)
 	}
-	if !(rate >= 0 && rate < 1) {
-		return nil, fmt.Errorf("a discount rate must be from 0 to under 1 a year, for example 0.03")
+	force, err := c.force(rate, cyclesPerYear)
+	if err != nil {
+		return nil, err
 	}
-	force := stream.Log(1 + rate)
-	if c == Continuous {
-		force = rate
-	}
-	f := make([]float64, cycles+1)
+	f := make([]float64, n)
 	for i := range f {
-		years := float64(i) / float64(cyclesPerYear)
-		switch c {
-		case Annual, Continuous:
-		case ByYear:
+		years := (float64(i) + shift) / float64(cyclesPerYear)
+		if c == ByYear {
 			years = float64(i / cyclesPerYear)
-		default:
-			return nil, fmt.Errorf("unknown discounting %q: use annual, by-year or continuous", c)
 		}
 		f[i] = stream.Exp(-float64(force * years))
 	}
 	return f, nil
+}
+
+// Integral returns what 1 a year adds up to from one time to another, in years,
+// discounted at every moment: for events at any time rather than in cycles.
+//
+//	(e^(−f·from) − e^(−f·to)) / f,  f = ln(1+r) for Annual, r for Continuous
+func (c Compounding) Integral(rate, from, to float64) (float64, error) {
+	if c != Annual && c != Continuous {
+		return 0, fmt.Errorf("%q discounting has steps: between times use annual or continuous", c)
+	}
+	force, err := c.force(rate, 1)
+	switch {
+	case err != nil:
+		return 0, err
+	case !(from >= 0 && to >= from):
+		return 0, fmt.Errorf("cannot discount from year %g to year %g", from, to)
+	case force == 0:
+		return to - from, nil
+	}
+	return (stream.Exp(-float64(force*from)) - stream.Exp(-float64(force*to))) / force, nil
 }

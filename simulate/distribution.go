@@ -46,6 +46,92 @@ func GammaFromMean(mean, sd float64) (Distribution, error) {
 	return d, d.Check()
 }
 
+// LogNormalFromMean returns the lognormal distribution with a mean and standard
+// deviation: σ² = ln(1 + sd²/mean²), median mean·e^(−σ²/2).
+func LogNormalFromMean(mean, sd float64) (Distribution, error) {
+	cv := sd / mean
+	s2 := math.Log1p(cv * cv)
+	d := Distribution{LogNormal, mean * math.Exp(-s2/2), math.Sqrt(s2)}
+	return d, d.Check()
+}
+
+// LogNormalFromInterval returns the lognormal distribution with a median and the
+// ends of a 95 % interval: σ = ln(high/low) / (2·1.96). The median is not the
+// mean, which is larger by e^(σ²/2).
+func LogNormalFromInterval(median, low, high float64) (Distribution, error) {
+	d := Distribution{LogNormal, median, math.Log(high/low) / (2 * stream.Quantile(0.975))}
+	return d, d.Check()
+}
+
+// LogCovariance returns the covariance matrix of the logarithms of lognormal
+// variables that have these means, standard deviations and correlations, for
+// CorrelationFromCovariance:
+//
+//	ln(1 + r·(sdᵢ/meanᵢ)·(sdⱼ/meanⱼ))
+func LogCovariance(means, sds []float64, correlation [][]float64) ([][]float64, error) {
+	if len(sds) != len(means) || len(correlation) != len(means) {
+		return nil, fmt.Errorf("%d means, %d standard deviations and %d rows of correlations: expected as many of each", len(means), len(sds), len(correlation))
+	}
+	out := make([][]float64, len(means))
+	for i, row := range correlation {
+		if len(row) != len(means) || !(means[i] > 0) || !(sds[i] > 0) {
+			return nil, fmt.Errorf("lognormal variable %d: expected a mean and standard deviation over 0 and %d correlations", i+1, len(means))
+		}
+		for j, r := range row {
+			v := math.Log1p(r * sds[i] / means[i] * sds[j] / means[j])
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, fmt.Errorf("lognormal variables %d and %d cannot have a correlation of %g with these spreads", i+1, j+1, r)
+			}
+			out[i] = append(out[i], v)
+		}
+	}
+	return out, nil
+}
+
+// Dirichlet is the distribution of shares that sum to 1, by their counts.
+type Dirichlet []float64
+
+// Check says what is wrong with the counts, if anything.
+func (d Dirichlet) Check() error {
+	if len(d) < 2 {
+		return fmt.Errorf("shares need at least two counts, and there are %d", len(d))
+	}
+	for i, a := range d {
+		if !(a > 0) || math.IsInf(a, 0) {
+			return fmt.Errorf("count %d of the shares is %g: expected it over 0", i+1, a)
+		}
+	}
+	return nil
+}
+
+// Quantile returns the shares at uniform numbers, one for each: gamma variables
+// with shapes αᵢ over their sum.
+func (d Dirichlet) Quantile(u []float64) []float64 {
+	out, sum := make([]float64, len(d)), 0.0
+	for i, a := range d {
+		out[i] = mathext.GammaIncRegInv(a, u[i])
+		sum += out[i]
+	}
+	for i := range out {
+		out[i] /= sum
+	}
+	return out
+}
+
+// Moments returns the means α/Σα and standard deviations of the shares.
+func (d Dirichlet) Moments() (mean, sd []float64) {
+	sum := 0.0
+	for _, a := range d {
+		sum += a
+	}
+	for _, a := range d {
+		m := a / sum
+		mean = append(mean, m)
+		sd = append(sd, math.Sqrt(m*(1-m)/(sum+1)))
+	}
+	return mean, sd
+}
+
 // Check says what is wrong with the numbers of the distribution, if anything.
 func (d Distribution) Check() error {
 	finite := !math.IsNaN(d.A) && !math.IsInf(d.A, 0) && !math.IsNaN(d.B) && !math.IsInf(d.B, 0)
@@ -85,6 +171,26 @@ func (d Distribution) Quantile(u float64) float64 {
 		return d.B * mathext.GammaIncRegInv(d.A, u)
 	case Uniform:
 		return d.A + float64((d.B-d.A)*u)
+	}
+	return math.NaN()
+}
+
+// SD returns the standard deviation of the distribution.
+func (d Distribution) SD() float64 {
+	switch d.Family {
+	case Fixed:
+		return 0
+	case Normal:
+		return d.B
+	case LogNormal:
+		return d.Mean() * math.Sqrt(math.Expm1(d.B*d.B))
+	case Beta:
+		n := d.A + d.B
+		return math.Sqrt(d.A*d.B/(n+1)) / n
+	case Gamma:
+		return math.Sqrt(d.A) * d.B
+	case Uniform:
+		return (d.B - d.A) / math.Sqrt(12)
 	}
 	return math.NaN()
 }

@@ -4,8 +4,9 @@
 // numbers.
 //
 // The result depends on the seed and the model alone: random numbers are
-// addressed by (seed, draw, patient, cycle, purpose), and sums are merged in
-// the order of draws and blocks whatever the number of workers.
+// addressed by (seed, draw, patient, cycle, purpose), and blocks are added up in
+// the order of a fixed tree, whatever the number of workers, the shards a run is
+// cut into, or the times it was stopped and resumed.
 package simulate
 
 import (
@@ -13,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
+	"time"
 
 	"recoup/simulate/stream"
 )
@@ -57,6 +60,16 @@ type Model interface {
 	NewWorker() Worker
 }
 
+// Preparer is a Model that compiles parameter sets as they are needed.
+type Preparer interface {
+	Model
+	// Prepare makes draws from..to−1 ready; the engine calls it while no worker
+	// runs, with from and to that never fall.
+	Prepare(from, to int) error
+	// DrawBytes is about how much memory a draw takes.
+	DrawBytes() int64
+}
+
 // Worker simulates one block of patients.
 type Worker interface {
 	// Run simulates the patients of b under parameter set draw and a strategy
@@ -71,6 +84,10 @@ type Size struct {
 	Draws     int // parameter sets, at least 1
 	Patients  int // patients in each draw, at least 1
 	Generator stream.Generator
+	// Precision, if there is any, makes Draws x Patients one round: rounds are added
+	// (of new draws; of new patients, in whole blocks, where Draws is 1) until every
+	// target is met.
+	Precision []Precision
 }
 
 // Options are the settings of a run on which its result does not depend.
@@ -80,6 +97,15 @@ type Options struct {
 	// Progress, if set, is told after each block how many of all patients have
 	// been simulated. Calls do not overlap.
 	Progress func(done, total int)
+	// Memory is how many bytes the run may take; 0 for no limit.
+	Memory int64
+	// Resume is a part of the same run to go on from.
+	Resume *Part
+	// Checkpoint, if set, is handed what has been done, every so often and when ctx
+	// ends. The part is valid during the call only.
+	Checkpoint func(*Part) error
+	// Every is the time between two checkpoints, 30 seconds if 0.
+	Every time.Duration
 }
 
 // Block is up to BlockSize patients handed to a Worker.
@@ -89,9 +115,18 @@ type Block struct {
 	Generator stream.Generator
 
 	outcomes [][]float64
-	series   []moments  // series x points of the strategy being run
+	series   []tally    // series x points of the strategy being run
 	bins     [][]uint32 // of the strategy, by series: points x bins
 	spec     *Spec
+}
+
+// begin fills in who the patients are.
+func (b *Block) begin(size *Size, draw, first, n int) {
+	b.First, b.Generator, b.Keys = first, size.Generator, b.Keys[:n]
+	patients := stream.New(size.Seed, "patients").Sub(uint64(draw)).Key()
+	for i := range b.Keys {
+		b.Keys[i] = stream.Child(patients, uint64(first+i))
+	}
 }
 
 // Len returns the number of patients.
@@ -104,16 +139,8 @@ func (b *Block) Outcome(o int) []float64 { return b.outcomes[o][:len(b.Keys)] }
 // Record adds the values of the patients at one point of a series. Include is 1
 // for the patients to count and 0 for the others.
 func (b *Block) Record(series, point int, values, include []float64) {
-	m := &b.series[series*b.spec.Points+point]
-	var n, sum, sq float64
-	for i, v := range values[:len(b.Keys)] {
-		a := include[i]
-		av := float64(a * v)
-		n += a
-		sum += av
-		sq += float64(av * v)
-	}
-	m.n, m.sum, m.sq = n, sum, sq
+	n := len(b.Keys)
+	b.series[series*b.spec.Points+point] = tallyWhere(values[:n], include[:n])
 	if k := b.spec.Series[series].Bins; k > 0 {
 		b.bin(b.bins[series][point*k:(point+1)*k], &b.spec.Series[series], values, include)
 	}
@@ -124,7 +151,7 @@ func (b *Block) bin(bins []uint32, s *Series, values, include []float64) {
 	scale := float64(len(bins)) / (s.High - s.Low)
 	for i, v := range values[:len(b.Keys)] {
 		if include[i] != 0 {
-			k := int((v - s.Low) * scale)
+			k := int(float64((v - s.Low) * scale))
 			bins[max(0, min(k, len(bins)-1))]++
 		}
 	}
@@ -134,41 +161,94 @@ func (b *Block) bin(bins []uint32, s *Series, values, include []float64) {
 // returns the tables of the result; names, conventions and digests are for the
 // caller to add. It stops with the error of ctx soon after ctx is done.
 func Run(ctx context.Context, m Model, size Size, opt Options) (Result, error) {
-	spec := m.Spec()
-	if err := checkRun(spec, size); err != nil {
-		return Result{}, err
-	}
-	workers := opt.Workers
-	if workers < 1 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	red := newReduction(spec, size)
-	blocks := (size.Patients + BlockSize - 1) / BlockSize
-	err := inOrder(ctx, size.Draws*blocks, workers,
-		func() *partial { return newPartial(spec) },
-		func() func(int, *partial) {
-			w := m.NewWorker()
-			keys := make([]uint64, BlockSize)
-			return func(task int, p *partial) {
-				p.run(w, spec, size, task/blocks, task%blocks, keys)
-			}
-		},
-		func(task int, p *partial) {
-			red.add(p)
-			if task%blocks == blocks-1 {
-				red.endDraw()
-			}
-			if opt.Progress != nil {
-				opt.Progress(task/blocks*size.Patients+min((task%blocks+1)*BlockSize, size.Patients), size.Draws*size.Patients)
-			}
-		})
+	p, err := Simulate(ctx, m, Identity{Size: size}, opt)
 	if err != nil {
 		return Result{}, err
 	}
-	return red.result(), nil
+	return p.Result()
 }
 
-func checkRun(spec Spec, size Size) error {
+// Simulate runs the stretch of a run that id speaks of and returns it reduced.
+func Simulate(ctx context.Context, m Model, id Identity, opt Options) (*Part, error) {
+	p, err := newPart(m.Spec(), id)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Workers < 1 {
+		opt.Workers = runtime.GOMAXPROCS(0)
+	}
+	if err := p.checkMemory(m, opt); err != nil {
+		return nil, err
+	}
+	if opt.Resume != nil {
+		if p, err = p.resume(opt.Resume); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		if err := p.round(ctx, m, opt); err != nil {
+			return nil, err
+		}
+		met, err := p.precise()
+		if met || err != nil {
+			return p, err
+		}
+		p.to += p.tasks()
+	}
+}
+
+// round runs what is left up to p.to.
+func (p *Part) round(ctx context.Context, m Model, opt Options) error {
+	if prep, ok := m.(Preparer); ok && p.done < p.to {
+		first, _, _ := p.task(p.done)
+		last, _, _ := p.task(p.to - 1)
+		if err := prep.Prepare(first, last+1); err != nil {
+			return err
+		}
+	}
+	from := p.done
+	every := opt.Every
+	if every <= 0 {
+		every = 30 * time.Second
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	err := inOrder(ctx, p.to-from, opt.Workers,
+		func() *buffer { return newBuffer(&p.spec) },
+		func() func(int, *buffer) {
+			w := m.NewWorker()
+			return func(task int, b *buffer) {
+				draw, first, n := p.task(from + task)
+				b.run(w, &p.id.Size, draw, first, n)
+			}
+		},
+		func(_ int, b *buffer) error {
+			if b.err != nil {
+				return b.err
+			}
+			p.add(b)
+			if opt.Progress != nil {
+				opt.Progress(p.patients(p.from, p.done), p.patients(p.from, p.to))
+			}
+			select {
+			case <-tick.C:
+				if opt.Checkpoint != nil {
+					return opt.Checkpoint(p)
+				}
+			default:
+			}
+			return nil
+		})
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && opt.Checkpoint != nil && p.done > p.from {
+		if cerr := opt.Checkpoint(p); cerr != nil {
+			return fmt.Errorf("the checkpoint could not be written: %w", cerr)
+		}
+	}
+	return err
+}
+
+// checkSpec refuses models and sizes without a result.
+func checkSpec(spec Spec, size Size) error {
 	switch {
 	case size.Draws < 1 || size.Patients < 1:
 		return fmt.Errorf("cannot simulate %d draws of %d patients: at least 1 of each is needed", size.Draws, size.Patients)
@@ -177,7 +257,12 @@ func checkRun(spec Spec, size Size) error {
 	case spec.outcome(spec.Cost) < 0 || spec.outcome(spec.Effect) < 0:
 		return fmt.Errorf("the model names %q as cost and %q as effect, which must both be outcomes", spec.Cost, spec.Effect)
 	}
-	return nil
+	for _, s := range spec.Series {
+		if s.Bins > 0 && !(s.Low < s.High) {
+			return fmt.Errorf("series %s has bins from %g to %g: the first must be below the second", s.Name, s.Low, s.High)
+		}
+	}
+	return checkPrecision(spec, size)
 }
 
 // outcome returns the index of an outcome, or −1.
@@ -191,20 +276,26 @@ func (s Spec) outcome(name string) int {
 }
 
 // inOrder runs tasks 0..n−1 on several goroutines and hands their results to
-// merge in task order, on one goroutine. Buffers are taken in task order, so
-// the lowest task always has one and the wait for it ends.
-func inOrder[P any](ctx context.Context, n, workers int, newBuffer func() P, newWorker func() func(int, P), merge func(int, P)) error {
+// merge in task order, on one goroutine, until merge returns an error. Buffers
+// are taken in task order, so the lowest task always has one and the wait for it
+// ends. It returns when no goroutine of its own works any more.
+func inOrder[P any](ctx context.Context, n, workers int, newBuffer func() P, newWorker func() func(int, P), merge func(int, P) error) error {
 	type item struct {
 		task   int
 		buffer P
 	}
-	buffers := 2*workers + 1
+	ctx, cancel := context.WithCancel(ctx)
+	buffers := min(2*workers+1, max(n, 1))
+	workers = min(workers, max(n, 1))
 	free := make(chan P, buffers)
 	for range buffers {
 		free <- newBuffer()
 	}
 	todo, done := make(chan item), make(chan item, buffers)
-	go func() {
+	var working sync.WaitGroup
+	defer working.Wait()
+	defer cancel()
+	working.Go(func() {
 		defer close(todo)
 		for task := range n {
 			select {
@@ -218,15 +309,15 @@ func inOrder[P any](ctx context.Context, n, workers int, newBuffer func() P, new
 				}
 			}
 		}
-	}()
+	})
 	for range workers {
-		go func() {
+		working.Go(func() {
 			work := newWorker()
 			for it := range todo {
 				work(it.task, it.buffer)
 				done <- it
 			}
-		}()
+		})
 	}
 	waiting := make(map[int]P, buffers)
 	for next := 0; next < n; {
@@ -238,7 +329,9 @@ func inOrder[P any](ctx context.Context, n, workers int, newBuffer func() P, new
 		}
 		for b, ok := waiting[next]; ok; b, ok = waiting[next] {
 			delete(waiting, next)
-			merge(next, b)
+			if err := merge(next, b); err != nil {
+				return err
+			}
 			free <- b
 			next++
 		}

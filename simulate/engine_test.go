@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -79,50 +77,6 @@ func TestCommonRandomNumbersShrinkTheError(t *testing.T) {
 	}
 }
 
-// Published models with exact expectations, kept outside the repository. 6
-// checks of 4.5 standard errors each: a false failure once in 25,000 seeds.
-func TestEngineFindsPublishedExpectations(t *testing.T) {
-	for name, duration := range map[string]bool{"darth_microsim_appendixA": false, "darth_microsim_appendixB_duration": true} {
-		t.Run(name, func(t *testing.T) {
-			b, err := os.ReadFile(filepath.Join("..", "..", "shared", "refcases", "simulation", name, "expected.json"))
-			if errors.Is(err, os.ErrNotExist) {
-				t.Skipf("needs refcases/simulation/%s/expected.json in the shared folder", name)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			type arm struct{ Cost, QALY float64 }
-			type exact struct {
-				None    arm     `json:"no_treatment"`
-				Treated arm     `json:"treatment"`
-				Cost    float64 `json:"inc_cost"`
-				QALY    float64 `json:"inc_qaly"`
-			}
-			var file struct {
-				Exact struct {
-					exact
-					T30 exact
-				} `json:"exact_expectation"`
-			}
-			if err := json.Unmarshal(b, &file); err != nil {
-				t.Fatal(err)
-			}
-			want := file.Exact.exact
-			if duration {
-				want = file.Exact.T30
-			}
-			m := sickSicker{cycles: 30, duration: duration, rate: []float64{deathOfHealthy}}
-			r := mustRun(t, m, Size{Seed: 3, Draws: 1, Patients: 100000}, 2)
-			near(t, "cost", r.Strategies[0].Estimates[0], want.None.Cost)
-			near(t, "qaly", r.Strategies[0].Estimates[1], want.None.QALY)
-			near(t, "cost treated", r.Strategies[1].Estimates[0], want.Treated.Cost)
-			near(t, "qaly treated", r.Strategies[1].Estimates[1], want.Treated.QALY)
-			near(t, "difference of cost", r.Differences[0].Estimates[0], want.Cost)
-			near(t, "difference of qaly", r.Differences[0].Estimates[1], want.QALY)
-		})
-	}
-}
-
 // With two parameter values the spread between draws is known: the exact QALYs
 // of the cohort at each. 200 draws of 500 patients, half at each value: the
 // parameter SD must be |difference| / 2 · √(200/199) within 10 %, which patient
@@ -163,7 +117,7 @@ type given [][][]float64
 func (g given) Spec() Spec {
 	return Spec{
 		Strategies: []string{"a", "b"}[:len(g)], Outcomes: []Outcome{{Name: "x"}, {Name: "zero"}},
-		Series: []Series{{Name: "s", High: 10, Bins: 10}}, Points: 1, Cost: "x", Effect: "zero",
+		Series: []Series{{Name: "s", High: 10, Bins: 10}}, Points: 1, Cost: "zero", Effect: "zero",
 	}
 }
 

@@ -88,7 +88,7 @@ func TestLatinHypercubePutsOneDrawInEachSlice(t *testing.T) {
 	if err != nil || alone[17][0] != u[17][0] {
 		t.Errorf("adding a parameter moved the draws of another (%v)", err)
 	}
-	if _, err := Uniforms(1, nil, 1, "sobol"); err == nil {
+	if _, err := Uniforms(1, nil, 1, "halton"); err == nil {
 		t.Error("an unknown sampling was accepted")
 	}
 }

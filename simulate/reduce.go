@@ -1,19 +1,9 @@
 package simulate
 
 import (
+	"fmt"
 	"math"
-
-	"recoup/simulate/stream"
 )
-
-// moments are the count, sum and sum of squares of a series at one point.
-type moments struct{ n, sum, sq float64 }
-
-func (m *moments) add(o moments) {
-	m.n += o.n
-	m.sum += o.sum
-	m.sq += o.sq
-}
 
 // tally is a count, mean and sum of squared deviations, merged by the formula of
 // Chan, Golub and LeVeque (1983, doi:10.2307/2683386).
@@ -40,6 +30,52 @@ func tallyOf(x []float64) (t tally) {
 	return t
 }
 
+// tallyWhere is the tally of the values x[i] with include[i] = 1. The values of
+// the others do not count, whatever they are. Four sums run side by side: one
+// would wait for each addition.
+func tallyWhere(x, include []float64) (t tally) {
+	var n, s [4]float64
+	k := len(x) &^ 3
+	for i := 0; i < k; i += 4 {
+		a, v := include[i:i+4:i+4], x[i:i+4:i+4]
+		for j := range 4 {
+			n[j] += a[j]
+			if a[j] != 0 {
+				s[j] += v[j]
+			}
+		}
+	}
+	for i := k; i < len(x); i++ {
+		n[i-k] += include[i]
+		if include[i] != 0 {
+			s[i-k] += x[i]
+		}
+	}
+	t.n = (n[0] + n[1]) + (n[2] + n[3])
+	if t.n == 0 {
+		return t
+	}
+	t.mean = ((s[0] + s[1]) + (s[2] + s[3])) / t.n
+	var m [4]float64
+	for i := 0; i < k; i += 4 {
+		a, v := include[i:i+4:i+4], x[i:i+4:i+4]
+		for j := range 4 {
+			if a[j] != 0 {
+				d := v[j] - t.mean
+				m[j] += float64(d * d)
+			}
+		}
+	}
+	for i := k; i < len(x); i++ {
+		if include[i] != 0 {
+			d := x[i] - t.mean
+			m[i-k] += float64(d * d)
+		}
+	}
+	t.m2 = (m[0] + m[1]) + (m[2] + m[3])
+	return t
+}
+
 func (t *tally) merge(o tally) {
 	if o.n == 0 {
 		return
@@ -61,78 +97,6 @@ func (t tally) meanOrNaN() float64 {
 	return t.mean
 }
 
-// partial is what one block of one draw adds to the result.
-type partial struct {
-	values [][]float64 // strategy·outcome x patient
-	diff   []float64
-	levels []tally    // strategy·outcome
-	diffs  []tally    // strategy·outcome, against strategy 0
-	series []moments  // strategy·series·point
-	bins   [][]uint32 // strategy·series, each points x bins
-	joint  cross      // costs of the strategies, then effects
-}
-
-func newPartial(s Spec) *partial {
-	p := &partial{
-		values: make([][]float64, len(s.Strategies)*len(s.Outcomes)),
-		diff:   make([]float64, BlockSize),
-		levels: make([]tally, len(s.Strategies)*len(s.Outcomes)),
-		diffs:  make([]tally, len(s.Strategies)*len(s.Outcomes)),
-		series: make([]moments, len(s.Strategies)*len(s.Series)*s.Points),
-		joint:  newCross(2 * len(s.Strategies)),
-	}
-	for i := range p.values {
-		p.values[i] = make([]float64, BlockSize)
-	}
-	for range s.Strategies {
-		for _, series := range s.Series {
-			p.bins = append(p.bins, make([]uint32, series.Bins*s.Points))
-		}
-	}
-	return p
-}
-
-// run simulates one block under every strategy and reduces it.
-func (p *partial) run(w Worker, spec Spec, size Size, draw, block int, keys []uint64) {
-	first := block * BlockSize
-	n := min(BlockSize, size.Patients-first)
-	patients := stream.New(size.Seed, "patients").Sub(uint64(draw)).Key()
-	for i := range n {
-		keys[i] = stream.Child(patients, uint64(first+i))
-	}
-	outcomes, perStrategy := len(spec.Outcomes), len(spec.Series)*spec.Points
-	clear(p.series)
-	for _, bins := range p.bins {
-		clear(bins)
-	}
-	for s := range spec.Strategies {
-		b := Block{
-			First: first, Keys: keys[:n], Generator: size.Generator, spec: &spec,
-			outcomes: p.values[s*outcomes : (s+1)*outcomes],
-			series:   p.series[s*perStrategy : (s+1)*perStrategy],
-			bins:     p.bins[s*len(spec.Series) : (s+1)*len(spec.Series)],
-		}
-		w.Run(draw, s, &b)
-	}
-	for i, v := range p.values {
-		p.levels[i] = tallyOf(v[:n])
-		ref := p.values[i%outcomes]
-		for j := range n {
-			p.diff[j] = v[j] - ref[j]
-		}
-		p.diffs[i] = tallyOf(p.diff[:n])
-	}
-	p.joint.reset()
-	cost, effect := spec.outcome(spec.Cost), spec.outcome(spec.Effect)
-	columns := make([][]float64, 0, 2*len(spec.Strategies))
-	for _, o := range []int{cost, effect} {
-		for s := range spec.Strategies {
-			columns = append(columns, p.values[s*outcomes+o][:n])
-		}
-	}
-	p.joint.of(columns)
-}
-
 // cross holds the means and co-moments of several columns.
 type cross struct {
 	n    float64
@@ -141,12 +105,6 @@ type cross struct {
 }
 
 func newCross(k int) cross { return cross{mean: make([]float64, k), c: make([]float64, k*k)} }
-
-func (c *cross) reset() {
-	c.n = 0
-	clear(c.mean)
-	clear(c.c)
-}
 
 func (c *cross) of(columns [][]float64) {
 	k := len(columns)
@@ -183,6 +141,90 @@ func (c *cross) merge(o cross) {
 	c.n = n
 }
 
+// sums is what some patients of one draw add up to.
+type sums struct {
+	levels []tally // strategy·outcome
+	diffs  []tally // strategy·outcome, against strategy 0
+	series []tally // strategy·series·point
+	joint  cross   // costs of the strategies, then effects
+}
+
+func newSums(s *Spec) *sums {
+	k := len(s.Strategies)
+	return &sums{
+		levels: make([]tally, k*len(s.Outcomes)),
+		diffs:  make([]tally, k*len(s.Outcomes)),
+		series: make([]tally, k*len(s.Series)*s.Points),
+		joint:  newCross(2 * k),
+	}
+}
+
+func (p *sums) merge(o *sums) {
+	for i := range p.levels {
+		p.levels[i].merge(o.levels[i])
+		p.diffs[i].merge(o.diffs[i])
+	}
+	for i := range p.series {
+		p.series[i].merge(o.series[i])
+	}
+	p.joint.merge(o.joint)
+}
+
+// clone copies the sums, so that they can be added up and still be kept.
+func (p *sums) clone() *sums {
+	return &sums{
+		append([]tally(nil), p.levels...), append([]tally(nil), p.diffs...), append([]tally(nil), p.series...),
+		cross{p.joint.n, append([]float64(nil), p.joint.mean...), append([]float64(nil), p.joint.c...)},
+	}
+}
+
+// row is one draw: what its percentiles and economics need.
+type row struct {
+	levels, diffs []tally
+	joint         []float64 // means of costs and effects
+}
+
+// spread is what some draws add up to.
+type spread struct {
+	series []seriesStat // strategy·series·point
+	noise  []float64    // sum of the covariances of the draw means, order of joint
+}
+
+// seriesStat follows one point of a series over the draws.
+type seriesStat struct{ means, noise tally }
+
+func (s *spread) merge(o *spread) {
+	for i := range s.series {
+		s.series[i].means.merge(o.series[i].means)
+		s.series[i].noise.merge(o.series[i].noise)
+	}
+	for i := range s.noise {
+		s.noise[i] += o.noise[i]
+	}
+}
+
+func (s *spread) clone() *spread {
+	return &spread{append([]seriesStat(nil), s.series...), append([]float64(nil), s.noise...)}
+}
+
+// endDraw turns the sums of all patients of a draw into a row and a spread.
+func (p *sums) endDraw() (row, *spread) {
+	s := &spread{series: make([]seriesStat, len(p.series)), noise: make([]float64, len(p.joint.c))}
+	for i, m := range p.series {
+		if m.n == 0 {
+			continue
+		}
+		s.series[i].means = tally{1, m.mean, 0}
+		if m.n > 1 {
+			s.series[i].noise = tally{1, m.variance() / m.n, 0}
+		}
+	}
+	for i, c := range p.joint.c {
+		s.noise[i] = c / (p.joint.n - 1) / p.joint.n
+	}
+	return row{p.levels, p.diffs, p.joint.mean}, s
+}
+
 // drawStat is one quantity in every draw.
 type drawStat struct {
 	means  []float64 // by draw, NaN where no patient had it
@@ -205,88 +247,83 @@ func (s *drawStat) add(t tally) {
 	}
 }
 
-// reduction merges partials in canonical order.
-type reduction struct {
-	spec Spec
-	size Size
-
-	draw   *partial // the draw being merged
-	empty  bool
-	levels []drawStat
-	diffs  []drawStat
-	series []seriesStat
-	bins   [][]uint64  // strategy·series, each points x bins, all draws
-	joint  [][]float64 // draw x columns
-	noise  []float64   // sum over draws of the covariance of the draw means
+// buffer is what one block is simulated in and reduced to.
+type buffer struct {
+	*sums
+	spec    *Spec
+	values  [][]float64 // strategy·outcome x patient
+	diff    []float64
+	columns [][]float64 // costs of the strategies, then effects
+	bins    [][]uint32  // strategy·series, each points x bins
+	block   Block
+	err     error
 }
 
-// seriesStat follows one point of a series over the draws.
-type seriesStat struct{ means, noise tally }
-
-func newReduction(spec Spec, size Size) *reduction {
-	k := len(spec.Strategies) * len(spec.Outcomes)
-	return &reduction{
-		spec: spec, size: size, draw: newPartial(spec), empty: true,
-		levels: make([]drawStat, k), diffs: make([]drawStat, k),
-		series: make([]seriesStat, len(spec.Strategies)*len(spec.Series)*spec.Points),
-		noise:  make([]float64, 4*len(spec.Strategies)*len(spec.Strategies)),
-		bins:   makeBins(spec),
+func newBuffer(s *Spec) *buffer {
+	b := &buffer{sums: newSums(s), spec: s, diff: make([]float64, BlockSize), values: make([][]float64, len(s.Strategies)*len(s.Outcomes))}
+	for i := range b.values {
+		b.values[i] = make([]float64, BlockSize)
 	}
-}
-
-func makeBins(spec Spec) (bins [][]uint64) {
-	for range spec.Strategies {
-		for _, s := range spec.Series {
-			bins = append(bins, make([]uint64, s.Bins*spec.Points))
+	for range s.Strategies {
+		for _, series := range s.Series {
+			b.bins = append(b.bins, make([]uint32, series.Bins*s.Points))
 		}
 	}
-	return bins
+	b.columns = make([][]float64, 2*len(s.Strategies))
+	b.block = Block{Keys: make([]uint64, BlockSize), spec: s}
+	return b
 }
 
-func (r *reduction) add(p *partial) {
-	d := r.draw
-	if r.empty {
-		r.empty = false
-		clear(d.levels)
-		clear(d.diffs)
-		clear(d.series)
-		d.joint.reset()
+// run simulates one block under every strategy and reduces it. It allocates
+// nothing.
+func (b *buffer) run(w Worker, size *Size, draw, first, n int) {
+	s := b.spec
+	block := &b.block
+	block.begin(size, draw, first, n)
+	outcomes, perStrategy := len(s.Outcomes), len(s.Series)*s.Points
+	clear(b.series)
+	for _, bins := range b.bins {
+		clear(bins)
 	}
-	for i := range d.levels {
-		d.levels[i].merge(p.levels[i])
-		d.diffs[i].merge(p.diffs[i])
+	for k := range s.Strategies {
+		block.outcomes = b.values[k*outcomes : (k+1)*outcomes]
+		block.series = b.series[k*perStrategy : (k+1)*perStrategy]
+		block.bins = b.bins[k*len(s.Series) : (k+1)*len(s.Series)]
+		w.Run(draw, k, block)
 	}
-	for i := range d.series {
-		d.series[i].add(p.series[i])
+	for i, v := range b.values {
+		b.levels[i] = tallyOf(v[:n])
+		ref := b.values[i%outcomes]
+		for j := range n {
+			b.diff[j] = v[j] - ref[j]
+		}
+		b.diffs[i] = tallyOf(b.diff[:n])
 	}
-	for i, bins := range p.bins {
-		for k, n := range bins {
-			r.bins[i][k] += uint64(n)
+	for i, name := range [2]string{s.Cost, s.Effect} {
+		o := s.outcome(name)
+		for k := range s.Strategies {
+			b.columns[i*len(s.Strategies)+k] = b.values[k*outcomes+o][:n]
 		}
 	}
-	d.joint.merge(p.joint)
+	b.joint.of(b.columns)
+	b.err = b.check(draw, first, n)
 }
 
-func (r *reduction) endDraw() {
-	d := r.draw
-	r.empty = true
-	for i := range d.levels {
-		r.levels[i].add(d.levels[i])
-		r.diffs[i].add(d.diffs[i])
-	}
-	for i, m := range d.series {
-		if m.n == 0 {
+// check wants finite sums, and a cost and an effect of every patient.
+func (b *buffer) check(draw, first, n int) error {
+	s := b.spec
+	for i, t := range b.levels {
+		o := &s.Outcomes[i%len(s.Outcomes)]
+		missing := (o.Name == s.Cost || o.Name == s.Effect) && t.n < float64(n)
+		if t.m2-t.m2 == 0 && !missing {
 			continue
 		}
-		mean := m.sum / m.n
-		r.series[i].means.merge(tally{1, mean, 0})
-		if m.n > 1 {
-			v := math.Max(0, (m.sq-float64(m.sum*mean))/(m.n-1))
-			r.series[i].noise.merge(tally{1, v / m.n, 0})
+		what := "is not finite"
+		if missing {
+			what = "is missing"
 		}
+		return fmt.Errorf("outcome %s %s under strategy %s in draw %d, patients %d to %d: a parameter of that draw is far outside what the model is for; look at the tail of its distribution",
+			o.Name, what, s.Strategies[i/len(s.Outcomes)], draw+1, first+1, first+n)
 	}
-	r.joint = append(r.joint, append([]float64(nil), d.joint.mean...))
-	for i, c := range d.joint.c {
-		r.noise[i] += c / (d.joint.n - 1) / d.joint.n
-	}
+	return nil
 }

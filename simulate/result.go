@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Result is what a simulation found. Every mean carries its Monte Carlo
@@ -32,6 +33,9 @@ type Source struct {
 	Name   string `json:"name"`
 	Digest string `json:"sha256"`
 }
+
+// String writes the name and the beginning of the digest.
+func (s Source) String() string { return s.Name + " " + s.Digest[:min(16, len(s.Digest))] }
 
 // Convention is one setting that could have been otherwise and would change the
 // numbers.
@@ -120,10 +124,72 @@ type ByDraw struct {
 	Noise [][]Num `json:"noise_covariance"`
 }
 
+// reduction is a whole run, added up.
+type reduction struct {
+	spec            Spec
+	seed            uint64
+	patients        int // in each draw
+	rows            []row
+	levels, diffs   []drawStat
+	series          []seriesStat
+	noise           []float64
+	bins            [][]uint64
+	precision       []Precision
+	draws, inRounds int
+}
+
+// reduce adds up a part that begins at the first draw.
+func (p *Part) reduce() *reduction {
+	k := len(p.spec.Strategies) * len(p.spec.Outcomes)
+	r := &reduction{
+		spec: p.spec, seed: p.id.Size.Seed, patients: p.id.Size.Patients, rows: p.rows,
+		levels: make([]drawStat, k), diffs: make([]drawStat, k), bins: p.bins, precision: p.id.Size.Precision, inRounds: p.done / p.tasks(),
+	}
+	var total *spread
+	if p.id.Size.grows() {
+		r.patients = p.done * BlockSize
+		t := tree[*sums]{join: func(a, b *sums) *sums { a.merge(b); return a }}
+		for _, n := range p.open[0].sums.nodes {
+			t.nodes = append(t.nodes, node[*sums]{n.level, n.index, n.value.clone()})
+		}
+		var only row
+		only, total = t.total().endDraw()
+		r.rows = []row{only}
+	} else {
+		t := tree[*spread]{join: p.spreads.join}
+		for _, n := range p.spreads.nodes {
+			t.nodes = append(t.nodes, node[*spread]{n.level, n.index, n.value.clone()})
+		}
+		total = t.total()
+	}
+	r.draws, r.series, r.noise = len(r.rows), total.series, total.noise
+	for _, d := range r.rows {
+		for i := range k {
+			r.levels[i].add(d.levels[i])
+			r.diffs[i].add(d.diffs[i])
+		}
+	}
+	return r
+}
+
+// Result returns the tables of a whole run. A shard or a run that is not finished
+// has none.
+func (p *Part) Result() (Result, error) {
+	if p.from > 0 || p.done < p.to || p.done < p.tasks() {
+		return Result{}, fmt.Errorf("%s holds a part of a run only, which has no result; merge all its shards first", p.Name)
+	}
+	out := p.reduce().result()
+	out.Scenario, out.Evidence = p.id.Scenario, p.id.Evidence
+	return out, nil
+}
+
 func (r *reduction) result() Result {
 	out := Result{
-		Seed: r.size.Seed, Draws: r.size.Draws, Patients: r.size.Patients, Points: r.spec.Points,
+		Seed: r.seed, Draws: r.draws, Patients: r.patients, Points: r.spec.Points,
 		Outcomes: r.spec.Outcomes, Series: r.spec.Series, Reference: r.spec.Strategies[0], ByDraw: r.byDraw(), Conventions: []Convention{}, Warnings: []Warning{}, Differences: []Strategy{},
+	}
+	if len(r.precision) > 0 {
+		out.Conventions = append(out.Conventions, r.stopped())
 	}
 	for s, name := range r.spec.Strategies {
 		out.Strategies = append(out.Strategies, Strategy{name, r.estimates(r.levels, s), r.trajectories(s)})
@@ -133,6 +199,19 @@ func (r *reduction) result() Result {
 	}
 	out.Warnings = append(out.Warnings, r.warnings()...)
 	return out
+}
+
+// stopped says why a run with a precision has the size it has.
+func (r *reduction) stopped() Convention {
+	var targets []string
+	for _, t := range r.precision {
+		targets = append(targets, t.String())
+	}
+	added := fmt.Sprintf("%d draws", r.draws/r.inRounds)
+	if r.draws == 1 {
+		added = fmt.Sprintf("%d patients", r.patients/r.inRounds)
+	}
+	return Convention{"precision", fmt.Sprintf("stopped by the standard errors: %s after %d rounds of %s", strings.Join(targets, " and "), r.inRounds, added)}
 }
 
 func (r *reduction) estimates(stats []drawStat, strategy int) []Estimate {
@@ -262,14 +341,14 @@ func (r *reduction) byDraw() ByDraw {
 	n := len(r.spec.Strategies)
 	b := ByDraw{Cost: r.spec.Cost, Effect: r.spec.Effect, Costs: make([][]Num, n), Effects: make([][]Num, n), Noise: make([][]Num, 2*n)}
 	for s := range n {
-		for _, d := range r.joint {
-			b.Costs[s] = append(b.Costs[s], Num(d[s]))
-			b.Effects[s] = append(b.Effects[s], Num(d[n+s]))
+		for _, d := range r.rows {
+			b.Costs[s] = append(b.Costs[s], Num(d.joint[s]))
+			b.Effects[s] = append(b.Effects[s], Num(d.joint[n+s]))
 		}
 	}
 	for i := range b.Noise {
 		for j := range 2 * n {
-			b.Noise[i] = append(b.Noise[i], Num(r.noise[i*2*n+j]/float64(len(r.joint))))
+			b.Noise[i] = append(b.Noise[i], Num(r.noise[i*2*n+j]/float64(r.draws)))
 		}
 	}
 	return b
@@ -277,12 +356,12 @@ func (r *reduction) byDraw() ByDraw {
 
 func (r *reduction) warnings() []Warning {
 	var w []Warning
-	if r.size.Draws == 1 {
+	if r.draws == 1 {
 		w = append(w, Warning{"single-draw", "the parameters were not varied, so nothing here shows how uncertain they make the result; ask for 100 or more draws"})
-	} else if r.size.Draws < minDrawsForPercentiles {
-		w = append(w, Warning{"few-draws", fmt.Sprintf("percentiles over the draws need at least %d draws; there are %d", minDrawsForPercentiles, r.size.Draws)})
+	} else if r.draws < minDrawsForPercentiles {
+		w = append(w, Warning{"few-draws", fmt.Sprintf("percentiles over the draws need at least %d draws; there are %d", minDrawsForPercentiles, r.draws)})
 	}
-	if r.size.Patients == 1 {
+	if r.patients == 1 {
 		w = append(w, Warning{"one-patient", "with one patient a draw, patients and parameters cannot be told apart; ask for more patients"})
 	}
 	return w

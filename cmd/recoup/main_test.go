@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -10,14 +9,10 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"recoup/cmd/recoup/internal/cli"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"recoup": func() { os.Exit(cli.Main(context.Background(), os.Args[1:], cli.System())) },
-	})
+	testscript.Main(m, map[string]func(){"recoup": main})
 }
 
 // TestScripts runs the commands as their users would. Scripts that need the real

@@ -87,7 +87,7 @@ func (c *checks) settings(s Scenario) {
 	c.within("discounting.effect", s.Discounting.Effect, 0, 0.5)
 	c.oneOf("discounting.form", string(s.Discounting.Form), string(simulate.Annual), string(simulate.ByYear), string(simulate.Continuous))
 	c.oneOf("cycle_counting", string(s.CycleCounting), string(simulate.CountStart), string(simulate.CountEnd), string(simulate.CountHalf))
-	c.oneOf("sampling", string(s.Sampling), string(simulate.LatinHypercube), string(simulate.PlainRandom))
+	c.oneOf("sampling", string(s.Sampling), string(simulate.LatinHypercube), string(simulate.ScrambledSobol), string(simulate.PlainRandom))
 	c.oneOf("generator", s.Generator, "splitmix64", "philox4x32-10")
 	for i, w := range s.WillingnessToPay {
 		path := fmt.Sprintf("willingness_to_pay[%d]", i)

@@ -36,7 +36,7 @@ type Scenario struct {
 	Draws int `yaml:"draws,required" json:"draws"`
 	// Patients is the number of patients in each draw.
 	Patients int `yaml:"patients,required" json:"patients"`
-	// Sampling is latin-hypercube (default) or random.
+	// Sampling is latin-hypercube (default), sobol or random.
 	Sampling simulate.Sampling `yaml:"sampling" json:"sampling"`
 	// Generator is splitmix64 (default) or philox4x32-10.
 	Generator string `yaml:"generator" json:"generator"`

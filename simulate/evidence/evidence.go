@@ -67,6 +67,39 @@ type Set struct {
 	Name       string      `yaml:"name" json:"name"`
 	Title      string      `yaml:"title" json:"title"`
 	Parameters []Parameter `yaml:"parameters" json:"parameters"`
+	// Correlations say which parameters hang together; the others are independent.
+	Correlations []Correlation `yaml:"correlations" json:"correlations,omitempty"`
+}
+
+// Correlation is a correlation or a covariance matrix of some parameters, of their
+// logarithms for lognormal ones (a Gaussian copula, see simulate.Correlation). It
+// says how they hang together; their spread is that of the parameters.
+type Correlation struct {
+	Names      []string    `yaml:"names" json:"names"`
+	Matrix     [][]float64 `yaml:"matrix" json:"matrix,omitempty"`
+	Covariance [][]float64 `yaml:"covariance" json:"covariance,omitempty"`
+}
+
+// Copulas returns the correlation matrices. The error is
+// *simulate.NotPositiveDefinite, with the nearest matrix, for one that no
+// parameters can have.
+func (s Set) Copulas() ([]simulate.Correlation, error) {
+	var out []simulate.Correlation
+	for i, c := range s.Correlations {
+		var x simulate.Correlation
+		err := errors.New("give one of matrix and covariance")
+		switch {
+		case c.Matrix != nil && c.Covariance == nil:
+			x, err = simulate.NewCorrelation(c.Names, c.Matrix)
+		case c.Matrix == nil && c.Covariance != nil:
+			x, err = simulate.CorrelationFromCovariance(c.Names, c.Covariance)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("correlations[%d]: %w", i, err)
+		}
+		out = append(out, x)
+	}
+	return out, nil
 }
 
 const maxBytes = 1 << 20
@@ -116,6 +149,9 @@ func (s Set) Check() error {
 		if err := p.check(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", p.Name, err))
 		}
+	}
+	if _, err := s.Copulas(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
@@ -241,9 +277,10 @@ func (s Set) Draw(u []float64) (map[string]float64, error) {
 }
 
 // Override returns s with the parameters of o in place of those of the same
-// name. A parameter that s does not have is an error.
+// name, and the correlations of both. A parameter that s does not have is an error.
 func (s Set) Override(o Set) (Set, error) {
 	out := Set{Name: s.Name + " + " + o.Name, Title: s.Title, Parameters: append([]Parameter(nil), s.Parameters...)}
+	out.Correlations = append(append(out.Correlations, s.Correlations...), o.Correlations...)
 	at := make(map[string]int, len(s.Parameters))
 	for i, p := range s.Parameters {
 		at[p.Name] = i

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -118,5 +119,39 @@ func TestDrawIsMonotone(t *testing.T) {
 	}
 	if _, err := s.Draw(nil); err == nil {
 		t.Error("a wrong number of uniforms was accepted")
+	}
+}
+
+const correlatedYAML = `name: own
+title: Own figures
+parameters:
+  - {name: a, value: 1, unit: points, distribution: normal, se: 0.2, kind: cohort, status: sourced}
+  - {name: b, value: 2, unit: points, distribution: normal, se: 0.3, kind: cohort, status: sourced}
+correlations:
+  - names: [a, b]
+    %s
+`
+
+// By hand: a covariance of 0.03 over 0.2·0.3 is a correlation of 0.5.
+func TestCorrelations(t *testing.T) {
+	for _, text := range []string{"matrix: [[1, 0.5], [0.5, 1]]", "covariance: [[0.04, 0.03], [0.03, 0.09]]"} {
+		s, err := Parse("own", []byte(fmt.Sprintf(correlatedYAML, text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Copulas()
+		if err != nil || len(c) != 1 || math.Abs(c[0].Matrix[0][1]-0.5) > 1e-15 {
+			t.Errorf("%s: %v, %v", text, c, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"matrix: [[1, 1.5], [1.5, 1]]": "nearest",
+		"matrix: [[1, 0.5]]":           "row",
+		"covariance: [[0, 0], [0, 1]]": "variance of a",
+		"matrix: [[1, 0.5], [0.5, 1]]\n    covariance: [[1, 0.5], [0.5, 1]]": "one of matrix and covariance",
+	} {
+		if _, err := Parse("own", []byte(fmt.Sprintf(correlatedYAML, text))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v does not say %q", text, err, want)
+		}
 	}
 }

@@ -12,14 +12,21 @@ import (
 	"math"
 
 	"recoup/simulate"
+	"recoup/simulate/design"
+	"recoup/simulate/evidence"
 )
 
-// model is the compiled scenario: it implements simulate.Model.
+// model is the compiled scenario: it implements simulate.Preparer.
 type model struct {
 	set   settings
-	draws []*draw
 	spec  simulate.Spec
 	reads []reading
+
+	evidence   evidence.Set
+	sampler    *simulate.Sampler // nil for the base case
+	strategies []string
+	designs    []*design.Design
+	draws      []*draw // nil where not prepared
 }
 
 // reading is how one outcome is taken: at a point in time, or at the end (-1).

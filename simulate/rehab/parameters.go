@@ -207,7 +207,7 @@ func newParameters(values map[string]float64) (parameters, error) {
 		}
 		v.Field(f.index).SetFloat(x)
 	}
-	if det := 1 + 2*p.CorrPI*p.CorrPM*p.CorrIM - p.CorrPI*p.CorrPI - p.CorrPM*p.CorrPM - p.CorrIM*p.CorrIM; math.Abs(p.CorrPI) >= 1 || det <= 0 {
+	if det := 1 + float64(2*p.CorrPI*p.CorrPM*p.CorrIM) - float64(p.CorrPI*p.CorrPI) - float64(p.CorrPM*p.CorrPM) - float64(p.CorrIM*p.CorrIM); math.Abs(p.CorrPI) >= 1 || det <= 0 {
 		return p, fmt.Errorf("the three symptom correlations cannot hold together (%g, %g, %g)", p.CorrPI, p.CorrPM, p.CorrIM)
 	}
 	return p, nil

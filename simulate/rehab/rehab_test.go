@@ -218,11 +218,11 @@ func TestGeneratorsAgree(t *testing.T) {
 
 // recorder keeps the outcomes of single patients as they are made.
 type recorder struct {
-	simulate.Model
+	simulate.Preparer
 	seen map[[2]int][]float64 // strategy, patient
 }
 
-func (r *recorder) NewWorker() simulate.Worker { return &recordingWorker{r, r.Model.NewWorker()} }
+func (r *recorder) NewWorker() simulate.Worker { return &recordingWorker{r, r.Preparer.NewWorker()} }
 
 type recordingWorker struct {
 	r *recorder

@@ -2,7 +2,9 @@ package rehab
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -12,34 +14,60 @@ import (
 	"recoup/simulate/stream"
 )
 
+// Job says which part of a scenario to simulate; the zero value is all of it.
+type Job struct {
+	Shard simulate.Shard
+	// Precision makes the scenario's draws and patients one round of as many as it
+	// takes.
+	Precision []simulate.Precision
+	// Program and Input go into the parts, see simulate.Identity.
+	Program string
+	Input   json.RawMessage
+}
+
 // Run simulates a scenario with a set of evidence. The result depends on these
 // two alone: options change how long it takes, not a digit.
 //
 // With scenario.Draws = 0 the parameters stay at their values (the base case);
 // otherwise each draw samples all of them by their quantile functions.
 func Run(ctx context.Context, scenario design.Scenario, ev evidence.Set, opt simulate.Options) (simulate.Result, error) {
+	p, err := Simulate(ctx, scenario, ev, Job{}, opt)
+	if err != nil {
+		return simulate.Result{}, err
+	}
+	return Result(scenario, ev, p)
+}
+
+// Simulate runs a part of a scenario.
+func Simulate(ctx context.Context, scenario design.Scenario, ev evidence.Set, job Job, opt simulate.Options) (*simulate.Part, error) {
 	if problems := design.Check(scenario); len(problems) > 0 {
-		return simulate.Result{}, &design.Problems{File: "scenario " + scenario.Name, List: problems}
+		return nil, &design.Problems{File: "scenario " + scenario.Name, List: problems}
 	}
 	m, err := newModel(scenario, ev)
 	if err != nil {
-		return simulate.Result{}, fmt.Errorf("scenario %s: %w", scenario.Name, err)
+		return nil, fmt.Errorf("scenario %s: %w", scenario.Name, err)
 	}
 	digest, err := scenario.Digest()
 	if err != nil {
-		return simulate.Result{}, err
+		return nil, err
 	}
-	size := simulate.Size{Seed: scenario.Seed, Draws: len(m.draws), Patients: scenario.Patients}
+	size := simulate.Size{Seed: scenario.Seed, Draws: max(1, scenario.Draws), Patients: scenario.Patients, Precision: job.Precision}
 	if scenario.Generator == stream.Philox.String() {
 		size.Generator = stream.Philox
 	}
-	r, err := simulate.Run(ctx, m, size, opt)
+	return simulate.Simulate(ctx, m, simulate.Identity{
+		Scenario: simulate.Source{Name: scenario.Name, Digest: digest}, Evidence: simulate.Source{Name: ev.Name, Digest: ev.Digest()},
+		Program: job.Program, Size: size, Shard: job.Shard, Input: job.Input,
+	}, opt)
+}
+
+// Result returns the result of a whole part of a scenario, merged or run at once.
+func Result(scenario design.Scenario, ev evidence.Set, p *simulate.Part) (simulate.Result, error) {
+	r, err := p.Result()
 	if err != nil {
 		return simulate.Result{}, err
 	}
-	r.Scenario = simulate.Source{Name: scenario.Name, Digest: digest}
-	r.Evidence = simulate.Source{Name: ev.Name, Digest: ev.Digest()}
-	r.Conventions = conventions(scenario)
+	r.Conventions = append(conventions(scenario, ev, r), r.Conventions...)
 	r.Warnings = append(r.Warnings, warnings(scenario, ev, r)...)
 	return r, nil
 }
@@ -64,12 +92,29 @@ func newModel(s design.Scenario, ev evidence.Set) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &model{set: set}
+	m := &model{set: set, evidence: ev, strategies: s.Strategies}
 	if m.reads, err = chosen(readings(&m.set), s.Outputs); err != nil {
 		return nil, err
 	}
-	if m.draws, err = compileDraws(&m.set, s, ev); err != nil {
-		return nil, err
+	if s.Draws > 0 {
+		copulas, err := ev.Copulas()
+		if err != nil {
+			return nil, err
+		}
+		if m.sampler, err = simulate.NewSampler(s.Seed, ev.Names(), s.Draws, s.Sampling, copulas...); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range s.Strategies {
+		d, ok, err := s.Design(name)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			m.designs = append(m.designs, nil)
+			continue
+		}
+		m.designs = append(m.designs, &d)
 	}
 	m.spec = simulate.Spec{Strategies: s.Strategies, Series: trajectories(), Points: set.weeks + 1, Cost: "cost", Effect: "qaly"}
 	for _, r := range m.reads {
@@ -100,42 +145,43 @@ func chosen(all []reading, names []string) ([]reading, error) {
 	return out, nil
 }
 
-func compileDraws(set *settings, s design.Scenario, ev evidence.Set) ([]*draw, error) {
-	designs := make([]*design.Design, len(s.Strategies))
-	for i, name := range s.Strategies {
-		d, ok, err := s.Design(name)
+// Prepare implements simulate.Preparer.
+func (m *model) Prepare(from, to int) error {
+	for d := len(m.draws); d < to; d++ {
+		if d < from {
+			m.draws = append(m.draws, nil) // in another shard
+			continue
+		}
+		values := m.evidence.Base()
+		if m.sampler != nil {
+			var err error
+			if values, err = m.evidence.Draw(m.sampler.Draw(d)); err != nil {
+				return err
+			}
+		}
+		c, err := compile(&m.set, values, m.strategies, m.designs)
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("draw %d: %w", d+1, err)
 		}
-		if ok {
-			designs[i] = &d
-		}
+		m.draws = append(m.draws, c)
 	}
-	if s.Draws == 0 {
-		d, err := compile(set, ev.Base(), s.Strategies, designs)
-		return []*draw{d}, err
-	}
-	u, err := simulate.Uniforms(s.Seed, ev.Names(), s.Draws, s.Sampling)
-	if err != nil {
-		return nil, err
-	}
-	draws := make([]*draw, s.Draws)
-	for i := range draws {
-		values, err := ev.Draw(u[i])
-		if err != nil {
-			return nil, err
-		}
-		if draws[i], err = compile(set, values, s.Strategies, designs); err != nil {
-			return nil, fmt.Errorf("draw %d: %w", i+1, err)
-		}
-	}
-	return draws, nil
+	return nil
 }
 
-func conventions(s design.Scenario) []simulate.Convention {
+// DrawBytes implements simulate.Preparer: tables by week, numbers, and its row of
+// the sampler.
+func (m *model) DrawBytes() int64 {
+	return int64(17*(m.set.weeks+1)+len(m.strategies)*(m.set.weeks+1000)) + 8*int64(len(m.evidence.Parameters)) + 2000
+}
+
+func conventions(s design.Scenario, ev evidence.Set, r simulate.Result) []simulate.Convention {
 	parameters := "fixed at their values (base case)"
 	if s.Draws > 0 {
-		parameters = fmt.Sprintf("%d draws by %s, parameters independent", s.Draws, s.Sampling)
+		hang := "independent"
+		if n := correlated(ev); n > 0 {
+			hang = fmt.Sprintf("%d of them correlated by a Gaussian copula, the others independent", n)
+		}
+		parameters = fmt.Sprintf("%d draws by %s, parameters %s", r.Draws, s.Sampling, hang)
 	}
 	factor := map[simulate.Compounding]string{
 		simulate.Annual:     "(1+r)^-(week/52)",
@@ -152,11 +198,19 @@ func conventions(s design.Scenario) []simulate.Convention {
 		{Name: "rates to probabilities", Value: "1-exp(-rate); competing work transitions share the total in proportion to their rates"},
 		{Name: "parameters", Value: parameters},
 		{Name: "lognormal parameters", Value: "value is the median"},
-		{Name: "patients", Value: fmt.Sprintf("%d in each draw, the same under every strategy", s.Patients)},
+		{Name: "patients", Value: fmt.Sprintf("%d in each draw, the same under every strategy", r.Patients)},
 		{Name: "random numbers", Value: s.Generator + ", addressed by seed, draw, patient, week and purpose; common to all strategies"},
 		{Name: "deaths", Value: "symptom, opioid and work outcomes are means of those alive"},
 		{Name: "sustained return", Value: fmt.Sprintf("%d weeks of work running", sustainedWeeks)},
 	}
+}
+
+// correlated counts the parameters that hang together with others.
+func correlated(ev evidence.Set) (n int) {
+	for _, c := range ev.Correlations {
+		n += len(c.Names)
+	}
+	return n
 }
 
 // warnings tells the reader what rests on weak evidence.
@@ -183,6 +237,12 @@ func warnings(s design.Scenario, ev evidence.Set, r simulate.Result) []simulate.
 		out = append(out, simulate.Warning{
 			Code:    "case-mix",
 			Message: "every patient of the lumbar-fusion strategy is operated, while published fusion cohorts are selected (diagnosis, payer, work before surgery); reoperation and complication rates are those of workers' compensation patients",
+		})
+	}
+	if s.Draws > 0 && s.Sampling == simulate.ScrambledSobol && r.Draws&(r.Draws-1) != 0 {
+		out = append(out, simulate.Warning{
+			Code:    "sobol-size",
+			Message: fmt.Sprintf("%d draws leave the Sobol points unbalanced, and their errors larger than they need be; ask for a power of two, such as %d", r.Draws, 1<<bits.Len(uint(r.Draws))),
 		})
 	}
 	if stopsOpioids(s) {

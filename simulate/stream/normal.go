@@ -69,7 +69,7 @@ func Normal(u float64) float64 {
 	if uint(i) >= uint(len(normalTable)) {
 		return Quantile(u)
 	}
-	t := float64(int64(b&(1<<48-1))) * 0x1p-48
+	t := float64(int64(b & (1<<48 - 1)))
 	c := &normalTable[i]
 	x := float64((float64((float64(c[3]*t)+c[2])*t)+c[1])*t) + c[0]
 	return math.Copysign(x, side)
@@ -89,6 +89,9 @@ func makeNormalTable() (t [normalOctaves * 16][4]float64) {
 		lo := math.Float64frombits(uint64(i+normalBase) << 48)
 		hi := math.Float64frombits(uint64(i+1+normalBase) << 48)
 		t[i] = hermite(Quantile(lo), Quantile(hi), float64(slope(lo)*(hi-lo)), float64(slope(hi)*(hi-lo)))
+		for k := range t[i] { // the place on a cubic is in units of 2⁻⁴⁸
+			t[i][k] = math.Ldexp(t[i][k], -48*k)
+		}
 	}
 	return t
 }

@@ -233,10 +233,75 @@ func TestFillMatchesWord(t *testing.T) {
 			t.Errorf("%v: a word depends on the batch it is made in", g)
 		}
 	}
+	// The halves of a word, by hand of its bits; and they hang together as two
+	// independent uniform numbers would: |r|·√20000 under 5.
+	for _, g := range []Generator{SplitMix64, Philox} {
+		keys, w := make([]uint64, 20000), make([]uint64, 20000)
+		for i := range keys {
+			keys[i] = Child(6, uint64(i))
+		}
+		a, b, sum := make([]float64, len(keys)), make([]float64, len(keys)), 0.0
+		g.Halves(a, b, keys, 3)
+		g.Fill(w, keys, 3)
+		for i := range a {
+			if a[i] != math.Ldexp(float64(w[i]>>32)+0.5, -32) || b[i] != math.Ldexp(float64(uint32(w[i]))+0.5, -32) {
+				t.Fatalf("%v: halves %v and %v of %x", g, a[i], b[i], w[i])
+			}
+			sum += 12 * (a[i] - 0.5) * (b[i] - 0.5)
+		}
+		if math.Abs(sum) > 5*math.Sqrt(float64(len(keys))) {
+			t.Errorf("%v: the halves of a word are correlated", g)
+		}
+	}
+	for _, g := range []Generator{SplitMix64, Philox} {
+		keys := make([]uint64, 20000)
+		for i := range keys {
+			keys[i] = Child(5, uint64(i))
+		}
+		z, u := make([]float64, len(keys)), make([]float64, len(keys))
+		g.Normals(z, keys, 3)
+		g.Uniforms(u, keys, 3)
+		for i := range z {
+			if z[i] != Normal(u[i]) {
+				t.Fatalf("%v: Normals gives %v at %v, Normal %v", g, z[i], u[i], Normal(u[i]))
+			}
+		}
+	}
 	a := make([]uint64, 3)
 	SplitMix64.Fill(a, keys, 9)
 	if a[1] != Word(2, 9) {
 		t.Error("Fill differs from Word")
+	}
+}
+
+// Occurs and Events are the exact test u < Logistic(x): for a million pairs, half
+// of them within a billionth of the border, at table edges and beyond the table.
+func TestOccursIsExact(t *testing.T) {
+	c := New(6, "occurs").Cursor()
+	hit, u, x := make([]uint8, 1), make([]float64, 1), make([]float64, 1)
+	check := func(ui, xi float64) {
+		u[0], x[0] = ui, xi
+		Events(hit, u, x)
+		if want := ui < Logistic(xi); Occurs(ui, xi) != want || (hit[0] == 1) != want {
+			t.Fatalf("at u = %v and log odds %v: Occurs %v, Events %v, want %v", ui, xi, Occurs(ui, xi), hit[0], want)
+		}
+	}
+	for range 250_000 {
+		x := 60*c.Float64() - 42
+		check(c.Float64(), x)
+		check(Logistic(x), x)
+		check(Logistic(x)*(1+1e-9*(c.Float64()-0.5)), x)
+		edge := float64(c.IntN(oddsCells))/oddsSteps - oddsEdge
+		check(Logistic(edge), edge)
+		check(Logistic(edge), math.Nextafter(edge, math.Inf(-1)))
+	}
+	for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e300, -1e300, 16, -40, 15.999999999999999} {
+		for _, u := range []float64{Uniform(0), 0.5, Uniform(math.MaxUint64)} {
+			check(u, x)
+		}
+	}
+	if Occurs(Uniform(0), -40) {
+		t.Error("an event with log odds of -40 happens")
 	}
 }
 

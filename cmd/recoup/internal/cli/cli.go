@@ -139,7 +139,11 @@ func (a *app) fail(err error, code int, kind string) {
 		}
 	}
 	if code == exitInterrupted {
-		fmt.Fprintln(a.Err, "recoup: interrupted; nothing was written")
+		left := "nothing was written"
+		if kept := (keptError{}); errors.As(err, &kept) {
+			left = kept.kept
+		}
+		fmt.Fprintln(a.Err, "recoup: interrupted; "+left)
 		return
 	}
 	lines := strings.Split(err.Error(), "\n")

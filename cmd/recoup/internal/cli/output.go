@@ -225,6 +225,7 @@ func (a *app) progress(what string) (report func(done, total int), stop func()) 
 				pw.SetOutputWriter(a.Err)
 				pw.SetUpdateFrequency(100e6) // 10 Hz
 				pw.SetStyle(progress.StyleBlocks)
+				pw.Style().Visibility.ETA = true
 				pw.SetTrackerLength(30)
 				pw.AppendTracker(tr)
 				go pw.Render()

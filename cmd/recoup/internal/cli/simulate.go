@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,13 +22,13 @@ import (
 func (a *app) simulateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "simulate",
-		Short: "Simulate program designs: init, check, run, compare, markov, queue",
+		Short: "Simulate program designs: init, check, run, merge, compare, markov, queue",
 		Long: `Simulate what a program design would do to pain, opioids, work and costs, beside
 usual care and surgery, with the uncertainty of the parameters and the Monte Carlo
 error of every figure. The same scenario gives the same bytes for any number of
 workers.`,
 	}
-	c.AddCommand(a.simulateInit(), a.simulateCheck(), a.simulateRun(), a.simulateCompare(), a.simulateMarkov(), a.simulateQueue())
+	c.AddCommand(a.simulateInit(), a.simulateCheck(), a.simulateRun(), a.simulateMerge(), a.simulateCompare(), a.simulateMarkov(), a.simulateQueue())
 	return c
 }
 
@@ -119,6 +121,10 @@ type simulateFlags struct {
 	draws    int
 	patients int
 	seed     uint64
+
+	precision  []string
+	checkpoint string
+	shard      string
 }
 
 func (f *simulateFlags) add(c *cobra.Command) {
@@ -127,6 +133,8 @@ func (f *simulateFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.draws, "draws", -1, "parameter sets, in place of the scenario's; 0 for the base case alone")
 	c.Flags().IntVar(&f.patients, "patients", 0, "patients in each draw, in place of the scenario's")
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "in place of the scenario's")
+	c.Flags().StringArrayVar(&f.precision, "precision", nil, "add rounds of the scenario's size until the Monte Carlo standard error is under a figure: 'qaly<0.001' for every strategy, 'difference.qaly<0.001' for every difference; repeatable")
+	c.Flags().StringVar(&f.checkpoint, "checkpoint", "", "file to keep what is done in, and to go on from; removed at the end")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "write to a file; the ending picks the format")
 }
 
@@ -140,65 +148,261 @@ far it may be from what endlessly many patients and draws of the same model woul
 give. It says nothing of how right the model is; warnings say which parameters
 rest on assumption.
 
--o picks the format by its ending: .json, .csv or .txt.`,
-		Example: "  recoup simulate run scenario.yaml --draws 2 --patients 500\n  recoup simulate run scenario.yaml --draws 0 --patients 500 --json",
+With --precision the size is found by the run: rounds of the scenario's draws (of
+its patients, where the draws are 0) are added until the standard errors are small
+enough. Where it stops depends on the numbers alone, not on time or workers.
+
+With --checkpoint FILE a long run keeps what is done every half minute and when it
+is interrupted; the same command goes on from there, to the same bytes.
+
+With --shard I/N the I-th of N parts is run and written to -o FILE.shard; simulate
+merge puts the parts together, to the bytes of one run.
+
+-o picks the format by its ending: .json, .csv or .txt; .shard for a shard.`,
+		Example: "  recoup simulate run scenario.yaml --draws 2 --patients 500\n  recoup simulate run scenario.yaml --draws 0 --patients 500 --json\n  recoup simulate run scenario.yaml --draws 0 --precision 'qaly<0.02'\n  recoup simulate run scenario.yaml --draws 2 --patients 500 --checkpoint kept.shard",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			format, err := formatOf(f.out, a.json, ".json", ".csv", ".txt")
+			endings := []string{".json", ".csv", ".txt"}
+			if f.shard != "" {
+				endings = []string{".shard"}
+				if f.out == "" {
+					return usagef("expected -o FILE.shard to write shard %s to", f.shard)
+				}
+			}
+			format, err := formatOf(f.out, a.json && f.shard == "", endings...)
 			if err != nil {
 				return err
 			}
-			s, r, err := a.simulate(c.Context(), args[0], f, c.Flags().Changed("seed"))
+			job, err := a.simulate(c.Context(), args[0], f, c.Flags().Changed("seed"))
 			if err != nil {
 				return err
 			}
-			return a.toFile(f.out, func(w io.Writer) error { return writeSimulation(w, format, s, r) })
+			if f.shard != "" {
+				return job.finish(a.toFile(f.out, job.part.Write))
+			}
+			r, err := job.result()
+			if err != nil {
+				return err
+			}
+			return job.finish(a.toFile(f.out, func(w io.Writer) error { return writeSimulation(w, format, job.Scenario, r) }))
 		},
 	}
 	f.add(c)
+	c.Flags().StringVar(&f.shard, "shard", "", "run one of several parts, such as 2/4")
 	return c
 }
 
-// simulate reads and runs a scenario.
-func (a *app) simulate(ctx context.Context, path string, f simulateFlags, seeded bool) (design.Scenario, simulate.Result, error) {
-	var r simulate.Result
-	s, err := readScenario(path)
+func (a *app) simulateMerge() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "merge SHARD...",
+		Short: "Put the shards of a run together",
+		Long: `Put the shards of a run together, in any order, to the bytes of one run. Shards of
+different runs, missing and doubled ones are refused by name. A shard says itself
+which scenario, evidence, seed and program it is of.
+
+-o picks the format by its ending: .json, .csv or .txt.`,
+		Example: "  recoup simulate run scenario.yaml --draws 2 --patients 500 --shard 1/2 -o one.shard\n  recoup simulate run scenario.yaml --draws 2 --patients 500 --shard 2/2 -o two.shard\n  recoup simulate merge one.shard two.shard",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			format, err := formatOf(out, a.json, ".json", ".csv", ".txt")
+			if err != nil {
+				return err
+			}
+			var parts []*simulate.Part
+			for _, path := range args {
+				p, err := readPart(path)
+				if err != nil {
+					return err
+				}
+				if id := p.Identity(); id.Program != program() {
+					return fmt.Errorf("%w: %s is of %s, and this is %s; merge with the program that ran the shards", errInvalidInput, path, id.Program, program())
+				}
+				parts = append(parts, p)
+			}
+			p, err := simulate.Merge(parts)
+			if err != nil {
+				return fmt.Errorf("%w: %w", errInvalidInput, err)
+			}
+			job, err := jobOf(p)
+			if err != nil {
+				return err
+			}
+			r, err := job.result()
+			if err != nil {
+				return err
+			}
+			return a.toFile(out, func(w io.Writer) error { return writeSimulation(w, format, job.Scenario, r) })
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "write to a file; the ending picks the format")
+	return c
+}
+
+// maxPart bounds a file of a part before it is read.
+const maxPart = 8 << 30
+
+func readPart(path string) (*simulate.Part, error) {
+	b, err := readBounded(path, maxPart)
 	if err != nil {
-		return s, r, err
+		return nil, err
 	}
-	if f.workers < 0 || f.patients < 0 || f.draws < -1 {
-		return s, r, usagef("expected --workers, --draws and --patients of at least 0")
-	}
-	if f.draws >= 0 {
-		s.Draws = f.draws
-	}
-	if f.patients > 0 {
-		s.Patients = f.patients
-	}
-	if seeded {
-		s.Seed = f.seed
-	}
-	ev, err := evidence.Default()
+	p, err := simulate.ReadPart(path, b)
 	if err != nil {
-		return s, r, err
+		return nil, fmt.Errorf("%w: %w", errInvalidInput, err)
 	}
-	if f.evidence != "" {
-		b, err := readBounded(f.evidence, maxEvidence)
+	return p, nil
+}
+
+// program says what draws the parameters: they are promised alike within one.
+func program() string {
+	b := thisBuild()
+	return fmt.Sprintf("recoup %s %s %s", b.Recoup, b.Revision, b.Platform)
+}
+
+// simulationJob is what was asked, and what came of it. It goes into a part as its
+// input.
+type simulationJob struct {
+	Scenario design.Scenario `json:"scenario"`
+	Evidence evidence.Set    `json:"evidence"`
+
+	part       *simulate.Part
+	checkpoint string
+}
+
+// jobOf reads the job of a part.
+func jobOf(p *simulate.Part) (simulationJob, error) {
+	id := p.Identity()
+	j := simulationJob{part: p}
+	if err := json.Unmarshal(id.Input, &j); err != nil {
+		return j, fmt.Errorf("%w: %s: its scenario: %w", errInvalidInput, p.Name, err)
+	}
+	digest, err := j.Scenario.Digest()
+	if err != nil {
+		return j, err
+	}
+	if digest != id.Scenario.Digest || j.Evidence.Digest() != id.Evidence.Digest {
+		return j, fmt.Errorf("%w: %s: its scenario or evidence does not have the digest it names", errInvalidInput, p.Name)
+	}
+	return j, nil
+}
+
+func (j simulationJob) result() (simulate.Result, error) {
+	return rehab.Result(j.Scenario, j.Evidence, j.part)
+}
+
+// finish removes the checkpoint of a job whose output was written.
+func (j simulationJob) finish(err error) error {
+	if err != nil || j.checkpoint == "" {
+		return err
+	}
+	if err := os.Remove(j.checkpoint); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// simulate reads and runs a scenario, or a shard of it.
+func (a *app) simulate(ctx context.Context, path string, f simulateFlags, seeded bool) (simulationJob, error) {
+	j, err := a.readJob(path, f, seeded)
+	if err != nil {
+		return j, err
+	}
+	job := rehab.Job{Program: program()}
+	for _, text := range f.precision {
+		t, err := simulate.ParsePrecision(text)
 		if err != nil {
-			return s, r, err
+			return j, usagef("--precision: %w", err)
 		}
-		over, err := evidence.Parse(f.evidence, b)
-		if err == nil {
-			ev, err = ev.Override(over)
+		job.Precision = append(job.Precision, t)
+	}
+	if f.shard != "" {
+		if job.Shard, err = simulate.ParseShard(f.shard); err != nil {
+			return j, usagef("--shard: %w", err)
 		}
-		if err != nil {
-			return s, r, fmt.Errorf("%w: %w", errInvalidInput, err)
+		if len(job.Precision) > 0 {
+			return j, usagef("--shard and --precision do not go together: where a run with a precision stops depends on all of it")
 		}
+	}
+	if job.Input, err = json.Marshal(j); err != nil {
+		return j, err
+	}
+	opt := simulate.Options{Workers: f.workers, Memory: freeMemory() / 10 * 9}
+	if f.checkpoint != "" {
+		if err := a.checkpoint(&opt, f.checkpoint); err != nil {
+			return j, err
+		}
+		j.checkpoint = f.checkpoint
 	}
 	report, stop := a.progress("Simulating")
-	r, err = rehab.Run(ctx, s, ev, simulate.Options{Workers: f.workers, Progress: report})
+	opt.Progress = report
+	j.part, err = rehab.Simulate(ctx, j.Scenario, j.Evidence, job, opt)
 	stop()
-	return s, r, err
+	if _, missing := os.Stat(f.checkpoint); errors.Is(err, context.Canceled) && missing == nil {
+		err = keptError{err, fmt.Sprintf("the same command goes on from %s", f.checkpoint)}
+	}
+	if errors.Is(err, simulate.ErrPart) {
+		err = fmt.Errorf("%w: %w", errInvalidInput, err)
+	}
+	return j, err
+}
+
+// keptError is an interruption that left something to go on from.
+type keptError struct {
+	error
+	kept string
+}
+
+func (e keptError) Unwrap() error { return e.error }
+
+// checkpoint makes a run keep what is done in a file, and go on from it if it is
+// there.
+func (a *app) checkpoint(opt *simulate.Options, path string) error {
+	old, err := readPart(path)
+	switch {
+	case err == nil:
+		done, of := old.Patients()
+		a.note("going on from %s: %d of %d patients are done", path, done, of)
+		opt.Resume = old
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	opt.Checkpoint = func(p *simulate.Part) error { return writeFile(path, p.Write) }
+	return nil
+}
+
+// readJob reads the scenario and the evidence, with what the flags put in place.
+func (a *app) readJob(path string, f simulateFlags, seeded bool) (j simulationJob, err error) {
+	if j.Scenario, err = readScenario(path); err != nil {
+		return j, err
+	}
+	if f.workers < 0 || f.patients < 0 || f.draws < -1 {
+		return j, usagef("expected --workers, --draws and --patients of at least 0")
+	}
+	if f.draws >= 0 {
+		j.Scenario.Draws = f.draws
+	}
+	if f.patients > 0 {
+		j.Scenario.Patients = f.patients
+	}
+	if seeded {
+		j.Scenario.Seed = f.seed
+	}
+	if j.Evidence, err = evidence.Default(); err != nil || f.evidence == "" {
+		return j, err
+	}
+	b, err := readBounded(f.evidence, maxEvidence)
+	if err != nil {
+		return j, err
+	}
+	over, err := evidence.Parse(f.evidence, b)
+	if err == nil {
+		j.Evidence, err = j.Evidence.Override(over)
+	}
+	if err != nil {
+		return j, fmt.Errorf("%w: %w", errInvalidInput, err)
+	}
+	return j, nil
 }
 
 // toFile writes to a file whole, or to standard output where the path is empty.
@@ -330,15 +534,19 @@ expected value of perfect information.
 			if err != nil {
 				return err
 			}
-			s, r, err := a.simulate(c.Context(), args[0], f, c.Flags().Changed("seed"))
+			job, err := a.simulate(c.Context(), args[0], f, c.Flags().Changed("seed"))
 			if err != nil {
 				return err
 			}
-			e, err := compareDraws(s, r)
+			r, err := job.result()
 			if err != nil {
 				return err
 			}
-			return a.toFile(f.out, func(w io.Writer) error { return writeComparison(w, format, s, r, e) })
+			e, err := compareDraws(job.Scenario, r)
+			if err != nil {
+				return err
+			}
+			return job.finish(a.toFile(f.out, func(w io.Writer) error { return writeComparison(w, format, job.Scenario, r, e) }))
 		},
 	}
 	f.add(c)
