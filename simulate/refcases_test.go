@@ -298,33 +298,6 @@ func TestRefcaseDiscounting(t *testing.T) {
 	c.pass("a tolerance, applied above", "tolerance/relative")
 }
 
-func TestRefcaseRatesToProbabilities(t *testing.T) {
-	c := newRefcase(t, "rate_probability_conversion")
-	rates := []float64{0.5, 0.105, 0.006} // recover, progress, die
-	for name, form := range map[string]Conversion{"exact_absorbing_competing": Competing, "naive_each_separately": Separate, "darth_conditional_on_survival": OnSurvival} {
-		p, err := form.Probabilities(rates, 2, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, event := range []string{"recover", "progress", "die"} {
-			c.exactly(name+"/"+event, p[i], 1e-12)
-		}
-	}
-	annual, err := Rescale(0.3, 5, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.exactly("p_annual_from_5year", annual, 1e-12)
-	for leaf, m := range map[string]EffectMeasure{"or_applied": OddsRatio, "rr_applied": RiskRatio, "hr_applied": HazardRatio} {
-		p, err := m.Apply(0.4, 0.7)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.exactly(leaf, p, 1e-12)
-	}
-	c.pass("a tolerance, applied above", "tolerance/relative")
-}
-
 func TestRefcaseDistributionMoments(t *testing.T) {
 	c := newRefcase(t, "psa_distribution_moments")
 	must := func(d Distribution, err error) Distribution {

@@ -81,7 +81,7 @@ func (d *flowDrawing) step(s *sketch, i int, area rect, left, full, y float64) {
 	s.text(left-12, y+20, strongStyle, end, strongStyle.fit(printable(st.Label), left-area.left-14))
 	s.box(bandColor, rect{left, y, left + full, y + 30})
 	if drawable(st.Count) {
-		s.box(blue, rect{left, y, left + full*plotted(st.Count)/d.most, y + 30})
+		s.box(blue, rect{left, y, left + full*clamp(plotted(st.Count)/d.most, 0, 1), y + 30})
 	}
 	s.text(left+full+10, y+20, strongStyle, start, strongStyle.fit(d.countText(i), area.right-left-full-10))
 }

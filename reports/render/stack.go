@@ -181,7 +181,7 @@ func (d *stackDrawing) followed(s *sketch, sc scales, p reports.StackPanel, area
 			str = "·"
 		}
 		x, w := sc.x(t), bodyStyle.width(str)
-		if left := math.Min(x-w/2, area.right-w); left > last+6 && sc.showsX(x) {
+		if left := math.Min(x-w/2, area.right-w); left > last+6 && left > 0 && sc.showsX(x) {
 			s.text(left, y+20, bodyStyle, start, str)
 			last = left + w
 		}
