@@ -89,6 +89,9 @@ func OneWay(base Draws, ranges []Range, strategy string, wtp float64) (Tornado, 
 		_, v := meanVariance(nb)
 		t.NetBenefitMCSE = analysis.Num(math.Sqrt(v / float64(len(nb))))
 	}
+	if math.Abs(float64(t.NetBenefit)) < 2*float64(t.NetBenefitMCSE) {
+		t.Warnings = append(t.Warnings, analysis.Warning{Code: "best-within-noise", Message: "the net benefit of the base case is within 2 Monte Carlo standard errors of 0, so which of the two is better there is not settled; simulate more patients"})
+	}
 	noisy := 0
 	for _, r := range ranges {
 		x, err := base.swing(r, s, wtp, at)

@@ -83,6 +83,17 @@ func TestTornadoWarnsOfNoise(t *testing.T) {
 	}
 }
 
+// Batches of 0 and 100 have a mean of 50 and an error of 50: not settled.
+func TestTornadoWarnsOfAnUnsettledBase(t *testing.T) {
+	x, err := OneWay(*two([2]float64{200, 100}, [2]float64{2, 2}), nil, "B", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(x.Warnings) != 1 || x.Warnings[0].Code != "best-within-noise" {
+		t.Errorf("warnings: %v", x.Warnings)
+	}
+}
+
 func TestTornadoRefuses(t *testing.T) {
 	base := *two([2]float64{90, 110}, [2]float64{2, 2})
 	one := Draws{Strategies: []string{"A"}, Cost: [][]float64{{1}}, Effect: [][]float64{{1}}}
@@ -201,14 +212,17 @@ func TestShiftByHand(t *testing.T) {
 func TestBudgetRefuses(t *testing.T) {
 	good := Intake{Patients: []float64{1}, Shares: [][]float64{{0.5, 0.5}}}
 	for what, f := range map[string]func() error{
-		"no years":         func() error { _, err := Budget([][]float64{{1}}, Intake{}); return err },
-		"a missing share":  func() error { _, err := Budget([][]float64{{1}, {1}, {1}}, good); return err },
-		"unequal years":    func() error { _, err := Budget([][]float64{{1, 2}, {1}}, good); return err },
-		"no cost":          func() error { _, err := Budget([][]float64{{1}, {math.NaN()}}, good); return err },
-		"shares that miss": func() error { _, err := Budget([][]float64{{1}, {1}}, Intake{[]float64{1}, [][]float64{{0.5, 0.4}}}); return err },
-		"fewer than none":  func() error { _, err := Budget([][]float64{{1}, {1}}, Intake{[]float64{-1}, good.Shares}); return err },
-		"uptake over 1":    func() error { _, err := Shift([]float64{1}, 0, []float64{1.1}); return err },
-		"no strategy":      func() error { _, err := Shift([]float64{1}, 1, []float64{0}); return err },
+		"no years":        func() error { _, err := Budget([][]float64{{1}}, Intake{}); return err },
+		"a missing share": func() error { _, err := Budget([][]float64{{1}, {1}, {1}}, good); return err },
+		"unequal years":   func() error { _, err := Budget([][]float64{{1, 2}, {1}}, good); return err },
+		"no cost":         func() error { _, err := Budget([][]float64{{1}, {math.NaN()}}, good); return err },
+		"shares that miss": func() error {
+			_, err := Budget([][]float64{{1}, {1}}, Intake{[]float64{1}, [][]float64{{0.5, 0.4}}})
+			return err
+		},
+		"fewer than none": func() error { _, err := Budget([][]float64{{1}, {1}}, Intake{[]float64{-1}, good.Shares}); return err },
+		"uptake over 1":   func() error { _, err := Shift([]float64{1}, 0, []float64{1.1}); return err },
+		"no strategy":     func() error { _, err := Shift([]float64{1}, 1, []float64{0}); return err },
 	} {
 		if f() == nil {
 			t.Errorf("%s is not refused", what)
@@ -257,5 +271,28 @@ func TestCostPerSuccess(t *testing.T) {
 		if got := float64(s.PerSuccess); math.IsNaN(got) != math.IsNaN(c.want) || math.Abs(got-c.want) > 1e-9 || !strings.Contains(s.Reason, c.reason) || c.reason == "" && s.Reason != "" {
 			t.Errorf("%+v: %v %q", c, got, s.Reason)
 		}
+	}
+}
+
+// A constant whose mean is rounded, as that of 200 times 0.1, is still a constant: worth
+// nothing to know, alone and in a group.
+func TestConstantParameterIsWorthNothing(t *testing.T) {
+	d := Draws{Strategies: []string{"A", "B"}, Cost: [][]float64{{}, {}}, Effect: [][]float64{{}, {}}}
+	constant, varied := make([]float64, 200), make([]float64, 200)
+	for i := range constant {
+		constant[i], varied[i] = 0.1, float64(i)
+		d.Cost[0], d.Effect[0] = append(d.Cost[0], 0), append(d.Effect[0], 0)
+		d.Cost[1], d.Effect[1] = append(d.Cost[1], float64(i)-99.5), append(d.Effect[1], 0)
+	}
+	p := []Parameter{{"constant", constant}, {"varied", varied}}
+	got, err := PartialInformation(t.Context(), d, p, []Group{{"c", []string{"constant"}}, {"v", []string{"varied"}}, {"both", []string{"constant", "varied"}}}, nil, []float64{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0].Method != "none" || got[0].Values[0].EVPPI != 0 || got[0].Reason == "" {
+		t.Errorf("a constant: %+v", got[0])
+	}
+	if a, b := got[1].Values[0].EVPPI, got[2].Values[0].EVPPI; !(a > 20) || math.Abs(float64(a-b)) > 1e-9 {
+		t.Errorf("with the constant in the group %v, without %v", b, a)
 	}
 }
