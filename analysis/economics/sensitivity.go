@@ -304,3 +304,35 @@ func (t *search) between(a, b, low, high tried) error {
 	t.out = append(t.out, x)
 	return nil
 }
+
+// Lead is how far the best strategy is ahead of the next.
+type Lead struct {
+	Best, Next string       // Next is "" where there is one strategy
+	Difference analysis.Num // in mean net benefit; null where there is one strategy
+	MCSE       analysis.Num
+}
+
+// LeadAt returns by how much the strategy of the highest mean net benefit leads at a value
+// of a unit of effect, with the Monte Carlo error of that difference.
+func LeadAt(d Draws, wtp float64) (Lead, error) {
+	best, nb, err := Best(d, wtp)
+	if err != nil {
+		return Lead{}, err
+	}
+	at, next := slices.Index(d.Strategies, best), -1
+	for s, v := range nb {
+		if s != at && (next < 0 || v > nb[next]) {
+			next = s
+		}
+	}
+	l := Lead{Best: best, Difference: nan, MCSE: nan}
+	if next < 0 {
+		return l, nil
+	}
+	if slices.ContainsFunc(d.Noise, func(row []float64) bool { return slices.ContainsFunc(row, math.IsNaN) }) {
+		d.Noise = nil
+	}
+	diff, se := d.linear(map[int]float64{at: -1, next: 1}, map[int]float64{at: wtp, next: -wtp})
+	l.Next, l.Difference, l.MCSE = d.Strategies[next], analysis.Num(diff), analysis.Num(se)
+	return l, nil
+}

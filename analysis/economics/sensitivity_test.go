@@ -296,3 +296,18 @@ func TestConstantParameterIsWorthNothing(t *testing.T) {
 		t.Errorf("with the constant in the group %v, without %v", b, a)
 	}
 }
+
+// By hand, w = 10: net benefits A 0, B 10·(1, 3) - 5 = 5 and 25, C 1 in both draws. B leads
+// C by 15 - 1 = 14; by 4 and 24 in the draws: SD √200, error 10.
+func TestLead(t *testing.T) {
+	d := Draws{Strategies: []string{"A", "B", "C"}, Cost: [][]float64{{0, 0}, {5, 5}, {9, 9}}, Effect: [][]float64{{0, 0}, {1, 3}, {1, 1}}}
+	l, err := LeadAt(d, 10)
+	if err != nil || l.Best != "B" || l.Next != "C" {
+		t.Fatalf("%+v, %v", l, err)
+	}
+	near(t, "lead", l.Difference, 14)
+	near(t, "its error", l.MCSE, 10)
+	if l, err := LeadAt(means([]string{"A"}, []float64{1}, []float64{1}), 10); err != nil || l.Next != "" || !math.IsNaN(float64(l.Difference)) {
+		t.Errorf("one strategy: %+v, %v", l, err)
+	}
+}

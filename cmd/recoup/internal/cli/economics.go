@@ -242,7 +242,7 @@ func (f economicsFlags) shown(wtp []float64) (int, error) {
 	}
 	at := slices.IndexFunc(wtp, func(w float64) bool { return math.Abs(w-f.at) <= 1e-9*math.Max(1, w) })
 	if at < 0 {
-		return 0, usagef("expected --at to be one of the values of --wtp")
+		return 0, usagef("expected --at to be one of the values of a unit of effect (--wtp, or the scenario's willingness_to_pay)")
 	}
 	return at, nil
 }

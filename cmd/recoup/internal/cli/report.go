@@ -19,10 +19,10 @@ import (
 func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report",
-		Short: "Reports: sections, quarterly",
+		Short: "Reports: sections, quarterly, policy",
 		Long:  "Reports for those who run programs. Small cells are hidden before anything is drawn.",
 	}
-	c.AddCommand(a.reportSections(), a.reportQuarterly())
+	c.AddCommand(a.reportSections(), a.reportQuarterly(), a.reportPolicy())
 	return c
 }
 
