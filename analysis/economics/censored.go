@@ -63,6 +63,10 @@ func (s survival) left(t float64) float64 {
 	return 1
 }
 
+// spent says whether nobody is left: of the censoring, that all who were followed longest
+// were lost, so that nothing is known of what came later.
+func (s survival) spent() bool { return len(s.shares) > 0 && s.shares[len(s.shares)-1] == 0 }
+
 func (s survival) at(t float64) float64 { return s.left(math.Nextafter(t, math.Inf(1))) }
 
 // weightedMean is the mean cost by inverse probability of being followed: of the patients
@@ -77,6 +81,9 @@ func (s survival) at(t float64) float64 { return s.left(math.Nextafter(t, math.I
 // !complete) ~ 1).
 func (f followUp) weightedMean(cost, weight []float64) float64 {
 	k := newSurvival(f.time, not(f.complete), weight)
+	if k.spent() {
+		return math.NaN()
+	}
 	sum, n := 0.0, 0.0
 	for i, w := range weight {
 		n += w
@@ -92,6 +99,9 @@ func (f followUp) weightedMean(cost, weight []float64) float64 {
 // one the horizon; cost is by interval and patient.
 func (f followUp) partitionedMean(cost [][]float64, breaks, weight []float64) float64 {
 	k := newSurvival(f.time, not(f.complete), weight)
+	if k.spent() {
+		return math.NaN()
+	}
 	sum, n := 0.0, 0.0
 	for _, w := range weight {
 		n += w

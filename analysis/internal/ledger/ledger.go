@@ -295,3 +295,13 @@ func (l *Ledger) prices(units []string) {
 		l.warn(WarnMixedPrices, "costs of the price years "+strings.Join(l.PriceYears, ", ")+" are added as they are", "index them to one year")
 	}
 }
+
+// Discount multiplies the amounts by (1 + rate)^-(day/365.25); those from before
+// admission and without a day stay as they are.
+func (l *Ledger) Discount(rate float64) {
+	for i, r := range l.rows {
+		if r.day > 0 {
+			l.rows[i].amount = r.amount * math.Pow(1+rate, -r.day/365.25)
+		}
+	}
+}
