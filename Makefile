@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X recoup/cmd/recoup/internal/cli.revision=$(REVISION)
 TESTSUM := $(GO) run gotest.tools/gotestsum@v1.13.0
 LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo test check bench fuzz deps clean
+.PHONY: build demo test check bench fuzz deps release clean
 
 build: # the recoup binary, in bin/
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/recoup ./cmd/recoup
@@ -32,8 +32,16 @@ fuzz: # every fuzz target, FUZZTIME each (a minute)
 		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$p/*_test.go | cut -c6-); do \
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),1m) -fuzzminimizetime 1s $$p || exit 1; done; done
 
+release: # binaries for six systems in dist/, the modules they are made of, and checksums
+	rm -rf dist && mkdir dist
+	@for t in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
+		os=$${t%/*}; arch=$${t#*/}; ext=; [ $$os = windows ] && ext=.exe; echo "dist/recoup_$${os}_$$arch$$ext"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o dist/recoup_$${os}_$$arch$$ext ./cmd/recoup || exit 1; done
+	$(GO) version -m -json dist/recoup_linux_amd64 > dist/modules.json
+	cd dist && sha256sum * > SHA256SUMS
+
 deps: # what fuller tests use, from Debian's packages
 	apt-get update -qq && apt-get install -y -qq chromium postgresql qemu-user
 
 clean:
-	rm -rf bin recoup-demo
+	rm -rf bin dist recoup-demo

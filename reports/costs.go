@@ -61,6 +61,9 @@ func orUnknown(s string) string {
 	return s
 }
 
+// careRow is the row of all care but the program's, which Speak reads.
+const careRow = "All care but the program"
+
 func (q *quarter) costTable(g string, r describe.CostsResult) Table {
 	t := Table{
 		ID: "costs-" + slug(groupName(g)), Caption: fmt.Sprintf("Cost per patient by kind of care, %d days before and after admission", r.Window),
@@ -89,7 +92,7 @@ func (q *quarter) costTable(g string, r describe.CostsResult) Table {
 		case i == len(items)-1:
 			name = "All costs"
 		case i == len(items)-2:
-			name = "All care but the program"
+			name = careRow
 		case i == len(items)-3 && program:
 			name = "The program"
 		}

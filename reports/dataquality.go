@@ -72,7 +72,11 @@ func (q *quarter) completeness() (Table, bool) {
 // excludedBlock lists what was left out and why.
 func (q *quarter) excludedBlock() Block {
 	t := Table{ID: "excluded", Caption: "What was left out, and why", Columns: []Column{{Label: "Table"}, {Label: "Reason"}, {Label: "Code"}, {Label: "Rows", Align: Right}, {Label: "Patients", Align: Right}}}
-	for _, x := range append(q.now.Excluded(), q.withoutArm()...) {
+	excluded := q.now.Excluded()
+	if q.opt.Site != "" {
+		excluded = excluded[len(q.all.Excluded()):]
+	}
+	for _, x := range append(excluded, q.withoutArm()...) {
 		patients := Label("")
 		if x.Patients > 0 {
 			patients = Count(x.Patients)
@@ -87,7 +91,14 @@ func (q *quarter) excludedBlock() Block {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(table), Label(upper(x.Reason)), Label(x.Code), rows, patients}})
 	}
 	if len(t.Rows) == 0 {
+		if q.opt.Site != "" {
+			return Paragraph{Text: Say("Nothing of this site was left out after the files were read.")}
+		}
 		return Paragraph{Text: Say("Nothing was left out: every row of the cohort's files was used.")}
+	}
+	if q.opt.Site != "" {
+		t.Footnotes = []Words{Say("Of this site. What was left out when the files were read is not counted by site.")}
+		return t
 	}
 	if q.now.Patients() < q.all.Patients() {
 		t.Footnotes = []Words{Say("What was left out when the files were read is counted in the whole cohort, not in the patients of this report alone.")}
@@ -119,7 +130,7 @@ func (q *quarter) withoutArm() []datasets.Exclusion {
 
 // missingReasons lists the codes by which cells are missing, where they say why.
 func (q *quarter) missingReasons() Block {
-	t := Table{ID: "missing", Caption: "Missing cells by reason, whole cohort", Columns: []Column{{Label: "Table"}, {Label: "Column"}, {Label: "Reason"}, {Label: "Cells", Align: Right}}}
+	t := Table{ID: "missing", Caption: "Missing cells by reason, all quarters", Columns: []Column{{Label: "Table"}, {Label: "Column"}, {Label: "Reason"}, {Label: "Cells", Align: Right}}}
 	for _, table := range q.all.Tables() {
 		for _, f := range table.Fields() {
 			for _, r := range table.MissingReasons(f.Name) {
@@ -132,6 +143,6 @@ func (q *quarter) missingReasons() Block {
 	if len(t.Rows) == 0 {
 		return Paragraph{Text: Say("No missing code of the cohort gives a reason.")}
 	}
-	t.Footnotes = []Words{Say(fmt.Sprintf("Counted when the cohort was read; %d reasons. Cells that are empty have no reason.", len(t.Rows)))}
+	t.Footnotes = []Words{Say(fmt.Sprintf("Counted when the cohort was read; %s. Cells that are empty have no reason.", counted(len(t.Rows), "reason", "reasons")))}
 	return t
 }

@@ -26,6 +26,10 @@ var goals = []goal{
 	{"Less reliance on health care", careTile},
 }
 
+// lastYear stands before the figure of the same quarter a year earlier; Speak finds it
+// by this.
+const lastYear = " Same quarter last year: "
+
 func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 	s := Section{Lead: Say("The five goals of interdisciplinary pain rehabilitation, for ").With(Count(q.now.Patients())).And(" patients. A change from before to after contains the natural course and regression to the mean; only a comparison with like patients is an effect.")}
 	group := q.groups[0]
@@ -47,6 +51,7 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 			notices = append(notices, cannot(g.title, why))
 			continue
 		}
+		t.Topic = g.title
 		if q.last != nil {
 			before, none, err := g.tile(ctx, q, q.last, group)
 			if err != nil {
@@ -55,7 +60,7 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 			if none == "" {
 				value := before.Value
 				value.Basis.Quantity = "" // of other patients than this quarter's
-				t.Detail = t.Detail.And(" Same quarter last year: ").With(value).And(".")
+				t.Detail = t.Detail.And(lastYear).With(value).And(".")
 			}
 		}
 		tiles.Tiles = append(tiles.Tiles, t)

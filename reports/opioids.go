@@ -193,6 +193,6 @@ func (q *quarter) doseFigure(ctx context.Context, g string) (Figure, error) {
 		top = math.Max(top, p.Y)
 	}
 	f.Plot = Lines{X: Axis{Label: "Weeks since admission"}, Y: Axis{Label: "MME a day"}, Series: []Series{s}, Ribbon: true}
-	f.Alt = Say(fmt.Sprintf("Mean daily dose over %d weeks.", len(s.Points)))
+	f.Alt = Say(fmt.Sprintf("Mean daily dose over %s.", counted(len(s.Points), "week", "weeks")))
 	return f, nil
 }

@@ -260,7 +260,7 @@ func (q *quarter) effectForest(v datasets.Visit, rows []measured) Figure {
 	}
 	if count > 0 {
 		f.Plot = plot
-		f.Alt = Say(fmt.Sprintf("%d effect sizes with intervals, by domain; the table above gives the same numbers.", count))
+		f.Alt = Say(fmt.Sprintf("%s with intervals, by domain; the table above gives the same numbers.", counted(count, "effect size", "effect sizes")))
 	}
 	return f
 }
@@ -292,7 +292,7 @@ func (q *quarter) responderDots(v datasets.Visit, rows []measured) Figure {
 	}
 	if len(plot.Rows) > 0 {
 		f.Plot = plot
-		f.Alt = Say(fmt.Sprintf("Shares of %d measures under the two rules; the table above gives the same numbers.", len(plot.Rows)))
+		f.Alt = Say(fmt.Sprintf("Shares of %s under the two rules; the table above gives the same numbers.", counted(len(plot.Rows), "measure", "measures")))
 	}
 	return f
 }
@@ -337,7 +337,7 @@ func (q *quarter) trajectory(ctx context.Context) (Figure, bool, error) {
 	return Figure{
 		ID: "trajectory", Title: f.Label() + " over time", Subtitle: fmt.Sprintf("Mean at each visit with %g %% t intervals, available cases", 100*q.opt.Level),
 		Caption: Say("Those seen at a later visit are not all who were seen at the first: see the follow-up shares."),
-		Alt:     Say(fmt.Sprintf("Mean %s at each visit for %d groups.", lower(f.Label()), len(plot.Series))), Plot: plot,
+		Alt:     Say(fmt.Sprintf("Mean %s at each visit for %s.", lower(f.Label()), counted(len(plot.Series), "group", "groups"))), Plot: plot,
 	}, true, nil
 }
 

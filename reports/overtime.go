@@ -2,7 +2,6 @@ package reports
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -93,7 +92,7 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 
 // chart draws a control chart.
 func (q *quarter) chart(id, title, subtitle string, c quality.Chart, format Format) Figure {
-	f := Figure{ID: id, Title: title, Subtitle: subtitle, Caption: Say(upper(c.Method) + "."), Alt: Say(fmt.Sprintf("%d quarters in order, with limits and signals.", len(c.Points)))}
+	f := Figure{ID: id, Title: title, Subtitle: subtitle, Caption: Say(upper(c.Method) + "."), Alt: Say(counted(len(c.Points), "quarter", "quarters") + " in order, with limits and signals.")}
 	if len(c.Points) < 2 || !c.Center.OK() {
 		f.Absent = Say("There are too few quarters for a chart over time.")
 		for _, w := range c.Warnings {
@@ -151,7 +150,7 @@ func (q *quarter) funnel(ctx context.Context, f datasets.Field) (Block, error) {
 	fig := Figure{
 		ID: "sites", Title: "Important improvement in " + lower(f.Label()) + " by site", Subtitle: "Share of those seen at " + q.discharge.VisitName() + ", with the 95 % and 99.8 % limits about the share of all sites",
 		Caption: Say(upper(r.Method) + ". Not adjusted for who the patients are: a site outside the limits is one to look at, not a verdict."),
-		Alt:     Say(fmt.Sprintf("%d sites by number of patients seen.", len(counts))), Absent: Say("Too few sites have patients for a comparison."),
+		Alt:     Say(counted(len(counts), "site", "sites") + " by number of patients seen."), Absent: Say("Too few sites have patients for a comparison."),
 	}
 	plot := Funnel{X: Axis{Label: "Patients seen"}, Y: Axis{Format: Format{Kind: Percent}}, Center: float64(r.Target), Target: math.NaN()}
 	for _, s := range r.Sites {

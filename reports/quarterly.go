@@ -20,6 +20,12 @@ type QuarterlyOptions struct {
 	Reference string  // an arm to compare with
 	Level     float64 // of confidence; 0 means 0.95
 	Facts     []Fact  // of the program that writes the report, for its end
+	Brand     Brand
+
+	// Site is the site that the cohort holds the patients of, where it is one site of
+	// several: what was left out before they were chosen is of other sites too, and
+	// stands in no report of a site.
+	Site string
 }
 
 // SectionBuilder makes one section of a report from a cohort. It never leaves a
@@ -73,11 +79,11 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 		return Report{}, err
 	}
 	r := Report{
-		Title: "Quarterly outcome report", Subtitle: c.Title(), Audience: "program directors", Lang: "en",
-		Period: o.Quarter, Warnings: q.warnings(),
+		Title: "Quarterly outcome report", Subtitle: c.Title(), Audience: "program directors", Lang: "en", Brand: o.Brand,
+		Period: q.period(), Warnings: q.warnings(),
 	}
-	if r.Period == "" {
-		r.Period = "all patients"
+	if o.Site != "" {
+		r.Subtitle += " · " + o.Site
 	}
 	for _, b := range QuarterlySections {
 		s, err := b.build(ctx, q)

@@ -16,6 +16,7 @@ type Report struct {
 	Period   string // the time it covers, such as "2026Q3"; empty if none
 	Lang     string // BCP 47 tag for the document; "en" when empty
 	Sections []Section
+	Brand    Brand
 
 	// Sums are additive relations between quantities of different blocks, by
 	// the name in Basis.Quantity; relations inside one table are in Table.Sums.
@@ -23,6 +24,14 @@ type Report struct {
 
 	Provenance Provenance
 	Warnings   []Warning
+}
+
+// Brand is whose report it is, for the eye. It says nothing of patients.
+type Brand struct {
+	Title    string // in place of the report's own; empty for that
+	Logo     string // an SVG drawing; formats draw what is harmless of it
+	LogoText string // what the logo says
+	Color    string // of links and marks, such as "#005EB8"; empty for ours
 }
 
 // Warning is what the reader must know before believing the report.
@@ -35,6 +44,7 @@ type Warning struct {
 type Section struct {
 	ID     string // stable name, used for links; letters, digits and hyphens
 	Title  string
+	Found  Words // what the numbers show, in a sentence or two; set by Speak
 	Lead   Words // one or two sentences under the heading
 	Blocks []Block
 }
@@ -82,6 +92,7 @@ type Tiles struct{ Tiles []Tile }
 
 // Tile is one headline figure with what it should be read against.
 type Tile struct {
+	Topic           string // what it is about, in a word or two; not written in the tile
 	Label           string
 	Value           Cell
 	Detail          Words  // the change since last year, the n, the rule

@@ -104,8 +104,8 @@ func (q *quarter) tableOne() (Table, error) {
 	}
 	t.Rows = append(t.Rows, counts)
 	for _, v := range r.Variables {
-		if v.Role == datasets.RoleOutcome {
-			continue // the outcome tables show them
+		if v.Role == datasets.RoleOutcome || v.Role == datasets.RoleSite && q.opt.Site != "" {
+			continue // the outcome tables show them; a report of one site names no other
 		}
 		first := len(t.Rows)
 		t.Rows = append(t.Rows, variableRows(v, len(groups))...)

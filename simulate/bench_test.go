@@ -5,6 +5,7 @@ package simulate
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -179,17 +180,21 @@ func BenchmarkYardsticksSickSicker(b *testing.B) {
 // clock: near 2 on two idle processors.
 func BenchmarkTwoWorkers(b *testing.B) {
 	m := newYardstick(260)
-	clock := func(workers int) float64 {
-		begin := testing.Benchmark(func(b *testing.B) {
-			for b.Loop() {
-				if _, err := Simulate(context.Background(), m, Identity{Size: Size{Seed: 1, Draws: 1, Patients: 20_000}}, Options{Workers: workers}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		return float64(begin.NsPerOp()) / float64(time.Second)
+	clock := func(workers int) time.Duration {
+		begin := time.Now()
+		if _, err := Simulate(b.Context(), m, Identity{Size: Size{Seed: 1, Draws: 1, Patients: 20_000}}, Options{Workers: workers}); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(begin)
 	}
+	// Turn by turn, and the least of each: what else the machine does only adds.
+	best := [2]time.Duration{math.MaxInt64, math.MaxInt64}
 	for b.Loop() {
-		b.ReportMetric(clock(1)/clock(2), "times-faster")
+		for range 10 {
+			for k := range best {
+				best[k] = min(best[k], clock(k+1))
+			}
+		}
 	}
+	b.ReportMetric(float64(best[0])/float64(best[1]), "times-faster")
 }

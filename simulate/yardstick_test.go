@@ -55,10 +55,9 @@ type yardstickWorker struct {
 func (x *yardstickWorker) Run(_, _ int, b *Block) {
 	x.enter(b)
 	for t := range x.model.weeks {
-		c := uint64(4 * t)
-		b.Generator.Normals(x.a[:x.n], b.Keys, c)
-		b.Generator.Normals(x.b[:x.n], b.Keys, c+1)
-		b.Generator.Halves(x.u[:x.n], x.v[:x.n], b.Keys, c+2)
+		c := uint64(3 * t)
+		b.Generator.NormalHalves(x.a[:x.n], x.b[:x.n], b.Keys, c)
+		b.Generator.Halves(x.u[:x.n], x.v[:x.n], b.Keys, c+1)
 		if t < 12 {
 			x.reach(x.model.effect[t])
 		}
@@ -68,7 +67,7 @@ func (x *yardstickWorker) Run(_, _ int, b *Block) {
 		} else {
 			x.after()
 		}
-		b.Generator.Uniforms(x.u[:x.n], b.Keys, c+3)
+		b.Generator.Uniforms(x.u[:x.n], b.Keys, c+2)
 		x.accrue(x.model.discount[t])
 	}
 	for i := range x.n {

@@ -79,6 +79,7 @@ var All = []*analysis.Analysis{
 	work.FineGrayAnalysis,
 	work.ParametricAnalysis,
 	work.IntervalCensored,
+	work.Grouped,
 	work.States,
 	work.Transitions,
 	work.Recurrent,

@@ -426,7 +426,7 @@ func (a *arms) answer(m *bivariate, draws []resample.Draws, wtp []float64, q ana
 	how := "least squares, HC2 errors"
 	start := func(term string, scale analysis.Scale, unit string) analysis.Estimate {
 		e := analysis.NewEstimate(term, scale)
-		e.Outcome, e.Visit, e.Arm, e.Reference, e.Unit = a.pair.Field.Name, a.pair.Now.Value, a.groups[0].Name, a.groups[1].Name, unit
+		e.Outcome, e.Visit, e.Arm, e.Reference, e.Unit = a.pair.Field.Name, a.pair.Now.VisitName(), a.groups[0].Name, a.groups[1].Name, unit
 		e.N = analysis.N{Arm: a.n[0], Reference: a.n[1], Missing: a.missing[0] + a.missing[1]}
 		e.Method = analysis.Method{Name: how + "; complete cases", R: "lm(w * effect - cost ~ arm)", Ref: "Hoch, Briggs and Willan 2002, 10.1002/hec.678"}
 		return e

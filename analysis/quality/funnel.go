@@ -128,7 +128,8 @@ func Funnel(sites []Count, o FunnelOptions) FunnelResult {
 //
 //	limit = (r - α)/size,  α = (P(R ≤ r) - p) / P(R = r),  p = 0.001, 0.025, 0.975, 0.999
 //
-// cut to what is possible. About one site in twenty of alike sites lies outside the
+// cut to what is possible. A site is outside where the chance of as many events or more,
+// or as few or fewer, is under 0.025 or 0.001. About one site in twenty of alike sites lies outside the
 // 95 % limits; those of 99.8 % are for action. Where over-dispersion is to be applied
 // and is there, limits are normal on the scale of the funnel and turned back:
 // target ± z √(s² + τ²) or target ± z √(φ s²). Sites without size are listed and left
@@ -170,7 +171,7 @@ func FunnelOf(kind string, sites []Unit, o FunnelOptions) FunnelResult {
 	for i := range r.Sites {
 		if s := &r.Sites[i]; s.Size > 0 {
 			s.Limits = at(s.Size)
-			s.place(k, o)
+			s.place(k, o, r.exactly(k, o))
 			r.adjust(s, k)
 		}
 	}
@@ -184,7 +185,8 @@ type funnelKind struct {
 	kind, scale      string
 	target, variance float64
 	value, size      func(Unit) float64
-	exact            func(size, p float64) float64 // nil where limits are normal alone
+	exact            func(size, p float64) float64     // nil where limits are normal alone
+	tails            func(s *Site) (low, high float64) // P(R ≤ r) and P(R ≥ r) under the target; with exact
 	least, most      float64
 	whole            bool // sizes are whole numbers of patients
 	given            bool // the target was given
@@ -219,7 +221,9 @@ func funnelKindOf(kind string, sites []Unit, o FunnelOptions) funnelKind {
 	case FunnelRates, FunnelRatios:
 		k.variance = k.target
 		k.exact = func(size, p float64) float64 { return PoissonLimit(k.target*size, p) / size }
+		k.tails = func(s *Site) (low, high float64) { return poissonTails(k.target*s.Size, s.Events) }
 		if o.Limits == LimitsInterval {
+			k.tails = nil
 			k.exact = func(size, p float64) float64 { return intervalLimit(k.target*size, p) / size }
 		}
 		if k.scale == "" {
@@ -230,6 +234,7 @@ func funnelKindOf(kind string, sites []Unit, o FunnelOptions) funnelKind {
 	default:
 		k.variance, k.scale = k.target*(1-k.target), ScaleNatural
 		k.exact = func(size, p float64) float64 { return BinomialLimit(k.target, int(size), p) }
+		k.tails = func(s *Site) (low, high float64) { return binomialTails(k.target, s.N, s.Events) }
 	}
 	return k
 }
@@ -409,7 +414,7 @@ func (r *FunnelResult) adjust(s *Site, k funnelKind) {
 
 // limits returns the limits at a size.
 func (r *FunnelResult) limits(k funnelKind, o FunnelOptions) func(size float64) Limits {
-	if r.Applied == OverdispersionNone && o.Limits != LimitsNormal && k.exact != nil {
+	if r.exactly(k, o) {
 		return func(size float64) Limits {
 			return Limits{k.exact(size, 0.025), k.exact(size, 0.975), k.exact(size, 0.001), k.exact(size, 0.999)}
 		}
@@ -426,15 +431,27 @@ func (r *FunnelResult) limits(k funnelKind, o FunnelOptions) func(size float64) 
 	}
 }
 
-// place says where a site lies.
-func (s *Site) place(k funnelKind, o FunnelOptions) {
+// exactly reports whether the limits are exact.
+func (r *FunnelResult) exactly(k funnelKind, o FunnelOptions) bool {
+	return r.Applied == OverdispersionNone && o.Limits != LimitsNormal && k.exact != nil
+}
+
+// place says where a site lies. By exact limits that is by the chance of as many or more,
+// or as few or fewer, at the target: the interpolated upper line runs below the least
+// count that is so rare, which at small sites is a count that is not rare at all.
+func (s *Site) place(k funnelKind, o FunnelOptions, exactly bool) {
 	y, l := float64(s.Value), s.Limits
 	slack := 1e-12 * (1 + math.Abs(k.target)) // a value that lies on a limit is inside, whatever the rounding
 	s.Position = Inside
+	beyond := func(low, high, _ float64) bool { return y < low-slack || y > high+slack }
+	if exactly && k.tails != nil {
+		few, many := k.tails(s)
+		beyond = func(_, _, p float64) bool { return math.Min(few, many) < p*(1-1e-9) }
+	}
 	switch {
-	case y < l.Low998-slack || y > l.High998+slack:
+	case beyond(l.Low998, l.High998, 0.001):
 		s.Position = Outside998
-	case y < l.Low95-slack || y > l.High95+slack:
+	case beyond(l.Low95, l.High95, 0.025):
 		s.Position = Outside95
 	}
 	if s.Position != Inside {

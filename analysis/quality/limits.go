@@ -68,3 +68,24 @@ func PoissonLimit(mean, p float64) float64 {
 	at := cdf(high)
 	return math.Max(0, float64(high)-(at-p)/(at-cdf(high-1)))
 }
+
+// binomialTails returns P(R ≤ r) and P(R ≥ r) of n at a probability.
+func binomialTails(target float64, n, r int) (low, high float64) {
+	low, high = 1, 1
+	if r < n {
+		low = mathext.RegIncBeta(float64(n-r), float64(r+1), 1-target)
+	}
+	if r > 0 {
+		high = mathext.RegIncBeta(float64(r), float64(n-r+1), target)
+	}
+	return low, high
+}
+
+// poissonTails returns P(R ≤ r) and P(R ≥ r) of a mean.
+func poissonTails(mean float64, r int) (low, high float64) {
+	low, high = mathext.GammaIncRegComp(float64(r+1), mean), 1
+	if r > 0 {
+		high = mathext.GammaIncReg(float64(r), mean)
+	}
+	return low, high
+}

@@ -410,3 +410,31 @@ func TestReferenceCaseFunnel(t *testing.T) {
 	near(t, "phi", got.Phi, phi, 1e-9)
 	near(t, "tau2", got.Tau2, tau2, 1e-9)
 }
+
+// By hand: 2 of 2 where 0.3 are expected come by chance in 9 of 100, so the site is inside,
+// though the interpolated line runs at 0.9944; 4 of 4 where 0.1 are expected in 1 of
+// 10,000. Of a Poisson mean of 1, 5 or more come with 0.0037 and 6 or more with 0.00059;
+// none of 7 with 0.00091.
+func TestFunnelPlacesByTails(t *testing.T) {
+	o := quality.DefaultFunnel
+	for _, c := range []struct {
+		kind     string
+		target   float64
+		u        quality.Unit
+		position string
+	}{
+		{quality.FunnelShares, 0.3, quality.Unit{Label: "a", N: 2, Events: 2}, quality.Inside},
+		{quality.FunnelShares, 0.1, quality.Unit{Label: "a", N: 4, Events: 4}, quality.Outside998},
+		{quality.FunnelShares, 0.1, quality.Unit{Label: "a", N: 2, Events: 2}, quality.Outside95},
+		{quality.FunnelShares, 0.9, quality.Unit{Label: "a", N: 4, Events: 0}, quality.Outside998},
+		{quality.FunnelShares, 0.7, quality.Unit{Label: "a", N: 2, Events: 0}, quality.Inside},
+		{quality.FunnelRates, 1, quality.Unit{Label: "a", N: 1, Exposure: 1, Events: 5}, quality.Outside95},
+		{quality.FunnelRates, 1, quality.Unit{Label: "a", N: 1, Exposure: 1, Events: 6}, quality.Outside998},
+		{quality.FunnelRates, 7, quality.Unit{Label: "a", N: 1, Exposure: 1, Events: 0}, quality.Outside998},
+	} {
+		o.Target = c.target
+		if s := quality.FunnelOf(c.kind, []quality.Unit{c.u, {Label: "b", N: 50, Exposure: 50, Events: 20}}, o).Sites[0]; s.Position != c.position {
+			t.Errorf("%d of %d at %g is %s, want %s", c.u.Events, c.u.N, c.target, s.Position, c.position)
+		}
+	}
+}

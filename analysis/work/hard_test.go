@@ -26,7 +26,7 @@ func TestHardCohorts(t *testing.T) {
 		"nobody at all":       "1,a,,\n2,b,,\n",
 	} {
 		in := cohort(t, map[string]string{"cohort.yaml": timesYAML + "arms:\n  - {value: a}\n  - {value: b}\n", "times.csv": "id,arm,weeks,back\n" + rows})
-		for _, a := range []*analysis.Analysis{work.LogRankAnalysis, work.RestrictedMeans, work.CoxAnalysis, work.Competing, work.FineGrayAnalysis, work.ParametricAnalysis, work.IntervalCensored} {
+		for _, a := range []*analysis.Analysis{work.LogRankAnalysis, work.RestrictedMeans, work.CoxAnalysis, work.Competing, work.FineGrayAnalysis, work.ParametricAnalysis, work.IntervalCensored, work.Grouped} {
 			for _, q := range []analysis.Question{{}, {Arm: "a", Reference: "b"}, {Arm: "b"}} {
 				set := map[string]string{}
 				if a == work.IntervalCensored {

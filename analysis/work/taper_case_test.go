@@ -73,6 +73,7 @@ func TestTaperCase(t *testing.T) {
 				Coef          map[string]float64
 				Scale, Loglik float64
 			} `json:"interval_weibull"`
+			Grouped struct{ Est, SE float64 } `json:"cloglog_arm"`
 		}
 	}
 	if err := json.Unmarshal(b, &want); err != nil {
@@ -109,4 +110,17 @@ func TestTaperCase(t *testing.T) {
 	near(t, "arm, between visits", p.Coef[1], w.Weibull.Coef["arm1"], 1e-5)
 	near(t, "scale", p.Shape[0], w.Weibull.Scale, 1e-5)
 	near(t, "log likelihood", p.LogLik, w.Weibull.Loglik, 1e-9)
+
+	for i := range lower {
+		if h.event[i] {
+			lower[i] = h.before[i]
+		}
+	}
+	g, err := fit.GroupedHazards(lower, upper, [][]float64{arm})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := len(g.Grid)
+	near(t, "grouped", g.Coef[0], w.Grouped.Est, 1e-7)
+	near(t, "its error", math.Sqrt(g.Cov.At(k, k)), w.Grouped.SE, 1e-7)
 }

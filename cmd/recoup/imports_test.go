@@ -17,6 +17,7 @@ type rule struct{ ours, others []string }
 const (
 	arrow   = "github.com/apache/arrow/go/v17"
 	cobra   = "github.com/spf13/cobra"
+	excel   = "github.com/xuri/excelize/v2"
 	goyaml  = "github.com/goccy/go-yaml"
 	gonum   = "gonum.org/v1/gonum"
 	pgx     = "github.com/jackc/pgx/v5"
@@ -84,7 +85,7 @@ var packages = map[string]rule{
 
 	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
-	"reports/render":     {[]string{"reports"}, []string{gonum, plot, pretty}},
+	"reports/render":     {[]string{"datasets", "datasets/parquet", "reports"}, []string{excel, gonum, plot, pretty}},
 
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
 	"cmd/recoup/internal/cli": {

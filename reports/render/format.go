@@ -144,9 +144,19 @@ func number(v float64, decimals int) string {
 // words writes running text with its numbers.
 func words(w reports.Words) string {
 	var b strings.Builder
+	one := false // a count of 1 was just written
 	for _, s := range w {
-		b.WriteString(s.Text)
-		b.WriteString(Cell(s.Cell))
+		text := s.Text
+		if rest, ok := strings.CutPrefix(text, " patients"); ok && one {
+			text = " patient" + rest // here and not where it is said: the noun would tell a hidden 1
+		}
+		b.WriteString(text)
+		one = s.Cell.Hidden == reports.Shown && s.Cell.Format.Kind == reports.CountOf && s.Cell.Count == 1
+		if s.Cell.Hidden != reports.Shown {
+			b.WriteString("[" + hiddenMark + "]") // in a sentence the bare word reads as one of it
+		} else {
+			b.WriteString(Cell(s.Cell))
+		}
 	}
 	return b.String()
 }

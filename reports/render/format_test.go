@@ -52,6 +52,17 @@ func TestCell(t *testing.T) {
 	}
 }
 
+// One patient is a patient, and a hidden one is not told by the noun.
+func TestOnePatient(t *testing.T) {
+	hidden := reports.Count(1)
+	hidden.Hidden = reports.Protected
+	for want, c := range map[string]reports.Cell{"For 1 patient.": reports.Count(1), "For 2 patients.": reports.Count(2), "For [hidden] patients.": hidden} {
+		if got := words(reports.Say("For ").With(c).And(" patients.")); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestLetters(t *testing.T) {
 	for n, want := range map[int]string{1: "a", 26: "z", 27: "aa", 52: "az", 53: "ba"} {
 		if got := letters(n); got != want {

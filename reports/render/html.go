@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -46,13 +47,18 @@ func HTML(w io.Writer, r reports.Report) error {
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		return fmt.Errorf("writing HTML: %w", err)
 	}
-	out := bytes.Map(dropControl, b.Bytes())
+	out := together.ReplaceAll(bytes.Map(dropControl, b.Bytes()), []byte("$1\u00a0%"))
+	out = bytes.ReplaceAll(out, []byte(minus+"$"), []byte(minus+"\u2060$"))
 	if len(out) > MaxHTML {
 		return fmt.Errorf("%w: %d of at most %d bytes; leave out sections or draw fewer points", ErrTooLarge, len(out), MaxHTML)
 	}
 	_, err = w.Write(out)
 	return err
 }
+
+// together is a number and its percent sign, which no line may part; nor may it part a
+// minus from its currency.
+var together = regexp.MustCompile(`(\d) %`)
 
 // dropControl drops what HTML may not hold, and what turns text around.
 func dropControl(r rune) rune {
@@ -68,13 +74,15 @@ func dropControl(r rune) rune {
 type page struct {
 	Lang, Title, Subtitle string
 	Style                 template.CSS
+	Logo                  template.HTML
+	LogoText              string
 	Warnings              []reports.Warning
 	Sections              []pageSection
 }
 
 type pageSection struct {
-	ID, Title, Lead string
-	Blocks          []pageBlock
+	ID, Title, Found, Lead string
+	Blocks                 []pageBlock
 }
 
 type pageBlock struct {
@@ -106,13 +114,17 @@ type pageFigure struct {
 // layPage numbers tables and figures in reading order and gives every heading
 // an id of its own.
 func layPage(r reports.Report) (page, error) {
-	p := page{Lang: r.Lang, Title: titleOf(r), Subtitle: subtitleOf(r), Style: template.CSS(pageStyle), Warnings: r.Warnings}
+	style, mark, err := branded(r.Brand)
+	if err != nil {
+		return page{}, err
+	}
+	p := page{Logo: mark, LogoText: r.Brand.LogoText, Lang: r.Lang, Title: titleOf(r), Subtitle: subtitleOf(r), Style: template.CSS(pageStyle + style), Warnings: r.Warnings}
 	if p.Lang == "" {
 		p.Lang = "en"
 	}
 	n := newNumbering()
 	for _, s := range sectionsOf(r) {
-		ps := pageSection{ID: n.id(s.ID, "section"), Title: s.Title, Lead: words(s.Lead)}
+		ps := pageSection{ID: n.id(s.ID, "section"), Title: s.Title, Found: words(s.Found), Lead: words(s.Lead)}
 		for _, b := range s.Blocks {
 			pb, err := layBlock(b, n)
 			if err != nil {
@@ -125,7 +137,29 @@ func layPage(r reports.Report) (page, error) {
 	return p, nil
 }
 
+// branded is the style sheet's addition and the logo of a brand.
+func branded(b reports.Brand) (style string, mark template.HTML, err error) {
+	if b.Color != "" {
+		color, err := brandColor(b.Color)
+		if err != nil {
+			return "", "", err
+		}
+		style = ":root{--blue:" + color + "}"
+	}
+	if b.Logo != "" {
+		drawing, err := logo(b.Logo)
+		if err != nil {
+			return "", "", err
+		}
+		mark = template.HTML(drawing)
+	}
+	return style, mark, nil
+}
+
 func titleOf(r reports.Report) string {
+	if strings.TrimSpace(r.Brand.Title) != "" {
+		return r.Brand.Title
+	}
 	if strings.TrimSpace(r.Title) == "" {
 		return "Report"
 	}

@@ -41,6 +41,7 @@ func pageOf(t *testing.T, r reports.Report) string {
 // Every figure of the reports is a picture with something on it. The pages and
 // pictures are kept in the folder that RECOUP_LOOK names, for looking at them.
 func TestPictures(t *testing.T) {
+	t.Parallel()
 	dir := os.Getenv("RECOUP_LOOK")
 	if dir == "" {
 		dir = t.TempDir()
@@ -136,33 +137,6 @@ func TestPageReferences(t *testing.T) {
 			if !seen[id] {
 				t.Errorf("nothing has the id %q that is referred to", id)
 			}
-		}
-	}
-}
-
-// The small count of rows left out is hidden in every format, with the least
-// other count of its sum.
-func TestGatedInEveryFormat(t *testing.T) {
-	cms, err := disclosure.Named("cms-11")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, _ := disclosure.Apply(example(), cms)
-	var text, md, csv bytes.Buffer
-	for _, err := range []error{Text(&text, r), Markdown(&md, r), CSV(&csv, r.Provenance.Tables[0])} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if want := "Reason,Rows\nno entry assessment,31\nvisit out of window,hidden\nno arm stated,hidden\nAll,53\n"; csv.String() != want {
-		t.Errorf("CSV is\n%s\nwant\n%s", csv.String(), want)
-	}
-	for name, s := range map[string]string{"HTML": pageOf(t, r), "text": text.String(), "Markdown": md.String()} {
-		if !strings.Contains(s, "Hidden: a small number of patients, or one that would reveal such a number.") || !strings.Contains(s, "cms-11") {
-			t.Errorf("%s does not say what is hidden and by which rule", name)
-		}
-		if n := strings.Count(s, "hidden [") + strings.Count(s, "hidden<sup>"); n != 2 {
-			t.Errorf("%s hides %d cells, want 2", name, n)
 		}
 	}
 }
@@ -472,27 +446,5 @@ func TestPlainFormats(t *testing.T) {
 	}
 	if strings.Contains(again.String(), "<script") || strings.Contains(again.String(), "\x1b") {
 		t.Error("Markdown lets markup or control characters through")
-	}
-}
-
-func TestCSV(t *testing.T) {
-	hidden := reports.Count(0)
-	hidden.Hidden = reports.Protected
-	table := reports.Table{
-		Columns: []reports.Column{{Label: "Measure"}, {Label: "=n"}, {Label: "Change", Unit: "points"}, {Label: "Share"}},
-		Rows: []reports.Row{
-			{Cells: []reports.Cell{reports.Label("=HYPERLINK(1)"), reports.Count(1387), reports.Estimate(-2.25, -2.5, -2, 1, 9), reports.Share(1, 4)}},
-			{Cells: []reports.Cell{reports.Label(`a,"b"`), hidden, reports.NotAvailable("why"), reports.Share(0, 0)}},
-		},
-	}
-	var b bytes.Buffer
-	if err := CSV(&b, table); err != nil {
-		t.Fatal(err)
-	}
-	want := "Measure,'=n,Change (points),Change (points) low,Change (points) high,Share,Share low,Share high\n" +
-		"'=HYPERLINK(1),1387,-2.25,-2.5,-2,0.25,,\n" +
-		`"a,""b""",hidden,,,,,,` + "\n"
-	if b.String() != want {
-		t.Errorf("CSV is\n%s\nwant\n%s", b.String(), want)
 	}
 }

@@ -1,11 +1,8 @@
 package render
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
-	"math"
-	"strconv"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -15,7 +12,7 @@ import (
 )
 
 // Text writes a report for a terminal: tables drawn with lines, figures as
-// their titles and descriptions.
+// their titles, descriptions and numbers.
 func Text(w io.Writer, r reports.Report) error {
 	return writeOutline(w, r, outline{
 		heading: func(level int, s string) string {
@@ -29,7 +26,7 @@ func Text(w io.Writer, r reports.Report) error {
 }
 
 // Markdown writes a report as GitHub Markdown: tables as tables, figures as
-// their titles and descriptions.
+// their titles, descriptions and numbers.
 func Markdown(w io.Writer, r reports.Report) error {
 	return writeOutline(w, r, outline{
 		heading: func(level int, s string) string { return strings.Repeat("#", level) + " " + s + "\n" },
@@ -69,6 +66,9 @@ func writeOutline(w io.Writer, r reports.Report, o outline) error {
 	n := newNumbering()
 	for _, s := range sectionsOf(r) {
 		b.WriteString("\n" + o.heading(2, o.escape(s.Title)))
+		if found := words(s.Found); found != "" {
+			b.WriteString("\n" + o.strong(o.escape(found)) + "\n")
+		}
 		if lead := words(s.Lead); lead != "" {
 			b.WriteString("\n" + o.escape(lead) + "\n")
 		}
@@ -107,6 +107,9 @@ func (o outline) block(b *strings.Builder, block reports.Block, n *numbering) er
 				b.WriteString("\n" + o.escape(s) + "\n")
 			}
 		}
+		for _, t := range behind(block) {
+			o.numbers(b, t)
+		}
 	case reports.Notice:
 		b.WriteString(o.strong(o.escape(noticeTitle(block))+":") + " " + o.escape(words(block.Text)) + "\n")
 	case reports.Definitions:
@@ -123,10 +126,31 @@ func (o outline) block(b *strings.Builder, block reports.Block, n *numbering) er
 	return nil
 }
 
+// mostNumbers is how many rows of a figure's numbers plain text holds.
+const mostNumbers = 40
+
+// numbers writes what a figure draws.
+func (o outline) numbers(b *strings.Builder, t reports.Table) {
+	all := t.Rows
+	t.Rows = nil
+	for _, i := range evenly(len(all), mostNumbers) {
+		t.Rows = append(t.Rows, all[i])
+	}
+	if len(t.Rows) < len(all) {
+		t.Footnotes = append(t.Footnotes, reports.Say(fmt.Sprintf("%d of %d rows, evenly spaced; the spreadsheet and data formats hold all.", len(t.Rows), len(all))))
+	}
+	g := layTable(t)
+	if g.Caption != "" {
+		b.WriteString("\n" + o.escape(g.Caption) + "\n")
+	}
+	b.WriteString("\n" + o.table(g))
+	o.notes(b, g)
+}
+
 func (o outline) tile(t reports.Tile) string {
 	line := o.strong(o.escape(Cell(t.Value))) + " " + o.escape(t.Label)
 	if d := words(t.Detail); d != "" {
-		line += "; " + o.escape(d)
+		line += "; " + o.escape(strings.TrimSuffix(d, "."))
 	}
 	if _, s := statusWords(t); s != "" {
 		line += "; " + o.escape(s)
@@ -219,100 +243,4 @@ func mark(c gridCell) string {
 		return ""
 	}
 	return " [" + c.Mark + "]"
-}
-
-// CSV writes one table with a column for each number: an estimate with interval
-// takes three columns, a mean two. Raw numbers are written in full, shares from
-// 0 to 1; a hidden value is the word "hidden" and one that is not available is
-// empty. Text that a spreadsheet would take for a formula gets an apostrophe
-// before it.
-func CSV(w io.Writer, t reports.Table) error {
-	parts := make([][]string, len(t.Columns))
-	for _, r := range t.Rows {
-		for j := range min(len(r.Cells), len(t.Columns)) {
-			if names := csvNames(r.Cells[j].Format.Kind); len(names) > len(parts[j]) {
-				parts[j] = names
-			}
-		}
-	}
-	var head []string
-	for j, c := range t.Columns {
-		label := gridColumn{Label: c.Label, Unit: c.Unit}.head()
-		head = append(head, neutral(label))
-		for _, name := range parts[j] {
-			head = append(head, neutral(label+" "+name))
-		}
-	}
-	cw := csv.NewWriter(w)
-	if err := cw.Write(head); err != nil {
-		return err
-	}
-	for _, r := range t.Rows {
-		var record []string
-		for j := range t.Columns {
-			var c reports.Cell
-			if j < len(r.Cells) {
-				c = r.Cells[j]
-			}
-			values := csvValues(c)
-			for len(values) < 1+len(parts[j]) {
-				values = append(values, "")
-			}
-			record = append(record, values...)
-		}
-		if err := cw.Write(record); err != nil {
-			return err
-		}
-	}
-	cw.Flush()
-	return cw.Error()
-}
-
-// csvNames are the further columns that a kind of value needs.
-func csvNames(k reports.Kind) []string {
-	switch k {
-	case reports.MeanSD:
-		return []string{"sd"}
-	case reports.Interval, reports.Percent:
-		return []string{"low", "high"}
-	case reports.CountPercent:
-		return []string{"share"}
-	}
-	return nil
-}
-
-func csvValues(c reports.Cell) []string {
-	if c.Hidden != reports.Shown {
-		return []string{hiddenMark}
-	}
-	switch c.Format.Kind {
-	case reports.Blank:
-		return []string{""}
-	case reports.Text:
-		return []string{neutral(c.Text)}
-	case reports.CountOf:
-		return []string{strconv.Itoa(c.Count)}
-	case reports.CountPercent:
-		return []string{strconv.Itoa(c.Count), raw(c.Value)}
-	case reports.MeanSD:
-		return []string{raw(c.Value), raw(c.SD)}
-	case reports.Interval, reports.Percent:
-		return []string{raw(c.Value), raw(c.Low), raw(c.High)}
-	}
-	return []string{raw(c.Value)}
-}
-
-func raw(v float64) string {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return ""
-	}
-	return strconv.FormatFloat(v, 'g', -1, 64)
-}
-
-// neutral keeps a spreadsheet from running a text as a formula.
-func neutral(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }

@@ -109,3 +109,53 @@ func (g Generator) Normals(dst []float64, keys []uint64, counter uint64) {
 		dst[i] = math.Float64frombits(math.Float64bits(x)&^(1<<63) | side&(1<<63) ^ 1<<63)
 	}
 }
+
+// NormalHalves sets a[i] and b[i] to two standard normal numbers made of the halves of
+// word number counter of the stream with keys[i]: Normal of what Halves gives, to the
+// bit. Quicker than two words; none is further out than 6.3.
+func (g Generator) NormalHalves(a, b []float64, keys []uint64, counter uint64) {
+	if len(a) != len(keys) || len(b) != len(keys) {
+		return
+	}
+	if g == Philox {
+		for i, k := range keys {
+			u, v := halves(philoxWord(k, counter))
+			a[i], b[i] = Normal(u), Normal(v)
+		}
+		return
+	}
+	step := (counter + 1) * gamma
+	var words [256]int64
+	for len(keys) > 0 {
+		n := min(len(keys), len(words))
+		for i, k := range keys[:n] {
+			words[i] = int64(Mix(k + step))
+		}
+		upperNormals(a[:n], words[:n])
+		for i := range words[:n] {
+			words[i] <<= 32
+		}
+		upperNormals(b[:n], words[:n])
+		a, b, keys = a[n:], b[n:], keys[n:]
+	}
+}
+
+// upperNormals sets dst[i] to the normal number of the upper half of a word: its first bit
+// is the side, and the next 31, turned round on the upper side, are t of the distance
+// (2t+1)·2⁻³³ from the nearer end.
+func upperNormals(dst []float64, words []int64) {
+	if len(dst) != len(words) {
+		return
+	}
+	for i, w := range words {
+		side := uint64(w >> 63)
+		b := math.Float64bits(float64(int64((uint64(w)^side)>>32<<1 | 1)))
+		j := int(b>>48) - normalBase - 33<<4
+		if uint(j) >= uint(len(normalTable)) {
+			continue // never: 31 bits have their place in the table
+		}
+		c, t := &normalTable[j], float64(int64(b&(1<<48-1)))
+		x := float64((float64((float64(c[3]*t)+c[2])*t)+c[1])*t) + c[0]
+		dst[i] = math.Float64frombits(math.Float64bits(x)&^(1<<63) | side&(1<<63) ^ 1<<63)
+	}
+}

@@ -266,6 +266,22 @@ func TestFillMatchesWord(t *testing.T) {
 				t.Fatalf("%v: Normals gives %v at %v, Normal %v", g, z[i], u[i], Normal(u[i]))
 			}
 		}
+		y, v := make([]float64, len(keys)), make([]float64, len(keys))
+		g.NormalHalves(z, y, keys, 4)
+		g.Halves(u, v, keys, 4)
+		for i := range z {
+			if z[i] != Normal(u[i]) || y[i] != Normal(v[i]) {
+				t.Fatalf("%v: NormalHalves gives %v and %v at %v and %v", g, z[i], y[i], u[i], v[i])
+			}
+		}
+	}
+	// The ends and the middle of what half a word can be.
+	for _, half := range []uint32{0, 1, 1<<31 - 1, 1 << 31, 1<<31 + 1, 1<<32 - 1} {
+		z, w := make([]float64, 1), []int64{int64(uint64(half) << 32)}
+		upperNormals(z, w)
+		if u, _ := halves(uint64(w[0])); z[0] != Normal(u) {
+			t.Errorf("half a word of %d gives %v, want %v", half, z[0], Normal(u))
+		}
 	}
 	a := make([]uint64, 3)
 	SplitMix64.Fill(a, keys, 9)

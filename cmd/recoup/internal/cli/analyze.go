@@ -417,33 +417,50 @@ func shortResult(w io.Writer, e analysis.Result) {
 		}
 	}
 	n := newNotes()
-	told := definitionsTell(e.Estimates)
+	more := told(e.Estimates)
 	for _, x := range e.Estimates {
 		row := shortRow(x, n)
-		if told {
-			row = slices.Insert(row, 4, x.Definition)
+		for _, c := range more {
+			row = slices.Insert(row, 4, c.of(x))
 		}
 		g.rows = append(g.rows, row)
 	}
-	if told {
-		g.head, g.right = slices.Insert(g.head, 4, "definition"), slices.Insert(g.right, 4, false)
+	for _, c := range more {
+		g.head, g.right = slices.Insert(g.head, 4, c.name), slices.Insert(g.right, 4, false)
 	}
 	g.text(w)
 	shortRest(w, e, n)
 }
 
-// definitionsTell reports whether nothing but the definition tells some estimates apart.
-func definitionsTell(all []analysis.Estimate) bool {
-	seen := map[analysis.Key]string{}
-	for _, e := range all {
-		k := e.Key()
-		k.Definition = ""
-		if d, ok := seen[k]; ok && d != e.Definition {
-			return true
+// column is one that a table shows where it tells estimates apart.
+type column struct {
+	name string
+	of   func(analysis.Estimate) string
+}
+
+// told are the columns without which some estimates could not be told apart, the last
+// first.
+func told(all []analysis.Estimate) []column {
+	var out []column
+	for _, c := range []struct {
+		column
+		clear func(*analysis.Key)
+	}{
+		{column{"definition", func(e analysis.Estimate) string { return e.Definition }}, func(k *analysis.Key) { k.Definition = "" }},
+		{column{"subgroup", func(e analysis.Estimate) string { return e.Subgroup }}, func(k *analysis.Key) { k.Subgroup = "" }},
+	} {
+		seen := map[analysis.Key]string{}
+		for _, e := range all {
+			k := e.Key()
+			c.clear(&k)
+			if was, ok := seen[k]; ok && was != c.of(e) {
+				out = append(out, c.column)
+				break
+			}
+			seen[k] = c.of(e)
 		}
-		seen[k] = e.Definition
 	}
-	return false
+	return out
 }
 
 // shortRest is what follows the estimates: notes, tables, warnings, what was left out.

@@ -65,7 +65,7 @@ func (a *app) runDemo(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	r, _ = disclosure.Apply(r, policy)
+	r, _ = gated(r, policy)
 	var page bytes.Buffer
 	if err := render.HTML(&page, r); err != nil {
 		return err

@@ -61,6 +61,8 @@ name and version:
   recoup.truth/v1        truth.json of data synthesize --truth
   recoup.like/v1         like.json of data synthesize --like
   recoup.report/v1       report quarterly, report sections
+  recoup.numbers/v1      report quarterly -o FILE.json: every number of a report
+  recoup.report-diff/v1  report diff
   recoup.catalog/v1      analyze list, show
   recoup.scenario/v1     simulate init, check
   recoup.comparators/v1  data comparators

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,10 +22,10 @@ import (
 func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report",
-		Short: "Reports: sections, quarterly, policy",
+		Short: "Reports: sections, quarterly, policy, diff",
 		Long:  "Reports for those who run programs. Small cells are hidden before anything is drawn.",
 	}
-	c.AddCommand(a.reportSections(), a.reportQuarterly(), a.reportPolicy())
+	c.AddCommand(a.reportSections(), a.reportQuarterly(), a.reportPolicy(), a.reportDiff())
 	return c
 }
 
@@ -62,7 +65,18 @@ type reportFlags struct {
 	load    loadFlags
 	options reports.QuarterlyOptions
 	policy  string
+	each    string
+	brand   string
 	out     string
+}
+
+// endings are the endings of a report's file, in the order of render.Formats.
+func endings() []string {
+	var out []string
+	for _, f := range render.Formats {
+		out = append(out, f.Ending)
+	}
+	return out
 }
 
 func (a *app) reportQuarterly() *cobra.Command {
@@ -71,17 +85,33 @@ func (a *app) reportQuarterly() *cobra.Command {
 	for _, p := range disclosure.Policies() {
 		policies = append(policies, p.Name)
 	}
+	var formats strings.Builder
+	for _, x := range render.Formats {
+		fmt.Fprintf(&formats, "  %-9s%s\n", x.Ending, x.Title)
+	}
 	c := &cobra.Command{
 		Use:   "quarterly COHORT -o FILE",
 		Short: "Write the quarterly outcome report",
-		Long: `Write the quarterly outcome report of a cohort: one self-contained HTML file (or
-.md, .txt). What the data cannot show is said in its place. Small cells, and those
-that would reveal them, are hidden before anything is drawn; --policy names the
-rule. The audit of what was hidden goes to standard error and stays with you.
+		Long: `Write the quarterly outcome report of a cohort. The ending of the file says the
+format:
+
+` + formats.String() + `
+What the data cannot show is said in its place. Small cells, and those that would
+reveal them, are hidden before anything is written, in every format alike; --policy
+names the rule. The audit of what was hidden goes to standard error and stays with
+you. Beside each headline stands the same quarter a year before.
+
+--each site writes one report for each site, FILE-SITE, of its own patients alone,
+and FILE-overview with the headlines of all sites side by side. Each is protected by
+itself: who is given several of them can add and subtract.
+
+--brand FILE.yaml gives the report your title, logo and color: keys title, logo (an SVG
+file beside it), logo_text and color. The logo is drawn with its shapes and texts
+alone; the color must be readable on white. The logo stands in .html and .pdf.
 
 Without --quarter the report covers all patients. The cohort needs a date of
 discharge or admission, or a period column, for a quarter.`,
-		Example: "  recoup report quarterly cohort.yaml --quarter 2026Q3 -o report.html\n  recoup report quarterly cohort.yaml -o report.md",
+		Example: "  recoup report quarterly cohort.yaml --quarter 2026Q3 -o report.html\n  recoup report quarterly cohort.yaml --each site -o report.docx",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runQuarterly(c.Context(), args[0], f)
@@ -93,7 +123,9 @@ discharge or admission, or a period column, for a quarter.`,
 	c.Flags().StringVar(&f.options.Reference, "reference", "", "an arm to show beside it")
 	c.Flags().Float64Var(&f.options.Level, "level", 0.95, "confidence level")
 	c.Flags().StringVar(&f.policy, "policy", "cms-11", "rule for small cells: "+strings.Join(policies, ", "))
-	c.Flags().StringVarP(&f.out, "output", "o", "", "file to write: .html, .md or .txt")
+	c.Flags().StringVar(&f.each, "each", "", "site: a report for each site and an overview")
+	c.Flags().StringVar(&f.brand, "brand", "", "file with your title, logo and color")
+	c.Flags().StringVarP(&f.out, "output", "o", "", "file to write: "+strings.Join(endings(), ", "))
 	return c
 }
 
@@ -110,16 +142,26 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 			return usagef("--quarter: %w", err)
 		}
 	}
+	if f.each != "" && (f.each != "site" || f.out == "") {
+		return usagef("expected --each site with -o FILE")
+	}
 	if f.out == "" && !a.json {
 		return usagef("expected a file to write: -o report.html")
 	}
-	format, err := formatOf(f.out, a.json, ".html", ".md", ".txt")
+	if _, err := formatOf(f.out, a.json, endings()...); err != nil {
+		return err
+	}
+	brand, err := f.branding()
 	if err != nil {
 		return err
 	}
 	co, err := a.load(ctx, path, f.load)
 	if err != nil {
 		return err
+	}
+	f.options.Brand = brand
+	if f.each != "" {
+		return a.eachSite(ctx, co, f, policy)
 	}
 	r, err := quarterly(ctx, co, f)
 	if errors.Is(err, reports.ErrQuarter) {
@@ -128,16 +170,11 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	if err != nil {
 		return err
 	}
-	r, audit := disclosure.Apply(r, policy)
-	if format == ".json" {
-		return a.writeJSON(outlineOf(r, policy, audit))
-	}
-	write := map[string]func(io.Writer, reports.Report) error{".html": render.HTML, ".md": render.Markdown, ".txt": render.Text}[format]
-	if err := writeFile(f.out, func(w io.Writer) error { return write(w, r) }); err != nil {
-		return err
-	}
-	for _, x := range audit.Findings {
-		a.note("small cells (%s): %s in %s, %d", policy.Name, x.Code, x.Where, x.Count)
+	r, audit := gated(r, policy)
+	if f.out != "" {
+		if err := a.writeReport(ctx, f.out, r, audit); err != nil {
+			return err
+		}
 	}
 	if a.json {
 		return a.writeJSON(outlineOf(r, policy, audit))
@@ -146,11 +183,78 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	return nil
 }
 
+// branding reads the brand file, where one is given.
+func (f reportFlags) branding() (reports.Brand, error) {
+	if f.brand == "" {
+		return reports.Brand{}, nil
+	}
+	b, err := os.ReadFile(f.brand)
+	if err != nil {
+		return reports.Brand{}, err
+	}
+	beside, err := os.OpenRoot(filepath.Dir(f.brand)) // a brand reads no file elsewhere
+	if err != nil {
+		return reports.Brand{}, err
+	}
+	defer beside.Close() //nolint:errcheck // read only
+	brand, err := render.ParseBrand(filepath.Base(f.brand), b, beside.ReadFile)
+	if err != nil {
+		return reports.Brand{}, fmt.Errorf("%w: %w", errInvalidInput, err)
+	}
+	return brand, nil
+}
+
+// gated is a report after the disclosure rules, with the sentences that its shown
+// numbers allow.
+func gated(r reports.Report, p disclosure.Policy) (reports.Report, disclosure.Audit) {
+	r, audit := disclosure.Apply(r, p)
+	return reports.Speak(r), audit
+}
+
+// writeReport writes a gated report in the format of the file's ending and tells what
+// was hidden.
+func (a *app) writeReport(ctx context.Context, path string, r reports.Report, audit disclosure.Audit) error {
+	format, ok := render.FormatOf(strings.ToLower(filepath.Ext(path)))
+	if !ok {
+		return usagef("expected a file ending in %s", strings.Join(endings(), ", "))
+	}
+	o := render.Options{Folder: filepath.Dir(path)}
+	if format.Ending == ".pdf" {
+		o.Browser = browser()
+	}
+	if err := writeFile(path, func(w io.Writer) error { return format.Write(ctx, w, r, o) }); err != nil {
+		return err
+	}
+	for _, x := range audit.Findings {
+		a.note("small cells (%s): %s in %s, %d", audit.Policy.Name, x.Code, x.Where, x.Count)
+	}
+	return nil
+}
+
+// browser is the path of a Chromium or Chrome, "" where there is none.
+func browser() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
 // quarterly builds the report with the provenance of this program.
 func quarterly(ctx context.Context, co *datasets.Cohort, f reportFlags) (reports.Report, error) {
-	origin, err := co.Origin(ctx)
+	o, err := f.sourced(ctx, co)
 	if err != nil {
 		return reports.Report{}, err
+	}
+	return reports.Quarterly(ctx, co, o)
+}
+
+// sourced are the options with where the numbers come from.
+func (f reportFlags) sourced(ctx context.Context, co *datasets.Cohort) (reports.QuarterlyOptions, error) {
+	origin, err := co.Origin(ctx)
+	if err != nil {
+		return f.options, err
 	}
 	b := thisBuild()
 	fact := func(name, value string) reports.Fact { return reports.Fact{Name: name, Value: reports.Label(value)} }
@@ -158,9 +262,12 @@ func quarterly(ctx context.Context, co *datasets.Cohort, f reportFlags) (reports
 	o.Facts = []reports.Fact{
 		fact("recoup", b.Recoup+" (revision "+b.Revision+")"), fact("Go", b.Go), fact("gonum", b.Gonum), fact("Platform", b.Platform),
 		fact("Cohort", origin.Dictionary), fact("Digest of the cohort, SHA-256", origin.Digest),
-		{Name: "Patients in the cohort", Value: reports.Count(origin.Patients)},
-		{Name: "Rows in the cohort", Value: reports.Count(origin.Rows).WithoutPatients()},
+		{Name: "Patients in the cohort", Value: reports.Count(co.Patients())},
+		{Name: "Rows in the cohort", Value: reports.Count(co.Rows()).WithoutPatients()},
 		fact("Rule for small cells", f.policy), fact("Confidence level", fmt.Sprint(o.Level)),
+	}
+	if o.Site != "" { // the digest is that of the files, and with it the counts above are the site's
+		o.Facts = append(o.Facts, fact("Site", o.Site))
 	}
 	if f.load.where != "" {
 		o.Facts = append(o.Facts, fact("Where", f.load.where))
@@ -168,7 +275,7 @@ func quarterly(ctx context.Context, co *datasets.Cohort, f reportFlags) (reports
 	if f.load.setAside {
 		o.Facts = append(o.Facts, fact("Bad cells", "set aside as missing, counted under Data quality"))
 	}
-	return reports.Quarterly(ctx, co, o)
+	return o, nil
 }
 
 // outline is a report's contents for scripts: what it shows and what it cannot.

@@ -3,16 +3,15 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"recoup/analysis/economics"
 	"recoup/reports"
 	"recoup/reports/disclosure"
-	"recoup/reports/render"
 )
 
 // policyFlags are the flags of report policy.
@@ -28,8 +27,8 @@ func (a *app) reportPolicy() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "policy SCENARIO -o FILE",
 		Short: "Write a policy brief: which strategy, how sure, what it costs",
-		Long: `Write a policy brief of a scenario: one self-contained HTML file (or .md, .txt). One page
-first: which strategy, at what willingness to pay, how sure, what it costs in each year,
+		Long: `Write a policy brief of a scenario; the ending of the file says the format, as for report
+quarterly. One page first: which strategy, at what willingness to pay, how sure, what it costs in each year,
 what would change the answer. Then what each strategy achieves, cost-effectiveness with
 plane and acceptability curves, the budget by year, a tornado, the value of information,
 all settings and parameters, and where each item of CHEERS 2022 is answered.
@@ -52,7 +51,7 @@ patient's data go into it.`,
 	fl.StringVar(&f.budget.strategy, "strategy", "", "strategy the brief is about; the scenario's second where not given")
 	fl.Float64Var(&f.at, "at", math.NaN(), "willingness to pay for a QALY, one of the scenario's; its middle one where not given")
 	fl.IntVar(&f.batches, "batches", 10, "batches of the patients of the tornado")
-	fl.StringVarP(&f.out, "output", "o", "", "file to write: .html, .md or .txt")
+	fl.StringVarP(&f.out, "output", "o", "", "file to write: "+strings.Join(endings(), ", "))
 	f.budget.add(c)
 	return c
 }
@@ -61,8 +60,7 @@ func (a *app) runPolicy(ctx context.Context, path string, f policyFlags, seeded 
 	if f.out == "" && !a.json {
 		return usagef("expected a file to write: -o brief.html")
 	}
-	format, err := formatOf(f.out, a.json, ".html", ".md", ".txt")
-	if err != nil {
+	if _, err := formatOf(f.out, a.json, endings()...); err != nil {
 		return err
 	}
 	if f.batches < 1 {
@@ -84,9 +82,8 @@ func (a *app) runPolicy(ctx context.Context, path string, f policyFlags, seeded 
 	if err != nil {
 		return err
 	}
-	if format != ".json" {
-		write := map[string]func(io.Writer, reports.Report) error{".html": render.HTML, ".md": render.Markdown, ".txt": render.Text}[format]
-		if err := writeFile(f.out, func(w io.Writer) error { return write(w, r) }); err != nil {
+	if f.out != "" {
+		if err := a.writeReport(ctx, f.out, r, disclosure.Audit{}); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,446 @@
+package render
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/xuri/excelize/v2"
+
+	"recoup/reports"
+)
+
+// XLSX writes a report as a workbook: a first sheet that says what it is, one for each
+// table and for the numbers of each figure. Numbers are numbers, rounded as readers see
+// them; an interval takes three columns and a mean with its deviation two. Hidden and
+// missing ones are words. Text that a spreadsheet would take for a formula gets an
+// apostrophe before it.
+func XLSX(w io.Writer, r reports.Report) error {
+	b := workbook{file: excelize.NewFile(), styles: map[string]int{}}
+	defer b.file.Close() //nolint:errcheck // nothing of it is on the disk
+	sheets := sheetsOf(r)
+	b.check(b.file.SetSheetName("Sheet1", readMe))
+	for _, s := range sheets {
+		_, err := b.file.NewSheet(s.name)
+		b.check(err)
+	}
+	b.readMe(r, sheets)
+	for _, s := range sheets {
+		b.sheet(s)
+	}
+	title := printable(titleOf(r))
+	b.check(b.file.SetDocProps(&excelize.DocProperties{Title: title, Creator: "recoup", LastModifiedBy: "recoup", Created: zipDate, Modified: zipDate, Language: langOf(r)}))
+	b.check(b.file.SetAppProps(&excelize.AppProperties{Application: "recoup"}))
+	if b.err != nil {
+		return fmt.Errorf("writing XLSX: %w", b.err)
+	}
+	var out bytes.Buffer
+	if _, err := b.file.WriteTo(&out); err != nil {
+		return fmt.Errorf("writing XLSX: %w", err)
+	}
+	return repack(w, out.Bytes())
+}
+
+// zipDate stands where a format must have a date: it tells nothing.
+const zipDate = "2000-01-01T00:00:00Z"
+
+// readMe is the name of the first sheet.
+const readMe = "Read me"
+
+// repack writes a zip file again with its parts in order of name and without times, so
+// that equal contents are equal files.
+func repack(w io.Writer, data []byte) error {
+	in, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return err
+	}
+	files := slices.SortedFunc(slices.Values(in.File), func(a, b *zip.File) int {
+		first := func(f *zip.File) int { return len(strings.TrimPrefix(f.Name, "[Content_Types].xml")) }
+		return cmp.Or(cmp.Compare(min(first(a), 1), min(first(b), 1)), cmp.Compare(a.Name, b.Name))
+	})
+	out := zip.NewWriter(w)
+	for _, f := range files {
+		from, err := f.Open()
+		if err != nil {
+			return err
+		}
+		to, err := out.CreateHeader(&zip.FileHeader{Name: f.Name, Method: zip.Deflate})
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(to, from); err != nil {
+			return err
+		}
+		if err := from.Close(); err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}
+
+// sheet is one table of the workbook.
+type sheet struct {
+	name, section, caption string
+	table                  reports.Table
+}
+
+// sheetsOf lists the tables of a report in reading order, numbered as on the page.
+func sheetsOf(r reports.Report) []sheet {
+	var out []sheet
+	tables, figures := 0, 0
+	for _, s := range sectionsOf(r) {
+		for _, b := range s.Blocks {
+			switch b := b.(type) {
+			case reports.Tiles:
+				out = append(out, sheet{name: "Headlines", section: s.Title, caption: "Headlines", table: tileTable(b)})
+			case reports.Table:
+				tables++
+				out = append(out, sheet{"T" + strconv.Itoa(tables) + " " + b.Caption, s.Title, fmt.Sprintf("Table %d. %s", tables, b.Caption), b})
+			case reports.Figure:
+				behind := behind(b)
+				if len(behind) > 0 {
+					figures++
+				}
+				for i, t := range behind {
+					caption := fmt.Sprintf("Figure %d. %s", figures, b.Title)
+					prefix := "F" + strconv.Itoa(figures)
+					if i > 0 {
+						caption += ": " + named(t.Caption, "part "+strconv.Itoa(i+1))
+						prefix += letters(i + 1)
+					}
+					t.Footnotes = append(t.Footnotes, reports.Say(b.Subtitle), b.Caption)
+					out = append(out, sheet{prefix + " " + named(b.ID, "figure"), s.Title, caption, t})
+				}
+			}
+		}
+	}
+	used := map[string]bool{strings.ToLower(readMe): true}
+	for i := range out {
+		out[i].name = sheetName(out[i].name, used)
+	}
+	return out
+}
+
+// sheetName makes a name that a spreadsheet takes: 31 characters at most, none of those
+// it forbids, and not used before.
+func sheetName(s string, used map[string]bool) string {
+	s = strings.Join(strings.FieldsFunc(printable(s), func(r rune) bool { return r == ' ' || strings.ContainsRune(`[]:*?/\'"`, r) }), " ")
+	cut := func(limit int) string {
+		out := s
+		for len(utf16.Encode([]rune(out))) > limit {
+			r := []rune(out)
+			out = string(r[:len(r)-1])
+		}
+		return strings.TrimSpace(out)
+	}
+	name := cut(31)
+	for i := 2; name == "" || used[strings.ToLower(name)]; i++ {
+		name = strings.TrimSpace(cut(26) + " " + strconv.Itoa(i))
+	}
+	used[strings.ToLower(name)] = true
+	return name
+}
+
+// tileTable is the headlines as a table.
+func tileTable(b reports.Tiles) reports.Table {
+	t := reports.Table{ID: "tiles", Caption: "Headlines", Columns: []reports.Column{{Label: "Headline"}, rightColumn("Value"), {Label: "Standing"}, rightColumn("Benchmark"), {Label: "Source of the benchmark"}, {Label: "Detail"}}}
+	for _, x := range b.Tiles {
+		_, status := statusWords(x)
+		t.Rows = append(t.Rows, reports.Row{Cells: []reports.Cell{
+			reports.Label(x.Label), x.Value, reports.Label(status), x.Benchmark, reports.Label(x.BenchmarkSource), reports.Label(words(x.Detail)),
+		}})
+	}
+	return t
+}
+
+// workbook writes cells and keeps the first error.
+type workbook struct {
+	file   *excelize.File
+	styles map[string]int
+	err    error
+}
+
+func (b *workbook) check(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// put writes a text or a number into a cell.
+func (b *workbook) put(sheet string, column, row int, value any, style int) {
+	at, err := excelize.CoordinatesToCellName(column, row)
+	b.check(err)
+	switch value := value.(type) {
+	case string:
+		b.check(b.file.SetCellStr(sheet, at, neutral(printable(value))))
+	default:
+		b.check(b.file.SetCellValue(sheet, at, value))
+	}
+	if style != 0 {
+		b.check(b.file.SetCellStyle(sheet, at, at, style))
+	}
+}
+
+// style returns the number of a style, made once.
+func (b *workbook) style(key string, s excelize.Style) int {
+	if n, ok := b.styles[key]; ok {
+		return n
+	}
+	n, err := b.file.NewStyle(&s)
+	b.check(err)
+	b.styles[key] = n
+	return n
+}
+
+func (b *workbook) head() int {
+	return b.style("head", excelize.Style{
+		Font: &excelize.Font{Bold: true}, Alignment: &excelize.Alignment{WrapText: true, Vertical: "bottom"},
+		Border: []excelize.Border{{Type: "bottom", Color: "1F2A33", Style: 2}}, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"F2F5F8"}},
+	})
+}
+
+func (b *workbook) title() int {
+	return b.style("title", excelize.Style{Font: &excelize.Font{Bold: true, Size: 14}})
+}
+
+func (b *workbook) strong() int {
+	return b.style("strong", excelize.Style{Font: &excelize.Font{Bold: true}})
+}
+
+func (b *workbook) note() int {
+	return b.style("note", excelize.Style{Font: &excelize.Font{Color: "4A5F72", Size: 9}})
+}
+
+func (b *workbook) wrapped() int {
+	return b.style("wrapped", excelize.Style{Alignment: &excelize.Alignment{WrapText: true, Vertical: "top"}})
+}
+
+func (b *workbook) absent() int {
+	return b.style("absent", excelize.Style{Font: &excelize.Font{Italic: true, Color: "4A5F72"}, Alignment: &excelize.Alignment{Horizontal: "right"}})
+}
+
+// numeric is the style of numbers of a format.
+func (b *workbook) numeric(f reports.Format, bold bool) int {
+	code := numberCode(f)
+	return b.style(fmt.Sprint(bold, code), excelize.Style{CustomNumFmt: &code, Font: &excelize.Font{Bold: bold}})
+}
+
+// numberCode is the spreadsheet's code of a format.
+func numberCode(f reports.Format) string {
+	digits := "#,##0"
+	decimals := f.Decimals
+	if f.Kind == reports.PValue {
+		decimals = 3
+	}
+	if f.Kind == reports.Percent {
+		digits = "0"
+	}
+	if decimals > 0 {
+		digits += "." + strings.Repeat("0", min(decimals, 10))
+	}
+	if f.Kind == reports.Percent {
+		digits += "%"
+	} else {
+		quoted := func(s string) string {
+			if s = strings.ReplaceAll(printable(s), `"`, ""); s == "" {
+				return ""
+			}
+			return `"` + s + `"`
+		}
+		digits = quoted(f.Prefix) + digits + quoted(f.Suffix)
+	}
+	if f.Signed {
+		return "+" + digits + ";-" + digits + ";" + digits
+	}
+	return digits
+}
+
+// readMe writes the first sheet: what the workbook is, what must be read first, where
+// each table is, and where the numbers come from.
+func (b *workbook) readMe(r reports.Report, sheets []sheet) {
+	row := 1
+	line := func(style int, texts ...string) {
+		for i, s := range texts {
+			b.put(readMe, i+1, row, s, style)
+		}
+		row++
+	}
+	line(b.title(), titleOf(r))
+	line(0, subtitleOf(r))
+	row++
+	for _, w := range r.Warnings {
+		line(b.wrapped(), "Caution: "+w.Text)
+	}
+	for _, s := range []string{
+		"Each sheet holds one table of the report, or the numbers behind one figure.",
+		"Numbers are rounded as in the report, shares are from 0 to 1 shown as percentages, and an interval takes three columns: value, low, high.",
+		`"hidden" is a small number of patients, what rests on one, or what would reveal one. "not available" could not be computed; the reason stands below the table.`,
+	} {
+		line(b.wrapped(), s)
+	}
+	row++
+	line(b.head(), "Sheet", "What", "Section")
+	for _, s := range sheets {
+		at, err := excelize.CoordinatesToCellName(1, row)
+		b.check(err)
+		line(0, s.name, s.caption, s.section)
+		b.check(b.file.SetCellHyperLink(readMe, at, "'"+s.name+"'!A1", "Location"))
+		b.check(b.file.SetCellStyle(readMe, at, at, b.style("link", excelize.Style{Font: &excelize.Font{Color: "005EB8", Underline: "single"}})))
+	}
+	row++
+	for _, s := range sectionsOf(r) {
+		if found := words(s.Found); found != "" {
+			line(b.wrapped(), s.Title+": "+found)
+		}
+		if lead := words(s.Lead); lead != "" {
+			line(b.wrapped(), s.Title+": "+lead)
+		}
+		for _, x := range s.Blocks {
+			switch x := x.(type) {
+			case reports.Paragraph:
+				line(b.wrapped(), s.Title+": "+words(x.Text))
+			case reports.Notice:
+				line(b.wrapped(), s.Title+": "+noticeTitle(x)+". "+words(x.Text))
+			}
+		}
+	}
+	row++
+	line(b.head(), "Where these numbers come from", "", "")
+	for _, f := range r.Provenance.Facts {
+		line(0, f.Name, Cell(f.Value))
+	}
+	for _, s := range r.Sections {
+		for _, x := range s.Blocks {
+			if d, ok := x.(reports.Definitions); ok {
+				for _, item := range d.Items {
+					line(b.wrapped(), item.Term, item.Meaning, item.Source)
+				}
+			}
+		}
+	}
+	b.check(b.file.SetColWidth(readMe, "A", "A", 60))
+	b.check(b.file.SetColWidth(readMe, "B", "C", 60))
+}
+
+// headRow is where the heads of a table stand: after its caption, section and an empty
+// row.
+const headRow = 4
+
+// sheet writes one table with its notes.
+func (b *workbook) sheet(s sheet) {
+	b.put(s.name, 1, 1, s.caption, b.title())
+	b.put(s.name, 1, 2, s.section, b.note())
+	extra := extraColumns(s.table)
+	column := 1
+	for j, c := range s.table.Columns {
+		label := gridColumn{Label: c.Label, Unit: c.Unit}.head()
+		b.put(s.name, column, headRow, label, b.head())
+		column++
+		for _, name := range extra[j] {
+			b.put(s.name, column, headRow, label+", "+name, b.head())
+			column++
+		}
+	}
+	row := headRow + 1
+	for _, r := range s.table.Rows {
+		b.row(s, r, row, extra)
+		row++
+	}
+	g := layTable(s.table)
+	row++
+	for _, note := range append(g.Reasons, g.Notes...) {
+		b.put(s.name, 1, row, note, b.note())
+		row++
+	}
+	last, err := excelize.ColumnNumberToName(max(column-1, 2))
+	b.check(err)
+	b.check(b.file.SetColWidth(s.name, "B", last, 16))
+	b.check(b.file.SetColWidth(s.name, "A", "A", 46))
+	b.check(b.file.SetPanes(s.name, &excelize.Panes{Freeze: true, YSplit: headRow, XSplit: 1, TopLeftCell: "B5", ActivePane: "bottomRight"}))
+}
+
+// extraColumns names the columns that each column of a table needs beside its own.
+func extraColumns(t reports.Table) [][]string {
+	out := make([][]string, len(t.Columns))
+	for j := range t.Columns {
+		for _, r := range t.Rows {
+			if r.Heading || j >= len(r.Cells) {
+				continue
+			}
+			for i, p := range flat(r.Cells[j])[min(1, len(flat(r.Cells[j]))):] {
+				if i == len(out[j]) {
+					out[j] = append(out[j], p.name)
+				} else if !slices.Contains(strings.Split(out[j][i], " / "), p.name) {
+					out[j][i] += " / " + p.name
+				}
+			}
+		}
+	}
+	return out
+}
+
+// flat is the numbers of a cell, bounds of an interval among them.
+func flat(c reports.Cell) []part {
+	var out []part
+	for _, p := range partsOf(c) {
+		out = append(out, p)
+		if p.low != nil {
+			bound := p.format
+			bound.Signed = false
+			out = append(out, part{name: "low", value: p.low, format: bound}, part{name: "high", value: p.high, format: bound})
+		}
+	}
+	return out
+}
+
+func (b *workbook) row(s sheet, r reports.Row, row int, extra [][]string) {
+	if r.Heading {
+		if len(r.Cells) > 0 {
+			b.put(s.name, 1, row, Cell(r.Cells[0]), b.strong())
+		}
+		return
+	}
+	column := 1
+	for j := range s.table.Columns {
+		var c reports.Cell
+		if j < len(r.Cells) {
+			c = r.Cells[j]
+		}
+		b.cell(s.name, column, row, c, r, j == 0)
+		column += 1 + len(extra[j])
+	}
+}
+
+func (b *workbook) cell(sheet string, column, row int, c reports.Cell, r reports.Row, first bool) {
+	numbers := flat(c)
+	written := false
+	for i, p := range numbers {
+		if p.value != nil {
+			b.put(sheet, column+i, row, *p.value, b.numeric(p.format, r.Total))
+			written = written || i == 0
+		}
+	}
+	text := Cell(c)
+	if written || text == "" {
+		return
+	}
+	style := 0
+	switch {
+	case c.Hidden != reports.Shown || text == notAvailable:
+		style = b.absent()
+	case first && r.Indent > 0:
+		style = b.style("indent"+strconv.Itoa(r.Indent), excelize.Style{Alignment: &excelize.Alignment{Indent: min(r.Indent, 3)}})
+	case r.Total:
+		style = b.strong()
+	}
+	b.put(sheet, column, row, text, style)
+}
+
+// langOf is the language of a report.
+func langOf(r reports.Report) string { return named(r.Lang, "en") }

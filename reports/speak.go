@@ -1,0 +1,589 @@
+package reports
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"recoup/analysis"
+)
+
+// Speak puts before each section of a report one or two sentences that say what its
+// numbers show, and tells of the headlines how they stand against the same quarter a
+// year before. It must come after disclosure.Apply: it reads what is shown and nothing
+// else, so it tells nothing that is hidden.
+//
+// The rules cannot say more than the numbers do. A change is called one only where its
+// interval, rounded as it is written, leaves no change out; else it is "no clear
+// change", which is not "no change". Nothing is compared without an interval for the
+// difference. Nothing is called clear of fewer than ten patients. Groups of unlike
+// patients are not compared at all. Where under 70 % were seen again it is said.
+func Speak(r Report) Report {
+	r.Sections = slices.Clone(r.Sections)
+	groups := groupsOf(r)
+	for i := range r.Sections {
+		s := &r.Sections[i]
+		s.Blocks = slices.Clone(s.Blocks)
+		speak := map[string]func(*Section, speaker) Words{
+			"glance": sayGlance, "who": sayWho, "outcomes": sayOutcomes, "opioids": sayOpioids,
+			"work": sayWork, "time": sayTime, "sites": sayTime, "costs": sayCosts, "data": sayData,
+		}[s.ID]
+		if speak == nil {
+			continue
+		}
+		s.Found = speak(s, speaker{groups: groups, warnings: r.Warnings})
+	}
+	return r
+}
+
+// speaker is what the sentences of all sections need.
+type speaker struct {
+	groups   []string // as in the tables; one "" where there are none
+	warnings []Warning
+}
+
+// groupsOf reads the groups of a report from the heads of its table of patients.
+func groupsOf(r Report) []string {
+	for _, s := range r.Sections {
+		if t, ok := tableIn(s, "table-one"); ok && len(t.Columns) > 1 {
+			var out []string
+			for _, c := range t.Columns[1:] {
+				if c.Label == groupName("") {
+					return []string{""}
+				}
+				out = append(out, c.Label)
+			}
+			return out
+		}
+	}
+	return []string{""}
+}
+
+func tableIn(s Section, id string) (Table, bool) {
+	for _, b := range s.Blocks {
+		if t, ok := b.(Table); ok && t.ID == id {
+			return t, true
+		}
+	}
+	return Table{}, false
+}
+
+// shown tells whether a cell has a number that may be read.
+func shown(c Cell) bool {
+	return c.Hidden == Shown && c.Format.Kind != Blank && c.Format.Kind != Text && (c.Format.Kind == CountOf || !math.IsNaN(c.Value))
+}
+
+// spoken is a shown number for a sentence: the gate has judged it where it stands.
+func spoken(c Cell) Cell { c.Basis = NoPatients(); return c }
+
+// estimateOnly is a shown number without its interval.
+func estimateOnly(c Cell) Cell {
+	c = spoken(c)
+	c.Low, c.High = math.NaN(), math.NaN()
+	if c.Format.Kind == Interval {
+		c.Format.Kind = NumberOf
+	}
+	return c
+}
+
+// asWritten rounds a bound as it is written, so that words and digits agree: an
+// interval that is written as reaching 0 does.
+func asWritten(v float64, f Format) float64 {
+	round := func(v float64) float64 {
+		out, err := strconv.ParseFloat(strconv.FormatFloat(v, 'f', f.Decimals, 64), 64)
+		if err != nil {
+			return math.NaN()
+		}
+		return out
+	}
+	if f.Kind == Percent {
+		return round(100*v) / 100
+	}
+	return round(v)
+}
+
+// way is which side of no change an interval lies on.
+type way int
+
+const (
+	noInterval way = iota
+	unclear
+	up
+	down
+)
+
+// wayOf reads an interval about zero.
+func wayOf(c Cell) way {
+	if !shown(c) || c.Format.Kind != Interval && c.Format.Kind != Percent {
+		return noInterval
+	}
+	low, value, high := asWritten(c.Low, c.Format), asWritten(c.Value, c.Format), asWritten(c.High, c.Format)
+	switch {
+	case !(low <= value && value <= high):
+		return noInterval
+	case few(c):
+		return unclear
+	case low > 0:
+		return up
+	case high < 0:
+		return down
+	}
+	return unclear
+}
+
+// fewest is how many patients a clear change needs: intervals lean on there being some.
+const fewest = 10
+
+// few tells whether fewer patients than that are behind a number.
+func few(c Cell) bool {
+	switch c.Basis.Kind {
+	case OfPatients:
+		return c.Basis.N < fewest
+	case ShareOfPatients:
+		return c.Basis.Denominator < fewest
+	}
+	return false
+}
+
+// difference is the difference of two estimates from different patients, with the
+// interval that their own intervals give (MOVER):
+//
+//	d ± √((θ₁-l₁)² + (u₂-θ₂)²) below, √((u₁-θ₁)² + (θ₂-l₂)²) above
+//
+// For two shares with Wilson intervals it is Newcombe's hybrid score interval. Zou and
+// Donner 2008, 10.1002/sim.3095. The numbers are taken as they are written, so that it
+// tells no more than the two do; shares differ by percentage points. It is false where
+// either has no interval, or few patients.
+func difference(now, then Cell) (Cell, bool) {
+	if wayOf(now) == noInterval || wayOf(then) == noInterval || now.Format.Kind != then.Format.Kind || few(now) || few(then) {
+		return Cell{}, false
+	}
+	f := now.Format
+	v1, l1, u1 := asWritten(now.Value, f), asWritten(now.Low, f), asWritten(now.High, f)
+	v2, l2, u2 := asWritten(then.Value, f), asWritten(then.Low, f), asWritten(then.High, f)
+	d := v1 - v2
+	c := Estimate(d, d-math.Hypot(v1-l1, u2-v2), d+math.Hypot(u1-v1, v2-l2), f.Decimals, 0).WithSign().WithoutPatients()
+	c.Format.Prefix, c.Format.Suffix = f.Prefix, f.Suffix
+	if f.Kind == Percent {
+		c.Value, c.Low, c.High = 100*c.Value, 100*c.Low, 100*c.High
+	}
+	return c, true
+}
+
+// list joins names as a sentence does.
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// sayGlance marks each tile by its difference from the same quarter last year, and
+// counts them. More is better for a share, less for a cost.
+func sayGlance(s *Section, sp speaker) Words {
+	var better, worse, open []string
+	for i, b := range s.Blocks {
+		tiles, ok := b.(Tiles)
+		if !ok {
+			continue
+		}
+		tiles.Tiles = slices.Clone(tiles.Tiles)
+		for j := range tiles.Tiles {
+			t := &tiles.Tiles[j]
+			then, ok := cellAfter(t.Detail, lastYear)
+			if !ok {
+				continue
+			}
+			d, ok := difference(t.Value, then)
+			if !ok {
+				continue
+			}
+			side := wayOf(d)
+			if t.Value.Format.Kind != Percent && side != unclear {
+				side = up + down - side
+			}
+			topic := lower(t.Topic)
+			switch side {
+			case up:
+				t.Status, t.StatusText = Better, "Better than a year before"
+				better = append(better, topic)
+			case down:
+				t.Status, t.StatusText = Worse, "Worse than a year before"
+				worse = append(worse, topic)
+			default:
+				t.Status, t.StatusText = Same, "No clear change from a year before"
+				open = append(open, topic)
+			}
+			unit := "."
+			if t.Value.Format.Kind == Percent {
+				unit = " percentage points."
+			}
+			t.Detail = t.Detail.And(" Difference: ").With(d).And(unit)
+		}
+		s.Blocks[i] = tiles
+	}
+	if len(better)+len(worse)+len(open) == 0 {
+		return Say("Nothing is compared with a year before: there are no figures for it with an interval that may be shown.")
+	}
+	var parts []string
+	for _, x := range []struct {
+		names []string
+		text  string
+	}{{better, "clearly better"}, {worse, "clearly worse"}, {open, "without a clear change"}} {
+		if len(x.names) > 0 {
+			parts = append(parts, x.text+": "+list(x.names))
+		}
+	}
+	return Say("Against the same quarter last year, " + strings.Join(parts, "; ") + ". They were other patients, and nothing is adjusted.")
+}
+
+// cellAfter returns the number that follows a text.
+func cellAfter(w Words, text string) (Cell, bool) {
+	for i, s := range w {
+		if s.Text == text && i+1 < len(w) {
+			return w[i+1].Cell, true
+		}
+	}
+	return Cell{}, false
+}
+
+// enough is the share that must be seen for a visit to speak for all.
+const enough = 0.7
+
+// sayWho says how many began, and how many were seen at the last visit.
+func sayWho(s *Section, _ speaker) Words {
+	t, ok := tableIn(*s, "followed")
+	if !ok {
+		return nil
+	}
+	var w Words
+	for _, r := range t.Rows {
+		if r.Cells[0].Text == "Admitted" && shown(r.Cells[1]) && shown(r.Cells[2]) {
+			w = Say("Of ").With(spoken(r.Cells[2])).And(" " + r.Cells[3].Text + ", ").With(spoken(r.Cells[1])).And(" were admitted.")
+		}
+	}
+	last := t.Rows[len(t.Rows)-1]
+	if !strings.HasPrefix(last.Cells[0].Text, "Seen at ") {
+		return w
+	}
+	visit, share := strings.TrimPrefix(last.Cells[0].Text, "Seen at "), last.Cells[4]
+	if len(w) > 0 {
+		w = w.And(" ")
+	}
+	if !shown(share) {
+		return w.And("How many were seen at " + visit + " is not shown.")
+	}
+	whom := "those " + last.Cells[3].Text
+	if last.Cells[3].Text == "all" {
+		whom = "all patients"
+	}
+	w = w.With(estimateOnly(share)).And(" of " + whom + " were seen at " + visit)
+	if asWritten(share.Value, share.Format) < enough {
+		return w.And(": under 70 %, so the results at that visit are those of the patients who came back.")
+	}
+	return w.And(".")
+}
+
+// sayOutcomes counts the measures that changed for the better, for each group by
+// itself.
+func sayOutcomes(s *Section, sp speaker) Words {
+	var forest Forest
+	found := false
+	for _, b := range s.Blocks {
+		if f, ok := b.(Figure); ok && f.ID == "effects" {
+			forest, _ = f.Plot.(Forest)
+			found = true
+		}
+	}
+	if !found {
+		return nil
+	}
+	var parts []string
+	for _, g := range sp.groups {
+		count, hidden := map[way]int{}, 0
+		for _, r := range forest.Rows {
+			if r.Heading || g != "" && !strings.HasSuffix(r.Label, ", "+g) {
+				continue
+			}
+			if k := wayOf(r.Estimate); k == noInterval {
+				hidden++
+			} else {
+				count[k]++
+			}
+		}
+		all := count[up] + count[down] + count[unclear]
+		if all == 0 {
+			continue
+		}
+		who := ""
+		if g != "" {
+			who = g + ": "
+		}
+		text := fmt.Sprintf("%sof %s with an effect size, %d improved clearly, %d got clearly worse and %d did not change clearly", who, counted(all, "measure", "measures"), count[up], count[down], count[unclear])
+		if hidden > 0 {
+			text += fmt.Sprintf(" (%d not shown)", hidden)
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) == 0 {
+		return Say("What changed is not summed up: no measure has an effect size with an interval that may be shown.")
+	}
+	w := Say(upper(strings.Join(parts, "; ")) + ". These are changes of the patients who came back, from before to after: they are not by themselves an effect of the treatment.")
+	for _, x := range sp.warnings {
+		if x.Code == analysis.WarnLowFollowUp {
+			w = w.And(" " + x.Text)
+		}
+	}
+	return w
+}
+
+// counted is a number with its noun.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// verdict is what a change may be called.
+func verdict(c Cell) string {
+	k := wayOf(c)
+	if k != noInterval && few(c) {
+		return "too few patients to call it clear"
+	}
+	return map[way]string{up: "a clear rise", down: "a clear fall", unclear: "no clear change", noInterval: "no interval, so no change is claimed"}[k]
+}
+
+// sayOpioids says for each group how the mean dose changed by its last window.
+func sayOpioids(s *Section, sp speaker) Words {
+	var w Words
+	for _, g := range sp.groups {
+		t, ok := tableIn(*s, "dose-"+slug(groupName(g)))
+		if !ok || len(t.Rows) == 0 {
+			continue
+		}
+		r := t.Rows[len(t.Rows)-1]
+		if len(w) > 0 {
+			w = w.And(" ")
+		}
+		who := ""
+		if g != "" {
+			who = upper(g) + ": "
+		}
+		if !shown(r.Cells[4]) || !shown(r.Cells[1]) {
+			w = w.And(who + "The change in dose is not shown.")
+			continue
+		}
+		w = w.And(who + "The mean daily dose changed by ").With(spoken(r.Cells[4])).And(" MME by " + lower(r.Cells[0].Text) + ", among ").
+			With(spoken(r.Cells[1])).And(" patients on opioids at entry: " + verdict(r.Cells[4]) + ".")
+	}
+	return w
+}
+
+// sayWork repeats the cohort's own shares at work, which are not compared: their
+// patients differ.
+func sayWork(s *Section, _ speaker) Words {
+	t, ok := tableIn(*s, "surgery")
+	if !ok {
+		return nil
+	}
+	var w Words
+	ours := 0
+	for _, r := range t.Rows {
+		if !r.Total || len(r.Cells) < 5 {
+			continue
+		}
+		ours++
+		if len(w) > 0 {
+			w = w.And("; ")
+		}
+		if !shown(r.Cells[4]) {
+			w = w.And("the share at work at " + r.Cells[2].Text + " is not shown (" + r.Cells[1].Text + ")")
+			continue
+		}
+		w = w.And("at " + r.Cells[2].Text + ", ").With(spoken(r.Cells[4])).And(" had returned or were at work (" + r.Cells[1].Text + ", " + r.Cells[3].Text + ")")
+	}
+	if ours == 0 {
+		return nil
+	}
+	w[0].Text = upper(w[0].Text)
+	if ours > 1 {
+		return w.And(". The groups are not compared here: their patients may differ.")
+	}
+	return w.And(".")
+}
+
+// sayTime says whether the rules of the chart signal in the last quarter, and which
+// sites lie outside the wide limits.
+func sayTime(s *Section, _ speaker) Words {
+	var w Words
+	for _, b := range s.Blocks {
+		f, ok := b.(Figure)
+		if !ok {
+			continue
+		}
+		text := ""
+		switch p := f.Plot.(type) {
+		case Control:
+			if f.ID == "important-by-quarter" {
+				text = sayChart(p)
+			}
+		case Funnel:
+			text = sayFunnel(p)
+		}
+		if text != "" && len(w) > 0 {
+			text = " " + text
+		}
+		if text != "" {
+			w = w.And(text)
+		}
+	}
+	return w
+}
+
+func sayChart(p Control) string {
+	n := len(p.Points)
+	if n == 0 {
+		return ""
+	}
+	last := p.Points[n-1]
+	if math.IsNaN(last.Y) {
+		return "The share improved in " + last.Label + " is not shown."
+	}
+	what := map[Signal]string{CommonCause: "no signal", Improvement: "a signal for the better", Concern: "a signal of concern"}[last.Signal]
+	if what == "" {
+		what = "a signal"
+	}
+	text := fmt.Sprintf("The control chart of important improvements gives %s in %s, the last of %s", what, last.Label, counted(n, "quarter", "quarters"))
+	if last.Rule != "" && last.Signal != CommonCause {
+		text += " (" + strings.ReplaceAll(last.Rule, "-", " ") + ")"
+	}
+	return text + "."
+}
+
+func sayFunnel(p Funnel) string {
+	var outside []string
+	known := 0
+	for _, q := range p.Points {
+		if math.IsNaN(q.Y) || math.IsNaN(q.N) || q.N < fewest {
+			continue
+		}
+		low, high, ok := wideLimits(p.Limits, q.N)
+		if !ok {
+			continue
+		}
+		known++
+		// Limits between two counts pass by a site where all or none improved; that
+		// site's own chance says whether it is outside.
+		if q.Y >= 1 && math.Pow(p.Center, q.N) >= 0.001 || q.Y <= 0 && math.Pow(1-p.Center, q.N) >= 0.001 {
+			continue
+		}
+		if q.Y < low || q.Y > high {
+			outside = append(outside, q.Label)
+		}
+	}
+	switch {
+	case known < 2:
+		return ""
+	case len(outside) == 0:
+		return fmt.Sprintf("Of %d sites none lies outside the 99.8 %% limits.", known)
+	}
+	return fmt.Sprintf("Of %d sites these lie outside the 99.8 %% limits: %s. That is a reason to look, not a verdict.", known, list(outside))
+}
+
+// wideLimits returns the 99.8 % limits at a size, between those that are drawn.
+func wideLimits(limits []FunnelLimit, n float64) (low, high float64, ok bool) {
+	for i := range limits {
+		b := limits[i]
+		if b.N < n {
+			continue
+		}
+		if i == 0 || b.N == n {
+			return b.Lower998, b.Upper998, b.N == n
+		}
+		a := limits[i-1]
+		at := (n - a.N) / (b.N - a.N)
+		return a.Lower998 + at*(b.Lower998-a.Lower998), a.Upper998 + at*(b.Upper998-a.Upper998), true
+	}
+	return 0, 0, false
+}
+
+// sayCosts says how the cost of other care changed, for each group by itself.
+func sayCosts(s *Section, sp speaker) Words {
+	var w Words
+	for _, g := range sp.groups {
+		t, ok := tableIn(*s, "costs-"+slug(groupName(g)))
+		if !ok || len(t.Columns) < 6 {
+			continue // no time before and after
+		}
+		for _, r := range t.Rows {
+			if r.Cells[0].Text != careRow {
+				continue
+			}
+			if len(w) > 0 {
+				w = w.And(" ")
+			}
+			who := ""
+			if g != "" {
+				who = upper(g) + ": "
+			}
+			if !shown(r.Cells[4]) {
+				w = w.And(who + "The change in the cost of other care is not shown.")
+				continue
+			}
+			w = w.And(who + "The mean cost of other care than the program's changed by ").With(spoken(r.Cells[4])).And(" a patient, after admission against before: " + verdict(r.Cells[4]) + ".")
+		}
+	}
+	return w
+}
+
+// sayData says how complete the measures are at the last visit.
+func sayData(s *Section, _ speaker) Words {
+	t, ok := tableIn(*s, "completeness")
+	if !ok {
+		return nil
+	}
+	column := len(t.Columns) - 1
+	var least, most Cell
+	low, high, hidden, none := math.Inf(1), math.Inf(-1), 0, 0
+	for _, r := range t.Rows {
+		c := r.Cells[column]
+		if !shown(c) || math.IsNaN(c.Value) {
+			hidden++
+			continue
+		}
+		if c.Count == 0 {
+			none++
+			continue
+		}
+		c = spoken(c)
+		c.Format.Kind, c.Low, c.High = Percent, math.NaN(), math.NaN()
+		if c.Value < low {
+			low, least = c.Value, c
+		}
+		if c.Value > high {
+			high, most = c.Value, c
+		}
+	}
+	visit := t.Columns[column].Label
+	if math.IsInf(low, 1) {
+		return Say("How complete the measures are at " + lower(visit) + " is not shown.")
+	}
+	w := Say("At " + lower(visit) + " the measures are known for ").With(least)
+	if low != high {
+		w = w.And(" to ").With(most)
+	}
+	w = w.And(" of the patients")
+	if hidden > 0 {
+		w = w.And(" where that is shown")
+	}
+	if none > 0 {
+		w = w.And(fmt.Sprintf(", but for %s without any value there", counted(none, "measure", "measures")))
+	}
+	if low < enough {
+		return w.And(": under 70 %, so what is said of that visit is of those who came back.")
+	}
+	return w.And(".")
+}
