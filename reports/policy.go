@@ -62,9 +62,6 @@ func Policy(in PolicyInput) (Report, error) {
 		Sections:   []Section{answer, in.strategies(), in.worth(), in.budget(), in.sensitivity(), in.methods(), in.cheers()},
 		Provenance: Provenance{Facts: in.Facts},
 	}
-	for _, w := range in.Result.Warnings {
-		r.Warnings = append(r.Warnings, Warning{Code: w.Code, Text: upper(w.Message) + "."})
-	}
 	for _, w := range in.Economics.Warnings {
 		r.Warnings = append(r.Warnings, Warning{Code: w.Code, Text: upper(w.Message) + "."})
 	}
@@ -118,7 +115,7 @@ func (in PolicyInput) answer() (Section, error) {
 	s.Blocks = append(s.Blocks, in.tiles(lead))
 	assumed, unverified := in.weak()
 	s.Blocks = append(s.Blocks, Notice{Level: Caution, Title: "What this rests on", Text: Say(fmt.Sprintf(
-		"A model, not observed patients: of %d parameters %d are assumed and %d come from sources not yet checked. Monte Carlo errors and draws say how far the numbers of this model may be off by chance and by the spread its evidence states; they do not say how right the model is.",
+		"A model, not observed patients: of %d parameters %d are assumed and %d come from sources not yet checked. Monte Carlo errors and draws say how far the numbers of this model may be off by chance and by the spread its evidence states; they do not say how right the model is. Its known limits stand under Methods.",
 		len(in.Evidence.Parameters), assumed, unverified))})
 	return s, nil
 }
@@ -383,7 +380,12 @@ func (in PolicyInput) methods() Section {
 	for _, p := range in.Evidence.Parameters {
 		e.Rows = append(e.Rows, Row{Cells: []Cell{Label(p.Name), Label(brief(p.Value)), Label(p.Unit), Label(string(p.Distribution)), Label(string(p.Status)), Label(p.Source)}})
 	}
-	return Section{ID: "methods", Title: "Methods and parameters", Blocks: []Block{t, e}}
+	s := Section{ID: "methods", Title: "Limits, methods and parameters"}
+	for _, w := range in.Result.Warnings {
+		s.Blocks = append(s.Blocks, Notice{Level: Caution, Title: "Limit", Text: Say(upper(w.Message) + ".")})
+	}
+	s.Blocks = append(s.Blocks, t, e)
+	return s
 }
 
 // cheers answers the items of CHEERS 2022: where each is reported, or that it is not.
@@ -416,7 +418,7 @@ func (in PolicyInput) cheers() Section {
 		{"Summary of main results", "The answer on one page; Cost-effectiveness"},
 		{"Effect of uncertainty", "What would change the answer"},
 		{"Effect of engagement with patients and others affected by the study", not},
-		{"Study findings, limitations, generalisability, and current knowledge", "What this rests on; warnings at the head of the brief; current knowledge: not reported"},
+		{"Study findings, limitations, generalisability, and current knowledge", "What this rests on; limits under Methods; current knowledge: not reported"},
 		{"Source of funding", not},
 		{"Conflicts of interest", not},
 	}

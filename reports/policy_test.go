@@ -147,7 +147,8 @@ func TestEconomicsFigures(t *testing.T) {
 	nan := analysis.Num(math.NaN())
 	f := TornadoFigure(economics.Tornado{NetBenefit: 10, Swings: []economics.Swing{
 		{Parameter: "wide", Width: 30, Changes: true, AtLow: economics.SwingEnd{Value: 1, Change: -10}, AtHigh: economics.SwingEnd{Value: 2, Change: 20}},
-		{Parameter: "none", Width: 0}, {Parameter: "unknown", Width: nan, Reason: "it is fixed"},
+		{Parameter: "none", Width: 0},
+		{Parameter: "unknown", Width: nan, Reason: "it is fixed"},
 	}})
 	d := f.Plot.(Dots)
 	if len(d.Rows) != 1 || d.Rows[0] != "* wide (1 to 2)" || d.Series[0].Values[0].Value != -10 || d.Series[1].Values[0].Value != 20 || len(d.Lines) != 1 || d.Lines[0].Value != -10 {

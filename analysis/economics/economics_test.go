@@ -2,10 +2,7 @@ package economics
 
 import (
 	"encoding/json"
-	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -235,19 +232,6 @@ func TestRelations(t *testing.T) {
 			near(t, "probability", got.Strategies[s].Probability, float64(base.Strategies[s].Probability))
 		}
 	}
-}
-
-// shared opens a file of the reference cases, which lie outside the repository.
-func shared(t *testing.T, path ...string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(append([]string{"..", "..", "..", "shared", "refcases", "simulation"}, path...)...))
-	if errors.Is(err, os.ErrNotExist) {
-		t.Skipf("needs refcases/simulation/%s in the shared folder", filepath.Join(path...))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // The noise of patients is taken out: parameters give INB ~ N(500, 1500), so EVPI is

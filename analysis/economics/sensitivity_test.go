@@ -264,8 +264,13 @@ func TestCostPerSuccess(t *testing.T) {
 		more, mcse, cost, want float64
 		reason                 string
 	}{
-		{0.1, 0.01, 500, 5000, ""}, {0.1, 0.06, 500, math.NaN(), "within 2"}, {0.1, 0.01, -500, math.NaN(), "no more"},
-		{-0.1, 0.01, 500, math.NaN(), "fewer"}, {-0.1, 0.01, -500, 5000, "saved"}, {math.NaN(), 0, 1, math.NaN(), "no patients"}, {0, 0, 1, math.NaN(), "within 2"},
+		{0.1, 0.01, 500, 5000, ""},
+		{0.1, 0.06, 500, math.NaN(), "within 2"},
+		{0.1, 0.01, -500, math.NaN(), "no more"},
+		{-0.1, 0.01, 500, math.NaN(), "fewer"},
+		{-0.1, 0.01, -500, 5000, "saved"},
+		{math.NaN(), 0, 1, math.NaN(), "no patients"},
+		{0, 0, 1, math.NaN(), "within 2"},
 	} {
 		s := Success{More: analysis.Num(c.more), MoreMCSE: analysis.Num(c.mcse), Cost: analysis.Num(c.cost)}.Ratio()
 		if got := float64(s.PerSuccess); math.IsNaN(got) != math.IsNaN(c.want) || math.Abs(got-c.want) > 1e-9 || !strings.Contains(s.Reason, c.reason) || c.reason == "" && s.Reason != "" {
