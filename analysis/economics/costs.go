@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"recoup/analysis"
 	"recoup/analysis/internal/ledger"
@@ -34,6 +36,8 @@ type CostsOptions struct {
 	Day        string   `opt:"day" doc:"from when day numbers of costs count: admission (0 is the day of admission), or the clock of the column with role admitted" choices:"admission|clock"`
 	NoRecord   string   `opt:"no_record" doc:"what patients without any record of a cost count as" choices:"zero|missing"`
 	Rate       float64  `opt:"rate" doc:"discount rate a year, as a share; 0 does not discount"`
+	PriceYear  string   `opt:"price_year" doc:"year whose prices costs are moved to by index; as in the file where none is given"`
+	Index      []string `opt:"index" doc:"prices by year, such as 2019:255.7,2024:313.7: a table of your own, none comes with recoup"`
 	Interval   string   `opt:"interval" doc:"from bootstrap samples within arms" choices:"percentile|bca"`
 	Replicates int      `opt:"replicates" doc:"bootstrap samples"`
 }
@@ -48,6 +52,7 @@ mean: of all patients as if all were followed; too low where some were not.
 weighted: of the patients whose costs were seen whole, each over the probability of being followed as long, 1/n Σ ΔM/K(T-), K the product limit of censoring within the arm. partitioned: the same within intervals of step days, so that patients lost later count for what was seen whole of them. lin: mean cost of each interval of those still followed, times the share alive at its start; right where patients are lost at the ends of intervals.
 These take loss to follow-up to be independent of costs within an arm, and need someone followed to the horizon. At equal times all who were followed as long are at risk.
 gamma: log mean cost is a sum of arm and covariates, with a variance in proportion to its square; costs must be above 0. two-part: a logistic model of whether there is any cost, times the gamma model of those there are. Means are of all patients as if in the one arm, then the other.
+price_year moves costs of one price year to another by the index given, amount × index(to)/index(from); which index suits (of all prices or of health care, of which country) is for you to say.
 Terms: cost_mean of each arm, cost_difference, cost_ratio. Errors and intervals are of bootstrap samples within arms.
 Missing values: patients without the days under observation or a covariate are left out. Patients without any record of a cost count as zero by default.
 R: survfit(Surv(time, !complete) ~ 1); glm(cost ~ arm + age, family = Gamma("log")); glm(cost > 0 ~ arm, binomial).`,
@@ -158,6 +163,14 @@ func (a *accounts) read(in analysis.Input, q analysis.Question, o CostsOptions) 
 		r.Warnings = append(r.Warnings, analysis.Warning{Code: analysis.WarnAssumption, Message: "costs over more than 400 days are not discounted", Cure: "set rate=0.03"})
 	}
 	a.unit = l.Unit
+	if o.PriceYear != "" {
+		factor, err := priceFactor(l.PriceYears, o.PriceYear, o.Index)
+		if err != nil {
+			return r, err
+		}
+		l.Scale(factor)
+		a.unit += " of " + o.PriceYear
+	}
 	r.Warnings = append(r.Warnings, l.Warnings...)
 	horizon := float64(o.Horizon)
 	var cost [][]float64
@@ -185,6 +198,29 @@ func (a *accounts) read(in analysis.Input, q analysis.Question, o CostsOptions) 
 	a.fill(in.Cohort, l.Recorded, cost, columns, followed, ended, o)
 	a.warn(&r, o)
 	return r, nil
+}
+
+// priceFactor is what costs of the years found are multiplied by to be in prices of
+// another: its index over theirs.
+func priceFactor(found []string, to string, index []string) (float64, error) {
+	table := map[string]float64{}
+	for _, x := range index {
+		year, value, _ := strings.Cut(x, ":")
+		v, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(v > 0) || math.IsInf(v, 0) || table[year] != 0 {
+			return 0, fmt.Errorf("%w: expected index=YEAR:INDEX,..., each year once and indexes above 0", analysis.ErrOptions)
+		}
+		table[year] = v
+	}
+	if len(found) != 1 {
+		return 0, fmt.Errorf("%w: costs are of the price years %v: expected one, from a column with role price_year, to move them to %s", analysis.ErrCannot, found, to)
+	}
+	for _, year := range []string{found[0], to} {
+		if table[year] == 0 {
+			return 0, fmt.Errorf("%w: the index has no year %s: give index=%s:INDEX,%s:INDEX", analysis.ErrOptions, year, found[0], to)
+		}
+	}
+	return table[to] / table[found[0]], nil
 }
 
 func (a *accounts) fill(c *datasets.Cohort, recorded []bool, cost, columns [][]float64, followed, ended []float64, o CostsOptions) {

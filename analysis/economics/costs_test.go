@@ -37,8 +37,13 @@ arms: [{value: program}, {value: usual}]
 
 func opened(t *testing.T, patients, costs string) analysis.Input {
 	t.Helper()
+	return openedAs(t, costsCohort, patients, "id,day,cost\n"+costs)
+}
+
+func openedAs(t *testing.T, cohort, patients, costs string) analysis.Input {
+	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"cohort.yaml": costsCohort, "patients.csv": "id,arm,followed,died,age\n" + patients, "costs.csv": "id,day,cost\n" + costs} {
+	for name, text := range map[string]string{"cohort.yaml": cohort, "patients.csv": "id,arm,followed,died,age\n" + patients, "costs.csv": costs} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -139,6 +144,33 @@ func TestCostsRefuse(t *testing.T) {
 	for _, method := range []string{"lin", "weighted", "partitioned"} {
 		if _, err := economics.Costs.Run(t.Context(), lost, ofCosts, map[string]string{"method": method, "horizon": "9", "step": "3", "followed": "followed"}); !errors.Is(err, analysis.ErrCannot) {
 			t.Errorf("%s of an arm of which nobody was followed to the last interval: %v", method, err)
+		}
+	}
+}
+
+// By hand: 100 of 2019, of an index of 250, is 120 of 2024, of one of 300.
+func TestCostsOfAnotherPriceYear(t *testing.T) {
+	cohort := strings.Replace(costsCohort, "unit: USD}\n", "unit: USD}\n        - {name: year, type: string, role: price_year}\n", 1)
+	patients := "a,program,9,0,1\nb,program,9,0,2\nc,usual,9,0,3\nd,usual,9,0,4\n"
+	in := openedAs(t, cohort, patients, "id,day,cost,year\na,0,100,2019\nb,0,100,2019\nc,0,50,2019\nd,0,50,2019\n")
+	set := map[string]string{"horizon": "9", "replicates": "100", "price_year": "2024", "index": "2019:250,2024:300"}
+	r := ofMethod(t, in, set)
+	close(t, "program", r.Estimates[0].Value, 120)
+	close(t, "usual", r.Estimates[1].Value, 60)
+	if u := r.Estimates[0].Unit; u != "USD of 2024" {
+		t.Errorf("unit %q", u)
+	}
+	for _, index := range []string{"2019:250", "2024:300", "2019:250,2024:0", "2019:250,2019:251,2024:300", "2019,2024"} {
+		set["index"] = index
+		if _, err := economics.Costs.Run(t.Context(), in, ofCosts, set); !errors.Is(err, analysis.ErrOptions) {
+			t.Errorf("index %s: %v", index, err)
+		}
+	}
+	set["index"] = "2019:250,2020:255,2024:300"
+	mixed := openedAs(t, cohort, patients, "id,day,cost,year\na,0,100,2019\nb,0,100,2020\nc,0,50,2019\nd,0,50,2019\n")
+	for what, in := range map[string]analysis.Input{"two price years": mixed, "none": opened(t, patients, "a,0,1\nb,0,2\nc,0,3\nd,0,4\n")} {
+		if _, err := economics.Costs.Run(t.Context(), in, ofCosts, set); !errors.Is(err, analysis.ErrCannot) {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }

@@ -305,3 +305,10 @@ func (l *Ledger) Discount(rate float64) {
 		}
 	}
 }
+
+// Scale multiplies all amounts, to move them to the prices of another year.
+func (l *Ledger) Scale(factor float64) {
+	for i := range l.rows {
+		l.rows[i].amount *= factor
+	}
+}
