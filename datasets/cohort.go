@@ -67,6 +67,10 @@ func (c *Cohort) Title() string { return cmpOr(c.dict.Title, c.dict.Name) }
 // Patients returns the number of patients.
 func (c *Cohort) Patients() int { return len(c.patients) }
 
+// IDs returns the patients' ids, to look for them where they may not be. They are
+// never to be written anywhere.
+func (c *Cohort) IDs() []string { return slices.Clone(c.patients) }
+
 // Rows returns the number of rows of all tables.
 func (c *Cohort) Rows() int {
 	n := 0

@@ -68,7 +68,23 @@ type Basis struct {
 	// count itself), so that the same count is hidden wherever it is shown.
 	// Empty means that it is shown here only.
 	Quantity string
+
+	// Whole names the denominator of a share, as Quantity names its numerator.
+	Whole string
+
+	// Within names the quantity that holds N, or the denominator, as a part: the
+	// patients seen are part of all patients. What is left is judged as well, since
+	// who knows both knows it.
+	Within string
+
+	// Period says whose patients these are, such as 2025Q3, or WholeCohort; empty
+	// for those of the report's period. Equal places of two reports are held
+	// against each other where they speak of the same patients.
+	Period string
 }
+
+// WholeCohort is the period of numbers about everybody in the cohort's files.
+const WholeCohort = "all patients"
 
 // Suppression is whether a value is hidden, and why.
 type Suppression int
@@ -173,6 +189,15 @@ func NotAvailable(why string) Cell {
 
 // Named returns the cell with its quantity named; see Basis.Quantity.
 func (c Cell) Named(quantity string) Cell { c.Basis.Quantity = quantity; return c }
+
+// OutOf returns the cell with the denominator of its share named; see Basis.Whole.
+func (c Cell) OutOf(whole string) Cell { c.Basis.Whole = whole; return c }
+
+// PartOf returns the cell with the quantity that holds it named; see Basis.Within.
+func (c Cell) PartOf(within string) Cell { c.Basis.Within = within; return c }
+
+// Of returns the cell as one about the patients of another period; see Basis.Period.
+func (c Cell) Of(period string) Cell { c.Basis.Period = period; return c }
 
 // Within returns the cell with an interval.
 func (c Cell) Within(low, high float64) Cell { c.Low, c.High = low, high; return c }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"recoup/analysis"
@@ -111,14 +112,28 @@ func amount(s describe.CostSummary, money string) Cell {
 	if !s.Mean.OK() {
 		return NotAvailable("No cost of this kind can be placed in time.")
 	}
-	return Number(float64(s.Mean), 0, s.N).WithUnit(money, "")
+	return Number(float64(s.Mean), 0, payers(s)).WithUnit(money, "")
+}
+
+// payers is how many patients a mean cost rests on: those who cost anything, since
+// the cost of all is theirs; two, where two make up nearly all of it; all where
+// nobody cost anything.
+func payers(s describe.CostSummary) int {
+	n := s.N
+	if with := int(math.Round((1 - float64(s.Zero)) * float64(s.N))); with > 0 {
+		n = with
+	}
+	if float64(s.Two) > 0.9 {
+		n = min(n, 2)
+	}
+	return n
 }
 
 func change(s describe.CostSummary, money string) Cell {
 	if !s.Mean.OK() {
 		return NotAvailable("No cost of this kind can be placed in time.")
 	}
-	return Estimate(float64(s.Mean), float64(s.CI.Low), float64(s.CI.High), 0, s.N).WithUnit(money, "")
+	return Estimate(float64(s.Mean), float64(s.CI.Low), float64(s.CI.High), 0, payers(s)).WithUnit(money, "")
 }
 
 func middle(s describe.CostSummary, money string) Cell {

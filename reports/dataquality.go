@@ -48,7 +48,7 @@ func (q *quarter) completeness() (Table, bool) {
 	}
 	t := Table{
 		ID: "completeness", Caption: "Patients with each measure at each visit", Columns: []Column{{Label: "Measure"}},
-		Footnotes: []Words{Say("Share of ").With(Count(q.now.Patients())).And(" patients.")},
+		Footnotes: []Words{Say("Share of ").With(Count(q.now.Patients()).Named(population(""))).And(" patients.")},
 	}
 	for _, v := range visits {
 		t.Columns = append(t.Columns, Column{Label: upper(v.VisitName()), Align: Right})
@@ -62,7 +62,7 @@ func (q *quarter) completeness() (Table, bool) {
 					n++
 				}
 			}
-			row.Cells = append(row.Cells, CountShare(n, q.now.Patients()))
+			row.Cells = append(row.Cells, CountShare(n, q.now.Patients()).Named(has(f.Name, v.Value)).OutOf(population("")))
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -77,13 +77,16 @@ func (q *quarter) excludedBlock() Block {
 		excluded = excluded[len(q.all.Excluded()):]
 	}
 	for _, x := range append(excluded, q.withoutArm()...) {
-		patients := Label("")
+		patients, whom := Label(""), WholeCohort
+		if x.Table == "" {
+			whom = "" // left out when the patients of this report were chosen
+		}
 		if x.Patients > 0 {
-			patients = Count(x.Patients)
+			patients = Count(x.Patients).Named(leftOut(x)).Of(whom)
 		}
 		rows, table := Label(""), x.Table
 		if x.Rows > 0 {
-			rows = Count(x.Rows)
+			rows = Count(x.Rows).Of(whom)
 		}
 		if table == "" {
 			table = "all"
@@ -135,7 +138,7 @@ func (q *quarter) missingReasons() Block {
 		for _, f := range table.Fields() {
 			for _, r := range table.MissingReasons(f.Name) {
 				if r.Cells > 0 && r.Label != "" {
-					t.Rows = append(t.Rows, Row{Cells: []Cell{Label(table.Name()), Label(f.Label()), Label(r.Label), Count(r.Cells)}})
+					t.Rows = append(t.Rows, Row{Cells: []Cell{Label(table.Name()), Label(f.Label()), Label(r.Label), Count(r.Cells).Of(WholeCohort)}})
 				}
 			}
 		}

@@ -31,14 +31,14 @@ var goals = []goal{
 const lastYear = " Same quarter last year: "
 
 func buildGlance(ctx context.Context, q *quarter) (Section, error) {
-	s := Section{Lead: Say("The five goals of interdisciplinary pain rehabilitation, for ").With(Count(q.now.Patients())).And(" patients. A change from before to after contains the natural course and regression to the mean; only a comparison with like patients is an effect.")}
+	s := Section{Lead: Say("The five goals of interdisciplinary pain rehabilitation, for ").With(Count(q.now.Patients()).Named(population("")).PartOf(everybody)).And(" patients. A change from before to after contains the natural course and regression to the mean; only a comparison with like patients is an effect.")}
 	group := q.groups[0]
 	if group != "" {
 		who, _, err := analysis.Input{Cohort: q.now}.Groups(analysis.Question{Arm: group})
 		if err != nil {
 			return s, err
 		}
-		s.Lead = append(s.Lead, Say(" Shown here: "+group+", ").With(Count(len(who[0].Patients))).And(" patients.")...)
+		s.Lead = append(s.Lead, Say(" Shown here: "+group+", ").With(Count(len(who[0].Patients)).Named(population(group)).PartOf(population(""))).And(" patients.")...)
 	}
 	var tiles Tiles
 	var notices []Block
@@ -59,7 +59,7 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 			}
 			if none == "" {
 				value := before.Value
-				value.Basis.Quantity = "" // of other patients than this quarter's
+				value = value.Of(q.lastName) // of other patients than this quarter's
 				t.Detail = t.Detail.And(lastYear).With(value).And(".")
 			}
 		}

@@ -43,6 +43,11 @@ type measured struct {
 	important            string // why there is no important difference
 }
 
+// count is the n of a measure.
+func (m measured) count() Cell {
+	return Count(m.n).Named(paired(m.change)).PartOf(population(m.group))
+}
+
 func buildOutcomes(ctx context.Context, q *quarter) (Section, error) {
 	s := Section{Lead: Say("Entry and now are means of the patients seen at both occasions. The effect size is the mean change over the standard deviation of change, with Hedges' correction; it is not a difference between groups.")}
 	if !q.hasBase || q.discharge.Value == "" || len(q.all.Outcomes()) == 0 {
@@ -173,7 +178,7 @@ func (q *quarter) outcomeTable(v datasets.Visit, rows []measured) Table {
 			important[i].Low, important[i].High = math.NaN(), math.NaN() // the figure shows them
 		}
 		t.Rows = append(t.Rows, Row{Indent: 1, Cells: append([]Cell{
-			Label(name), Count(m.n), meanSD(m.before, m.beforeSD, dec), meanSD(m.after, m.afterSD, dec),
+			Label(name), m.count(), meanSD(m.before, m.beforeSD, dec), meanSD(m.after, m.afterSD, dec),
 			estimated(m.change, dec).WithSign(), plain(m.standardised, 2),
 		}, important...)})
 	}
@@ -255,7 +260,7 @@ func (q *quarter) effectForest(v datasets.Visit, rows []measured) Figure {
 			label += ", " + m.group
 		}
 		value, low, high := better(m.standardised, m.instrument)
-		plot.Rows = append(plot.Rows, ForestRow{Label: label, Columns: []Cell{Count(m.n)}, Estimate: Estimate(value, low, high, 2, m.n), Weight: float64(m.n)})
+		plot.Rows = append(plot.Rows, ForestRow{Label: label, Columns: []Cell{m.count()}, Estimate: Estimate(value, low, high, 2, m.n).Named(paired(m.change)), Weight: float64(m.n)})
 		count++
 	}
 	if count > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strconv"
 
 	"recoup/analysis"
 	"recoup/analysis/effect"
@@ -54,6 +55,7 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 	group := q.groups[0]
 	var counts []quality.Count
 	var means []quality.Measurement
+	few := 0
 	for _, name := range q.series() {
 		c, err := q.of(name)
 		if err != nil {
@@ -66,6 +68,10 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 		}
 		if why == "" {
 			e, _ := find(r, "responders_seen", group)
+			if q.tooFew(e) {
+				few++
+				continue
+			}
 			counts = append(counts, quality.Count{Label: name, Events: e.N.Events, N: e.N.Arm})
 		}
 		r, _, err = q.ask(ctx, effect.MeanChange, began(c), question, nil)
@@ -73,6 +79,9 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 			return nil, err
 		}
 		e, _ := find(r, "change", group)
+		if e.N.Arm < q.opt.Fewest {
+			continue
+		}
 		means = append(means, quality.Measurement{Label: name, Value: float64(e.Value), N: e.N.Arm})
 	}
 	options := quality.DefaultChart
@@ -87,6 +96,10 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 		"Share of those seen at "+q.discharge.VisitName()+" with an important improvement; p chart, three-sigma limits", p, Format{Kind: Percent})
 	mean := q.chart("change-by-quarter", "Mean change in "+lower(f.Label())+" by quarter",
 		"Mean change from entry to "+q.discharge.VisitName()+"; XmR chart, three-sigma limits from moving ranges", x, Format{Kind: NumberOf, Decimals: 1})
+	if few > 0 {
+		left := " Quarters are left out, before limits are worked out, that would tell of fewer than " + strconv.Itoa(q.opt.Fewest) + " patients."
+		share.Caption, mean.Caption = share.Caption.And(left), mean.Caption.And(left)
+	}
 	return []Block{share, mean}, nil
 }
 
@@ -127,6 +140,8 @@ func (q *quarter) funnel(ctx context.Context, f datasets.Field) (Block, error) {
 	}
 	group := q.groups[0]
 	var counts []quality.Count
+	places := map[string]Basis{}
+	seen, improved := QuantitySum{}, QuantitySum{}
 	for k, site := range levels {
 		keep := make([]bool, len(codes))
 		for p, c := range codes {
@@ -141,9 +156,19 @@ func (q *quarter) funnel(ctx context.Context, f datasets.Field) (Block, error) {
 		}
 		if why == "" {
 			e, _ := find(r, "responders_seen", group)
+			b := ShareOf(e.N.Events, e.N.Arm)
+			seen.Total, _ = denominator(e)
+			improved.Total = numerator(e)
+			b.Quantity, b.Whole = improved.Total+"/"+site, seen.Total+"/"+site
+			improved.Parts, seen.Parts = append(improved.Parts, b.Quantity), append(seen.Parts, b.Whole)
+			places[site] = b
+			if q.tooFew(e) {
+				continue
+			}
 			counts = append(counts, quality.Count{Label: site, Events: e.N.Events, N: e.N.Arm})
 		}
 	}
+	q.joins = append(q.joins, seen, improved)
 	options := quality.DefaultFunnel
 	options.Better = quality.BetterHigher
 	r := quality.Funnel(counts, options)
@@ -155,7 +180,7 @@ func (q *quarter) funnel(ctx context.Context, f datasets.Field) (Block, error) {
 	plot := Funnel{X: Axis{Label: "Patients seen"}, Y: Axis{Format: Format{Kind: Percent}}, Center: float64(r.Target), Target: math.NaN()}
 	for _, s := range r.Sites {
 		if s.Value.OK() {
-			plot.Points = append(plot.Points, FunnelPoint{Label: s.Label, N: float64(s.N), Y: float64(s.Value), Basis: ShareOf(s.Events, s.N), Signal: signalOf(string(s.Meaning))})
+			plot.Points = append(plot.Points, FunnelPoint{Label: s.Label, N: float64(s.N), Y: float64(s.Value), Basis: places[s.Label], Signal: signalOf(string(s.Meaning))})
 		}
 	}
 	for _, l := range r.Curve {

@@ -19,6 +19,7 @@ type QuarterlyOptions struct {
 	Arm       string  // the program's arm, where the cohort has arms; "" for each
 	Reference string  // an arm to compare with
 	Level     float64 // of confidence; 0 means 0.95
+	Fewest    int     // fewest patients, had it or not, of a quarter or site in a chart; 0 for any
 	Facts     []Fact  // of the program that writes the report, for its end
 	Brand     Brand
 
@@ -66,6 +67,7 @@ type quarter struct {
 	followUp  datasets.Visit // the last visit after it with any data
 
 	words []Definition // the definitions used, each once
+	joins []QuantitySum
 }
 
 // ErrQuarter is what errors.Is finds when a quarter cannot be reported on.
@@ -93,6 +95,7 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 		s.ID, s.Title = b.ID, b.Title
 		r.Sections = append(r.Sections, s)
 	}
+	r.Sums = q.sums()
 	r.Provenance = q.provenance()
 	return r, nil
 }
@@ -297,7 +300,8 @@ func shared(e analysis.Estimate) Cell {
 	if !e.Value.OK() {
 		return NotAvailable(reason(e))
 	}
-	return Share(e.N.Events, e.N.Arm).Within(float64(e.CI.Low), float64(e.CI.High)).Named(numerator(e))
+	whole, within := denominator(e)
+	return Share(e.N.Events, e.N.Arm).Within(float64(e.CI.Low), float64(e.CI.High)).Named(numerator(e)).OutOf(whole).PartOf(within)
 }
 
 // numerator names the count above the line of a share. It is the same with those

@@ -74,7 +74,12 @@ func (q *quarter) followTable(flow describe.FlowResult) Block {
 			whom += ", where it is recorded"
 		}
 		share := Share(s.Within, s.Of).Within(float64(s.CI.Low), float64(s.CI.High))
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Count(s.Within).Named("flow-" + s.Name), Count(s.Of), Label(whom), share}})
+		of := Count(s.Of).Named("flow-" + s.Parent)
+		if s.Missing > 0 {
+			of = Count(s.Of).Named("flow-" + s.Parent + ", recorded").PartOf("flow-" + s.Parent)
+		}
+		share = share.Named("flow-" + s.Name).OutOf(of.Basis.Quantity).PartOf(of.Basis.Within)
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Count(s.Within).Named("flow-" + s.Name), of, Label(whom), share}})
 	}
 	if len(t.Rows) == 0 {
 		return cannot("Follow-up is not shown", "The cohort has no visits after treatment.")
@@ -100,7 +105,7 @@ func (q *quarter) tableOne() (Table, error) {
 	}
 	counts := Row{Cells: []Cell{Label("Patients")}}
 	for i := range groups {
-		counts.Cells = append(counts.Cells, Count(r.N[i]))
+		counts.Cells = append(counts.Cells, Count(r.N[i]).Named(population(q.groups[i])).PartOf(population("")))
 	}
 	t.Rows = append(t.Rows, counts)
 	for _, v := range r.Variables {
@@ -189,7 +194,7 @@ func careTile(_ context.Context, q *quarter, c *datasets.Cohort, group string) (
 		return Tile{}, "The cost records cannot be placed before and after admission.", nil
 	}
 	change := costs.Care.Change
-	cell := Estimate(float64(change.Mean), float64(change.CI.Low), float64(change.CI.High), 0, change.N).WithUnit(currency(costs.Unit), "").WithSign()
+	cell := Estimate(float64(change.Mean), float64(change.CI.Low), float64(change.CI.High), 0, payers(change)).WithUnit(currency(costs.Unit), "").WithSign()
 	return Tile{
 		Label: fmt.Sprintf("change in the cost of other care per patient, %d days after admission against before", costs.Window), Value: cell,
 		Detail: Say("Costs are skewed: see the medians under Costs. Costs were high before entry for many, and fall for some without a program."),

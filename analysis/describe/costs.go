@@ -55,6 +55,10 @@ type CostSummary struct {
 	CI    analysis.Interval // Student's t
 	Zero  analysis.Num      // share of patients with none
 	Total float64           // of all patients
+
+	// Two is the share of the two greatest amounts in the sum of all, amounts taken
+	// without their sign: near 1 the mean tells of two patients.
+	Two analysis.Num
 }
 
 // CostItem is a kind of cost: a category, the program, care, or the total.
@@ -198,13 +202,19 @@ func noItem(name string) CostItem {
 
 // summariseCost returns the summary of a cost per patient.
 func summariseCost(x []float64, level float64) CostSummary {
-	s := CostSummary{Summary: Summarise(x), SE: analysis.None, CI: analysis.NoInterval, Zero: analysis.None}
-	zero := 0
+	s := CostSummary{Summary: Summarise(x), SE: analysis.None, CI: analysis.NoInterval, Zero: analysis.None, Two: analysis.None}
+	zero, all, first, second := 0, 0.0, 0.0, 0.0
 	for _, v := range x {
 		s.Total += v
+		amount := math.Abs(v)
+		all += amount
+		first, second = max(first, amount), max(second, min(first, amount))
 		if v == 0 {
 			zero++
 		}
+	}
+	if all > 0 {
+		s.Two = analysis.Num((first + second) / all)
 	}
 	if s.N > 0 {
 		s.Zero = analysis.Num(float64(zero) / float64(s.N))

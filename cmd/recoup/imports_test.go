@@ -85,7 +85,10 @@ var packages = map[string]rule{
 
 	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
-	"reports/render":     {[]string{"datasets", "datasets/parquet", "reports"}, []string{excel, gonum, plot, pretty}},
+
+	"reports/disclosure/readback": {[]string{"datasets/privacy", "reports/disclosure"}, nil},
+
+	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{excel, gonum, plot, pretty}},
 
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
 	"cmd/recoup/internal/cli": {

@@ -38,7 +38,13 @@ func (l *Look) Keep(keep func(*datasets.Table, datasets.Field) bool) func(*datas
 	if keep == nil || l.dict.Privacy == nil || l.dict.Privacy.K == 0 {
 		return keep
 	}
-	return nil
+	quasi := l.dict.Privacy.QuasiIdentifiers
+	if quasi == nil {
+		return nil // chosen from all columns
+	}
+	return func(t *datasets.Table, f datasets.Field) bool {
+		return slices.Contains(quasi, f.Name) || keep(t, f)
+	}
 }
 
 // Add looks at a batch of rows.

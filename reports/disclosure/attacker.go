@@ -12,7 +12,19 @@ type quantity struct {
 	shown  bool // a visible cell or point tells it
 	listed bool // it has a place in the report, so that a hidden one is known not to be 0
 	sum    bool // it is the total of others: costlier to hide
+
+	// disjoint says that it is one of parts that add up without overlap, so that a
+	// mean of all less the means of the others gives its own.
+	disjoint bool
+
+	// guarded says that it is to be hidden for another reason than its size.
+	guarded bool
 }
+
+// mayRest tells whether a mean may be shown that rests on this many, where the
+// number itself is not: a mean does not tell its n, and where no other means add
+// up with it nothing can be taken off it.
+func (q quantity) mayRest() bool { return !q.disjoint && !q.small }
 
 // equation says that the sum of coefficient times quantity is 0, as anyone who
 // reads the table knows.
@@ -26,6 +38,9 @@ type system struct {
 	q     []quantity
 	eqs   []equation
 	zeros bool // zeros are hidden too
+
+	touching map[int][]int // of the part indexed last: the equations of each quantity
+	indexed  *equation
 }
 
 // addSum notes that parts add up to total.
@@ -95,98 +110,127 @@ func (s *system) parts() []part {
 }
 
 // bounds is the interval of values of quantity i that agree with everything
-// shown: the attacker's answer. Both ends are equal where the value is found
-// exactly; the upper end is +Inf where nothing limits it.
+// shown. Both ends are equal where the value is found exactly; the upper end is
+// +Inf where nothing limits it.
 func (s *system) bounds(p part, i int) (low, high float64, err error) {
 	if s.q[i].shown {
 		v := float64(s.q[i].value)
 		return v, v, nil
 	}
-	var hidden []int
-	col := map[int]int{}
-	for _, k := range p.of {
-		if !s.q[k].shown {
-			col[k] = len(hidden)
-			hidden = append(hidden, k)
+	k, at := s.hidden(p)
+	return k.bounds(at[i])
+}
+
+// hidden is what an attacker knows of the hidden quantities of a part, and the
+// place of each.
+func (s *system) hidden(p part) (*known, map[int]int) {
+	k, at := &known{}, map[int]int{}
+	for _, i := range p.of {
+		if !s.q[i].shown {
+			at[i] = k.unknown(s.least(i), math.Inf(1))
 		}
 	}
-	// Unknowns are the excess over the least possible value.
-	var a [][]float64
-	var b []float64
 	for _, e := range p.eqs {
-		row, rhs, touches := make([]float64, len(hidden)), 0.0, false
-		for j, k := range e.of {
-			if c, ok := col[k]; ok {
-				row[c] += e.coef[j]
-				rhs -= e.coef[j] * s.least(k)
-				touches = true
+		var b balance
+		for j, i := range e.of {
+			if c, ok := at[i]; ok {
+				b.of, b.coef = append(b.of, c), append(b.coef, int64(e.coef[j]))
 			} else {
-				rhs -= e.coef[j] * float64(s.q[k].value)
+				b.rhs -= int64(e.coef[j]) * int64(s.q[i].value)
 			}
 		}
-		if touches {
-			a, b = append(a, row), append(b, rhs)
+		if len(b.of) > 0 {
+			k.eqs = append(k.eqs, b)
 		}
 	}
-	c := make([]float64, len(hidden))
-	c[col[i]] = 1
-	x, ok, err := minimize(c, a, b)
-	if err != nil || !ok {
-		return 0, 0, err
-	}
-	low = s.least(i) + x[col[i]]
-	c[col[i]] = -1
-	x, ok, err = minimize(c, a, b)
-	if err != nil {
-		return 0, 0, err
-	}
-	if !ok {
-		return low, math.Inf(1), nil
-	}
-	return low, s.least(i) + x[col[i]], nil
+	return k, at
 }
 
 // safe tells whether an attacker must think it possible that quantity i is
 // above the threshold, and that it has another value than it has.
 func (s *system) safe(p part, i, limit int) (bool, error) {
-	low, high, err := s.bounds(p, i)
-	if err != nil {
+	if s.q[i].shown {
+		return false, nil
+	}
+	k, at := s.hidden(s.around(p, i))
+	high, err := k.most(at[i])
+	if err != nil || high < float64(limit)+1-1e-6 {
 		return false, err
 	}
-	return high > low+1-1e-6 && high > float64(limit)+1-1e-6, nil
+	if s.q[i].value <= limit {
+		return true, nil // its own value is as possible as that one
+	}
+	low, high, err := k.bounds(at[i])
+	return err == nil && high > low+1-1e-6, err
+}
+
+// around is the part of a part that hangs together with quantity i by what is
+// hidden: what is shown is known, and tells nothing of what is beyond it.
+func (s *system) around(p part, i int) part {
+	s.index(p)
+	in := map[int]bool{i: true}
+	out := part{of: []int{i}}
+	seen := map[int]bool{}
+	for n := 0; n < len(out.of); n++ {
+		for _, e := range s.touching[out.of[n]] {
+			if seen[e] {
+				continue
+			}
+			seen[e] = true
+			out.eqs = append(out.eqs, p.eqs[e])
+			for _, k := range p.eqs[e].of {
+				if !in[k] && !s.q[k].shown {
+					in[k] = true
+					out.of = append(out.of, k)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// index notes which equations of a part touch each quantity.
+func (s *system) index(p part) {
+	if len(p.eqs) > 0 && s.indexed == &p.eqs[0] {
+		return
+	}
+	s.touching = map[int][]int{}
+	for e := range p.eqs {
+		for _, k := range p.eqs[e].of {
+			s.touching[k] = append(s.touching[k], e)
+		}
+	}
+	if len(p.eqs) > 0 {
+		s.indexed = &p.eqs[0]
+	}
 }
 
 // protect chooses shown quantities of a part to hide so that no small quantity
 // can be found, as few and as small as it can. It hides them in s and returns
-// them. Where the search fails it hides the whole part.
+// them. Where the search fails it hides the whole part. What is safe stays so when
+// more is hidden, so that each is asked once.
 func (s *system) protect(p part, limit int) []int {
 	var out []int
-	for range len(p.of) + 1 {
-		target := -1
-		for _, i := range p.of {
-			if !s.q[i].small {
-				continue
-			}
-			if ok, err := s.safe(p, i, limit); err != nil {
-				return append(out, s.hideAll(p)...)
-			} else if !ok {
-				target = i
+	for _, target := range p.of {
+		if !s.q[target].small {
+			continue
+		}
+		for {
+			ok, err := s.safe(p, target, limit)
+			if err == nil && ok {
 				break
 			}
+			more, failed := s.cover(p, target, math.Max(1, float64(limit+1-s.q[target].value)))
+			if err != nil || failed != nil || len(more) == 0 {
+				return append(out, s.hideAll(p)...)
+			}
+			for _, i := range more {
+				s.q[i].shown = false
+			}
+			out = append(out, more...)
 		}
-		if target < 0 {
-			return out
-		}
-		more, err := s.cover(p, target, float64(limit+1-s.q[target].value))
-		if err != nil || len(more) == 0 {
-			return append(out, s.hideAll(p)...)
-		}
-		for _, i := range more {
-			s.q[i].shown = false
-		}
-		out = append(out, more...)
 	}
-	return append(out, s.hideAll(p)...)
+	return out
 }
 
 func (s *system) hideAll(p part) []int {
@@ -200,7 +244,74 @@ func (s *system) hideAll(p part) []int {
 	return out
 }
 
-// cover finds the cheapest set of shown quantities that would have to be hidden
+// hub is how many equations touch a quantity of which all the report is part: a
+// search for what to hide does not go through it unless it must.
+const hub = 12
+
+// near returns the quantities that equations join to a quantity in so many steps,
+// those joined by hidden ones among them.
+func (s *system) near(p part, target, steps int, through bool) map[int]bool {
+	s.index(p)
+	in := map[int]bool{target: true}
+	edge := []int{target}
+	for range steps {
+		var next []int
+		for _, i := range edge {
+			if len(s.touching[i]) > hub && !through && i != target {
+				continue
+			}
+			for _, e := range s.touching[i] {
+				for _, k := range p.eqs[e].of {
+					if !in[k] {
+						in[k] = true
+						next = append(next, k)
+					}
+				}
+			}
+		}
+		edge = next
+	}
+	return in
+}
+
+// cover looks for what to hide near the target first, and further where that does
+// not do.
+func (s *system) cover(p part, target int, amount float64) ([]int, error) {
+	before := 0
+	for _, try := range []struct {
+		steps   int
+		through bool
+	}{{3, false}, {6, false}, {3, true}, {len(p.of), true}} {
+		in := s.near(p, target, try.steps, try.through)
+		if len(in) == before {
+			continue
+		}
+		before = len(in)
+		local := part{}
+		for _, i := range p.of {
+			if in[i] {
+				local.of = append(local.of, i)
+			}
+		}
+		seen := map[int]bool{}
+		for _, i := range local.of {
+			for _, e := range s.touching[i] {
+				seen[e] = true
+			}
+		}
+		for e := range p.eqs {
+			if seen[e] {
+				local.eqs = append(local.eqs, p.eqs[e])
+			}
+		}
+		if more, err := s.coverIn(local, target, amount); err == nil && len(more) > 0 {
+			return more, nil
+		}
+	}
+	return nil, errInfeasible
+}
+
+// coverIn finds the cheapest set of shown quantities that would have to be hidden
 // for target to be able to be higher by amount, as another table that agrees
 // with what is left: the least weighted sum of absolute moves
 //
@@ -208,7 +319,7 @@ func (s *system) hideAll(p part) []int {
 //
 // whose moved quantities are the answer: the linear-programming heuristic of
 // complementary cell suppression (Kelly, Golden and Assad, Networks 1992).
-func (s *system) cover(p part, target int, amount float64) ([]int, error) {
+func (s *system) coverIn(p part, target int, amount float64) ([]int, error) {
 	n := len(p.of)
 	col := make(map[int]int, n)
 	cost := make([]float64, 2*n)
@@ -228,8 +339,10 @@ func (s *system) cover(p part, target int, amount float64) ([]int, error) {
 	for _, e := range p.eqs {
 		row := make([]float64, width)
 		for j, i := range e.of {
-			row[col[i]] += e.coef[j]
-			row[n+col[i]] -= e.coef[j]
+			if c, ok := col[i]; ok { // what lies outside stays as it is
+				row[c] += e.coef[j]
+				row[n+c] -= e.coef[j]
+			}
 		}
 		a, b = append(a, row), append(b, 0)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"strconv"
 
 	"recoup/reports"
 )
@@ -19,6 +20,7 @@ const (
 	CodeSurvival   = "SURVIVAL_COARSENED"    // a survival curve drawn on a grid and stopped early
 	CodeRiskTable  = "RISK_TABLE_THINNED"    // a number at risk left out
 	CodeText       = "SMALL_COUNT_IN_TEXT"   // a small count in running text replaced
+	CodeEarlier    = "CHANGED_SINCE_RELEASE" // an earlier report showed it, and the difference is of few
 	CodeClass      = "CLASS_DISCLOSURE"      // shown, but tells the same of everyone: 0% or 100%
 )
 
@@ -33,42 +35,103 @@ type Finding struct {
 type Audit struct {
 	Policy   Policy
 	Findings []Finding
+
+	// Broken counts the small numbers that can still be found: a report with any
+	// may not go out.
+	Broken int
 }
 
 // Apply returns the report with all hidden that the policy does not let out,
+// and the list of what was hidden: Protect without earlier releases and noise.
+func Apply(r reports.Report, p Policy) (reports.Report, Audit) {
+	return Protect(r, Options{Policy: p})
+}
+
+// Options say by which rule a report is protected, and against what.
+type Options struct {
+	Policy   Policy
+	Earlier  []Release // what went out before of the same patients
+	NoiseKey []byte    // of the owner, kept apart from all outputs; nil for no noise
+	Override Override  // the zero Override where nothing is let pass
+}
+
+// Override says who let a report out against its policy, and why.
+type Override struct{ By, Why string }
+
+// Protect returns the report with all hidden that the policy does not let out,
 // and the list of what was hidden. The report given is not changed. What is
 // hidden is gone from the result: no raw value is left behind a hidden mark.
 //
 // Counts are judged as they are; shares by numerator, denominator and, where
 // the policy says so, the rest; other numbers by the patients they rest on.
-// Counts known by sums (Table.Sums, Report.Sums, shares with their rest, the
-// steps of a flow, and equal counts in a row) form linear equations; more is
-// hidden until an attacker who solves them must think a value above the
-// threshold possible for every hidden small count.
-func Apply(r reports.Report, p Policy) (reports.Report, Audit) {
-	out := clone(r)
-	if !p.hides() {
-		return out, Audit{Policy: p}
+// Counts known by sums (Table.Sums, Report.Sums, shares with their rest, parts
+// of a whole, the steps of a flow, and equal counts in a row) form linear
+// equations; more is hidden until an attacker who solves them must think a value
+// above the threshold possible for every hidden small count.
+//
+// What an earlier release showed of the same patients is hidden where it has
+// changed by few of them, or a mean by so little that it tells of one. What is
+// then shown is rounded as the policy says, and a statement is added to the
+// report.
+func Protect(r reports.Report, o Options) (reports.Report, Audit) {
+	if !o.Policy.hides() {
+		out := clone(r)
+		state(&out, o, 0)
+		return out, Audit{Policy: o.Policy}
 	}
-	g := &gate{policy: p, names: map[string]int{}, found: map[Finding]int{}}
+	never := map[string]bool{}
+	for {
+		out, g := pass(r, o, never)
+		found := false
+		for _, e := range o.Earlier {
+			for _, d := range Compare(e, g.release(out), o.Policy.Max+1) {
+				if d.Dangerous && !never[d.Where] {
+					never[d.Where], found = true, true
+				}
+			}
+		}
+		if !found {
+			state(&out, o, len(g.hidden()))
+			return out, g.audit()
+		}
+	}
+}
+
+// pass protects a report once, without the places that may never be shown.
+func pass(r reports.Report, o Options, never map[string]bool) (reports.Report, *gate) {
+	out := clone(r)
+	g := &gate{
+		policy: o.Policy, noise: o.NoiseKey, names: map[string]int{}, found: map[Finding]int{},
+		keys: map[string]int{}, period: r.Period, never: never,
+	}
+	g.sys.zeros = o.Policy.Zeros
 	g.report(&out)
 	g.primary()
 	g.secondary()
 	g.sweep()
-	out.Provenance.Facts = append(out.Provenance.Facts, reports.Fact{
-		Name: "Disclosure rule", Value: reports.Label(p.Name + ": " + p.Title),
-	})
-	return out, g.audit()
+	g.finish()
+	return out, g
 }
 
 // carrier is a cell or point that tells quantities to whoever sees it.
 type carrier struct {
 	tells  []int
 	where  string
+	key    string // its place and whose patients it is about: the same in the next report
+	mean   bool   // it rests on its quantity and does not show it
 	code   string // for a hidden carrier: how the audit calls it
 	why    reports.Suppression
 	hidden bool
 	hide   func(reports.Suppression)
+	get    func() reports.Cell // what it shows, as a cell
+	set    func(reports.Cell)  // puts another value in its place
+}
+
+// slot is where a value stands: how it is hidden, read and replaced.
+type slot struct {
+	hide func(reports.Suppression)
+	get  func() reports.Cell
+	set  func(reports.Cell)
 }
 
 // gate collects every number of a report with what it tells, decides, and then
@@ -76,9 +139,23 @@ type carrier struct {
 type gate struct {
 	policy   Policy
 	sys      system
-	names    map[string]int // of named quantities
+	names    map[string]int // of named quantities, by period
+	within   []nested
 	carriers []carrier
 	found    map[Finding]int
+
+	broken int // small counts that can still be found
+	noise  []byte
+	period string          // of the report
+	place  string          // of what is being registered
+	keys   map[string]int  // how often a place has been registered
+	never  map[string]bool // keys that may not be shown, from earlier releases
+}
+
+// nested is a quantity that is part of a named one.
+type nested struct {
+	part          int
+	whole, period string
 }
 
 func (g *gate) note(code, where string) { g.found[Finding{Code: code, Where: where}]++ }
@@ -101,9 +178,15 @@ func (g *gate) quantity(name string, value int, listed bool) int {
 
 // add registers something visible that rests on a basis. It returns the
 // quantity that stands for it in sums, or -1 when it rests on no patients.
-func (g *gate) add(b reports.Basis, where, code string, hide func(reports.Suppression)) int {
-	c := carrier{where: where, code: code, hide: hide}
-	main := -1
+func (g *gate) add(b reports.Basis, where, code string, at slot) int {
+	c := carrier{where: where, code: code, hide: at.hide, get: at.get, set: at.set, key: g.key(b, where)}
+	named := func(name string) string {
+		if name == "" {
+			return ""
+		}
+		return g.of(b) + "\x00" + name
+	}
+	main, holds := -1, -1
 	if b.Kind == reports.ShareOfPatients && (b.Numerator < 0 || b.Numerator > b.Denominator) || b.Kind == reports.OfPatients && b.N < 0 {
 		b.Kind = reports.Unstated // not a basis that can be judged
 	}
@@ -111,14 +194,15 @@ func (g *gate) add(b reports.Basis, where, code string, hide func(reports.Suppre
 	case reports.Public:
 		return -1
 	case reports.OfPatients:
-		main = g.quantity(b.Quantity, b.N, true)
-		c.tells = []int{main}
+		main = g.quantity(named(b.Quantity), b.N, true)
+		c.tells, holds = []int{main}, main
+		c.mean = at.get != nil && at.get().Format.Kind != reports.CountOf
 	case reports.ShareOfPatients:
-		main = g.quantity(b.Quantity, b.Numerator, true)
-		whole := g.quantity("", b.Denominator, true)
-		c.tells = []int{main, whole}
+		main = g.quantity(named(b.Quantity), b.Numerator, true)
+		whole := g.quantity(named(b.Whole), b.Denominator, true)
+		c.tells, holds = []int{main, whole}, whole
 		rest := g.quantity("", b.Denominator-b.Numerator, false)
-		if g.policy.Complements {
+		if g.policy.Complements && b.Denominator > b.Numerator { // where all did, no count of none is shown
 			c.tells = append(c.tells, rest)
 		} else {
 			g.sys.q[rest].small = false
@@ -133,8 +217,68 @@ func (g *gate) add(b reports.Basis, where, code string, hide func(reports.Suppre
 			c.code = CodeUnstated
 		}
 	}
+	if g.never[c.key] && main >= 0 && !c.hidden {
+		g.sys.q[main].small, g.sys.q[main].guarded = true, true
+		c.code = CodeEarlier
+	}
+	if b.Within != "" && holds >= 0 {
+		g.within = append(g.within, nested{holds, b.Within, g.of(b)})
+	}
 	g.carriers = append(g.carriers, c)
 	return main
+}
+
+// of is whose patients a basis is about.
+func (g *gate) of(b reports.Basis) string {
+	switch {
+	case b.Period != "":
+		return b.Period
+	case g.period != "":
+		return g.period
+	}
+	return reports.WholeCohort
+}
+
+// key names a place for good: two reports that show the same thing of the same
+// patients show it under one key.
+func (g *gate) key(b reports.Basis, where string) string {
+	key := g.of(b) + "|" + where + "|" + g.place
+	g.keys[key]++
+	if n := g.keys[key]; n > 1 {
+		key += "#" + strconv.Itoa(n)
+	}
+	return key
+}
+
+// rests states what is left of each whole without its part: a count of its own,
+// which stands nowhere and is known to whoever knows both.
+func (g *gate) rests() {
+	seen := map[[2]int]bool{}
+	for _, n := range g.within {
+		whole, ok := g.names[n.period+"\x00"+n.whole]
+		if !ok {
+			whole, ok = g.names[reports.WholeCohort+"\x00"+n.whole]
+		}
+		left := 0
+		if ok {
+			left = g.sys.q[whole].value - g.sys.q[n.part].value
+		}
+		if !ok || left < 0 || whole == n.part || seen[[2]int{whole, n.part}] {
+			continue
+		}
+		seen[[2]int{whole, n.part}] = true
+		g.sys.addSum(whole, append([]int{n.part}, g.left(left)...))
+	}
+}
+
+// left is a count that stands nowhere; one of none is no count.
+func (g *gate) left(n int) []int {
+	if n == 0 {
+		return nil
+	}
+	rest := g.quantity("", n, false)
+	g.sys.q[rest].small = g.policy.Complements && g.policy.small(n)
+	return []int{rest}
 }
 
 // primary hides what tells a small count outright.
@@ -167,7 +311,7 @@ func (g *gate) settle(mustHide func(int) bool) {
 	for i := range g.carriers {
 		c := &g.carriers[i]
 		for _, k := range c.tells {
-			if !c.hidden && mustHide(k) {
+			if !c.hidden && mustHide(k) && !(c.mean && g.sys.q[k].mayRest()) {
 				c.hidden, c.why = true, reports.Protected
 				if c.code == "" {
 					c.code = CodeSecondary
@@ -181,6 +325,9 @@ func (g *gate) settle(mustHide func(int) bool) {
 	for _, c := range g.carriers {
 		if !c.hidden {
 			for _, k := range c.tells {
+				if c.mean && g.sys.q[k].mayRest() {
+					continue
+				}
 				g.sys.q[k].shown = true
 			}
 		}
@@ -199,6 +346,24 @@ func (g *gate) secondary() {
 		}
 	}
 	g.settle(func(k int) bool { return hide[k] })
+	g.again()
+}
+
+// again asks of what is left whether it still gives a small count away.
+func (g *gate) again() {
+	for _, p := range g.sys.parts() {
+		if len(p.eqs) == 0 {
+			continue
+		}
+		for _, i := range p.of {
+			if !g.sys.q[i].small {
+				continue
+			}
+			if ok, err := g.sys.safe(p, i, g.policy.Max); err != nil || !ok {
+				g.broken++
+			}
+		}
+	}
 }
 
 // sweep takes the hidden values out of the report.
@@ -211,8 +376,19 @@ func (g *gate) sweep() {
 	}
 }
 
+// hidden returns the carriers that are hidden.
+func (g *gate) hidden() []carrier {
+	var out []carrier
+	for _, c := range g.carriers {
+		if c.hidden {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 func (g *gate) audit() Audit {
-	a := Audit{Policy: g.policy}
+	a := Audit{Policy: g.policy, Broken: g.broken}
 	for f, n := range g.found {
 		f.Count = n
 		a.Findings = append(a.Findings, f)
@@ -253,12 +429,20 @@ func (g *gate) cell(c *reports.Cell, where string) int {
 	if math.IsNaN(c.Value) && kind != reports.CountOf && kind != reports.Text && c.Why != "" && b.Kind == reports.Unstated {
 		return -1 // not available, and says so
 	}
-	return g.add(b, where, "", func(why reports.Suppression) { wipe(c, why) })
+	return g.add(b, where, "", slot{
+		hide: func(why reports.Suppression) { wipe(c, why) },
+		get:  func() reports.Cell { return *c },
+		set:  func(to reports.Cell) { *c = to },
+	})
 }
 
+// words registers the numbers of running text, each by the words before it.
 func (g *gate) words(w reports.Words, where string) {
+	before := ""
 	for i := range w {
 		w[i].Text = g.text(w[i].Text, where)
+		before += w[i].Text
+		g.place = "text: " + before[max(0, len(before)-60):]
 		g.cell(&w[i].Cell, where)
 	}
 }
@@ -277,6 +461,7 @@ func (g *gate) report(r *reports.Report) {
 		}
 	}
 	for i := range r.Provenance.Facts {
+		g.place = r.Provenance.Facts[i].Name
 		g.cell(&r.Provenance.Facts[i].Value, "provenance")
 	}
 	for i := range r.Provenance.Tables {
@@ -285,28 +470,51 @@ func (g *gate) report(r *reports.Report) {
 	for _, s := range r.Sums {
 		g.namedSum(s)
 	}
+	g.rests()
 }
 
-// namedSum joins named quantities; a name that no number bears leaves a gap
-// that no equation can use.
+// called finds a named quantity of the report's patients, else of the whole cohort.
+func (g *gate) called(name string) (int, bool) {
+	for _, period := range []string{g.of(reports.Basis{}), reports.WholeCohort} {
+		if k, ok := g.names[period+"\x00"+name]; ok {
+			return k, true
+		}
+	}
+	return 0, false
+}
+
+// namedSum joins named quantities of the report's period. What the parts that are
+// shown anywhere leave of their total is a count that stands nowhere, such as the
+// patients without an arm, or of a site that is left out.
 func (g *gate) namedSum(s reports.QuantitySum) {
-	total, ok := g.names[s.Total]
+	total, ok := g.called(s.Total)
 	if !ok {
 		return
 	}
 	var parts []int
-	sum := 0
 	for _, name := range s.Parts {
-		k, ok := g.names[name]
-		if !ok {
-			return
+		if k, ok := g.called(name); ok {
+			parts = append(parts, k)
 		}
-		parts = append(parts, k)
-		sum += g.sys.q[k].value
 	}
-	if sum == g.sys.q[total].value {
-		g.sys.addSum(total, parts)
+	if len(parts) == 0 {
+		return
 	}
+	g.addParts(total, parts)
+}
+
+// addParts states that parts, and what they leave, add up to a total. Parts that
+// are more than their total are a fault of the section that stated them: nothing
+// can be found from them, and nothing is.
+func (g *gate) addParts(total int, parts []int) {
+	left := g.sys.q[total].value
+	for _, k := range parts {
+		left -= g.sys.q[k].value
+	}
+	if left < 0 {
+		return
+	}
+	g.sys.addSum(total, append(parts, g.left(left)...))
 }
 
 func (g *gate) block(b reports.Block, section string) reports.Block {
@@ -322,8 +530,9 @@ func (g *gate) block(b reports.Block, section string) reports.Block {
 		for i := range b.Tiles {
 			t := &b.Tiles[i]
 			t.StatusText = g.text(t.StatusText, section)
+			g.place = t.Label
 			g.tile(t, section+"/tiles")
-			g.words(t.Detail, section+"/tiles")
+			g.detail(t, section+"/tiles")
 			g.cell(&t.Benchmark, section+"/tiles")
 		}
 		return b
@@ -339,6 +548,20 @@ func (g *gate) block(b reports.Block, section string) reports.Block {
 		return b
 	}
 	return b
+}
+
+// detail registers what stands beside a tile's value. What is of another period is
+// the value of that period's own tile: its report showed it there.
+func (g *gate) detail(t *reports.Tile, where string) {
+	for i := range t.Detail {
+		s := &t.Detail[i]
+		s.Text = g.text(s.Text, where)
+		g.place = t.Label
+		if s.Cell.Basis.Period == "" {
+			g.place += "|" + strconv.Itoa(i)
+		}
+		g.cell(&s.Cell, where)
+	}
 }
 
 // tile registers the value of a tile; its status goes with it, since "better"
@@ -359,8 +582,21 @@ func (g *gate) table(t *reports.Table, section string) {
 	where := section + "/" + t.ID
 	t.Caption = g.text(t.Caption, where)
 	at := make([][]int, len(t.Rows))
+	heading := ""
 	for i := range t.Rows {
-		at[i] = g.row(t.Rows[i].Cells, where)
+		label := ""
+		if len(t.Rows[i].Cells) > 0 {
+			label = t.Rows[i].Cells[0].Text
+		}
+		if t.Rows[i].Heading {
+			heading = label
+		}
+		at[i] = g.row(t.Rows[i].Cells, where, func(j int) {
+			g.place = heading + "|" + label
+			if j < len(t.Columns) {
+				g.place += "|" + t.Columns[j].Label
+			}
+		})
 	}
 	for i := range t.Footnotes {
 		g.words(t.Footnotes[i], where)
@@ -373,11 +609,12 @@ func (g *gate) table(t *reports.Table, section string) {
 // row registers the cells of a row. A number that rests on as many patients as
 // a count in the same row says is taken to rest on that very count, so that a
 // mean is hidden with its n.
-func (g *gate) row(cells []reports.Cell, where string) []int {
+func (g *gate) row(cells []reports.Cell, where string, name func(column int)) []int {
 	at := make([]int, len(cells))
 	for i := range cells {
 		at[i] = -1
 		if cells[i].Format.Kind == reports.CountOf {
+			name(i)
 			at[i] = g.cell(&cells[i], where)
 		}
 	}
@@ -386,6 +623,7 @@ func (g *gate) row(cells []reports.Cell, where string) []int {
 			continue
 		}
 		first := len(g.carriers)
+		name(i)
 		at[i] = g.cell(&cells[i], where)
 		if len(g.carriers) > first {
 			g.tie(&g.carriers[first], at, cells)
@@ -394,18 +632,24 @@ func (g *gate) row(cells []reports.Cell, where string) []int {
 	return at
 }
 
-// tie makes what a carrier tells one with equal counts of its row.
+// tie makes what a carrier tells one with equal counts of its row, each with
+// another one: where all did, numerator and denominator are not one for that.
 func (g *gate) tie(c *carrier, at []int, cells []reports.Cell) {
+	used := map[int]bool{}
 	for j, k := range c.tells {
 		if j == 2 {
 			return // the rest of a share stands in no column
 		}
 		for i := range cells {
-			if at[i] >= 0 && at[i] != k && cells[i].Format.Kind == reports.CountOf && g.sys.q[at[i]].value == g.sys.q[k].value {
+			if at[i] < 0 || cells[i].Format.Kind != reports.CountOf || used[i] || g.sys.q[at[i]].value != g.sys.q[k].value {
+				continue
+			}
+			used[i] = true
+			if at[i] != k {
 				c.tells = append(c.tells, at[i])
 				g.sys.addSame(k, at[i])
-				break
 			}
+			break
 		}
 	}
 }
@@ -425,18 +669,23 @@ func (g *gate) tableSum(s reports.Sum, at [][]int) {
 		return
 	}
 	var parts []int
-	sum := 0
 	for _, a := range s.Parts {
 		k := place(a)
 		if k < 0 {
 			return
 		}
 		parts = append(parts, k)
+	}
+	sum := 0
+	for _, k := range parts {
+		g.sys.q[k].disjoint = true
 		sum += g.sys.q[k].value
 	}
-	if sum == g.sys.q[total].value {
-		g.sys.addSum(total, parts)
+	if g.sys.q[total].disjoint = true; sum == g.sys.q[total].value {
+		g.sys.addSum(total, parts) // as anyone sees from the table
+		return
 	}
+	g.addParts(total, parts)
 }
 
 // String writes a finding for a log or a terminal.

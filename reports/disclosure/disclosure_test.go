@@ -221,9 +221,9 @@ func TestSharesAndMeans(t *testing.T) {
 			t.Errorf("%s in a sentence: suppression %d, want %d", c.name, got, c.cms)
 		}
 	}
-	out, _ := Apply(with(reports.Paragraph{Text: reports.Say("").With(reports.Count(0))}), named(t, "acro-10"))
+	out, _ := Apply(with(reports.Paragraph{Text: reports.Say("").With(reports.Count(0))}), named(t, "acro-default"))
 	if out.Sections[0].Blocks[0].(reports.Paragraph).Text[1].Cell.Hidden != reports.Protected {
-		t.Error("acro-10 shows a count of none")
+		t.Error("acro-default shows a count of none")
 	}
 }
 
@@ -487,6 +487,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 	again, _ := Apply(out, named(t, "cms-11"))
 	again.Provenance.Facts = again.Provenance.Facts[:len(out.Provenance.Facts)]
+	again.Sections = append(again.Sections[:len(r.Sections):len(r.Sections)], out.Sections[len(r.Sections):]...) // each run states what it hid
 	if fmt.Sprintf("%+v", again) != fmt.Sprintf("%+v", out) {
 		t.Error("a second run changes the result")
 	}
@@ -511,7 +512,7 @@ func TestSumsBetweenBlocks(t *testing.T) {
 }
 
 func TestNamed(t *testing.T) {
-	if _, err := Named("cms"); err == nil || !strings.Contains(err.Error(), "cms-11, nhs-5, acro-10, none") {
+	if _, err := Named("cms"); err == nil || !strings.Contains(err.Error(), "cms-11, opensafely-7-r5") {
 		t.Errorf("error %v does not say what there is", err)
 	}
 }

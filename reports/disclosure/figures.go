@@ -21,27 +21,27 @@ func (g *gate) figure(f reports.Figure, section string) reports.Figure {
 		for _, s := range p.Series {
 			for i := range s.Points {
 				q := &s.Points[i]
-				g.point(q.Basis, where, func() { *q = reports.Point{X: q.X, Y: math.NaN(), Low: math.NaN(), High: math.NaN()} })
+				g.place = s.Label + "|" + strconv.FormatFloat(q.X, 'g', -1, 64)
+				g.point(q.Basis, where, &q.Y, &q.Low, &q.High, &q.Basis, func() { q.Basis = reports.Basis{} })
 			}
 		}
 	case reports.Control:
-		for i := range p.Points {
-			q := &p.Points[i]
-			g.point(q.Basis, where, func() {
-				nan := math.NaN()
-				*q = reports.ControlPoint{Label: q.Label, Y: nan, Lower: nan, Upper: nan, Center: nan}
-			})
-		}
+		f.Plot, f.Caption = g.control(p, f.Caption, where)
 	case reports.Funnel:
 		for i := range p.Points {
 			q := &p.Points[i]
-			g.point(q.Basis, where, func() { *q = reports.FunnelPoint{Label: q.Label, N: math.NaN(), Y: math.NaN()} })
+			g.place = q.Label
+			g.point(q.Basis, where, &q.Y, nil, nil, &q.Basis, func() { *q = reports.FunnelPoint{Label: q.Label, N: math.NaN(), Y: math.NaN()} })
 		}
 	case reports.Forest:
 		g.forest(p, where)
 	case reports.Dots:
 		for _, s := range p.Series {
 			for i := range s.Values {
+				g.place = s.Label + "|" + strconv.Itoa(i)
+				if i < len(p.Rows) {
+					g.place = s.Label + "|" + p.Rows[i]
+				}
 				g.cell(&s.Values[i], where)
 			}
 		}
@@ -50,6 +50,7 @@ func (g *gate) figure(f reports.Figure, section string) reports.Figure {
 	case reports.Matrix:
 		for i := range p.Cells {
 			for j := range p.Cells[i] {
+				g.place = strconv.Itoa(i) + "|" + strconv.Itoa(j)
 				g.cell(&p.Cells[i][j].Cell, where)
 			}
 		}
@@ -61,8 +62,83 @@ func (g *gate) figure(f reports.Figure, section string) reports.Figure {
 	return f
 }
 
-func (g *gate) point(b reports.Basis, where string, drop func()) {
-	g.add(b, where, CodePoint, func(reports.Suppression) { drop() })
+// point registers a point of a plot: its value, the ends of its interval (nil
+// where it has none) and what it rests on.
+func (g *gate) point(b reports.Basis, where string, y, low, high *float64, basis *reports.Basis, drop func()) {
+	at := func(p *float64) float64 {
+		if p == nil {
+			return math.NaN()
+		}
+		return *p
+	}
+	put := func(p *float64, v float64) {
+		if p != nil {
+			*p = v
+		}
+	}
+	g.add(b, where, CodePoint, slot{
+		hide: func(reports.Suppression) {
+			*y = math.NaN()
+			put(low, math.NaN())
+			put(high, math.NaN())
+			drop()
+		},
+		get: func() reports.Cell {
+			kind := reports.NumberOf
+			if b.Kind == reports.ShareOfPatients {
+				kind = reports.Percent
+			}
+			return reports.Cell{Value: *y, Low: at(low), High: at(high), Basis: *basis, Format: reports.Format{Kind: kind, Decimals: pointDecimals}}
+		},
+		set: func(c reports.Cell) {
+			*y, *basis = c.Value, c.Basis
+			put(low, c.Low)
+			put(high, c.High)
+		},
+	})
+}
+
+// pointDecimals is how exactly a point can be read off a drawing.
+const pointDecimals = 3
+
+// control judges the points of a control chart. The line and limits are worked out
+// from all points, so that one left out could be found from them: they go with it.
+func (g *gate) control(p reports.Control, caption reports.Words, where string) (reports.Control, reports.Words) {
+	before := len(g.carriers)
+	gone := false
+	for i := range p.Points {
+		q := &p.Points[i]
+		b := q.Basis
+		if b.Period == "" {
+			b.Period = q.Label // a chart over time: each point is of its own patients
+		}
+		g.place = q.Label
+		g.point(b, where, &q.Y, nil, nil, &q.Basis, func() {
+			*q = reports.ControlPoint{Label: q.Label, Y: math.NaN(), Lower: math.NaN(), Upper: math.NaN(), Center: math.NaN()}
+		})
+	}
+	for _, c := range g.carriers[before:] {
+		gone = gone || c.hidden || g.tellsSmall(c)
+	}
+	if !gone {
+		return p, caption
+	}
+	p.Center, p.Target = math.NaN(), math.NaN()
+	for i := range p.Points {
+		q := &p.Points[i]
+		q.Lower, q.Upper, q.Center, q.Signal, q.Rule = math.NaN(), math.NaN(), math.NaN(), reports.CommonCause, ""
+	}
+	return p, caption.And(" The center line and the limits are not drawn: they would tell of a point that is left out.")
+}
+
+// tellsSmall tells whether a carrier will be hidden for what it tells itself.
+func (g *gate) tellsSmall(c carrier) bool {
+	for _, k := range c.tells {
+		if g.sys.q[k].small {
+			return true
+		}
+	}
+	return false
 }
 
 // forest judges the cells of each row; the size of a square goes with its
@@ -71,14 +147,31 @@ func (g *gate) forest(p reports.Forest, where string) {
 	for i := range p.Rows {
 		r := &p.Rows[i]
 		for j := range r.Columns {
+			g.place = r.Label + "|" + strconv.Itoa(j)
 			g.cell(&r.Columns[j], where)
 		}
 		if r.Estimate.Format.Kind == reports.Blank {
 			continue
 		}
-		g.add(r.Estimate.Basis, where, "", func(why reports.Suppression) {
-			wipe(&r.Estimate, why)
-			r.Weight = 0
+		g.place = r.Label + "|size"
+		if r.Weight > 0 { // squares are sized by n, and tell it
+			n := r.Estimate.Basis
+			g.add(n, where, CodeWeight, slot{
+				hide: func(reports.Suppression) { r.Weight = 0 },
+				get: func() reports.Cell {
+					return reports.Cell{Count: n.N, Basis: n, Format: reports.Format{Kind: reports.CountOf}}
+				},
+				set: func(c reports.Cell) { r.Weight = float64(c.Count) },
+			})
+		}
+		g.place = r.Label
+		g.add(r.Estimate.Basis, where, "", slot{
+			hide: func(why reports.Suppression) {
+				wipe(&r.Estimate, why)
+				r.Weight = 0
+			},
+			get: func() reports.Cell { return r.Estimate },
+			set: func(c reports.Cell) { r.Estimate = c },
 		})
 	}
 }
@@ -88,6 +181,7 @@ func (g *gate) flow(p reports.Flow, where string) {
 	var before int
 	for i := range p.Steps {
 		st := &p.Steps[i]
+		g.place = st.Label
 		here := g.cell(&st.Count, where)
 		if i > 0 && before >= 0 && here >= 0 {
 			g.between(before, here, p.Steps[i-1].Lost, where)
@@ -103,6 +197,7 @@ func (g *gate) between(from, to int, lost []reports.FlowLoss, where string) {
 	parts := []int{to}
 	all := true
 	for j := range lost {
+		g.place = "lost|" + lost[j].Label
 		k := g.cell(&lost[j].Count, where)
 		if k < 0 {
 			all = false

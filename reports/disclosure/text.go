@@ -46,3 +46,18 @@ func isLimit(before string) bool {
 	}
 	return false
 }
+
+// CountsInText returns the counts of patients that a text says in words.
+func CountsInText(s string) []int {
+	var out []int
+	for _, m := range countInText.FindAllStringSubmatchIndex(s, -1) {
+		lo, hi := m[4], m[5]
+		if lo < 0 {
+			lo, hi = m[6], m[7]
+		}
+		if n, err := strconv.Atoi(s[lo:hi]); err == nil && !isLimit(s[:lo]) {
+			out = append(out, n)
+		}
+	}
+	return out
+}

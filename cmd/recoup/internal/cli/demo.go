@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"recoup/datasets/synthetic"
-	"recoup/reports/disclosure"
 	"recoup/reports/render"
 	"recoup/simulate"
 	"recoup/simulate/design"
@@ -55,17 +54,19 @@ func (a *app) runDemo(ctx context.Context, out string) error {
 		return err
 	}
 	a.note("2 of 4: the report of %s", synthetic.Default.Last)
-	f := reportFlags{policy: "cms-11"}
+	f := reportFlags{protect: protectFlags{policy: "cms-11"}}
 	f.options.Quarter, f.options.Level = synthetic.Default.Last, 0.95
 	r, err := quarterly(ctx, co, f)
 	if err != nil {
 		return err
 	}
-	policy, err := disclosure.Named(f.policy)
+	g, err := a.guard(f.protect, out, co)
 	if err != nil {
 		return err
 	}
-	r, _ = gated(r, policy)
+	if r, _, err = g.gated(r); err != nil {
+		return err
+	}
 	var page bytes.Buffer
 	if err := render.HTML(&page, r); err != nil {
 		return err

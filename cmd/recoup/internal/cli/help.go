@@ -61,6 +61,7 @@ name and version:
   recoup.truth/v1        truth.json of data synthesize --truth
   recoup.like/v1         like.json of data synthesize --like
   recoup.report/v1       report quarterly, report sections
+  recoup.audit/v1        report audit: what can be derived, and what leaks
   recoup.numbers/v1      report quarterly -o FILE.json: every number of a report
   recoup.report-diff/v1  report diff
   recoup.catalog/v1      analyze list, show
@@ -182,6 +183,12 @@ that a mapping file names, which is only read from. Errors and logs say file, ro
 and column, never a cell's value. Reports hide small cells, and the cells that would
 reveal them, on the report's model before anything is drawn; analyze and data print
 unsuppressed numbers for those who hold the data.
+
+A report is held against what went out before (report quarterly --releases FILE): what
+has changed since by few patients is hidden. Its finished bytes are read back. One that
+would break its policy is not written, with exit status 4; who answers for it says so
+with --override-by and --override-why, and it is written in the report. report audit
+attacks any table or file as a stranger would.
 
 Every cohort is looked at when it is read, by column name and by content, for the
 eighteen identifiers of the Safe Harbor rule (45 CFR 164.514(b)(2)), in classes:

@@ -22,10 +22,10 @@ import (
 func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report",
-		Short: "Reports: sections, quarterly, policy, diff",
+		Short: "Reports: sections, quarterly, policy, diff, audit",
 		Long:  "Reports for those who run programs. Small cells are hidden before anything is drawn.",
 	}
-	c.AddCommand(a.reportSections(), a.reportQuarterly(), a.reportPolicy(), a.reportDiff())
+	c.AddCommand(a.reportSections(), a.reportQuarterly(), a.reportPolicy(), a.reportDiff(), a.reportAudit())
 	return c
 }
 
@@ -64,7 +64,7 @@ func (a *app) reportSections() *cobra.Command {
 type reportFlags struct {
 	load    loadFlags
 	options reports.QuarterlyOptions
-	policy  string
+	protect protectFlags
 	each    string
 	brand   string
 	out     string
@@ -81,10 +81,6 @@ func endings() []string {
 
 func (a *app) reportQuarterly() *cobra.Command {
 	var f reportFlags
-	var policies []string
-	for _, p := range disclosure.Policies() {
-		policies = append(policies, p.Name)
-	}
 	var formats strings.Builder
 	for _, x := range render.Formats {
 		fmt.Fprintf(&formats, "  %-9s%s\n", x.Ending, x.Title)
@@ -100,6 +96,10 @@ What the data cannot show is said in its place. Small cells, and those that woul
 reveal them, are hidden before anything is written, in every format alike; --policy
 names the rule. The audit of what was hidden goes to standard error and stays with
 you. Beside each headline stands the same quarter a year before.
+
+With --releases FILE the report is held against what went out before, and added to
+the list: who has both must not find a patient by their difference. The finished
+file is read back; a report that would break its policy is not written (exit 4).
 
 --each site writes one report for each site, FILE-SITE, of its own patients alone,
 and FILE-overview with the headlines of all sites side by side. Each is protected by
@@ -122,7 +122,7 @@ discharge or admission, or a period column, for a quarter.`,
 	c.Flags().StringVar(&f.options.Arm, "arm", "", "the program's arm, where the cohort has arms; each arm where not given")
 	c.Flags().StringVar(&f.options.Reference, "reference", "", "an arm to show beside it")
 	c.Flags().Float64Var(&f.options.Level, "level", 0.95, "confidence level")
-	c.Flags().StringVar(&f.policy, "policy", "cms-11", "rule for small cells: "+strings.Join(policies, ", "))
+	f.protect.add(c)
 	c.Flags().StringVar(&f.each, "each", "", "site: a report for each site and an overview")
 	c.Flags().StringVar(&f.brand, "brand", "", "file with your title, logo and color")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "file to write: "+strings.Join(endings(), ", "))
@@ -130,8 +130,7 @@ discharge or admission, or a period column, for a quarter.`,
 }
 
 func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) error {
-	policy, err := disclosure.Named(f.policy)
-	if err != nil {
+	if _, err := disclosure.Named(f.protect.policy); err != nil {
 		return usageError{err}
 	}
 	if f.options.Level <= 0 || f.options.Level >= 1 {
@@ -144,6 +143,9 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	}
 	if f.each != "" && (f.each != "site" || f.out == "") {
 		return usagef("expected --each site with -o FILE")
+	}
+	if f.each != "" && f.protect.releases != "" {
+		return usagef("expected --releases without --each: a register is of the reports of one group of patients")
 	}
 	if f.out == "" && !a.json {
 		return usagef("expected a file to write: -o report.html")
@@ -159,9 +161,14 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	if err != nil {
 		return err
 	}
+	g, err := a.guard(f.protect, path, co)
+	if err != nil {
+		return err
+	}
+	f.options.Fewest = g.options.Policy.Max + 1
 	f.options.Brand = brand
 	if f.each != "" {
-		return a.eachSite(ctx, co, f, policy)
+		return a.eachSite(ctx, co, f, g)
 	}
 	r, err := quarterly(ctx, co, f)
 	if errors.Is(err, reports.ErrQuarter) {
@@ -170,9 +177,13 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	if err != nil {
 		return err
 	}
-	r, audit := gated(r, policy)
+	policy := g.options.Policy
+	r, audit, err := g.gated(r)
+	if err != nil {
+		return err
+	}
 	if f.out != "" {
-		if err := a.writeReport(ctx, f.out, r, audit); err != nil {
+		if err := a.writeReport(ctx, f.out, r, audit, g); err != nil {
 			return err
 		}
 	}
@@ -206,14 +217,14 @@ func (f reportFlags) branding() (reports.Brand, error) {
 
 // gated is a report after the disclosure rules, with the sentences that its shown
 // numbers allow.
-func gated(r reports.Report, p disclosure.Policy) (reports.Report, disclosure.Audit) {
-	r, audit := disclosure.Apply(r, p)
-	return reports.Speak(r), audit
+func (g guard) gated(r reports.Report) (reports.Report, disclosure.Audit, error) {
+	r, audit, err := g.protect(r)
+	return reports.Speak(r), audit, err
 }
 
 // writeReport writes a gated report in the format of the file's ending and tells what
 // was hidden.
-func (a *app) writeReport(ctx context.Context, path string, r reports.Report, audit disclosure.Audit) error {
+func (a *app) writeReport(ctx context.Context, path string, r reports.Report, audit disclosure.Audit, g guard) error {
 	format, ok := render.FormatOf(strings.ToLower(filepath.Ext(path)))
 	if !ok {
 		return usagef("expected a file ending in %s", strings.Join(endings(), ", "))
@@ -222,7 +233,7 @@ func (a *app) writeReport(ctx context.Context, path string, r reports.Report, au
 	if format.Ending == ".pdf" {
 		o.Browser = browser()
 	}
-	if err := writeFile(path, func(w io.Writer) error { return format.Write(ctx, w, r, o) }); err != nil {
+	if err := writeFile(path, g.letOut(path, r, func(w io.Writer) error { return format.Write(ctx, w, r, o) })); err != nil {
 		return err
 	}
 	for _, x := range audit.Findings {
@@ -262,9 +273,9 @@ func (f reportFlags) sourced(ctx context.Context, co *datasets.Cohort) (reports.
 	o.Facts = []reports.Fact{
 		fact("recoup", b.Recoup+" (revision "+b.Revision+")"), fact("Go", b.Go), fact("gonum", b.Gonum), fact("Platform", b.Platform),
 		fact("Cohort", origin.Dictionary), fact("Digest of the cohort, SHA-256", origin.Digest),
-		{Name: "Patients in the cohort", Value: reports.Count(co.Patients())},
+		{Name: "Patients in the cohort", Value: reports.Count(co.Patients()).Named(reports.Everybody).Of(reports.WholeCohort)},
 		{Name: "Rows in the cohort", Value: reports.Count(co.Rows()).WithoutPatients()},
-		fact("Rule for small cells", f.policy), fact("Confidence level", fmt.Sprint(o.Level)),
+		fact("Rule for small cells", f.protect.policy), fact("Confidence level", fmt.Sprint(o.Level)),
 	}
 	if o.Site != "" { // the digest is that of the files, and with it the counts above are the site's
 		o.Facts = append(o.Facts, fact("Site", o.Site))

@@ -10,11 +10,10 @@ import (
 
 	"recoup/datasets"
 	"recoup/reports"
-	"recoup/reports/disclosure"
 )
 
 // eachSite writes a report for each site from its own patients alone, and an overview.
-func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, policy disclosure.Policy) error {
+func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, g guard) error {
 	sites, err := reports.Sites(co)
 	if err != nil {
 		return usageError{err}
@@ -38,8 +37,11 @@ func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, 
 		if err != nil {
 			return fmt.Errorf("site %s: %w", clean(s.Name), err)
 		}
-		r, audit := gated(r, policy)
-		if err := a.writeReport(ctx, names[i], r, audit); err != nil {
+		r, audit, err := g.gated(r)
+		if err != nil {
+			return err
+		}
+		if err := a.writeReport(ctx, names[i], r, audit, g); err != nil {
 			return err
 		}
 		list = append(list, written{Site: s.Name, File: names[i]})
@@ -55,9 +57,12 @@ func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, 
 	if err != nil {
 		return err
 	}
-	r, audit := gated(r, policy)
+	r, audit, err := g.gated(r)
+	if err != nil {
+		return err
+	}
 	overview := names[len(sites)]
-	if err := a.writeReport(ctx, overview, r, audit); err != nil {
+	if err := a.writeReport(ctx, overview, r, audit, g); err != nil {
 		return err
 	}
 	list = append(list, written{File: overview})

@@ -83,7 +83,7 @@ func (a *app) runPolicy(ctx context.Context, path string, f policyFlags, seeded 
 		return err
 	}
 	if f.out != "" {
-		if err := a.writeReport(ctx, f.out, r, disclosure.Audit{}); err != nil {
+		if err := a.writeReport(ctx, f.out, r, disclosure.Audit{}, guard{}); err != nil {
 			return err
 		}
 	}
