@@ -184,6 +184,7 @@ type Dots struct {
 	Rows   []string // categories, top to bottom
 	Series []DotSeries
 	Bars   bool // bars from zero rather than dots
+	Shared bool // with Bars: those of a row on one line, as in a tornado
 	Join   bool // a line between the series of a row, as in balance plots
 	Lines  []ReferenceLine
 }

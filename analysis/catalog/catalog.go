@@ -96,6 +96,7 @@ var All = []*analysis.Analysis{
 	compare.NegativeControl,
 	compare.Sensitivity,
 	economics.Trial,
+	economics.Costs,
 	quality.ControlChartAnalysis,
 	quality.PChartAnalysis,
 	quality.XmRAnalysis,

@@ -139,6 +139,7 @@ var comparisons = []*analysis.Analysis{
 	compare.DoublyRobust,
 	compare.NegativeControl,
 	economics.Trial,
+	economics.Costs,
 }
 
 // What holds for every analysis: its entry is complete, its result conforms, the

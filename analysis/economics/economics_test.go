@@ -1,13 +1,8 @@
 package economics
 
 import (
-	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"math"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -235,92 +230,6 @@ func TestRelations(t *testing.T) {
 		near(t, "EVPI", got.EVPI, float64(base.EVPI))
 		for s := range got.Strategies {
 			near(t, "probability", got.Strategies[s].Probability, float64(base.Strategies[s].Probability))
-		}
-	}
-}
-
-// shared opens a file of the reference cases, which lie outside the repository.
-func shared(t *testing.T, path ...string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(append([]string{"..", "..", "..", "shared", "refcases", "simulation"}, path...)...))
-	if errors.Is(err, os.ErrNotExist) {
-		t.Skipf("needs refcases/simulation/%s in the shared folder", filepath.Join(path...))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// The published frontier of HIV screening (Paltiel 2006 in the dampack vignette):
-// a few plain numbers, so they stand here. QALYs are months / 12.
-func TestScreeningFrontier(t *testing.T) {
-	var effect []float64
-	for _, months := range []float64{277.25, 277.57, 277.78, 277.83, 277.76} {
-		effect = append(effect, months/12)
-	}
-	r := analyze(t, means([]string{"status quo", "one time", "5yr", "3yr", "annual"}, []float64{26000, 27000, 28020, 28440, 29440}, effect))
-	for i, want := range []float64{math.NaN(), 37500, 1020 / (0.21 / 12), 420 / (0.05 / 12), math.NaN()} {
-		got := float64(r.Table[i].ICER)
-		if math.IsNaN(want) != math.IsNaN(got) || math.Abs(got-want) > 1e-6*want {
-			t.Errorf("%s: ICER %g, want %g", r.Table[i].Strategy, got, want)
-		}
-	}
-	if r.Table[4].Status != Dominated {
-		t.Errorf("annual screening is %s, want dominated", r.Table[4].Status)
-	}
-}
-
-// The vaccine example of BCEA: 1,000 draws, eight willingness-to-pay values.
-func TestVaccineDraws(t *testing.T) {
-	rows, err := csv.NewReader(strings.NewReader(string(shared(t, "bcea_vaccine_psa", "bcea_Vaccine.csv")))).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := Draws{Strategies: []string{"Status Quo", "Vaccination"}, Cost: make([][]float64, 2), Effect: make([][]float64, 2)}
-	for _, row := range rows[1:] {
-		for k, cell := range row {
-			x, err := strconv.ParseFloat(cell, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if k < 2 {
-				d.Effect[k] = append(d.Effect[k], x)
-			} else {
-				d.Cost[k-2] = append(d.Cost[k-2], x)
-			}
-		}
-	}
-	var want struct {
-		ICER  float64
-		ByWTP []struct {
-			WTP     float64
-			Optimal string
-			EVPI    float64
-			Prob    map[string]float64 `json:"prob_ce"`
-			Benefit map[string]float64 `json:"enb"`
-			Loss    map[string]float64 `json:"expected_loss"`
-		} `json:"by_wtp"`
-	}
-	if err := json.Unmarshal(shared(t, "bcea_vaccine_psa", "expected.json"), &want); err != nil {
-		t.Fatal(err)
-	}
-	var wtp []float64
-	for _, w := range want.ByWTP {
-		wtp = append(wtp, w.WTP)
-	}
-	r := analyze(t, d, wtp...)
-	near(t, "ICER", r.Table[1].ICER, want.ICER)
-	for i, w := range want.ByWTP {
-		v := r.Values[i]
-		if v.Best != w.Optimal {
-			t.Errorf("at %g the best is %s, want %s", w.WTP, v.Best, w.Optimal)
-		}
-		near(t, "EVPI", v.EVPI, w.EVPI)
-		for _, s := range v.Strategies {
-			near(t, "probability", s.Probability, w.Prob[s.Strategy])
-			near(t, "net benefit", s.NetBenefit, w.Benefit[s.Strategy])
-			near(t, "loss", s.ExpectedLoss, w.Loss[s.Strategy])
 		}
 	}
 }

@@ -107,8 +107,9 @@ func PartialInformation(ctx context.Context, d Draws, parameters []Parameter, gr
 	}
 	y := newOutcomes(d)
 	evpi := make([]float64, len(wtp))
+	free, _ := d.withoutNoise()
 	for i, w := range wtp {
-		evpi[i] = float64(d.decide(w, d).EVPI)
+		evpi[i] = float64(d.decide(w, free).EVPI)
 	}
 	out := make([]Information, len(groups))
 	errs := make([]error, len(groups))
@@ -178,7 +179,7 @@ func (o outcomes) inform(parameters []Parameter, g Group, studies []Study, wtp, 
 		if at < 0 {
 			return r, fmt.Errorf("group %s: there is no parameter %q", g.Name, name)
 		}
-		if _, v := meanVariance(parameters[at].Values); v > 0 {
+		if varies(parameters[at].Values) {
 			x = append(x, parameters[at].Values)
 		}
 	}
@@ -430,6 +431,21 @@ func line(x []float64) (*mat.Dense, *mat.SymDense) {
 		design.SetRow(i, []float64{1, v - x[0]})
 	}
 	return design, mat.NewSymDense(2, nil)
+}
+
+// Ranked returns the groups by their value at one willingness to pay, the most first.
+func Ranked(list []Information, at int) []Information {
+	out := slices.Clone(list)
+	slices.SortStableFunc(out, func(a, b Information) int {
+		switch x, y := a.Values[at].EVPPI, b.Values[at].EVPPI; {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return 0
+	})
+	return out
 }
 
 // Population returns how many patients a decision is for: those of each year, counted at

@@ -1,8 +1,6 @@
 package economics
 
 import (
-	"encoding/csv"
-	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -44,97 +42,6 @@ func within(t testing.TB, what string, got, want, error, times float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= times*error) {
 		t.Errorf("%s is %.6g, want %.6g within %g x %.3g", what, got, want, times, error)
-	}
-}
-
-// The closed form of the case: a normal net benefit made of two normal parameters. Each
-// value lies within 4 of its stated errors of the exact one (a false failure in 15,000
-// each), and the errors are small enough for the test to be sharp.
-func TestInformationOfNormals(t *testing.T) {
-	var in struct{ Mu, S1, S2, N0 float64 }
-	var want struct {
-		A    float64            `json:"evppi_a"`
-		B    float64            `json:"evppi_b"`
-		Both float64            `json:"evppi_both"`
-		EVSI map[string]float64 `json:"evsi_a"`
-	}
-	for name, into := range map[string]any{"inputs.json": &in, "expected.json": &want} {
-		if err := json.Unmarshal(shared(t, "voi_normal_closed_form", name), into); err != nil {
-			t.Fatal(err)
-		}
-	}
-	const n = 40_000
-	a, b := normals(1, "a", n), normals(1, "b", n)
-	inb := make([]float64, n)
-	for i := range inb {
-		a[i], b[i] = in.S1*a[i], in.S2*b[i]
-		inb[i] = in.Mu + a[i] + b[i]
-	}
-	study := Study{Group: "a", Prior: in.N0, Sizes: []float64{10, 50, 100, 200, 1000}}
-	r := informed(t, benefits(inb), []Parameter{{"a", a}, {"b", b}},
-		[]Group{{"a", []string{"a"}}, {"b", []string{"b"}}, {"both", []string{"a", "b"}}}, []Study{study}, 1)
-	for i, w := range []float64{want.A, want.B, want.Both} {
-		v := r[i].Values[0]
-		within(t, r[i].Group, float64(v.EVPPI), w, float64(v.EVPPIMCSE), 4)
-		if e := float64(v.EVPPIMCSE); !(e > 0 && e < 0.02*w) {
-			t.Errorf("%s: an error of %g beside %g", r[i].Group, e, w)
-		}
-	}
-	if len(r[0].Values[0].Samples) != len(want.EVSI) {
-		t.Fatalf("%d sizes", len(r[0].Values[0].Samples))
-	}
-	for _, s := range r[0].Values[0].Samples {
-		within(t, "EVSI", float64(s.EVSI), want.EVSI[strconv.Itoa(int(s.Size))], float64(s.EVSIMCSE), 4)
-	}
-}
-
-// The chemotherapy draws: the value of the probability of side effects by R's voi with a
-// generalised additive model, within the 2 % that the case allows, and a Gaussian process
-// that is given a parameter without influence beside it agrees.
-func TestInformationOfChemotherapy(t *testing.T) {
-	columns := func(file string) ([]string, [][]float64) {
-		rows, err := csv.NewReader(strings.NewReader(string(shared(t, "voi_chemotherapy_evpi_evppi", file)))).ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out := make([][]float64, len(rows[0]))
-		for _, row := range rows[1:] {
-			for k, cell := range row {
-				x, err := strconv.ParseFloat(cell, 64)
-				if err != nil {
-					t.Fatal(err)
-				}
-				out[k] = append(out[k], x)
-			}
-		}
-		return rows[0], out
-	}
-	names, nb := columns("chemo_nb.csv")
-	var want struct {
-		EVPI  float64
-		EVPPI map[string]struct {
-			GAM   float64   `json:"gam_voi_package"`
-			Range []float64 `json:"earth_gp_range"`
-		}
-	}
-	if err := json.Unmarshal(shared(t, "voi_chemotherapy_evpi_evppi", "expected.json"), &want); err != nil {
-		t.Fatal(err)
-	}
-	zero := make([]float64, len(nb[0]))
-	d := Draws{Strategies: names, Cost: [][]float64{zero, zero}, Effect: nb}
-	near(t, "EVPI", analyze(t, d, 1).Values[0].EVPI, want.EVPI)
-	labels, values := columns("chemo_pars.csv")
-	var p []Parameter
-	for k, name := range labels {
-		p = append(p, Parameter{name, values[k]})
-	}
-	const known = "p_side_effects_t2"
-	r := informed(t, d, p, []Group{{known, []string{known}}, {"with costs", []string{known, "c_death"}}}, nil, 1)
-	for _, g := range r {
-		got := float64(g.Values[0].EVPPI)
-		if w := want.EVPPI[known]; math.Abs(got-w.GAM) > 0.02*w.GAM || got < w.Range[0] || got > w.Range[1] {
-			t.Errorf("%s: %g ± %g, want %g", g.Group, got, g.Values[0].EVPPIMCSE, w.GAM)
-		}
 	}
 }
 

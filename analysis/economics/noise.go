@@ -2,6 +2,7 @@ package economics
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -98,13 +99,17 @@ func shrinkage(total, noise *mat.SymDense) (*mat.Dense, bool) {
 // varying returns the columns that differ between draws.
 func (d Draws) varying(columns [][]float64) (out []int) {
 	for c, x := range columns {
-		if len(x) > 1 {
-			if _, v := meanVariance(x); v > 0 {
-				out = append(out, c)
-			}
+		if varies(x) {
+			out = append(out, c)
 		}
 	}
 	return out
+}
+
+// varies says whether not all values are the same. A variance cannot tell: the rounding of
+// the mean gives a constant one above 0.
+func varies(x []float64) bool {
+	return slices.ContainsFunc(x, func(v float64) bool { return v != x[0] })
 }
 
 func copyRows(rows [][]float64) [][]float64 {

@@ -95,7 +95,7 @@ func (d *dotDrawing) remark() string { return "" }
 // label where one needs them.
 func (d *dotDrawing) pitch(width float64) float64 {
 	h := 12 + 17*float64(len(d.Series))
-	if d.Join {
+	if d.Join || d.Shared {
 		h = 26
 	}
 	for _, name := range d.Rows {
@@ -118,7 +118,7 @@ func (d *dotDrawing) height(width float64) float64 {
 func (d *dotDrawing) draw(s *sketch, area rect) {
 	room := d.labelRoom(area.width())
 	right := 12.0
-	if !d.Join {
+	if !d.Join && !d.Shared {
 		for _, ser := range d.Series {
 			for _, c := range ser.Values {
 				right = math.Max(right, noteStyle.width(Cell(c))+20)
@@ -178,11 +178,11 @@ func (d *dotDrawing) values(s *sketch, sc scales, row int, mid, right float64) {
 			continue
 		}
 		y := mid
-		if !d.Join {
+		if !d.Join && !d.Shared {
 			y += 17 * (float64(i) - float64(len(d.Series)-1)/2)
 		}
 		c := ser.Values[row]
-		if !d.Join {
+		if !d.Join && !d.Shared {
 			s.text(right, y+4, noteStyle, end, noteStyle.fit(Cell(c), right-sc.area.right-8))
 		}
 		if drawable(c) {

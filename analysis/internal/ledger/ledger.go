@@ -295,3 +295,20 @@ func (l *Ledger) prices(units []string) {
 		l.warn(WarnMixedPrices, "costs of the price years "+strings.Join(l.PriceYears, ", ")+" are added as they are", "index them to one year")
 	}
 }
+
+// Discount multiplies the amounts by (1 + rate)^-(day/365.25); those from before
+// admission and without a day stay as they are.
+func (l *Ledger) Discount(rate float64) {
+	for i, r := range l.rows {
+		if r.day > 0 {
+			l.rows[i].amount = r.amount * math.Pow(1+rate, -r.day/365.25)
+		}
+	}
+}
+
+// Scale multiplies all amounts, to move them to the prices of another year.
+func (l *Ledger) Scale(factor float64) {
+	for i := range l.rows {
+		l.rows[i].amount *= factor
+	}
+}

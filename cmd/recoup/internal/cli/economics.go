@@ -242,7 +242,7 @@ func (f economicsFlags) shown(wtp []float64) (int, error) {
 	}
 	at := slices.IndexFunc(wtp, func(w float64) bool { return math.Abs(w-f.at) <= 1e-9*math.Max(1, w) })
 	if at < 0 {
-		return 0, usagef("expected --at to be one of the values of --wtp")
+		return 0, usagef("expected --at to be one of the values of a unit of effect (--wtp, or the scenario's willingness_to_pay)")
 	}
 	return at, nil
 }
@@ -356,7 +356,7 @@ func economicsText(w io.Writer, e economics.Result, effect string, most int) {
 		}
 		g.text(w)
 	}
-	fmt.Fprintf(w, "\nNet benefit, willingness to pay x %s - cost:\n", effect)
+	fmt.Fprintf(w, "\nNet monetary benefit, willingness to pay x %s - cost:\n", effect)
 	v := grid{head: []string{"willingness to pay", "strategy", "net benefit", "MCSE", "best in share of draws", "expected loss", "EVPI", "MCSE"}, right: []bool{true, false, true, true, true, true, true, true}}
 	every := max(1, (len(e.Values)+most-1)/most)
 	for i := 0; i < len(e.Values); i += every {
@@ -391,21 +391,6 @@ func ordinal(n int) string {
 	return fmt.Sprint(n) + "th"
 }
 
-// ranked are the groups by what they are worth at the value shown, the most first.
-func (r economicsResult) ranked() []economics.Information {
-	out := slices.Clone(r.Information)
-	slices.SortStableFunc(out, func(a, b economics.Information) int {
-		switch x, y := a.Values[r.at].EVPPI, b.Values[r.at].EVPPI; {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return 0
-	})
-	return out
-}
-
 func (r economicsResult) informationText(w io.Writer) {
 	at := r.Values[r.at]
 	all := func(v analysis.Num) string {
@@ -425,7 +410,7 @@ func (r economicsResult) informationText(w io.Writer) {
 	n := newNotes()
 	g := grid{head: []string{"parameter or group", "EVPPI", "MCSE", "share of EVPI", "for the population", "by", ""}, right: []bool{false, true, true, true, true, false, false}}
 	var samples [][]string
-	for _, x := range r.ranked() {
+	for _, x := range economics.Ranked(r.Information, r.at) {
 		v := x.Values[r.at]
 		note := ""
 		if x.Reason != "" {
@@ -448,99 +433,32 @@ func (r economicsResult) informationText(w io.Writer) {
 
 // draw draws one figure.
 func (r economicsResult) draw(w io.Writer, name, format string) error {
-	figure := r.acceptability()
+	if name != "information" && r.Draws < 2 {
+		return fmt.Errorf("%w: acceptability and a plane need two draws", analysis.ErrCannot)
+	}
+	var figure reports.Figure
 	switch name {
 	case "plane":
-		if len(r.draws.Strategies) < 2 || r.Draws < 2 {
-			return fmt.Errorf("%w: a plane needs two strategies and two draws", analysis.ErrCannot)
+		if len(r.draws.Strategies) < 2 {
+			return fmt.Errorf("%w: a plane needs two strategies", analysis.ErrCannot)
 		}
-		figure = r.plane()
+		at := r.Values[r.at]
+		figure = reports.PlaneFigure(r.draws, max(1, slices.Index(r.draws.Strategies, at.Best)), float64(at.WillingnessToPay))
 	case "information":
 		if len(r.Information) == 0 {
 			return fmt.Errorf("%w: there are no parameters to draw the value of", analysis.ErrCannot)
 		}
-		figure = r.informationFigure()
+		figure = reports.InformationFigure(r.Information, r.at)
 	default:
-		if r.Draws < 2 {
-			return fmt.Errorf("%w: acceptability needs two draws", analysis.ErrCannot)
-		}
+		figure = reports.AcceptabilityFigure(r.Result)
 	}
+	return drawFigure(w, figure, format)
+}
+
+// drawFigure writes a figure as .svg or .png.
+func drawFigure(w io.Writer, f reports.Figure, format string) error {
 	if format == ".png" {
-		return render.PNG(w, figure, render.Size{}, 0)
+		return render.PNG(w, f, render.Size{}, 0)
 	}
-	return render.SVG(w, figure, render.Size{})
-}
-
-var anyBasis = reports.Basis{Kind: reports.Public}
-
-func (r economicsResult) acceptability() reports.Figure {
-	p := reports.Acceptability{X: reports.Axis{Label: "Willingness to pay for a unit of effect"}, Y: reports.Axis{Label: "Share of draws in which it is best"}}
-	for s, name := range r.draws.Strategies {
-		line := reports.Series{Label: name, Comparator: s == 0}
-		for _, v := range r.Values {
-			line.Points = append(line.Points, reports.Point{X: float64(v.WillingnessToPay), Y: float64(v.Strategies[s].Probability), Low: math.NaN(), High: math.NaN(), Basis: anyBasis})
-		}
-		p.Series = append(p.Series, line)
-	}
-	for _, v := range r.Values {
-		p.Frontier = append(p.Frontier, reports.Point{X: float64(v.WillingnessToPay), Y: float64(v.Probability), Low: math.NaN(), High: math.NaN(), Basis: anyBasis})
-	}
-	return reports.Figure{
-		ID: "acceptability", Title: "Which strategy is best, and how sure is that?", Subtitle: fmt.Sprintf("Acceptability curves of %d draws; the frontier is the strategy of highest mean net benefit", r.Draws),
-		Alt: reports.Say("The share of draws in which each strategy has the highest net benefit, by willingness to pay."), Plot: p,
-	}
-}
-
-// plane shows the draws of the strategy that is best at the value shown, or of the second,
-// against the reference.
-func (r economicsResult) plane() reports.Figure {
-	at := r.Values[r.at]
-	s := max(1, slices.Index(r.draws.Strategies, at.Best))
-	p := reports.Plane{X: reports.Axis{Label: "More effect"}, Y: reports.Axis{Label: "More cost"}, Threshold: float64(at.WillingnessToPay), ThresholdText: number(float64(at.WillingnessToPay)) + " for a unit"}
-	n := float64(r.Draws)
-	for i, c := range r.draws.Cost[s] {
-		q := [2]float64{r.draws.Effect[s][i] - r.draws.Effect[0][i], c - r.draws.Cost[0][i]}
-		p.Points = append(p.Points, q)
-		p.MeanX += q[0] / n
-		p.MeanY += q[1] / n
-	}
-	e := reports.Ellipse{MeanX: p.MeanX, MeanY: p.MeanY}
-	for _, q := range p.Points {
-		e.VarX += (q[0] - p.MeanX) * (q[0] - p.MeanX) / (n - 1)
-		e.VarY += (q[1] - p.MeanY) * (q[1] - p.MeanY) / (n - 1)
-		e.Covariance += (q[0] - p.MeanX) * (q[1] - p.MeanY) / (n - 1)
-	}
-	for _, level := range []float64{0.5, 0.95} {
-		e.Level = level
-		p.Ellipses = append(p.Ellipses, e)
-	}
-	return reports.Figure{
-		ID: "plane", Title: r.draws.Strategies[s] + " against " + r.draws.Strategies[0], Subtitle: fmt.Sprintf("More cost and more effect in %d draws, with regions that hold 50 %% and 95 %%", r.Draws),
-		Alt: reports.Say("A cloud of draws: more effect across, more cost upwards."), Plot: p,
-	}
-}
-
-func (r economicsResult) informationFigure() reports.Figure {
-	p := reports.Dots{X: reports.Axis{Label: "EVPPI for a patient"}}
-	dots := reports.DotSeries{Label: "EVPPI"}
-	ranked, decimals := r.ranked(), 0
-	for most := ranked[0].Values[r.at].EVPPI; decimals < 6 && most < 10; most *= 10 {
-		decimals++
-	}
-	for i, x := range ranked {
-		if i == 15 {
-			break
-		}
-		v := x.Values[r.at]
-		p.Rows = append(p.Rows, x.Group)
-		dots.Values = append(dots.Values, reports.Cell{
-			Value: float64(v.EVPPI), Low: math.Max(0, float64(v.EVPPI-1.96*v.EVPPIMCSE)), High: float64(v.EVPPI + 1.96*v.EVPPIMCSE), SD: math.NaN(),
-			Format: reports.Format{Kind: reports.Interval, Decimals: decimals}, Basis: anyBasis,
-		})
-	}
-	p.Series = []reports.DotSeries{dots}
-	return reports.Figure{
-		ID: "information", Title: "What would it be worth to know more?", Subtitle: fmt.Sprintf("Expected value of perfect information of each parameter at %s for a unit of effect, with 95 %% Monte Carlo intervals", number(float64(r.Values[r.at].WillingnessToPay))),
-		Alt: reports.Say("Dots of what it would be worth to know each parameter, the most first."), Plot: p,
-	}
+	return render.SVG(w, f, render.Size{})
 }

@@ -21,13 +21,16 @@ import (
 func (a *app) simulateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "simulate",
-		Short: "Simulate program designs: init, check, run, cohort, validate, calibrate, merge, compare, markov, queue",
+		Short: "Simulate program designs: init, check, run, merge, cohort, compare, sensitivity, value, budget, calibrate, validate, markov, queue",
 		Long: `Simulate what a program design would do to pain, opioids, work and costs, beside
 usual care and surgery, with the uncertainty of the parameters and the Monte Carlo
 error of every figure. The same scenario gives the same bytes for any number of
 workers.`,
 	}
-	c.AddCommand(a.simulateInit(), a.simulateCheck(), a.simulateRun(), a.simulateMerge(), a.simulateCompare(), a.simulateMarkov(), a.simulateQueue(), a.simulateCohort(), a.simulateValidate(), a.simulateCalibrate())
+	c.AddCommand(
+		a.simulateInit(), a.simulateCheck(), a.simulateRun(), a.simulateMerge(), a.simulateCohort(), a.simulateCompare(), a.simulateSensitivity(),
+		a.simulateValue(), a.simulateBudget(), a.simulateCalibrate(), a.simulateValidate(), a.simulateMarkov(), a.simulateQueue(),
+	)
 	return c
 }
 
@@ -534,7 +537,11 @@ expected value of perfect information.
 
 // compareDraws hands a simulation's draws to the economic analysis.
 func compareDraws(s design.Scenario, r simulate.Result) (economics.Result, error) {
-	d := economics.Draws{}
+	return economics.Analyze(drawsOf(r), economics.Options{WillingnessToPay: s.WillingnessToPay})
+}
+
+// drawsOf are the costs and effects of a simulation by draw.
+func drawsOf(r simulate.Result) (d economics.Draws) {
 	for i, st := range r.Strategies {
 		d.Strategies = append(d.Strategies, st.Name)
 		d.Cost = append(d.Cost, simulate.Floats(r.ByDraw.Costs[i]))
@@ -543,7 +550,7 @@ func compareDraws(s design.Scenario, r simulate.Result) (economics.Result, error
 	for _, row := range r.ByDraw.Noise {
 		d.Noise = append(d.Noise, simulate.Floats(row))
 	}
-	return economics.Analyze(d, economics.Options{WillingnessToPay: s.WillingnessToPay})
+	return d
 }
 
 // comparison is the envelope of a comparison of strategies.
@@ -572,41 +579,8 @@ func writeComparison(w io.Writer, format string, s design.Scenario, r simulate.R
 		return err
 	}
 	fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d\n\n", s.Title, s.HorizonWeeks, r.Draws, r.Patients, r.Seed)
-	t := grid{head: []string{"strategy", "cost", "MCSE", "QALYs", "MCSE", "more cost", "more QALYs", "ICER", "MCSE", ""}, right: []bool{false, true, true, true, true, true, true, true, true, false}}
-	n := newNotes()
-	for _, x := range e.Table {
-		mark := string(x.Status)
-		if x.Reason != "" {
-			mark += " " + n.mark(x.Reason)
-		}
-		t.rows = append(t.rows, []string{
-			x.Strategy, number(float64(x.Cost)), number(float64(x.CostMCSE)), number(float64(x.Effect)), number(float64(x.EffectMCSE)),
-			number(float64(x.Comparison.Cost)), number(float64(x.Comparison.Effect)), number(float64(x.ICER)), number(float64(x.ICERMCSE)), mark,
-		})
-	}
-	t.text(w)
-	fmt.Fprintf(w, "\nAgainst %s, paired by patient:\n", e.Reference)
-	g := grid{head: []string{"strategy", "more cost", "MCSE", "more QALYs", "MCSE", "ICER", "MCSE", ""}, right: []bool{false, true, true, true, true, true, true, false}}
-	for _, x := range e.Against {
-		mark := ""
-		if x.Reason != "" {
-			mark = n.mark(x.Reason)
-		}
-		g.rows = append(g.rows, []string{x.Strategy, number(float64(x.Cost)), number(float64(x.CostMCSE)), number(float64(x.Effect)), number(float64(x.EffectMCSE)), number(float64(x.ICER)), number(float64(x.ICERMCSE)), mark})
-	}
-	g.text(w)
-	fmt.Fprintln(w, "\nNet monetary benefit, willingness × QALYs − cost:")
-	v := grid{head: []string{"willingness to pay", "strategy", "net benefit", "MCSE", "more than " + e.Reference, "MCSE", "best in share of draws"}, right: []bool{true, false, true, true, true, true, true}}
-	for _, x := range e.Values {
-		for _, d := range x.Strategies {
-			v.rows = append(v.rows, []string{number(float64(x.WillingnessToPay)), d.Strategy, number(float64(d.NetBenefit)), number(float64(d.NetBenefitMCSE)), number(float64(d.Increment)), number(float64(d.IncrementMCSE)), number(float64(d.Probability))})
-		}
-	}
-	v.text(w)
+	economicsText(w, e, "QALYs", 12)
 	fmt.Fprintln(w)
-	for i, x := range n.list {
-		fmt.Fprintf(w, "[%d] %s\n", i+1, x)
-	}
 	for _, c := range r.Conventions {
 		fmt.Fprintf(w, "%s: %s\n", c.Name, c.Value)
 	}
