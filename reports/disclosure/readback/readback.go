@@ -4,6 +4,7 @@
 package readback
 
 import (
+	"encoding/csv"
 	"path/filepath"
 	"regexp"
 	"sort"
@@ -103,13 +104,32 @@ func (s *scan) file(where, ending string, content []byte, depth int) {
 		s.json(where, content)
 	case ".pdf":
 		s.pdf(where, content)
-	case ".csv", ".tsv", ".md", ".txt", ".css", ".yaml", ".yml":
+	case ".csv":
+		s.cells(where, string(content))
+	case ".tsv", ".md", ".txt", ".css", ".yaml", ".yml":
 		s.lines(where, string(content))
 	default:
 		if storesRows[ending] {
 			s.leak(disclosure.CodeStoresRows, where, "a file that keeps patients' rows")
 		}
 		s.printable(where, content)
+	}
+}
+
+// cells looks at each cell of a table by itself: what stands in two of them is no text.
+// A file that is no table is looked at line by line.
+func (s *scan) cells(where, text string) {
+	r := csv.NewReader(strings.NewReader(text))
+	r.FieldsPerRecord = -1
+	rows, err := r.ReadAll()
+	if err != nil {
+		s.lines(where, text)
+		return
+	}
+	for _, row := range rows {
+		for _, cell := range row {
+			s.text(piece{where: where, text: cell})
+		}
 	}
 }
 
