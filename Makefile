@@ -16,7 +16,7 @@ demo: build # synthetic cohort, quarterly report, simulation and cost comparison
 	bin/recoup demo -o recoup-demo
 
 test: # every test; those without their tool or data are listed as skipped, with the reason
-	$(TESTSUM) --format pkgname --hide-summary output -- ./...
+	$(TESTSUM) --format pkgname --hide-summary output -- -timeout 25m ./...
 
 check: # formatting, vet, lint, tidiness of go.mod
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
