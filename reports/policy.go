@@ -34,9 +34,11 @@ type PolicyInput struct {
 	Facts       []Fact
 }
 
-// BudgetKind is the impact on one kind of cost by year.
+// BudgetKind is the impact on one kind of cost by year. Kinds come as they add up: the
+// parts of the total, each with its own parts behind it, the total, then what it leaves out.
 type BudgetKind struct {
 	Kind   string
+	PartOf string // the kind it is summed into; empty for totals and what stands beside them
 	Impact []float64
 }
 
@@ -317,7 +319,7 @@ func (in PolicyInput) budget() Section {
 		return s
 	}
 	t := Table{ID: "budget-years", Caption: fmt.Sprintf("Budget of the %s perspective, USD", in.Scenario.Perspective), Columns: []Column{{Label: "Year"}, {Label: "New patients", Align: Right}, {Label: "In " + in.Strategy, Align: Right}, {Label: "Without", Align: Right}, {Label: "With", Align: Right}, {Label: "Impact (95 % of draws)", Align: Right}, {Label: "MCSE", Align: Right}}}
-	k := Table{ID: "budget-kinds", Caption: "Impact by kind of cost, USD", Columns: []Column{{Label: "Kind of cost"}}, Footnotes: []Words{Say("Wages lost count in the total from the societal perspective only.")}}
+	k := Table{ID: "budget-kinds", Caption: "Impact by kind of cost, USD", Columns: []Column{{Label: "Kind of cost"}}, Footnotes: []Words{Say(fmt.Sprintf("What stands above the total adds up to it, \"of which\" to the kind above. What stands below is not in the %s total: other perspectives' totals, and kinds that only they count.", in.Scenario.Perspective))}}
 	for _, y := range in.Budget {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{
 			Label(fmt.Sprint(y.Year)), figureOf(y.NewPatients, 0), figureOf(y.OnProgram, 0), figureOf(y.Without, 0), figureOf(y.With, 0), spanned(y.Impact, y.Lower, y.Upper, 0), because(figureOf(y.ImpactMCSE, 0), "one set of parameters has no Monte Carlo error here"),
@@ -325,7 +327,13 @@ func (in PolicyInput) budget() Section {
 		k.Columns = append(k.Columns, Column{Label: fmt.Sprintf("Year %d", y.Year), Align: Right})
 	}
 	for _, x := range in.Kinds {
-		row := Row{Cells: []Cell{Label(strings.ReplaceAll(x.Kind, "_", " "))}, Total: x.Kind == "cost"}
+		name := strings.ReplaceAll(x.Kind, "_", " ")
+		switch x.PartOf {
+		case "", "cost":
+		default:
+			name = "of which " + strings.TrimPrefix(name, "cost ")
+		}
+		row := Row{Cells: []Cell{Label(name)}, Total: x.Kind == "cost"}
 		for _, v := range x.Impact {
 			row.Cells = append(row.Cells, figureOf(v, 0))
 		}

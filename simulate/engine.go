@@ -29,6 +29,9 @@ type Outcome struct {
 	Name string `json:"name"` // as in "pain_52w"
 	Unit string `json:"unit"`
 	Note string `json:"note,omitempty"` // whose outcome it is, how it is defined
+	// PartOf names the outcome that this one is summed into, with every other that names
+	// it; empty for one that no other holds.
+	PartOf string `json:"part_of,omitempty"`
 }
 
 // Series is one quantity followed over time.

@@ -271,40 +271,43 @@ func finalReadings(set *settings) []reading {
 		end("life_years", "years", "not discounted", func(s *state, i int) float64 { return s.years[i] }))
 }
 
-// costReadings lists costs by category, then their totals by perspective.
+// costReadings lists costs by category, each with the total it is part of, then the totals
+// by perspective.
 func costReadings(set *settings) []reading {
-	cost := func(name, note string, f func(*state, int) float64) reading {
-		return end("cost"+name, "USD", "discounted"+note, f)
+	cost := func(name, of, note string, f func(*state, int) float64) reading {
+		r := end("cost"+name, "USD", "discounted"+note, f)
+		r.outcome.PartOf = of
+		return r
 	}
 	health := func(s *state, i int) float64 {
 		return s.costProgram[i] + s.costSurgery[i] + medicalCost(s, i) + s.costDrugs[i] + s.costOverdose[i]
 	}
 	insurer := func(s *state, i int) float64 { return health(s, i) + s.costIndemnity[i] }
 	societal := func(s *state, i int) float64 { return health(s, i) + s.costWork[i] }
-	total := health
+	total, indemnity, wages := health, "", ""
 	switch set.perspective {
 	case design.Insurer:
-		total = insurer
+		total, indemnity = insurer, "cost"
 	case design.Societal:
-		total = societal
+		total, wages = societal, "cost"
 	}
 	out := []reading{
-		cost("_program", "", func(s *state, i int) float64 { return s.costProgram[i] }),
-		cost("_surgery", "; with complications and reoperations", func(s *state, i int) float64 { return s.costSurgery[i] }),
-		cost("_medical", "; visits, imaging, procedures and emergency visits", medicalCost),
+		cost("_program", "cost", "", func(s *state, i int) float64 { return s.costProgram[i] }),
+		cost("_surgery", "cost", "; with complications and reoperations", func(s *state, i int) float64 { return s.costSurgery[i] }),
+		cost("_medical", "cost", "; visits, imaging, procedures and emergency visits", medicalCost),
 	}
 	for c, name := range [4]string{"_visits", "_imaging", "_procedures", "_emergency"} {
-		out = append(out, cost(name, "; part of medical", func(s *state, i int) float64 { return s.costUse[c][i] }))
+		out = append(out, cost(name, "cost_medical", "; part of medical", func(s *state, i int) float64 { return s.costUse[c][i] }))
 	}
 	return append(out,
-		cost("_drugs", "; with medication-assisted treatment and monitoring", func(s *state, i int) float64 { return s.costDrugs[i] }),
-		cost("_overdose", "", func(s *state, i int) float64 { return s.costOverdose[i] }),
-		cost("_indemnity", "; wages paid to patients under workers' compensation", func(s *state, i int) float64 { return s.costIndemnity[i] }),
-		cost("_work_loss", " wages lost", func(s *state, i int) float64 { return s.costWork[i] }),
-		cost("_health_system", "; program, surgery, medical, drugs, overdose", health),
-		cost("_insurer", "; health system and indemnity", insurer),
-		cost("_societal", "; health system and wages lost; indemnity is a transfer and left out", societal),
-		cost("", " total of the perspective", total))
+		cost("_drugs", "cost", "; with medication-assisted treatment and monitoring", func(s *state, i int) float64 { return s.costDrugs[i] }),
+		cost("_overdose", "cost", "", func(s *state, i int) float64 { return s.costOverdose[i] }),
+		cost("_indemnity", indemnity, "; wages paid to patients under workers' compensation", func(s *state, i int) float64 { return s.costIndemnity[i] }),
+		cost("_work_loss", wages, " wages lost", func(s *state, i int) float64 { return s.costWork[i] }),
+		cost("_health_system", "", "; program, surgery, medical, drugs, overdose", health),
+		cost("_insurer", "", "; health system and indemnity", insurer),
+		cost("_societal", "", "; health system and wages lost; indemnity is a transfer and left out", societal),
+		cost("", "", " total of the perspective", total))
 }
 
 func medicalCost(s *state, i int) float64 {

@@ -114,7 +114,8 @@ type patientCost struct {
 // budgetRow is one kind of cost, or the total, in one year.
 type budgetRow struct {
 	Year    int          `json:"year"`
-	Kind    string       `json:"kind"` // cost_program, ...; cost is the total of the perspective
+	Kind    string       `json:"kind"`              // cost_program, ...; cost is the total of the perspective
+	PartOf  string       `json:"part_of,omitempty"` // the kind it is summed into; none for totals and what stands beside them
 	Without analysis.Num `json:"without"`
 	With    analysis.Num `json:"with"`
 	Impact  analysis.Num `json:"impact"`
@@ -213,7 +214,7 @@ func (f budgetFlags) plan(s design.Scenario) (at int, without, with economics.In
 
 // yearly is the cost of a patient by kind, strategy and year, and of the total by draw.
 type yearly struct {
-	kinds []string
+	kinds []simulate.Outcome
 	mean  [][][]float64 // kind x strategy x year
 	draws [][][]float64 // draw x strategy x year, of the total
 }
@@ -234,15 +235,16 @@ func (a *app) costsByYear(ctx context.Context, job simulationJob, years, workers
 		if t == 0 {
 			for _, o := range r.Outcomes {
 				if o.Name == "cost" || strings.HasPrefix(o.Name, "cost_") {
-					y.kinds = append(y.kinds, o.Name)
+					y.kinds = append(y.kinds, o)
 				}
 			}
+			y.kinds = asAdded(y.kinds)
 			y.mean = cube(len(y.kinds), len(s.Strategies), years)
 			y.draws = cube(r.Draws, len(s.Strategies), years)
 		}
 		for i, st := range r.Strategies {
 			for k, kind := range y.kinds {
-				y.mean[k][i][t] = float64(estimateOf(st, kind).Mean)
+				y.mean[k][i][t] = float64(estimateOf(st, kind.Name).Mean)
 			}
 			for d, c := range r.ByDraw.Costs[i] {
 				y.draws[d][i][t] = float64(c)
@@ -262,6 +264,30 @@ func (a *app) costsByYear(ctx context.Context, job simulationJob, years, workers
 		}
 	}
 	return y, nil
+}
+
+// asAdded puts what is summed into the total first, each with its own parts behind it, then
+// the total, then what the perspective leaves out.
+func asAdded(kinds []simulate.Outcome) (out []simulate.Outcome) {
+	var take func(of string)
+	take = func(of string) {
+		for _, o := range kinds {
+			if o.PartOf == of && (of != "" || o.Name != "cost") {
+				out = append(out, o)
+				if of != "" {
+					take(o.Name)
+				}
+			}
+		}
+	}
+	take("cost")
+	for _, o := range kinds {
+		if o.Name == "cost" {
+			out = append(out, o)
+		}
+	}
+	take("")
+	return out
 }
 
 func cube(a, b, c int) [][][]float64 {
@@ -315,7 +341,7 @@ func (a *app) budget(ctx context.Context, job simulationJob, f budgetFlags) (*bu
 	for t := range without.Patients {
 		b.Intake = append(b.Intake, intakeYear{t + 1, with.Patients[t], goesOn(f.uptake, f.years)[t], without.Shares[t], with.Shares[t]})
 	}
-	total := slices.Index(y.kinds, "cost")
+	total := slices.IndexFunc(y.kinds, func(o simulate.Outcome) bool { return o.Name == "cost" })
 	for i, name := range s.Strategies {
 		for t, c := range y.mean[total][i] {
 			b.PerPatient = append(b.PerPatient, patientCost{name, t + 1, analysis.Num(c)})
@@ -340,17 +366,17 @@ func (a *app) budget(ctx context.Context, job simulationJob, f budgetFlags) (*bu
 }
 
 // add appends the years of one kind of cost.
-func (b *budget) add(kind string, cost [][]float64, without, with economics.Intake) error {
+func (b *budget) add(kind simulate.Outcome, cost [][]float64, without, with economics.Intake) error {
 	x, err := economics.Budget(cost, without)
 	if err != nil {
-		return fmt.Errorf("%s: %w", kind, err)
+		return fmt.Errorf("%s: %w", kind.Name, err)
 	}
 	z, err := economics.Budget(cost, with)
 	if err != nil {
-		return fmt.Errorf("%s: %w", kind, err)
+		return fmt.Errorf("%s: %w", kind.Name, err)
 	}
 	for t := range x {
-		b.Years = append(b.Years, budgetRow{t + 1, kind, analysis.Num(x[t]), analysis.Num(z[t]), analysis.Num(z[t] - x[t]), analysis.None, analysis.None, analysis.None})
+		b.Years = append(b.Years, budgetRow{t + 1, kind.Name, kind.PartOf, analysis.Num(x[t]), analysis.Num(z[t]), analysis.Num(z[t] - x[t]), analysis.None, analysis.None, analysis.None})
 	}
 	return nil
 }
@@ -475,9 +501,9 @@ func (b *budget) total() (out []reports.BudgetYear) {
 }
 
 func (b *budget) table() grid {
-	g := grid{head: strings.Fields("year kind without with impact impact_mcse impact_lower impact_upper"), right: []bool{true, false, true, true, true, true, true, true}}
+	g := grid{head: strings.Fields("year kind part_of without with impact impact_mcse impact_lower impact_upper"), right: []bool{true, false, false, true, true, true, true, true, true}}
 	for _, y := range b.Years {
-		g.rows = append(g.rows, []string{fmt.Sprint(y.Year), y.Kind, y.Without.Text(), y.With.Text(), y.Impact.Text(), y.MCSE.Text(), y.Lower.Text(), y.Upper.Text()})
+		g.rows = append(g.rows, []string{fmt.Sprint(y.Year), y.Kind, y.PartOf, y.Without.Text(), y.With.Text(), y.Impact.Text(), y.MCSE.Text(), y.Lower.Text(), y.Upper.Text()})
 	}
 	return g
 }
@@ -490,7 +516,7 @@ func (b *budget) text(w io.Writer) {
 		g.rows = append(g.rows, []string{fmt.Sprint(y.Year), number(in.Patients), number(in.Uptake), number(y.Without), number(y.With), number(y.Impact), number(y.ImpactMCSE), between(y.Lower, y.Upper)})
 	}
 	g.text(w)
-	fmt.Fprintln(w, "\nImpact by kind of cost:")
+	fmt.Fprintf(w, "\nImpact by kind of cost; those over cost add up to it, those set in to the one above them, those below are not in the total of the %s perspective:\n", b.Perspective)
 	k := grid{head: []string{"kind"}, right: []bool{false}}
 	rows := map[string]int{}
 	for _, y := range b.Years {
@@ -498,7 +524,11 @@ func (b *budget) text(w io.Writer) {
 		if !ok {
 			i = len(k.rows)
 			rows[y.Kind] = i
-			k.rows = append(k.rows, []string{y.Kind})
+			name := y.Kind
+			if y.PartOf != "" && y.PartOf != "cost" {
+				name = "  " + name
+			}
+			k.rows = append(k.rows, []string{name})
 		}
 		k.rows[i] = append(k.rows[i], number(float64(y.Impact)))
 	}

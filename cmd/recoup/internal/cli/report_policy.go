@@ -117,7 +117,7 @@ func (a *app) policy(ctx context.Context, job simulationJob, f policyFlags) (rep
 		i := slices.IndexFunc(in.Kinds, func(k reports.BudgetKind) bool { return k.Kind == y.Kind })
 		if i < 0 {
 			i = len(in.Kinds)
-			in.Kinds = append(in.Kinds, reports.BudgetKind{Kind: y.Kind})
+			in.Kinds = append(in.Kinds, reports.BudgetKind{Kind: y.Kind, PartOf: y.PartOf})
 		}
 		in.Kinds[i].Impact = append(in.Kinds[i].Impact, float64(y.Impact))
 	}
