@@ -3,6 +3,8 @@ package simulate
 import (
 	"fmt"
 	"math"
+
+	"recoup/simulate/internal/lanes"
 )
 
 // tally is a count, mean and sum of squared deviations, merged by the formula of
@@ -34,21 +36,12 @@ func tallyOf(x []float64) (t tally) {
 // the others do not count, whatever they are. Four sums run side by side: one
 // would wait for each addition.
 func tallyWhere(x, include []float64) (t tally) {
-	var n, s [4]float64
-	k := len(x) &^ 3
-	for i := 0; i < k; i += 4 {
-		a, v := include[i:i+4:i+4], x[i:i+4:i+4]
-		for j := range 4 {
-			n[j] += a[j]
-			if a[j] != 0 {
-				s[j] += v[j]
-			}
-		}
-	}
-	for i := k; i < len(x); i++ {
-		n[i-k] += include[i]
+	var sums [8]float64 // four of include, four of x
+	n, s := (*[4]float64)(sums[:4]), (*[4]float64)(sums[4:])
+	for i := lanes.Add(&sums, x, include); i < len(x); i++ {
+		n[i&3] += include[i]
 		if include[i] != 0 {
-			s[i-k] += x[i]
+			s[i&3] += x[i]
 		}
 	}
 	t.n = (n[0] + n[1]) + (n[2] + n[3])
@@ -57,19 +50,10 @@ func tallyWhere(x, include []float64) (t tally) {
 	}
 	t.mean = ((s[0] + s[1]) + (s[2] + s[3])) / t.n
 	var m [4]float64
-	for i := 0; i < k; i += 4 {
-		a, v := include[i:i+4:i+4], x[i:i+4:i+4]
-		for j := range 4 {
-			if a[j] != 0 {
-				d := v[j] - t.mean
-				m[j] += float64(d * d)
-			}
-		}
-	}
-	for i := k; i < len(x); i++ {
+	for i := lanes.AddSquares(&m, x, include, t.mean); i < len(x); i++ {
 		if include[i] != 0 {
 			d := x[i] - t.mean
-			m[i-k] += float64(d * d)
+			m[i&3] += float64(d * d)
 		}
 	}
 	t.m2 = (m[0] + m[1]) + (m[2] + m[3])
