@@ -5,6 +5,7 @@ import (
 
 	"recoup/simulate"
 	"recoup/simulate/design"
+	"recoup/simulate/internal/lanes"
 	"recoup/simulate/stream"
 )
 
@@ -99,6 +100,7 @@ type state struct {
 
 	u, v column // random numbers of the step
 	z    [symptoms]column
+	some [simulate.BlockSize]int32 // patients of a step
 }
 
 // Counters of the random numbers. A week has slots of its own; entry has
@@ -212,14 +214,15 @@ var top = [symptoms]float64{10, 10, 27, 60, 28}
 
 // correlate turns the independent normals of z into correlated ones.
 func (s *state) correlate(d *draw) {
-	c := &d.chol
-	z0, z1, z2, z3, z4 := &s.z[0], &s.z[1], &s.z[2], &s.z[3], &s.z[4]
-	for i := range min(s.n, simulate.BlockSize) {
-		e0, e1, e2, e3, e4 := z0[i], z1[i], z2[i], z3[i], z4[i]
-		z1[i] = float64(c[1]*e0) + float64(c[2]*e1)
-		z2[i] = float64(c[3]*e0) + float64(c[4]*e1) + float64(c[5]*e2)
-		z3[i] = float64(c[6]*e0) + float64(c[7]*e1) + float64(c[8]*e2) + float64(c[9]*e3)
-		z4[i] = float64(c[10]*e0) + float64(c[11]*e1) + float64(c[12]*e2) + float64(c[13]*e3) + float64(c[14]*e4)
+	c, n, row, to := &d.chol, min(s.n, simulate.BlockSize), symptoms-1, len(d.chol)
+	for ; row > 0; row-- { // the last first: each uses those before it
+		to -= row + 1
+		of, t := c[to:], s.u[:n]
+		lanes.Weighted(t, of[0], s.z[0][:], of[1], s.z[1][:])
+		for k := 2; k <= row; k++ {
+			lanes.Weighted(t, 1, t, of[k], s.z[k][:])
+		}
+		copy(s.z[row][:], t)
 	}
 }
 

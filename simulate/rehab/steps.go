@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"recoup/simulate"
+	"recoup/simulate/internal/lanes"
 	"recoup/simulate/stream"
 )
 
@@ -361,54 +362,51 @@ func (s *state) symptoms(b *simulate.Block, d *draw, a *arm, t int) {
 	s.normals(&s.z[4], b, week+2)
 	s.correlate(d)
 	n := min(s.n, simulate.BlockSize)
-	rho, drift := d.p.Autocorrelation, d.drift[t]
 	for k := range s.symptom {
-		innovation := d.innovation[k]
-		base, gain, shift, z, out := &s.base[k], &s.gain[k], &s.shift[k], &s.z[k], &s.symptom[k]
-		for i := range n {
-			dev := float64(rho*shift[i]) + float64(innovation*z[i])
-			shift[i] = dev
-			out[i] = base[i] - float64(gain[i]*drift) + dev
-		}
+		shift, out := s.shift[k][:n], s.symptom[k][:n]
+		lanes.Weighted(shift, d.p.Autocorrelation, shift, d.innovation[k], s.z[k][:])
+		lanes.Weighted(out, 1, s.base[k][:], -d.drift[t], s.gain[k][:])
+		lanes.Weighted(out, 1, out, 1, shift)
 		s.treated(k, n, a)
 	}
 	s.flares(b, d, a, t)
-	for i := range min(s.n, simulate.BlockSize) {
-		s.symptom[pain][i] += s.flare[i] + float64(d.p.RecoveryPain*s.recovery[i]/d.recovery)
-	}
-	for k := range s.symptom {
-		x, highest := &s.symptom[k], top[k]
-		for i := range n {
-			x[i] = clamp(x[i], 0, highest)
+	worse := s.flare[:n]
+	if a.surgery || a.gate {
+		worse = s.v[:n]
+		for i := range worse {
+			worse[i] = s.flare[i] + float64(d.p.RecoveryPain*s.recovery[i]/d.recovery)
 		}
+	}
+	lanes.Weighted(s.symptom[pain][:n], 1, s.symptom[pain][:], 1, worse)
+	for k := range s.symptom {
+		lanes.Clamp(s.symptom[k][:n], 0, top[k])
 	}
 }
 
 // treated takes the effect of treatment off symptom k. Of program and surgery the
 // one that helps more counts: no study tells what they do together.
 func (s *state) treated(k, n int, a *arm) {
-	out, response := &s.symptom[k], &s.response
+	out, response := s.symptom[k][:n], s.response[:n]
 	full, kept, surgical := a.effect[k], a.retained[k], a.surgical[k]
-	n = min(n, simulate.BlockSize)
-	switch {
-	case a.surgery:
-		for i := range n {
-			out[i] -= float64(float64(surgical*response[i]) * s.healed[i])
+	if a.surgery {
+		lanes.AddProduct(out, -surgical, response, s.healed[:])
+		return
+	}
+	if !a.program {
+		return
+	}
+	share := s.v[:n]
+	lanes.Weighted(share, kept, s.peak[:], 1-kept, s.fading[:])
+	if !a.gate {
+		lanes.AddProduct(out, -full, response, share)
+		return
+	}
+	for i := range out {
+		e, other := float64(full*share[i]), float64(surgical*s.healed[i])
+		if other > e && full > 0 {
+			e = other
 		}
-	case a.gate:
-		for i := range n {
-			share := float64(kept*s.peak[i]) + float64((1-kept)*s.fading[i])
-			e, other := float64(full*share), float64(surgical*s.healed[i])
-			if other > e && full > 0 {
-				e = other
-			}
-			out[i] -= float64(e * response[i])
-		}
-	case a.program:
-		for i := range n {
-			share := float64(kept*s.peak[i]) + float64((1-kept)*s.fading[i])
-			out[i] -= float64(float64(full*response[i]) * share)
-		}
+		out[i] -= float64(e * response[i])
 	}
 }
 
@@ -519,29 +517,44 @@ func (s *state) use(b *simulate.Block, set *settings, d *draw, t int) {
 	week := uint64(t)*slotsPerWeek + slotUse
 	b.Generator.Halves(s.z[0][:s.n], s.z[1][:s.n], b.Keys, week)
 	b.Generator.Halves(s.z[2][:s.n], s.z[3][:s.n], b.Keys, week+1)
+	n := min(s.n, simulate.BlockSize)
 	for c := range s.used {
 		rate, u, used, cost, price := d.use[c], &s.z[c], &s.used[c], &s.costUse[c], float64(money*d.usePrice[c])
-		for i := range min(s.n, simulate.BlockSize) {
-			mean := float64(rate * s.v[i])
-			if u[i] <= 1-mean {
-				continue // 1 − λ is under e⁻λ
-			}
-			if n := poisson(u[i], mean); n > 0 {
-				used[i] += n
-				cost[i] += float64(n * price)
-			}
+		// Those without are left out first: 1 − λ is under e⁻λ.
+		lanes.Weighted(s.u[:n], 1, ones[:], -rate, s.v[:])
+		some := lanes.Pick(s.some[:], u[:n], s.u[:n])
+		for j, i := range some {
+			s.u[j&(simulate.BlockSize-1)] = -min(float64(rate*s.v[i&(simulate.BlockSize-1)]), largestMean)
+		}
+		least := s.u[:len(some)]
+		stream.Exps(least, least)
+		for j, i := range some {
+			i &= simulate.BlockSize - 1
+			k := poisson(u[i], float64(rate*s.v[i]), least[j])
+			used[i] += k
+			cost[i] += float64(k * price)
 		}
 	}
 }
 
+var ones = func() (c column) {
+	for i := range c {
+		c[i] = 1
+	}
+	return c
+}()
+
 // useReference is the interference at which the rates of use hold.
 const useReference = 7
 
-// poisson is the quantile function of the Poisson distribution. A mean so large that
-// its probabilities vanish is cut at 500.
-func poisson(u, mean float64) float64 {
-	mean = min(mean, 500)
-	p := stream.Exp(-mean)
+// largestMean is where means of a Poisson distribution are cut: with larger ones its
+// probabilities vanish.
+const largestMean = 500
+
+// poisson is the quantile function of the Poisson distribution; p is e to the −mean,
+// the mean cut at largestMean.
+func poisson(u, mean, p float64) float64 {
+	mean = min(mean, largestMean)
 	sum, n := p, 0.0
 	for u > sum && n < 1000 {
 		n++

@@ -45,6 +45,50 @@ func add(sums *[8]float64, x, include *float64, n int)
 //go:noescape
 func addSquares(sums *[4]float64, x, include *float64, n int, mean float64)
 
+//go:noescape
+func weighted(dst *float64, a float64, x *float64, b float64, y *float64, n int)
+
+//go:noescape
+func addProduct(dst *float64, a float64, x, y *float64, n int)
+
+//go:noescape
+func clamp(x *float64, lo, hi float64, n int)
+
+//go:noescape
+func pick(list *int32, x, over *float64, n int) int
+
+func weightedEights(dst []float64, a float64, x []float64, b float64, y []float64) int {
+	n := eights(len(dst))
+	if n > 0 {
+		weighted(&dst[0], a, &x[0], b, &y[0], n)
+	}
+	return n
+}
+
+func addProductEights(dst []float64, a float64, x, y []float64) int {
+	n := eights(len(dst))
+	if n > 0 {
+		addProduct(&dst[0], a, &x[0], &y[0], n)
+	}
+	return n
+}
+
+func clampEights(x []float64, lo, hi float64) int {
+	n := eights(len(x))
+	if n > 0 {
+		clamp(&x[0], lo, hi, n)
+	}
+	return n
+}
+
+func pickEights(list []int32, x, over []float64) (done, found int) {
+	n := eights(len(list))
+	if n > 0 {
+		found = pick(&list[0], &x[0], &over[0], n)
+	}
+	return n, found
+}
+
 // Words sets dst[i] to stream.Mix(keys[i] + step).
 func Words(dst, keys []uint64, step uint64) int {
 	n := eights(min(len(dst), len(keys)))

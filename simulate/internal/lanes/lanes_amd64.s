@@ -414,3 +414,100 @@ next:
 	VMOVUPD Y2, (DI)
 	VZEROUPPER
 	RET
+
+// func weighted(dst *float64, a float64, x *float64, b float64, y *float64, n int)
+TEXT ·weighted(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	VBROADCASTSD a+8(FP), Z0
+	MOVQ x+16(FP), SI
+	VBROADCASTSD b+24(FP), Z1
+	MOVQ y+32(FP), DX
+	MOVQ n+40(FP), CX
+
+next:
+	VMULPD (SI), Z0, Z2
+	VMULPD (DX), Z1, Z3
+	VADDPD Z3, Z2, Z2 // float64(a*x[i]) + float64(b*y[i])
+	VMOVUPD Z2, (DI)
+	ADDQ $64, SI
+	ADDQ $64, DX
+	ADDQ $64, DI
+	SUBQ $8, CX
+	JNZ next
+	VZEROUPPER
+	RET
+
+// func addProduct(dst *float64, a float64, x, y *float64, n int)
+TEXT ·addProduct(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	VBROADCASTSD a+8(FP), Z0
+	MOVQ x+16(FP), SI
+	MOVQ y+24(FP), DX
+	MOVQ n+32(FP), CX
+
+next:
+	VMULPD (SI), Z0, Z1
+	VMULPD (DX), Z1, Z1
+	VADDPD (DI), Z1, Z1 // dst[i] + float64(float64(a*x[i])*y[i])
+	VMOVUPD Z1, (DI)
+	ADDQ $64, SI
+	ADDQ $64, DX
+	ADDQ $64, DI
+	SUBQ $8, CX
+	JNZ next
+	VZEROUPPER
+	RET
+
+// func clamp(x *float64, lo, hi float64, n int)
+TEXT ·clamp(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), DI
+	VBROADCASTSD lo+8(FP), Z0
+	VBROADCASTSD hi+16(FP), Z1
+	MOVQ n+24(FP), CX
+
+next:
+	VMOVUPD (DI), Z2
+	VMAXPD Z2, Z0, Z2 // lo if lo > x, else x
+	VMINPD Z2, Z1, Z2 // hi if hi < x, else x
+	VMOVUPD Z2, (DI)
+	ADDQ $64, DI
+	SUBQ $8, CX
+	JNZ next
+	VZEROUPPER
+	RET
+
+DATA places<>+0(SB)/8, $0x0000000100000000
+DATA places<>+8(SB)/8, $0x0000000300000002
+DATA places<>+16(SB)/8, $0x0000000500000004
+DATA places<>+24(SB)/8, $0x0000000700000006
+GLOBL places<>(SB), RODATA|NOPTR, $32
+
+// func pick(list *int32, x, over *float64, n int) int
+TEXT ·pick(SB), NOSPLIT, $0-40
+	MOVQ list+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ over+16(FP), DX
+	MOVQ n+24(FP), CX
+	VMOVDQU places<>(SB), Y1
+	MOVL $8, AX
+	VPBROADCASTD AX, Y2
+	MOVQ DI, R8
+
+next:
+	VMOVUPD (SI), Z0
+	VCMPPD $30, (DX), Z0, K1 // x[i] > over[i]
+	VPCOMPRESSD Y1, K1, Y3   // their places, side by side
+	VMOVDQU Y3, (DI)
+	KMOVW K1, AX
+	POPCNTL AX, AX
+	LEAQ (DI)(AX*4), DI
+	VPADDD Y2, Y1, Y1
+	ADDQ $64, SI
+	ADDQ $64, DX
+	SUBQ $8, CX
+	JNZ next
+	SUBQ R8, DI
+	SHRQ $2, DI
+	MOVQ DI, ret+32(FP)
+	VZEROUPPER
+	RET

@@ -19,3 +19,8 @@ func Events(_ []uint8, _, _ []float64, _ *Poly) int                             
 func Exps(_, _ []float64, _ *Poly) int                                             { return 0 }
 func Add(_ *[8]float64, _, _ []float64) int                                        { return 0 }
 func AddSquares(_ *[4]float64, _, _ []float64, _ float64) int                      { return 0 }
+
+func weightedEights(_ []float64, _ float64, _ []float64, _ float64, _ []float64) int { return 0 }
+func addProductEights(_ []float64, _ float64, _, _ []float64) int                    { return 0 }
+func clampEights(_ []float64, _, _ float64) int                                      { return 0 }
+func pickEights(_ []int32, _, _ []float64) (done, found int)                         { return 0, 0 }
