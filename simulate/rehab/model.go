@@ -45,10 +45,10 @@ func (m *model) Spec() simulate.Spec { return m.spec }
 func (m *model) NewWorker() simulate.Worker { return &worker{model: m} }
 
 type worker struct {
-	model *model
-	s     state
+	s     state // first, see there
 	mask  column
 	value column
+	model *model
 	note  *scribe // nil where patients are not written
 }
 
