@@ -662,12 +662,15 @@ func TestCompletionComesOut(t *testing.T) {
 func TestExpBounds(t *testing.T) {
 	for i := range 400000 {
 		x := float64(i-200000) / 20011
-		least, most := expBounds(x)
-		if e := stream.Exp(x); !(least <= e && e <= most) {
-			t.Fatalf("e^%g = %g is not between %g and %g", x, e, least, most)
+		plus, minus := expMost(x)
+		if e, inverse := stream.Exp(x), stream.Exp(-x); !(e <= plus && inverse <= minus) {
+			t.Fatalf("e^±%g = %g and %g, over %g and %g", x, e, inverse, plus, minus)
+		}
+		if x > -7.8 && x < 7.8 && !(plus <= 1.1*stream.Exp(x) && minus <= 1.1*stream.Exp(-x)) {
+			t.Fatalf("the bounds of e^±%g are %g and %g, which spares little", x, plus, minus)
 		}
 	}
-	if least, most := expBounds(math.NaN()); least != 0 || !math.IsInf(most, 1) {
+	if plus, minus := expMost(math.NaN()); plus != math.MaxFloat64 || minus != math.MaxFloat64 {
 		t.Error("the bounds of NaN are not the widest")
 	}
 }

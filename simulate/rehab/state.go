@@ -290,21 +290,21 @@ func probability(h float64) float64 {
 	return 1 - stream.Exp(-h)
 }
 
-// expTable holds eˣ at steps of 1/32 from −8 to 8.
-var expTable = func() (t [513]float64) {
-	for i := range t {
+// expTable holds eˣ at steps of 1/32 from −8 to 8. It has room for a mask of its index.
+var expTable = func() (t [1024]float64) {
+	for i := range 513 {
 		t[i] = stream.Exp(float64(i-256) / 32)
 	}
 	return t
 }()
 
-// expBounds returns two numbers that eˣ lies between, by table. Most weeks
+// expMost returns two numbers that eˣ and e⁻ˣ are not over, by table. Most weeks
 // nothing happens, and a bound is enough to know it.
-func expBounds(x float64) (least, most float64) {
+func expMost(x float64) (plus, minus float64) {
 	k := int(float64((x + 8) * 32))
-	if !(x > -8 && x < 8) || k >= len(expTable)-1 {
-		return 0, math.Inf(1)
+	if !(x > -7.9 && x < 7.9) {
+		return math.MaxFloat64, math.MaxFloat64
 	}
 	// One step wider on both sides, so that rounding of k cannot matter.
-	return expTable[max(k-1, 0)], expTable[min(k+2, len(expTable)-1)]
+	return expTable[(k+2)&1023], expTable[(513-k)&1023]
 }

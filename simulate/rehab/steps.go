@@ -2,6 +2,7 @@ package rehab
 
 import (
 	"math"
+	"slices"
 
 	"recoup/simulate"
 	"recoup/simulate/internal/lanes"
@@ -76,8 +77,12 @@ func (s *state) stopWork(i int, d *draw) {
 func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDeath)
 	grown := d.ageing[t-1]
+	highest := max(1, d.p.DeathOver90, d.p.DeathUnder90, d.p.DeathMAT)
 	for i := range min(s.n, simulate.BlockSize) {
 		h := float64(s.hazard[i] * grown)
+		if s.u[i] >= float64(h*highest) {
+			continue // 1 − e⁻ʰ is under h
+		}
 		switch {
 		case s.dose[i] >= 90:
 			h = float64(h * d.p.DeathOver90)
@@ -86,7 +91,7 @@ func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 		case s.opioid[i] == opioidMAT:
 			h = float64(h * d.p.DeathMAT)
 		}
-		if s.u[i] < h && s.u[i] < probability(h) { // 1 − e⁻ʰ is under h
+		if s.u[i] < h && s.u[i] < probability(h) {
 			s.alive[i] = 0
 		}
 	}
@@ -242,29 +247,70 @@ func (s *state) recover(b *simulate.Block, set *settings, d *draw, t int) {
 // medication-assisted treatment for the others.
 func (s *state) taper(b *simulate.Block, set *settings, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotTaper)
-	for i := range min(s.n, simulate.BlockSize) {
-		switch s.opioid[i] {
-		case opioidNone:
-		case opioidTapering:
-			s.taperWeek(i, d, a)
-		case opioidPaused:
-			if s.u[i] < d.p.TaperRestart {
-				s.opioid[i] = opioidTapering
-			}
-		case opioidOff:
-			s.resume(i, set, d, a)
-		case opioidMAT:
-			if s.u[i] < d.leaveMAT {
-				s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.entryDose[i]), opioidResumed
-			}
-		default:
-			if s.dose[i] = math.Min(500, float64(s.dose[i]*a.growth)); s.u[i] < a.discontinue {
-				s.dose[i], s.opioid[i] = 0, opioidOff
-			}
+	// Where u is not under the bound of a state, nothing changes.
+	mood0 := float64(d.p.ResumptionMood * -set.population.Mood.Mean)
+	mood1 := mood0 + float64(d.p.ResumptionMood*top[mood])
+	bound := [8]float64{
+		opioidStable: a.discontinue, opioidTapering: 1, opioidPaused: d.p.TaperRestart, opioidMAT: d.leaveMAT, opioidResumed: a.discontinue,
+		opioidOff: 1.01 * d.resumption * stream.Exp(max(mood0, mood1)),
+	}
+	factor, most := [8]float64{1, 1, 1, 1, 1, 1, 1, 1}, [8]float64{}
+	for k := range most {
+		most[k] = math.Inf(1)
+	}
+	for _, k := range []int{opioidStable, opioidResumed} {
+		factor[k], most[k] = a.growth, 500
+	}
+	n, found := min(s.n, simulate.BlockSize), 0
+	for i := range n {
+		k := int(s.opioid[i]) & 7
+		if s.dose[i] = float64(s.dose[i] * factor[k]); s.dose[i] > most[k] {
+			s.dose[i] = most[k]
 		}
-		s.clean[i]++
-		if s.dose[i] > 0 || s.opioid[i] == opioidMAT {
-			s.clean[i] = 0
+		s.some[found&(simulate.BlockSize-1)] = int32(i)
+		found += less(s.u[i], bound[k])
+	}
+	for _, i := range s.some[:found] {
+		s.opioidEvent(int(i)&(simulate.BlockSize-1), set, d, a)
+	}
+	for i := range n {
+		takes := less(0, s.dose[i]) | assisted[int(s.opioid[i])&7]
+		s.clean[i] = float64((s.clean[i] + 1) * free[takes&1])
+	}
+}
+
+var (
+	free     = [2]float64{1, 0} // is 0 for 1 and 1 for 0
+	assisted = [8]int{opioidMAT: 1}
+)
+
+// less is 1 where a < b and 0 elsewhere, without a branch: what differs from patient to
+// patient is not predicted.
+func less(a, b float64) int {
+	if a < b {
+		return 1
+	}
+	return 0
+}
+
+// opioidEvent is what may happen to a patient in a state of opioid treatment.
+func (s *state) opioidEvent(i int, set *settings, d *draw, a *arm) {
+	switch u := s.u[i]; s.opioid[i] {
+	case opioidTapering:
+		s.taperWeek(i, d, a)
+	case opioidPaused:
+		if u < d.p.TaperRestart {
+			s.opioid[i] = opioidTapering
+		}
+	case opioidOff:
+		s.resume(i, set, d, a)
+	case opioidMAT:
+		if u < d.leaveMAT {
+			s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.entryDose[i]), opioidResumed
+		}
+	default:
+		if u < a.discontinue {
+			s.dose[i], s.opioid[i] = 0, opioidOff
 		}
 	}
 }
@@ -311,7 +357,7 @@ func (s *state) stopTaper(i int) {
 // it is offered.
 func (s *state) resume(i int, set *settings, d *draw, a *arm) {
 	x := float64(d.p.ResumptionMood * (s.symptom[mood][i] - set.population.Mood.Mean))
-	if _, most := expBounds(x); s.u[i] >= float64(d.resumption*most) {
+	if most, _ := expMost(x); s.u[i] >= float64(d.resumption*most) {
 		return // 1 − e⁻ʰ is under h
 	}
 	p := probability(float64(d.resumption * stream.Exp(x)))
@@ -327,7 +373,11 @@ func (s *state) resume(i int, set *settings, d *draw, a *arm) {
 // overdose: non-fatal events by dose band; deaths are in the mortality ratio.
 func (s *state) overdose(b *simulate.Block, set *settings, d *draw, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotOverdose)
+	highest := float64(slices.Max(d.overdose[:]) * max(1, d.p.OverdoseTaper))
 	for i := range min(s.n, simulate.BlockSize) {
+		if s.u[i] >= highest {
+			continue // 1 − e⁻ʰ is under h
+		}
 		if s.dose[i] == 0 && s.opioid[i] != opioidMAT || s.alive[i] == 0 {
 			continue
 		}
@@ -418,7 +468,7 @@ func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 		if a.program && s.peak[i] > 0 {
 			share := float64(a.retained[0]*s.peak[i]) + float64((1-a.retained[0])*s.fading[i])
 			x := float64(d.p.FlareProgram * share)
-			if _, most := expBounds(x); s.u[i] >= float64(odds*most) {
+			if most, _ := expMost(x); s.u[i] >= float64(odds*most) {
 				s.flare[i] *= 0.5
 				continue // a probability is under its odds
 			}
@@ -436,19 +486,27 @@ func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 // predictor). Nobody changes state while recovering from surgery.
 func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotWork)
-	for i := range min(s.n, simulate.BlockSize) {
-		if s.recovery[i] == 0 {
-			s.workStep(i, d, a)
+	n, found := min(s.n, simulate.BlockSize), 0
+	for i := range n {
+		from := int(s.work[i]) & 3
+		better, worse := expMost(s.workOdds(i, d, a))
+		s.some[found&(simulate.BlockSize-1)] = int32(i)
+		found += less(s.u[i], float64(d.up[from]*better)+float64(d.down[from]*worse)) // 1 − e⁻ˢ is under s, the sum of the hazards
+	}
+	for _, i := range s.some[:found] {
+		if i &= simulate.BlockSize - 1; s.recovery[i] == 0 {
+			s.workStep(int(i), d, a)
 		}
-		if s.work[i] <= workModified {
-			s.weeksOff[i], s.job[i] = 0, 1
-			s.streak[i]++
-			if s.streak[i] >= sustainedWeeks {
-				s.sustained[i] = 1
-			}
-		} else {
-			s.weeksOff[i]++
-			s.streak[i] = 0
+	}
+	for i := range n {
+		working := 1 - less(workModified, s.work[i])
+		s.weeksOff[i] = float64((s.weeksOff[i] + 1) * free[working&1])
+		s.streak[i] = float64((s.streak[i] + 1) * free[1-working&1])
+		s.job[i] = float64(s.job[i]*free[working&1]) + free[1-working&1]
+	}
+	for i := range n {
+		if s.streak[i] >= sustainedWeeks {
+			s.sustained[i] = 1
 		}
 	}
 }
@@ -457,7 +515,8 @@ func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 // sustained return.
 const sustainedWeeks = 13
 
-func (s *state) workStep(i int, d *draw, a *arm) {
+// workOdds is the linear predictor of a better work state.
+func (s *state) workOdds(i int, d *draw, a *arm) float64 {
 	x := float64(d.p.WorkInterference*(s.symptom[interference][i]-d.p.ReferenceInterference)) +
 		float64(d.p.WorkMood*(s.symptom[mood][i]-d.p.ReferenceMood)) +
 		float64(d.p.Compensation*s.compensation[i])
@@ -469,16 +528,15 @@ func (s *state) workStep(i int, d *draw, a *arm) {
 	} else if s.completed[i] == 1 {
 		x += a.work + float64(d.p.WorkVocational*s.vocational[i])
 	}
-	from := int(s.work[i])
-	if from >= workOff {
+	if s.work[i] >= workOff {
 		x += float64(d.p.WorkJob * (s.job[i] - 0.5))
 		x += float64(d.p.WeeksOff * clamp(float64(s.weeksOff[i]*(1.0/weeksPerYear))-1, 0, 3))
 	}
-	u := s.u[i]
-	least, most := expBounds(x)
-	if u >= float64(d.up[from]*most)+d.down[from]/least {
-		return // 1 − e⁻ˢ is under s, the sum of the hazards
-	}
+	return x
+}
+
+func (s *state) workStep(i int, d *draw, a *arm) {
+	x, u, from := s.workOdds(i, d, a), s.u[i], int(s.work[i])
 	better := stream.Exp(x)
 	worse := 1 / better
 	var cut [4]float64 // hazard up to and with each state, best first
