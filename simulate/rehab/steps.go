@@ -463,18 +463,23 @@ func (s *state) treated(k, n int, a *arm) {
 // flares begin at random and halve each week.
 func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotFlare)
+	most := d.flareOdds
+	if a.program { // the share of its effect is at most 1
+		most = 1.01 * d.flareOdds * stream.Exp(max(0, d.p.FlareProgram))
+	}
+	found := 0
 	for i := range min(s.n, simulate.BlockSize) {
+		s.flare[i] *= 0.5
+		s.some[found&(simulate.BlockSize-1)] = int32(i)
+		found += less(s.u[i], most) // a probability is under its odds
+	}
+	for _, i := range s.some[:found] {
+		i &= simulate.BlockSize - 1
 		odds := d.flareOdds
 		if a.program && s.peak[i] > 0 {
 			share := float64(a.retained[0]*s.peak[i]) + float64((1-a.retained[0])*s.fading[i])
-			x := float64(d.p.FlareProgram * share)
-			if most, _ := expMost(x); s.u[i] >= float64(odds*most) {
-				s.flare[i] *= 0.5
-				continue // a probability is under its odds
-			}
-			odds = float64(odds * stream.Exp(x))
+			odds = float64(odds * stream.Exp(float64(d.p.FlareProgram*share)))
 		}
-		s.flare[i] *= 0.5
 		if float64(s.u[i]*(1+odds)) < odds {
 			s.flare[i] = d.p.FlareShock
 		}
@@ -566,7 +571,11 @@ func (s *state) workStep(i int, d *draw, a *arm) {
 func (s *state) use(b *simulate.Block, set *settings, d *draw, t int) {
 	money := set.discountCost[t]
 	for i := range min(s.n, simulate.BlockSize) {
-		level := s.medical[i] * max(0, 1+float64(d.p.UseInterference*(s.symptom[interference][i]-useReference)))
+		more := 1 + float64(d.p.UseInterference*(s.symptom[interference][i]-useReference))
+		if more < 0 {
+			more = 0
+		}
+		level := s.medical[i] * more
 		if s.attending[i] == 1 {
 			level = float64(level * d.p.UseProgram)
 		}
@@ -613,13 +622,17 @@ const largestMean = 500
 // the mean cut at largestMean.
 func poisson(u, mean, p float64) float64 {
 	mean = min(mean, largestMean)
-	sum, n := p, 0.0
-	for u > sum && n < 1000 {
-		n++
-		p = float64(p*mean) / n
+	next := float64(p * mean)
+	n := less(p, u) + less(p+next, u)
+	if n < 2 {
+		return float64(n)
+	}
+	sum := p + next
+	for p = next; u > sum && n <= 1000; n++ {
+		p = float64(p*mean) / float64(n)
 		sum += p
 	}
-	return n
+	return float64(n - 1)
 }
 
 // accrue books the point t: QALYs from the symptoms of each patient, years, and the
@@ -630,6 +643,8 @@ func (s *state) accrue(set *settings, d *draw, a *arm, t int) {
 	if a.maintenance {
 		monitoring = d.p.MonitoringCost / weeksPerYear
 	}
+	watched := [2]float64{0, monitoring}
+	lostBy := [4]float64{workModified: d.p.ModifiedLoss, workOff: 1, workDisability: 1}
 	for i := range min(s.n, simulate.BlockSize) {
 		if s.alive[i] == 0 {
 			continue
@@ -637,19 +652,19 @@ func (s *state) accrue(set *settings, d *draw, a *arm, t int) {
 		s.years[i] += year
 		s.health[i] = s.utility(i, d)
 		s.qaly[i] += float64(life * s.health[i])
-		cost := drugs
-		switch {
-		case s.dose[i] > 0:
-			cost += float64(mme*s.dose[i]) + monitoring
-		case s.opioid[i] == opioidMAT:
-			cost += d.p.MATCost
+		cost := drugs + (float64(mme*s.dose[i]) + watched[less(0, s.dose[i])])
+		if s.opioid[i] == opioidMAT && s.dose[i] == 0 {
+			cost = drugs + d.p.MATCost
 		}
 		s.costDrugs[i] += float64(money * cost)
-		if lost := s.workLost(i, d, a); lost > 0 {
-			wage := float64(float64(money*d.p.Wage) * lost)
-			s.costWork[i] += wage
-			s.costIndemnity[i] += float64(float64(wage*d.p.IndemnityShare) * s.compensation[i])
+		lost := lostBy[int(s.work[i])&3]
+		if s.attending[i] == 1 && lost < 1 {
+			// Hours in the program are not worked, of a week of 40.
+			lost += float64((1 - lost) * clamp(a.phases[int(s.phase[i])].clock/40, 0, 1))
 		}
+		wage := float64(float64(money*d.p.Wage) * lost)
+		s.costWork[i] += wage
+		s.costIndemnity[i] += float64(float64(wage*d.p.IndemnityShare) * s.compensation[i])
 	}
 }
 
@@ -661,20 +676,4 @@ func (s *state) utility(i int, d *draw) float64 {
 	lo := d.decrement[k]
 	return d.p.NoPain - lo - float64((x-float64(k))*(d.decrement[k+1]-lo)) -
 		float64(d.p.UtilityInterference*s.symptom[interference][i]) - float64(d.p.UtilityMood*s.symptom[mood][i])
-}
-
-// workLost is the share of a week's wage lost.
-func (s *state) workLost(i int, d *draw, a *arm) float64 {
-	lost := 1.0
-	switch s.work[i] {
-	case workFull:
-		lost = 0
-	case workModified:
-		lost = d.p.ModifiedLoss
-	}
-	if s.attending[i] == 1 && lost < 1 {
-		// Hours in the program are not worked, of a week of 40.
-		lost += float64((1 - lost) * clamp(a.phases[int(s.phase[i])].clock/40, 0, 1))
-	}
-	return lost
 }

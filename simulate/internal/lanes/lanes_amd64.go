@@ -57,6 +57,9 @@ func clamp(x *float64, lo, hi float64, n int)
 //go:noescape
 func pick(list *int32, x, over *float64, n int) int
 
+//go:noescape
+func bins(dst *int32, x *float64, n int, low, scale float64, last int)
+
 func weightedEights(dst []float64, a float64, x []float64, b float64, y []float64) int {
 	n := eights(len(dst))
 	if n > 0 {
@@ -167,6 +170,15 @@ func AddSquares(sums *[4]float64, x, include []float64, mean float64) int {
 	n := eights(min(len(x), len(include)))
 	if n > 0 {
 		addSquares(sums, &x[0], &include[0], n, mean)
+	}
+	return n
+}
+
+// Bins sets dst[i] to the whole part of (x[i] − low)·scale, or 0 or last beyond them.
+func Bins(dst []int32, x []float64, low, scale float64, last int) int {
+	n := eights(min(len(dst), len(x)))
+	if n > 0 {
+		bins(&dst[0], &x[0], n, low, scale, last)
 	}
 	return n
 }

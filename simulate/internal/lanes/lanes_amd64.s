@@ -511,3 +511,28 @@ next:
 	MOVQ DI, ret+32(FP)
 	VZEROUPPER
 	RET
+
+// func bins(dst *int32, x *float64, n int, low, scale float64, last int)
+TEXT ·bins(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSD low+24(FP), Z0
+	VBROADCASTSD scale+32(FP), Z1
+	VPBROADCASTQ last+40(FP), Z2
+	VPXORQ Z3, Z3, Z3
+
+next:
+	VMOVUPD (SI), Z4
+	VSUBPD Z0, Z4, Z4 // int(float64((x[i] − low) * scale))
+	VMULPD Z1, Z4, Z4
+	VCVTTPD2QQ Z4, Z4
+	VPMINSQ Z2, Z4, Z4
+	VPMAXSQ Z3, Z4, Z4
+	VPMOVQD Z4, (DI)
+	ADDQ $64, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ next
+	VZEROUPPER
+	RET

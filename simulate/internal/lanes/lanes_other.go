@@ -24,3 +24,4 @@ func weightedEights(_ []float64, _ float64, _ []float64, _ float64, _ []float64)
 func addProductEights(_ []float64, _ float64, _, _ []float64) int                    { return 0 }
 func clampEights(_ []float64, _, _ float64) int                                      { return 0 }
 func pickEights(_ []int32, _, _ []float64) (done, found int)                         { return 0, 0 }
+func Bins(_ []int32, _ []float64, _, _ float64, _ int) int                           { return 0 }
