@@ -109,18 +109,14 @@ func (w *worker) observe(b *simulate.Block, t int) {
 		b.Record(k, t, s.symptom[k][:], s.alive[:])
 	}
 	b.Record(symptoms, t, s.dose[:], s.alive[:])
-	for i := range s.n {
-		w.value[i] = working(s, i)
+	n := min(s.n, simulate.BlockSize)
+	for i := range n {
+		w.value[i] = free[less(workModified, s.work[i])]
 	}
 	b.Record(symptoms+1, t, w.value[:], s.alive[:])
-	for i := range s.n {
-		w.mask[i], w.value[i] = 0, 0
-		if s.entryDose[i] > 0 {
-			w.mask[i] = s.alive[i]
-		}
-		if s.dose[i] == 0 && s.opioid[i] != opioidMAT {
-			w.value[i] = 1
-		}
+	for i := range n {
+		w.mask[i] = float64(one[less(0, s.entryDose[i])] * s.alive[i])
+		w.value[i] = free[s.takes(i)&1]
 	}
 	b.Record(symptoms+2, t, w.value[:], w.mask[:])
 	for o := range w.model.reads {
@@ -143,12 +139,7 @@ func trajectories() []simulate.Series {
 	}
 }
 
-func working(s *state, i int) float64 {
-	if s.work[i] <= workModified {
-		return 1
-	}
-	return 0
-}
+func working(s *state, i int) float64 { return flag(s.work[i] <= workModified) }
 
 func flag(b bool) float64 {
 	if b {

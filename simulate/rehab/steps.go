@@ -274,15 +274,18 @@ func (s *state) taper(b *simulate.Block, set *settings, d *draw, a *arm, t int) 
 		s.opioidEvent(int(i)&(simulate.BlockSize-1), set, d, a)
 	}
 	for i := range n {
-		takes := less(0, s.dose[i]) | assisted[int(s.opioid[i])&7]
-		s.clean[i] = float64((s.clean[i] + 1) * free[takes&1])
+		s.clean[i] = float64((s.clean[i] + 1) * free[s.takes(i)&1])
 	}
 }
 
 var (
-	free     = [2]float64{1, 0} // is 0 for 1 and 1 for 0
+	one      = [2]float64{0, 1}
+	free     = [2]float64{1, 0}
 	assisted = [8]int{opioidMAT: 1}
 )
+
+// takes is 1 for a patient who takes opioids for pain or medication-assisted treatment.
+func (s *state) takes(i int) int { return less(0, s.dose[i]) | assisted[int(s.opioid[i])&7] }
 
 // less is 1 where a < b and 0 elsewhere, without a branch: what differs from patient to
 // patient is not predicted.
@@ -491,23 +494,24 @@ func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 // predictor). Nobody changes state while recovering from surgery.
 func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotWork)
+	s.workOdds(d, a)
 	n, found := min(s.n, simulate.BlockSize), 0
 	for i := range n {
 		from := int(s.work[i]) & 3
-		better, worse := expMost(s.workOdds(i, d, a))
+		better, worse := expMost(s.v[i])
 		s.some[found&(simulate.BlockSize-1)] = int32(i)
 		found += less(s.u[i], float64(d.up[from]*better)+float64(d.down[from]*worse)) // 1 − e⁻ˢ is under s, the sum of the hazards
 	}
 	for _, i := range s.some[:found] {
 		if i &= simulate.BlockSize - 1; s.recovery[i] == 0 {
-			s.workStep(int(i), d, a)
+			s.workStep(int(i), d)
 		}
 	}
 	for i := range n {
-		working := 1 - less(workModified, s.work[i])
-		s.weeksOff[i] = float64((s.weeksOff[i] + 1) * free[working&1])
-		s.streak[i] = float64((s.streak[i] + 1) * free[1-working&1])
-		s.job[i] = float64(s.job[i]*free[working&1]) + free[1-working&1]
+		off := less(workModified, s.work[i])
+		s.weeksOff[i] = float64((s.weeksOff[i] + 1) * one[off])
+		s.streak[i] = float64((s.streak[i] + 1) * free[off])
+		s.job[i] = float64(s.job[i]*one[off]) + free[off]
 	}
 	for i := range n {
 		if s.streak[i] >= sustainedWeeks {
@@ -520,28 +524,27 @@ func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 // sustained return.
 const sustainedWeeks = 13
 
-// workOdds is the linear predictor of a better work state.
-func (s *state) workOdds(i int, d *draw, a *arm) float64 {
-	x := float64(d.p.WorkInterference*(s.symptom[interference][i]-d.p.ReferenceInterference)) +
-		float64(d.p.WorkMood*(s.symptom[mood][i]-d.p.ReferenceMood)) +
-		float64(d.p.Compensation*s.compensation[i])
-	if s.dose[i] >= 50 {
-		x += d.p.WorkDose
+// workOdds sets v to the linear predictor of a better work state. What holds for some is
+// multiplied by 0 for the others rather than branched on.
+func (s *state) workOdds(d *draw, a *arm) {
+	highDose := [2]float64{d.p.WorkDose, 0}
+	job, weeksOff := [2]float64{0, d.p.WorkJob}, [2]float64{0, d.p.WeeksOff}
+	for i := range min(s.n, simulate.BlockSize) {
+		x := float64(d.p.WorkInterference*(s.symptom[interference][i]-d.p.ReferenceInterference)) +
+			float64(d.p.WorkMood*(s.symptom[mood][i]-d.p.ReferenceMood)) +
+			float64(d.p.Compensation*s.compensation[i])
+		x += highDose[less(s.dose[i], 50)]
+		x += float64(s.operated[i] * d.p.FusionWork)
+		x += float64(float64((1-s.operated[i])*s.completed[i]) * (a.work + float64(d.p.WorkVocational*s.vocational[i])))
+		off := less(workModified, s.work[i])
+		x += float64(job[off] * (s.job[i] - 0.5))
+		x += float64(weeksOff[off] * min(max(float64(s.weeksOff[i]*(1.0/weeksPerYear))-1, 0), 3))
+		s.v[i] = x
 	}
-	if s.operated[i] == 1 {
-		x += d.p.FusionWork
-	} else if s.completed[i] == 1 {
-		x += a.work + float64(d.p.WorkVocational*s.vocational[i])
-	}
-	if s.work[i] >= workOff {
-		x += float64(d.p.WorkJob * (s.job[i] - 0.5))
-		x += float64(d.p.WeeksOff * clamp(float64(s.weeksOff[i]*(1.0/weeksPerYear))-1, 0, 3))
-	}
-	return x
 }
 
-func (s *state) workStep(i int, d *draw, a *arm) {
-	x, u, from := s.workOdds(i, d, a), s.u[i], int(s.work[i])
+func (s *state) workStep(i int, d *draw) {
+	x, u, from := s.v[i], s.u[i], int(s.work[i])
 	better := stream.Exp(x)
 	worse := 1 / better
 	var cut [4]float64 // hazard up to and with each state, best first
