@@ -9,8 +9,10 @@ import (
 	"recoup/simulate/stream"
 )
 
-// column is one variable of the patients of a block.
-type column [simulate.BlockSize]float64
+// column is one variable of the patients of a block, and a line of the cache more: at
+// distances of a power of two, what one patient has in many columns would compete for the
+// same few places of the cache.
+type column [simulate.BlockSize + 8]float64
 
 // The work states.
 const (
@@ -97,6 +99,7 @@ type state struct {
 	qaly, years, overdoses                                                     column
 
 	u, v column // random numbers of the step
+	w    column // and what is worked out with them
 	z    [symptoms]column
 	some [simulate.BlockSize]int32 // patients of a step
 

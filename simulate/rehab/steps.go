@@ -593,16 +593,22 @@ func (s *state) use(b *simulate.Block, set *settings, d *draw, t int) {
 		// Those without are left out first: 1 − λ is under e⁻λ.
 		lanes.Weighted(s.u[:n], 1, ones[:], -rate, s.v[:])
 		some := lanes.Pick(s.some[:], u[:n], s.u[:n])
+		mean, least := s.u[:len(some)], s.w[:len(some)]
 		for j, i := range some {
-			s.u[j&(simulate.BlockSize-1)] = -min(float64(rate*s.v[i&(simulate.BlockSize-1)]), largestMean)
+			mean[j] = min(float64(rate*s.v[i&(simulate.BlockSize-1)]), largestMean)
+			least[j] = -mean[j]
 		}
-		least := s.u[:len(some)]
 		stream.Exps(least, least)
 		for j, i := range some {
 			i &= simulate.BlockSize - 1
-			k := poisson(u[i], float64(rate*s.v[i]), least[j])
-			used[i] += k
-			cost[i] += float64(k * price)
+			p, m := least[j], mean[j]
+			next := float64(p * m)
+			k := less(p, u[i]) + less(p+next, u[i])
+			if k > 1 {
+				k = poisson(u[i], m, p+next, next)
+			}
+			used[i] += float64(k)
+			cost[i] += float64(float64(k) * price)
 		}
 	}
 }
@@ -621,21 +627,15 @@ const useReference = 7
 // probabilities vanish.
 const largestMean = 500
 
-// poisson is the quantile function of the Poisson distribution; p is e to the −mean,
-// the mean cut at largestMean.
-func poisson(u, mean, p float64) float64 {
-	mean = min(mean, largestMean)
-	next := float64(p * mean)
-	n := less(p, u) + less(p+next, u)
-	if n < 2 {
-		return float64(n)
-	}
-	sum := p + next
-	for p = next; u > sum && n <= 1000; n++ {
+// poisson is the quantile function of the Poisson distribution from 2 on: up to 1 the
+// probability is sum, of 1 alone p.
+func poisson(u, mean, sum, p float64) int {
+	n := 2
+	for ; u > sum && n <= 1000; n++ {
 		p = float64(p*mean) / float64(n)
 		sum += p
 	}
-	return float64(n - 1)
+	return n - 1
 }
 
 // accrue books the point t: QALYs from the symptoms of each patient, years, and the
