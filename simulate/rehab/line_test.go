@@ -52,7 +52,7 @@ func TestOvertakenWaitAsThePrioritiesFormulaSays(t *testing.T) {
 	}
 	const mu, first = 0.25, 0.08
 	k, one := 1/(1-0.8), 1/(mu-first)
-	want := math.Sqrt(k*(mu+first)/math.Pow(mu-first, 3) + 0.8/(0.2*0.2)*one*one)
+	want := math.Sqrt(k*(mu+first)/((mu - first) * (mu - first) * (mu - first)) + 0.8/(0.2*0.2)*one*one)
 	if math.Abs(sd/want-1) > 0.05 {
 		t.Errorf("SD %.3f, want %.3f", sd, want)
 	}
