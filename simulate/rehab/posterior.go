@@ -129,7 +129,7 @@ func (m *imis) reweigh() error {
 	m.weight = make([]float64, len(m.y))
 	most := math.Inf(-1)
 	for i, x := range m.y {
-		prior := -0.5 * sumOfSquares(x)
+		prior := float64(-0.5 * sumOfSquares(x))
 		ratio := 10.0 // of the density drawn from to the prior, in parts
 		for _, c := range m.normals {
 			ratio += math.Exp(c.logDensity(x) - prior)
@@ -177,7 +177,7 @@ func (m *imis) component() *normalMixture {
 	for i, x := range m.y {
 		order[i] = i
 		for k := range x {
-			far[i] += (x[k] - m.y[best][k]) * (x[k] - m.y[best][k])
+			far[i] += float64((x[k] - m.y[best][k]) * (x[k] - m.y[best][k]))
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(far[a], far[b]) })
@@ -192,7 +192,7 @@ func (m *imis) component() *normalMixture {
 		squares += float64(w * w)
 		for a := range m.n {
 			for b := a; b < m.n; b++ {
-				cov.SetSym(a, b, cov.At(a, b)+w*(m.y[i][a]-m.y[best][a])*(m.y[i][b]-m.y[best][b]))
+				cov.SetSym(a, b, cov.At(a, b)+float64(w*(m.y[i][a]-m.y[best][a])*(m.y[i][b]-m.y[best][b])))
 			}
 		}
 	}
@@ -338,9 +338,9 @@ func (m *imis) posterior() *Posterior {
 		squares += float64(w * w)
 	}
 	p.Effective, p.LogEvidence = simulate.Num(1/squares), simulate.Num(m.proof)
-	at, sum, i := m.words.Float64(), m.weight[0], 0
+	at, sum, i := float64(m.words.Float64()), m.weight[0], 0
 	for d := range posteriorDraws {
-		for sum < (float64(d)+at)/posteriorDraws && i < len(m.weight)-1 {
+		for sum < float64((float64(d)+at)*(1.0/posteriorDraws)) && i < len(m.weight)-1 {
 			i++
 			sum += m.weight[i]
 		}
