@@ -31,11 +31,11 @@ func (s *state) begin(b *simulate.Block, set *settings, d *draw, a *arm) {
 	}
 	s.uniforms(&s.willing, b, entryWilling)
 	s.uniforms(&s.chooses, b, entryGate)
-	s.uniforms(&s.u, b, entryWait)
+	if a.line != nil {
+		a.line.join(s, b, set.weeks)
+	}
 	for i := range min(s.n, simulate.BlockSize) {
-		if s.u[i] < a.waiting { // then u/waiting is uniform as well
-			s.waiting[i] = math.Ceil(-float64(a.wait * stream.Log(s.u[i]/a.waiting)))
-		}
+		s.waited[i] = s.waiting[i]
 		if s.waiting[i] == 0 {
 			s.admit(i, a)
 		}
@@ -72,10 +72,14 @@ func (s *state) stopWork(i int, d *draw) {
 	}
 }
 
-// mortality: hazard of age and sex, grown since entry, times the ratio of the
+// mortality: hazard of age and sex, grown since entry or from the life table at every
+// year since, times the ratio of the
 // dose band; in the week after surgery the perioperative risk as well.
-func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
+func (s *state) mortality(b *simulate.Block, set *settings, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDeath)
+	if set.population.LifeTable != nil && t%weeksPerYear == 1 {
+		s.readLifeTable(&set.population, float64(t/weeksPerYear))
+	}
 	grown := d.ageing[t-1]
 	highest := max(1, d.p.DeathOver90, d.p.DeathUnder90, d.p.DeathMAT)
 	for i := range min(s.n, simulate.BlockSize) {
@@ -104,19 +108,30 @@ func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 	}
 }
 
+// readLifeTable takes the hazards of a year of age.
+func (s *state) readLifeTable(pop *population, years float64) {
+	for i := range min(s.n, simulate.BlockSize) {
+		age := min(int(s.age[i]+years), len(pop.mortality[0])-1)
+		s.hazard[i] = pop.mortality[int(s.female[i])][age]
+	}
+}
+
 // program: a week of the waiting list or of attendance, with dropout, progression
 // and discharge.
 func (s *state) program(b *simulate.Block, set *settings, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDropout)
 	meanMood := set.population.Mood.Mean
 	for i := range min(s.n, simulate.BlockSize) {
+		if s.alive[i] == 0 {
+			continue
+		}
 		if s.waiting[i] > 0 {
 			if s.waiting[i]--; s.waiting[i] == 0 {
 				s.admit(i, a)
 			}
 			continue
 		}
-		if s.attending[i] == 0 || s.alive[i] == 0 {
+		if s.attending[i] == 0 {
 			continue
 		}
 		ph := &a.phases[int(s.phase[i])]
@@ -159,7 +174,7 @@ func (s *state) progress(i int, set *settings, d *draw, a *arm, t int) {
 		default:
 			to = ph.stalled
 		}
-		if to != ph.next && to != ph.met {
+		if to != ph.next && to != ph.met && !over {
 			s.steps[i]++
 		}
 	}
@@ -238,7 +253,7 @@ func (s *state) recover(b *simulate.Block, set *settings, d *draw, t int) {
 		}
 		s.jobBefore[i] = -1
 		if s.reoperated[i] == 0 && s.entryDose[i] == 0 && s.v[i] < d.p.NewOpioid {
-			s.dose[i], s.opioid[i] = d.p.NewDose, opioidStable
+			s.dose[i], s.usualDose[i], s.opioid[i] = d.p.NewDose, d.p.NewDose, opioidStable
 		}
 	}
 }
@@ -309,7 +324,7 @@ func (s *state) opioidEvent(i int, set *settings, d *draw, a *arm) {
 		s.resume(i, set, d, a)
 	case opioidMAT:
 		if u < d.leaveMAT {
-			s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.entryDose[i]), opioidResumed
+			s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.usualDose[i]), opioidResumed
 		}
 	default:
 		if u < a.discontinue {
@@ -369,7 +384,7 @@ func (s *state) resume(i int, set *settings, d *draw, a *arm) {
 	case a.taper != nil && a.taper.MedicationAssisted && s.u[i] < float64(p*d.p.MATInstead):
 		s.opioid[i] = opioidMAT
 	default:
-		s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.entryDose[i]), opioidResumed
+		s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.usualDose[i]), opioidResumed
 	}
 }
 
@@ -491,23 +506,30 @@ func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 
 // works: competing weekly hazards to the other work states; those to a better
 // state are multiplied, those to a worse one divided by m = exp(linear
-// predictor). Nobody changes state while recovering from surgery.
+// predictor). Nobody changes state while recovering from surgery, and the retired and
+// the dead not at all.
 func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotWork)
 	s.workOdds(d, a)
 	n, found := min(s.n, simulate.BlockSize), 0
 	for i := range n {
-		from := int(s.work[i]) & 3
+		if float64(t) >= s.retires[i] {
+			s.work[i], s.streak[i] = workRetired, 0
+		}
+		from := int(s.work[i]) & 7
 		better, worse := expMost(s.v[i])
 		s.some[found&(simulate.BlockSize-1)] = int32(i)
 		found += less(s.u[i], float64(d.up[from]*better)+float64(d.down[from]*worse)) // 1 − e⁻ˢ is under s, the sum of the hazards
 	}
 	for _, i := range s.some[:found] {
-		if i &= simulate.BlockSize - 1; s.recovery[i] == 0 {
+		if i &= simulate.BlockSize - 1; s.alive[i] == 1 && s.recovery[i] == 0 {
 			s.workStep(int(i), d)
 		}
 	}
 	for i := range n {
+		if s.alive[i] == 0 || s.work[i] == workRetired {
+			continue
+		}
 		off := less(workModified, s.work[i])
 		s.weeksOff[i] = float64((s.weeksOff[i] + 1) * one[off])
 		s.streak[i] = float64((s.streak[i] + 1) * free[off])
@@ -647,7 +669,7 @@ func (s *state) accrue(set *settings, d *draw, a *arm, t int) {
 		monitoring = d.p.MonitoringCost / weeksPerYear
 	}
 	watched := [2]float64{0, monitoring}
-	lostBy := [4]float64{workModified: d.p.ModifiedLoss, workOff: 1, workDisability: 1}
+	lostBy := [8]float64{workModified: d.p.ModifiedLoss, workOff: 1, workDisability: 1} // the retired have none to lose
 	for i := range min(s.n, simulate.BlockSize) {
 		if s.alive[i] == 0 {
 			continue
@@ -660,8 +682,8 @@ func (s *state) accrue(set *settings, d *draw, a *arm, t int) {
 			cost = drugs + d.p.MATCost
 		}
 		s.costDrugs[i] += float64(money * cost)
-		lost := lostBy[int(s.work[i])&3]
-		if s.attending[i] == 1 && lost < 1 {
+		lost := lostBy[int(s.work[i])&7]
+		if s.attending[i] == 1 && lost < 1 && s.work[i] != workRetired {
 			// Hours in the program are not worked, of a week of 40.
 			lost += float64((1 - lost) * clamp(a.phases[int(s.phase[i])].clock/40, 0, 1))
 		}
