@@ -94,7 +94,7 @@ type draw struct {
 	usePrice    [4]float64
 	medicalSD   float64 // SD of the logarithm of a patient's cost multiplier
 	rates       [4][4]float64
-	up, down    [8]float64 // sums of the rates to better and to worse work states; there is room for a mask
+	up, down    [4]float64 // sums of the rates to better and to worse work states
 	arms        []arm      // by strategy
 }
 

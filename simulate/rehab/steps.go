@@ -510,20 +510,18 @@ func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 // the dead not at all.
 func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotWork)
-	s.workOdds(d, a)
+	bound := d.workBound(a)
 	n, found := min(s.n, simulate.BlockSize), 0
 	for i := range n {
 		if float64(t) >= s.retires[i] {
 			s.work[i], s.streak[i] = workRetired, 0
 		}
-		from := int(s.work[i]) & 7
-		better, worse := expMost(s.v[i])
 		s.some[found&(simulate.BlockSize-1)] = int32(i)
-		found += less(s.u[i], float64(d.up[from]*better)+float64(d.down[from]*worse)) // 1 − e⁻ˢ is under s, the sum of the hazards
+		found += less(s.u[i], bound[int(s.work[i])&7])
 	}
 	for _, i := range s.some[:found] {
 		if i &= simulate.BlockSize - 1; s.alive[i] == 1 && s.recovery[i] == 0 {
-			s.workStep(int(i), d)
+			s.workStep(int(i), d, a)
 		}
 	}
 	for i := range n {
@@ -546,27 +544,59 @@ func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 // sustained return.
 const sustainedWeeks = 13
 
-// workOdds sets v to the linear predictor of a better work state. What holds for some is
-// multiplied by 0 for the others rather than branched on.
-func (s *state) workOdds(d *draw, a *arm) {
-	highDose := [2]float64{d.p.WorkDose, 0}
-	job, weeksOff := [2]float64{0, d.p.WorkJob}, [2]float64{0, d.p.WeeksOff}
-	for i := range min(s.n, simulate.BlockSize) {
-		x := float64(d.p.WorkInterference*(s.symptom[interference][i]-d.p.ReferenceInterference)) +
-			float64(d.p.WorkMood*(s.symptom[mood][i]-d.p.ReferenceMood)) +
-			float64(d.p.Compensation*s.compensation[i])
-		x += highDose[less(s.dose[i], 50)]
-		x += float64(s.operated[i] * d.p.FusionWork)
-		x += float64(float64((1-s.operated[i])*s.completed[i]) * (a.work + float64(d.p.WorkVocational*s.vocational[i])))
-		off := less(workModified, s.work[i])
-		x += float64(job[off] * (s.job[i] - 0.5))
-		x += float64(weeksOff[off] * min(max(float64(s.weeksOff[i]*(1.0/weeksPerYear))-1, 0), 3))
-		s.v[i] = x
+// workBound returns by work state what the probability of leaving it is under for every
+// patient: the sum of the hazards where each term of the linear predictor is the worst.
+func (d *draw) workBound(a *arm) (bound [8]float64) {
+	p, low, high := &d.p, 0.0, 0.0
+	between := func(x, y float64) { low, high = low+min(x, y), high+max(x, y) }
+	between(-float64(p.WorkInterference*p.ReferenceInterference), float64(p.WorkInterference*(top[interference]-p.ReferenceInterference)))
+	between(-float64(p.WorkMood*p.ReferenceMood), float64(p.WorkMood*(top[mood]-p.ReferenceMood)))
+	between(0, p.Compensation)
+	between(0, p.WorkDose)
+	if a.surgery || a.gate {
+		between(0, p.FusionWork)
 	}
+	if a.program {
+		between(0, a.work)
+		between(0, p.WorkVocational)
+	}
+	for from := range d.rates {
+		if from == workOff {
+			between(-float64(p.WorkJob*0.5), float64(p.WorkJob*0.5))
+			between(0, float64(3*p.WeeksOff))
+		}
+		better, worse := min(stream.Exp(high), math.MaxFloat64), min(stream.Exp(-low), math.MaxFloat64)
+		bound[from] = 1.01 * (float64(d.up[from]*better) + float64(d.down[from]*worse))
+	}
+	return bound
 }
 
-func (s *state) workStep(i int, d *draw) {
-	x, u, from := s.v[i], s.u[i], int(s.work[i])
+// workOdds is the linear predictor of a better work state.
+func (s *state) workOdds(i int, d *draw, a *arm) float64 {
+	x := float64(d.p.WorkInterference*(s.symptom[interference][i]-d.p.ReferenceInterference)) +
+		float64(d.p.WorkMood*(s.symptom[mood][i]-d.p.ReferenceMood)) +
+		float64(d.p.Compensation*s.compensation[i])
+	if s.dose[i] >= 50 {
+		x += d.p.WorkDose
+	}
+	if s.operated[i] == 1 {
+		x += d.p.FusionWork
+	} else if s.completed[i] == 1 {
+		x += a.work + float64(d.p.WorkVocational*s.vocational[i])
+	}
+	if s.work[i] >= workOff {
+		x += float64(d.p.WorkJob * (s.job[i] - 0.5))
+		x += float64(d.p.WeeksOff * clamp(float64(s.weeksOff[i]*(1.0/weeksPerYear))-1, 0, 3))
+	}
+	return x
+}
+
+func (s *state) workStep(i int, d *draw, a *arm) {
+	x, u, from := s.workOdds(i, d, a), s.u[i], int(s.work[i])
+	most, inverse := expMost(x)
+	if u >= float64(d.up[from]*most)+float64(d.down[from]*inverse) {
+		return // 1 − e⁻ˢ is under s, the sum of the hazards
+	}
 	better := stream.Exp(x)
 	worse := 1 / better
 	var cut [4]float64 // hazard up to and with each state, best first
