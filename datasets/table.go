@@ -7,6 +7,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
@@ -154,8 +155,9 @@ func appendFloats(out []float64, a arrow.Array) []float64 {
 		}
 	}
 	if a.NullN() > 0 {
+		valid, at := a.NullBitmapBytes(), a.Data().Offset()
 		for i := range a.Len() {
-			if a.IsNull(i) {
+			if !bitutil.BitIsSet(valid, at+i) {
 				out[from+i] = math.NaN()
 			}
 		}

