@@ -13,7 +13,7 @@ type slab struct {
 }
 
 // What a slab takes at a time: as much as it holds already, from the least to the most.
-const leastSlab, mostSlab = 1 << 20, 32 << 20
+const leastSlab, mostSlab = 1 << 20, 16 << 20
 
 // bytes returns zeros for a column, at the begin of a cache line.
 func (s *slab) bytes(size int) []byte {

@@ -118,6 +118,32 @@ func TestWriteReadsBack(t *testing.T) {
 	}
 }
 
+// Columns that the cohort file does not carry are not read, and the others are as
+// when all are.
+func TestSkippedColumns(t *testing.T) {
+	path, before, _ := written(t, 1000)
+	fields := before.Tables()[0].Fields()
+	fields[1].Role = datasets.RoleIgnore
+	src, err := Open(path, datasets.Resource{Name: "t", Schema: datasets.Schema{Fields: append(fields[:2:2], fields[4], fields[8])}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := src.Next(t.Context())
+	if err != nil || c.Rows != 1000 {
+		t.Fatalf("%v: %v", c, err)
+	}
+	for i, name := range src.Columns() {
+		if read := name == "id" || name == "day" || name == "one"; read != (c.Arrays[i] != nil) {
+			t.Errorf("%s was read: %v", name, !read)
+		} else if read && c.Arrays[i].NullN() != before.Tables()[0].Missing(name) {
+			t.Errorf("%s: %d missing", name, c.Arrays[i].NullN())
+		}
+	}
+	if err := src.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Other readers find the same cells in the file. RECOUP_PYTHON names the Python to ask.
 func TestPeersReadIt(t *testing.T) {
 	python := cmp.Or(os.Getenv("RECOUP_PYTHON"), "python3")

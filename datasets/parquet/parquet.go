@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -41,6 +42,7 @@ type source struct {
 	f           *os.File
 	r           *file.Reader
 	columns     []string
+	skip        []bool // by column: the cohort file does not carry it
 	group, row  int
 	chunks      []file.ColumnChunkReader // of the current row group
 	left        int64                    // rows of it
@@ -66,11 +68,24 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 		s.r = r
 		return s.checkFooter()
 	})
+	s.skip = uncarried(s.columns, res.Schema.Fields)
 	if err != nil {
 		_ = f.Close()
 		return nil, datasets.FileProblem(res.Name, path, "a Parquet file of flat columns")
 	}
 	return s, nil
+}
+
+// uncarried tells which columns no field of a cohort file carries. Without fields all
+// are read, to describe them.
+func uncarried(columns []string, fields []datasets.Field) []bool {
+	skip := make([]bool, len(columns))
+	for i, c := range columns {
+		skip[i] = len(fields) > 0 && !slices.ContainsFunc(fields, func(f datasets.Field) bool {
+			return f.Role != datasets.RoleIgnore && (f.Name == c || f.MissingReasons == c)
+		})
+	}
+	return skip
 }
 
 // checkEnds looks for the format's mark at both ends and for a footer that lies
@@ -162,6 +177,10 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 		}
 		n := min(batchRows, s.left)
 		for _, r := range s.chunks {
+			if r == nil {
+				c.Arrays = append(c.Arrays, nil)
+				continue
+			}
 			a, err := readColumn(r, n)
 			if err != nil {
 				return err
@@ -190,6 +209,10 @@ func (s *source) nextGroup() error {
 	s.left = g.NumRows()
 	s.chunks = s.chunks[:0]
 	for i := range s.columns {
+		if s.skip[i] {
+			s.chunks = append(s.chunks, nil)
+			continue
+		}
 		pages, err := g.GetColumnPageReader(i)
 		if err != nil {
 			return err
