@@ -176,8 +176,8 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 			}
 		}
 		n := min(batchRows, s.left)
-		for _, r := range s.chunks {
-			if r == nil {
+		for i, r := range s.chunks {
+			if s.skip[i] {
 				c.Arrays = append(c.Arrays, nil)
 				continue
 			}
