@@ -41,6 +41,14 @@ type system struct {
 
 	touching map[int][]int // of the part indexed last: the equations of each quantity
 	indexed  *equation
+	together map[int]*together // what each hidden quantity hangs together with
+}
+
+// together are hidden quantities that hang together, and what is known of them.
+type together struct {
+	known
+	at  map[int]int // the place of each
+	old bool        // more is hidden since: what was possible still is
 }
 
 // addSum notes that parts add up to total.
@@ -73,37 +81,19 @@ type part struct {
 	eqs []equation
 }
 
-// parts splits the system, so that each linear program stays small.
+// parts splits the system, so that each search stays small.
 func (s *system) parts() []part {
-	root := make([]int, len(s.q))
-	for i := range root {
-		root[i] = i
+	joined := make([][]int, len(s.eqs))
+	for i, e := range s.eqs {
+		joined[i] = e.of
 	}
-	find := func(i int) int {
-		for root[i] != i {
-			root[i] = root[root[i]]
-			i = root[i]
-		}
-		return i
+	of, n := connected(len(s.q), joined)
+	out := make([]part, n)
+	for i, k := range of {
+		out[k].of = append(out[k].of, i)
 	}
 	for _, e := range s.eqs {
-		for _, i := range e.of[1:] {
-			a, b := find(e.of[0]), find(i)
-			root[max(a, b)] = min(a, b)
-		}
-	}
-	place := map[int]int{}
-	var out []part
-	for i := range s.q {
-		r := find(i)
-		if _, ok := place[r]; !ok {
-			place[r] = len(out)
-			out = append(out, part{})
-		}
-		out[place[r]].of = append(out[place[r]].of, i)
-	}
-	for _, e := range s.eqs {
-		k := place[find(e.of[0])]
+		k := of[e.of[0]]
 		out[k].eqs = append(out[k].eqs, e)
 	}
 	return out
@@ -117,33 +107,64 @@ func (s *system) bounds(p part, i int) (low, high float64, err error) {
 		v := float64(s.q[i].value)
 		return v, v, nil
 	}
-	k, at := s.hidden(p)
-	return k.bounds(at[i])
+	t := s.hidden(s.around(p, i))
+	return t.bounds(t.at[i])
 }
 
-// hidden is what an attacker knows of the hidden quantities of a part, and the
-// place of each.
-func (s *system) hidden(p part) (*known, map[int]int) {
-	k, at := &known{}, map[int]int{}
+// hidden is what an attacker knows of the hidden quantities of a part.
+func (s *system) hidden(p part) *together {
+	t := &together{at: map[int]int{}}
 	for _, i := range p.of {
 		if !s.q[i].shown {
-			at[i] = k.unknown(s.least(i), math.Inf(1))
+			t.at[i] = t.unknown(s.least(i), math.Inf(1))
+			t.start = append(t.start, float64(s.q[i].value))
 		}
 	}
 	for _, e := range p.eqs {
 		var b balance
 		for j, i := range e.of {
-			if c, ok := at[i]; ok {
+			if c, ok := t.at[i]; ok {
 				b.of, b.coef = append(b.of, c), append(b.coef, int64(e.coef[j]))
 			} else {
 				b.rhs -= int64(e.coef[j]) * int64(s.q[i].value)
 			}
 		}
 		if len(b.of) > 0 {
-			k.eqs = append(k.eqs, b)
+			t.eqs = append(t.eqs, b)
 		}
 	}
-	return k, at
+	return t
+}
+
+// hangs is what quantity i hangs together with, worked out once until more of it
+// is hidden.
+func (s *system) hangs(p part, i int) *together {
+	if t := s.together[i]; t != nil && !t.old {
+		return t
+	}
+	t := s.hidden(s.around(p, i))
+	if s.together == nil {
+		s.together = map[int]*together{}
+	}
+	for k := range t.at {
+		s.together[k] = t
+	}
+	return t
+}
+
+// hide hides quantities of a part.
+func (s *system) hide(p part, which []int) {
+	s.index(p)
+	for _, i := range which {
+		s.q[i].shown = false
+		for _, e := range s.touching[i] {
+			for _, k := range p.eqs[e].of {
+				if t := s.together[k]; t != nil {
+					t.old = true
+				}
+			}
+		}
+	}
 }
 
 // safe tells whether an attacker must think it possible that quantity i is
@@ -152,16 +173,16 @@ func (s *system) safe(p part, i, limit int) (bool, error) {
 	if s.q[i].shown {
 		return false, nil
 	}
-	k, at := s.hidden(s.around(p, i))
-	high, err := k.most(at[i])
-	if err != nil || high < float64(limit)+1-1e-6 {
-		return false, err
-	}
+	t := s.hangs(p, i)
 	if s.q[i].value <= limit {
-		return true, nil // its own value is as possible as that one
+		return t.canBe(t.at[i], float64(limit+1)) // its own value is as possible as that one
 	}
-	low, high, err := k.bounds(at[i])
-	return err == nil && high > low+1-1e-6, err
+	for _, other := range []int{s.q[i].value + 1, s.q[i].value - 1} {
+		if ok, err := t.canBe(t.at[i], float64(other)); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
 }
 
 // around is the part of a part that hangs together with quantity i by what is
@@ -224,9 +245,7 @@ func (s *system) protect(p part, limit int) []int {
 			if err != nil || failed != nil || len(more) == 0 {
 				return append(out, s.hideAll(p)...)
 			}
-			for _, i := range more {
-				s.q[i].shown = false
-			}
+			s.hide(p, more)
 			out = append(out, more...)
 		}
 	}
@@ -237,10 +256,10 @@ func (s *system) hideAll(p part) []int {
 	var out []int
 	for _, i := range p.of {
 		if s.q[i].shown {
-			s.q[i].shown = false
 			out = append(out, i)
 		}
 	}
+	s.hide(p, out)
 	return out
 }
 

@@ -351,6 +351,7 @@ func (g *gate) secondary() {
 
 // again asks of what is left whether it still gives a small count away.
 func (g *gate) again() {
+	g.sys.together = nil
 	for _, p := range g.sys.parts() {
 		if len(p.eqs) == 0 {
 			continue

@@ -10,8 +10,6 @@ var (
 	errCycling    = errors.New("the linear program did not finish")
 )
 
-const eps = 1e-7
-
 // minimize solves
 //
 //	min cᵀx subject to A x = b, x ≥ 0
