@@ -1,6 +1,9 @@
 package disclosure
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // known is what an attacker knows of counts that are not shown: equations that
 // hold exactly, sums that lie in a range, and a range for each count.
@@ -15,8 +18,9 @@ type known struct {
 	rows   []solved // the equations solved as far as they go
 	row    []int    // the row that gives each count, -1 where none does
 	solved bool
+
 	region *region
-	err    error // of the region
+	err    error // why there is no region
 }
 
 // balance says that Σ coef·x is rhs.
@@ -45,15 +49,16 @@ func (k *known) solve() {
 		return
 	}
 	k.solved = true
-	rows, ok := eliminate(k.eqs)
-	if !ok {
-		rows = eliminateBig(k.eqs, len(k.low))
+	if float64(len(k.low)+len(k.bands))*float64(len(k.eqs)+len(k.bands)) > mostEntries {
+		k.err = errLarge
+		return
 	}
-	k.rows, k.row = rows, make([]int, len(k.low))
-	for i := range k.row {
-		k.row[i] = -1
+	var ok bool
+	if k.rows, ok = eliminate(k.eqs); !ok {
+		k.rows = eliminateBig(k.eqs, len(k.low))
 	}
-	for r, x := range rows {
+	k.row = slices.Repeat([]int{-1}, len(k.low))
+	for r, x := range k.rows {
 		if x.gives >= 0 {
 			k.row[x.gives] = r
 		}
@@ -62,7 +67,9 @@ func (k *known) solve() {
 
 // decided returns the value of count i where the equations alone decide it.
 func (k *known) decided(i int) (value float64, ok bool) {
-	k.solve()
+	if k.solve(); k.row == nil {
+		return 0, false
+	}
 	if r := k.row[i]; r >= 0 && len(k.rows[r].of) == 0 {
 		return k.rows[r].rhs, true
 	}
@@ -86,7 +93,14 @@ func (k *known) bounds(i int) (low, high float64, err error) {
 	if low, err = g.end(i, k.low[i]); err != nil {
 		return 0, 0, err
 	}
-	return math.Ceil(low - 1e-6), math.Floor(high + 1e-6), nil
+	return math.Ceil(low - near), math.Floor(high + near), nil
+}
+
+// openTo tells whether what was found possible so far has a count at a value or
+// above, and at two whole numbers or more.
+func (k *known) openTo(i int, value float64) bool {
+	g := k.region
+	return g != nil && g.most[i] >= value && g.most[i]-g.least[i] >= 2
 }
 
 // canBe tells whether count i can be as far from its start as a value is, or

@@ -3,6 +3,7 @@ package disclosure
 import (
 	"errors"
 	"math"
+	"slices"
 )
 
 var (
@@ -30,15 +31,11 @@ type region struct {
 // newRegion lays out what is known: the equations as they are solved, and for each
 // band a count of its own within it. Where no solution is at hand it finds one.
 func newRegion(k *known) (*region, error) {
-	k.solve()
+	if k.solve(); k.err != nil {
+		return nil, k.err
+	}
 	n := len(k.low) + len(k.bands)
-	if float64(n)*float64(len(k.rows)+len(k.bands)) > mostEntries {
-		return nil, errLarge
-	}
-	g := &region{low: append([]float64{}, k.low...), high: append([]float64{}, k.high...), row: make([]int, n)}
-	for i := range g.row {
-		g.row[i] = -1
-	}
+	g := &region{low: slices.Clone(k.low), high: slices.Clone(k.high), row: slices.Repeat([]int{-1}, n)}
 	for _, e := range k.rows {
 		if e.gives < 0 {
 			return nil, errInfeasible
@@ -65,11 +62,13 @@ func newRegion(k *known) (*region, error) {
 		copy(g.add(len(k.low)+b, n, rhs), row)
 	}
 	if k.start != nil {
-		g.at = append(append([]float64{}, k.start...), make([]float64, len(k.bands))...)
-		g.least, g.most = append([]float64{}, k.start...), append([]float64{}, k.start...)
+		g.at, g.least, g.most = slices.Clone(k.start), slices.Clone(k.start), slices.Clone(k.start)
 		return g, nil
 	}
-	return g, g.enter()
+	if err := g.enter(); err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 func (g *region) add(gives, n int, rhs float64) []float64 {
@@ -89,7 +88,7 @@ func (g *region) enter() error {
 		}
 	}
 	g.refresh()
-	low, high := append([]float64{}, g.low...), append([]float64{}, g.high...)
+	low, high := slices.Clone(g.low), slices.Clone(g.high)
 	for i := range g.at {
 		g.low[i], g.high[i] = math.Min(low[i], g.at[i]), math.Max(high[i], g.at[i])
 	}
@@ -107,6 +106,7 @@ func (g *region) enter() error {
 		}
 	}
 	g.low, g.high = low, high
+	g.least, g.most = slices.Clone(g.at), slices.Clone(g.at)
 	return nil
 }
 
@@ -139,7 +139,7 @@ func (g *region) remember() {
 // is: infinite where nothing stops it.
 func (g *region) end(i int, bound float64) (float64, error) {
 	reached, err := g.climb(i, bound)
-	if reached {
+	if g.remember(); reached {
 		return bound, err
 	}
 	return g.at[i], err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -54,14 +55,14 @@ The result may say what nobody should know: keep it. The exit status is 4 where
 something about fewer than k people can be derived.`,
 		Example: "  recoup report audit table.csv\n  recoup report audit this-quarter.csv --before last-quarter.csv --k 8",
 		Args:    cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if k < 2 || k > 100 {
 				return usagef("expected --k from 2 to 100")
 			}
 			if before != "" && len(args) != 1 {
 				return usagef("expected one file with --before")
 			}
-			return a.runAudit(args, before, k, !zeros)
+			return a.runAudit(c.Context(), args, before, k, !zeros)
 		},
 	}
 	c.Flags().IntVar(&k, "k", 11, "counts under k are small")
@@ -70,7 +71,7 @@ something about fewer than k people can be derived.`,
 	return c
 }
 
-func (a *app) runAudit(paths []string, before string, k int, marked bool) error {
+func (a *app) runAudit(ctx context.Context, paths []string, before string, k int, marked bool) error {
 	out := struct {
 		Schema    string    `json:"schema"`
 		K         int       `json:"k"`
@@ -78,7 +79,7 @@ func (a *app) runAudit(paths []string, before string, k int, marked bool) error 
 		Files     []audited `json:"files"`
 	}{Schema: "recoup.audit/v1", K: k, Files: []audited{}}
 	for _, path := range paths {
-		x, err := auditFile(path, before, k, marked)
+		x, err := auditFile(ctx, path, before, k, marked)
 		if err != nil {
 			return err
 		}
@@ -105,7 +106,7 @@ func (a *app) runAudit(paths []string, before string, k int, marked bool) error 
 	return nil
 }
 
-func auditFile(path, before string, k int, marked bool) (audited, error) {
+func auditFile(ctx context.Context, path, before string, k int, marked bool) (audited, error) {
 	name := filepath.Base(path)
 	x := audited{File: name, Derived: []disclosure.Derived{}, Leaks: []readback.Leak{}}
 	b, err := readBounded(path, maxAudited)
@@ -120,7 +121,11 @@ func auditFile(path, before string, k int, marked bool) (audited, error) {
 	if err != nil {
 		return x, fmt.Errorf("%w: %s: %w", errInvalidInput, path, err)
 	}
-	x.Derived = append(x.Derived, disclosure.Attack([]disclosure.Sheet{sheet}, k, marked)...)
+	found, err := disclosure.Attack(ctx, []disclosure.Sheet{sheet}, k, marked)
+	if err != nil {
+		return x, err
+	}
+	x.Derived = append(x.Derived, found...)
 	if before == "" {
 		return x, nil
 	}

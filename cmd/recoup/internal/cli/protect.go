@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -95,7 +96,7 @@ func (a *app) guard(f protectFlags, path string, co *datasets.Cohort) (guard, er
 }
 
 // protect hides what may not go out and attacks what is left.
-func (g guard) protect(r reports.Report) (reports.Report, disclosure.Audit, error) {
+func (g guard) protect(ctx context.Context, r reports.Report) (reports.Report, disclosure.Audit, error) {
 	out, audit := disclosure.Protect(r, g.options)
 	if g.options.Override.By != "" || g.options.Policy.Max == 0 {
 		return out, audit, nil
@@ -104,7 +105,11 @@ func (g guard) protect(r reports.Report) (reports.Report, disclosure.Audit, erro
 		return out, audit, fmt.Errorf("%w: %d small numbers can still be found from totals%s", errBreaks, audit.Broken, mayOverride)
 	}
 	if g.options.NoiseKey == nil {
-		for _, d := range disclosure.Finished(out, g.options.Policy) {
+		found, err := disclosure.Finished(ctx, out, g.options.Policy)
+		if err != nil {
+			return out, audit, err
+		}
+		for _, d := range found {
 			return out, audit, fmt.Errorf("%w: a hidden cell can be found in %s, from %s%s", errBreaks, clean(d.Where), d.How, mayOverride)
 		}
 	}

@@ -178,7 +178,7 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 		return err
 	}
 	policy := g.options.Policy
-	r, audit, err := g.gated(r)
+	r, audit, err := g.gated(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -217,8 +217,8 @@ func (f reportFlags) branding() (reports.Brand, error) {
 
 // gated is a report after the disclosure rules, with the sentences that its shown
 // numbers allow.
-func (g guard) gated(r reports.Report) (reports.Report, disclosure.Audit, error) {
-	r, audit, err := g.protect(r)
+func (g guard) gated(ctx context.Context, r reports.Report) (reports.Report, disclosure.Audit, error) {
+	r, audit, err := g.protect(ctx, r)
 	return reports.Speak(r), audit, err
 }
 

@@ -37,7 +37,7 @@ func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, 
 		if err != nil {
 			return fmt.Errorf("site %s: %w", clean(s.Name), err)
 		}
-		r, audit, err := g.gated(r)
+		r, audit, err := g.gated(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, 
 	if err != nil {
 		return err
 	}
-	r, audit, err := g.gated(r)
+	r, audit, err := g.gated(ctx, r)
 	if err != nil {
 		return err
 	}
