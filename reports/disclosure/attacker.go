@@ -339,55 +339,34 @@ func (s *system) cover(p part, target int, amount float64) ([]int, error) {
 // whose moved quantities are the answer: the linear-programming heuristic of
 // complementary cell suppression (Kelly, Golden and Assad, Networks 1992).
 func (s *system) coverIn(p part, target int, amount float64) ([]int, error) {
-	n := len(p.of)
-	col := make(map[int]int, n)
-	cost := make([]float64, 2*n)
-	var a [][]float64
-	var b []float64
-	var tight []int
-	for j, i := range p.of {
-		col[i] = j
-		c := s.cost(i)
-		cost[j], cost[n+j] = c, c
-		if float64(s.q[i].value)-s.least(i) < amount && i != target {
-			tight = append(tight, i)
+	col := make(map[int]int, len(p.of))
+	cost, down := make([]float64, 0, len(p.of)), make([]float64, 0, len(p.of))
+	var list []int
+	for _, i := range p.of {
+		if q := s.q[i]; q.shown && q.value == 0 {
+			continue // a shown zero stays: hiding it tells that it is one
 		}
+		col[i] = len(list)
+		list = append(list, i)
+		cost, down = append(cost, s.cost(i)), append(down, s.least(i)-float64(s.q[i].value))
 	}
-	width := 2*n + len(tight)
-	cost = append(cost, make([]float64, len(tight))...)
+	var eqs []balance
 	for _, e := range p.eqs {
-		row := make([]float64, width)
+		var b balance
 		for j, i := range e.of {
 			if c, ok := col[i]; ok { // what lies outside stays as it is
-				row[c] += e.coef[j]
-				row[n+c] -= e.coef[j]
+				b.of, b.coef = append(b.of, c), append(b.coef, int64(e.coef[j]))
 			}
 		}
-		a, b = append(a, row), append(b, 0)
+		eqs = append(eqs, b)
 	}
-	fixed := make([]float64, width)
-	fixed[col[target]], fixed[n+col[target]] = 1, -1
-	a, b = append(a, fixed), append(b, amount)
-	for k, i := range tight {
-		row := make([]float64, width)
-		row[n+col[i]], row[2*n+k] = 1, 1
-		a, b = append(a, row), append(b, float64(s.q[i].value)-s.least(i))
-		if s.q[i].value == 0 && s.q[i].shown { // a shown zero stays: hiding it tells that it is one
-			still := make([]float64, width)
-			still[col[i]] = 1
-			a, b = append(a, still), append(b, 0)
-		}
-	}
-	x, ok, err := minimize(cost, a, b)
+	change, err := cheapest(eqs, cost, down, col[target], amount)
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		return nil, errInfeasible
-	}
 	var out []int
-	for j, i := range p.of {
-		if s.q[i].shown && math.Abs(x[j]-x[n+j]) > 1e-6 {
+	for j, i := range list {
+		if s.q[i].shown && math.Abs(change[j]) > near {
 			out = append(out, i)
 		}
 	}

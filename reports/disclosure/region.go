@@ -7,8 +7,10 @@ import (
 )
 
 var (
-	errUnsteady = errors.New("rounding errors have added up: nothing is certain of these counts")
-	errLarge    = errors.New("too many hidden counts hang together to be worked out")
+	errInfeasible = errors.New("no solution satisfies the equations")
+	errCycling    = errors.New("the search did not end")
+	errUnsteady   = errors.New("rounding errors have added up: nothing is certain of these counts")
+	errLarge      = errors.New("too many hidden counts hang together to be worked out")
 )
 
 // mostEntries bounds the size of a region: its counts times its equations.
@@ -281,5 +283,15 @@ func (g *region) pivot(r, j int) {
 			other[j] = 0
 			g.rhs[i] -= f * g.rhs[r]
 		}
+	}
+}
+
+// axpy adds f times x to y.
+func axpy(y []float64, f float64, x []float64) {
+	if f == 0 {
+		return
+	}
+	for j, v := range x {
+		y[j] += f * v
 	}
 }
