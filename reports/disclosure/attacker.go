@@ -1,6 +1,7 @@
 package disclosure
 
 import (
+	"context"
 	"math"
 	"sort"
 )
@@ -230,26 +231,29 @@ func (s *system) index(p part) {
 // can be found, as few and as small as it can. It hides them in s and returns
 // them. Where the search fails it hides the whole part. What is safe stays so when
 // more is hidden, so that each is asked once.
-func (s *system) protect(p part, limit int) []int {
+func (s *system) protect(ctx context.Context, p part, limit int) ([]int, error) {
 	var out []int
 	for _, target := range p.of {
 		if !s.q[target].small {
 			continue
 		}
 		for {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			ok, err := s.safe(p, target, limit)
 			if err == nil && ok {
 				break
 			}
 			more, failed := s.cover(p, target, math.Max(1, float64(limit+1-s.q[target].value)))
 			if err != nil || failed != nil || len(more) == 0 {
-				return append(out, s.hideAll(p)...)
+				return append(out, s.hideAll(p)...), nil
 			}
 			s.hide(p, more)
 			out = append(out, more...)
 		}
 	}
-	return out
+	return out, nil
 }
 
 func (s *system) hideAll(p part) []int {
