@@ -205,3 +205,45 @@ func TestRandomSetsWithstandOracle(t *testing.T) {
 		t.Logf("%d hidden for %d small ones: %.2f each", hidden, small, per)
 	}
 }
+
+// Site A has 30 of 60, and 4 of 50 at B are left out: the center line of all
+// sites would give it back. So it would where the point is left out only for the
+// sake of another number.
+func TestCenterGoesWithAPoint(t *testing.T) {
+	funnel := func(events int) reports.Report {
+		return with(reports.Figure{ID: "f", Plot: reports.Funnel{
+			Center: 0.4, Limits: []reports.FunnelLimit{{N: 10}}, Points: []reports.FunnelPoint{
+				{Label: "A", N: 60, Y: 0.5, Basis: reports.ShareOf(30, 60), Signal: reports.Improvement},
+				{Label: "B", N: 50, Y: float64(events) / 50, Basis: reports.Basis{Kind: reports.ShareOfPatients, Numerator: events, Denominator: 50, Quantity: "x"}},
+			},
+		}}, counts([][]int{{4, 20}, {40, 30}}))
+	}
+	for events, goes := range map[int]bool{4: true, 25: false} {
+		out, _ := Apply(funnel(events), named(t, "cms-11"))
+		f := out.Sections[0].Blocks[0].(reports.Figure)
+		p := f.Plot.(reports.Funnel)
+		if gone := math.IsNaN(p.Center) && len(p.Limits) == 0 && p.Points[0].Signal == reports.CommonCause; gone != goes || gone != (len(f.Caption) > 0) {
+			t.Errorf("%d of 50: the center line goes: %v", events, gone)
+		}
+		if math.IsNaN(p.Points[0].Y) || math.IsNaN(p.Points[1].Y) != goes {
+			t.Errorf("%d of 50: points %v", events, p.Points)
+		}
+	}
+	// 20 stands beside the small 4 of its row: hidden for its sake, in the table and in
+	// the figure.
+	r := funnel(20)
+	table := r.Sections[0].Blocks[1].(reports.Table)
+	table.Rows[0].Cells[1] = table.Rows[0].Cells[1].Named("x")
+	out, _ := Apply(r, named(t, "cms-11"))
+	if f := out.Sections[0].Blocks[0].(reports.Figure).Plot.(reports.Funnel); !math.IsNaN(f.Points[1].Y) || !math.IsNaN(f.Center) {
+		t.Errorf("the center line stays: %+v", f)
+	}
+}
+
+// What says why a number is missing is text like any other.
+func TestReasonsAreText(t *testing.T) {
+	out, audit := Apply(with(reports.Tiles{Tiles: []reports.Tile{{Value: reports.NotAvailable("The group has 2 patients with the values needed.")}}}), named(t, "cms-11"))
+	if why := out.Sections[0].Blocks[0].(reports.Tiles).Tiles[0].Value.Why; why != "The group has few patients with the values needed." || len(audit.Findings) != 1 {
+		t.Errorf("%q, %v", why, audit.Findings)
+	}
+}
