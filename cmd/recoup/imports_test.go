@@ -86,7 +86,7 @@ var packages = map[string]rule{
 	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
 
-	"reports/disclosure/readback": {[]string{"datasets/privacy", "reports/disclosure"}, nil},
+	"reports/disclosure/readback": {[]string{"datasets/parquet", "datasets/privacy", "reports/disclosure"}, nil},
 
 	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{excel, gonum, plot, pretty}},
 

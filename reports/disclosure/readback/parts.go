@@ -3,6 +3,7 @@ package readback
 import (
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"compress/zlib"
 	"encoding/hex"
 	"encoding/json"
@@ -14,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	"recoup/datasets/parquet"
 )
 
 // The most that is read of one part of a file, and how many parts.
@@ -62,6 +65,53 @@ func (s *scan) archive(where string, content []byte, depth int) {
 		}
 		s.file(at, strings.ToLower(path.Ext(f.Name)), b, depth+1)
 	}
+}
+
+// parquet looks at every text and value of a Parquet file, compressed pages and
+// dictionaries too, and at what lies between them.
+func (s *scan) parquet(where string, content []byte) {
+	s.printable(where, content)
+	seen := map[[2]string]bool{}
+	err := parquet.Texts(content, func(column, text string) {
+		key := [2]string{column, text}
+		if seen[key] {
+			return
+		}
+		if len(seen) < maxSeen {
+			seen[key] = true
+		}
+		at := where
+		if column != "" {
+			at += ", " + column
+		} else if idHead.MatchString(text) {
+			s.leak(CodeMicrodata, where, "a column of patients' ids")
+		}
+		s.text(piece{where: at, text: text})
+	})
+	if err != nil {
+		s.leak(CodeUnread, where, "a Parquet file")
+	}
+}
+
+// maxSeen is how many texts of a file are remembered, so that none is looked at twice.
+const maxSeen = 1 << 20
+
+// gzip looks at what is packed.
+func (s *scan) gzip(where string, content []byte, depth int) {
+	z, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		s.leak(CodeUnread, where, "a packed file")
+		return
+	}
+	s.text(piece{where: where + ", name of a part", text: z.Name, hidden: true})
+	s.text(piece{where: where + ", comment", text: z.Comment, hidden: true})
+	b, err := io.ReadAll(io.LimitReader(z, maxPart+1))
+	if err != nil || len(b) > maxPart {
+		s.leak(CodeUnread, where, "a packed file")
+		return
+	}
+	name := strings.TrimSuffix(where, ".gz")
+	s.file(name, strings.ToLower(path.Ext(name)), b, depth+1)
 }
 
 var (

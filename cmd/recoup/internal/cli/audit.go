@@ -43,10 +43,9 @@ exactly; where they leave a count open, linear programming finds its least and i
 greatest value. Statistics that rest on too few people are told as well: means of
 few, extremes, percentiles, survival steps, odds ratios with their margins, weights.
 
-Every other file (HTML, SVG, PDF, XLSX, DOCX, JSON and more) is read through, hidden
-parts too, for identifiers, paths, users and small counts in words. Compressed
-columns of Parquet are not read. Names of authors and dates of sources are found as
-well; a person has to look.
+Every other file (HTML, SVG, PDF, XLSX, DOCX, JSON, Parquet and more) is read through,
+hidden and compressed parts too, for identifiers, paths, users and small counts in
+words. Names of authors and dates of sources are found as well; a person has to look.
 
 --before FILE holds one table against an earlier form of it: the difference of two
 counts, and the value of a patient who came or went between two means.
