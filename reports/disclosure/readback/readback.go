@@ -108,6 +108,8 @@ func (s *scan) file(where, ending string, content []byte, depth int) {
 		s.cells(where, string(content))
 	case ".parquet":
 		s.parquet(where, content)
+	case ".png":
+		s.png(where, content)
 	case ".gz":
 		s.gzip(where, content, depth)
 	case ".tsv", ".md", ".txt", ".css", ".yaml", ".yml":
