@@ -397,15 +397,23 @@ func (t *trial) unanswered(err error) Derived {
 	return Derived{Code: CodeUnsolved, Where: t.sheet.Name, How: err.Error()}
 }
 
-// String writes what was derived for a terminal.
+// String says in plain words what was derived, without its place and code.
 func (d Derived) String() string {
-	switch {
-	case d.High == 0 && d.Low == 0:
-		return fmt.Sprintf("%s: %s: %s", d.Code, d.Where, d.How)
-	case d.Low == d.High:
-		return fmt.Sprintf("%s: %s is %g: %s", d.Code, d.Where, d.Low, d.How)
+	value := fmt.Sprintf("%g", d.High)
+	if d.Low != d.High {
+		value = fmt.Sprintf("%g to %g", d.Low, d.High)
 	}
-	return fmt.Sprintf("%s: %s is %g to %g: %s", d.Code, d.Where, d.Low, d.High, d.How)
+	switch {
+	case d.Code == CodeRecovered || d.Code == CodeFound || d.Code == CodeNarrowed:
+		return fmt.Sprintf("hidden, but it is %s, from %s", value, d.How)
+	case d.Code == CodeSmallCount:
+		return value + ", and it is shown"
+	case d.Code == CodeRelease && d.High > 0:
+		return value + ": " + d.How
+	case d.High == 0 || d.High == 1:
+		return d.How
+	}
+	return fmt.Sprintf("about %s people: %s", value, d.How)
 }
 
 // Finished attacks a protected report as its reader would: each table as it

@@ -50,7 +50,8 @@ words. Names of authors and dates of sources are found as well; a person has to 
 --before FILE holds one table against an earlier form of it: the difference of two
 counts, and the value of a patient who came or went between two means.
 
-The result may say what nobody should know: keep it. The exit status is 4 where
+What is unsafe comes first; --json lists all, each with a code. The result may say
+what nobody should know: keep it. The exit status is 4 where
 something about fewer than k people can be derived.`,
 		Example: "  recoup report audit table.csv\n  recoup report audit this-quarter.csv --before last-quarter.csv --k 8",
 		Args:    cobra.MinimumNArgs(1),
@@ -96,7 +97,7 @@ func (a *app) runAudit(ctx context.Context, paths []string, before string, k int
 		}
 	} else {
 		for _, x := range out.Files {
-			x.text(a.Out)
+			x.text(a.Out, k)
 		}
 	}
 	if out.Dangerous > 0 {
@@ -141,20 +142,50 @@ func auditFile(ctx context.Context, path, before string, k int, marked bool) (au
 
 func isTable(path string) bool { return strings.EqualFold(filepath.Ext(path), ".csv") }
 
-// text writes what was found in one file for a person.
-func (x audited) text(w io.Writer) {
-	if len(x.Derived)+len(x.Leaks) == 0 {
-		fmt.Fprintf(w, "%s: nothing could be derived\n", clean(x.File))
-		return
-	}
+// mostTold is how many findings of a file are told on a terminal.
+const mostTold = 12
+
+// text writes what was found in one file for a person: what is unsafe first, without
+// codes.
+func (x audited) text(w io.Writer, k int) {
+	name := clean(x.File)
+	var unsafe, look []string
 	for _, d := range x.Derived {
-		mark := "look  "
+		line := strings.TrimPrefix(clean(d.Where), name+": ") + ": " + clean(d.String())
 		if d.Dangerous {
-			mark = "UNSAFE"
+			unsafe = append(unsafe, line)
+		} else {
+			look = append(look, line)
 		}
-		fmt.Fprintf(w, "%s  %s\n", mark, clean(d.String()))
 	}
 	for _, l := range x.Leaks {
-		fmt.Fprintf(w, "UNSAFE  %s: %s: %s (%d)\n", l.Code, clean(l.Where), l.What, l.Count)
+		line := l.What
+		if l.Count > 1 {
+			line += fmt.Sprintf(", %d times", l.Count)
+		}
+		if at := strings.TrimLeft(strings.TrimPrefix(clean(l.Where), name), "/, "); at != "" {
+			line += ", in " + at
+		}
+		unsafe = append(unsafe, line)
+	}
+	switch {
+	case len(unsafe)+len(look) == 0:
+		fmt.Fprintf(w, "%s: nothing could be derived\n", name)
+		return
+	case len(unsafe) == 0:
+		fmt.Fprintf(w, "%s: nothing about fewer than %d people could be derived\n", name, k)
+	default:
+		fmt.Fprintf(w, "%s: not safe to give out\n", name)
+	}
+	told := 0
+	for i, lines := range [][]string{unsafe, look} {
+		for _, line := range lines {
+			if told++; told <= mostTold {
+				fmt.Fprintf(w, "  %s  %s\n", [2]string{"unsafe", "look  "}[i], line)
+			}
+		}
+	}
+	if told > mostTold {
+		fmt.Fprintf(w, "  and %d more: --json lists all, with codes\n", told-mostTold)
 	}
 }
