@@ -84,6 +84,7 @@ var packages = map[string]rule{
 	"simulate/simulatetest":    {nil, nil},
 
 	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, nil},
+	"reports/crate":      {nil, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
 
 	"reports/disclosure/readback": {[]string{"datasets/parquet", "datasets/privacy", "reports/disclosure"}, nil},
