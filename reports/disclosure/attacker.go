@@ -241,13 +241,9 @@ func (s *system) protect(ctx context.Context, p part, limit int) ([]int, error) 
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			ok, err := s.safe(p, target, limit)
-			if err == nil && ok {
+			more := s.hideFor(p, target, limit)
+			if len(more) == 0 {
 				break
-			}
-			more, failed := s.cover(p, target, math.Max(1, float64(limit+1-s.q[target].value)))
-			if err != nil || failed != nil || len(more) == 0 {
-				return append(out, s.hideAll(p)...), nil
 			}
 			s.hide(p, more)
 			out = append(out, more...)
@@ -256,15 +252,26 @@ func (s *system) protect(ctx context.Context, p part, limit int) ([]int, error) 
 	return out, nil
 }
 
-func (s *system) hideAll(p part) []int {
-	var out []int
-	for _, i := range p.of {
-		if s.q[i].shown {
-			out = append(out, i)
+// hideFor returns what more to hide for the sake of a quantity, nothing where it is
+// safe, and all that is left of the part where that cannot be told.
+func (s *system) hideFor(p part, target, limit int) []int {
+	ok, err := s.safe(p, target, limit)
+	if ok && err == nil {
+		return nil
+	}
+	if err == nil {
+		more, err := s.cover(p, target, math.Max(1, float64(limit+1-s.q[target].value)))
+		if err == nil && len(more) > 0 {
+			return more
 		}
 	}
-	s.hide(p, out)
-	return out
+	var all []int
+	for _, i := range p.of {
+		if s.q[i].shown {
+			all = append(all, i)
+		}
+	}
+	return all
 }
 
 // hub is how many equations touch a quantity of which all the report is part: a

@@ -169,8 +169,9 @@ func (g *region) climb(i int, goal float64) (reached bool, err error) {
 		if room <= near {
 			return true, nil
 		}
-		j, dir, rate := i, up, 1.0
+		j, dir := i, up
 		if r := g.row[i]; r >= 0 {
+			var rate float64
 			if j, dir, rate = g.choose(g.rows[r], up, stuck > 2*len(g.rows)); j < 0 {
 				return false, nil
 			}

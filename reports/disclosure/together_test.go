@@ -1,6 +1,8 @@
 package disclosure
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -245,5 +247,18 @@ func TestReasonsAreText(t *testing.T) {
 	out, audit := Apply(with(reports.Tiles{Tiles: []reports.Tile{{Value: reports.NotAvailable("The group has 2 patients with the values needed.")}}}), named(t, "cms-11"))
 	if why := out.Sections[0].Blocks[0].(reports.Tiles).Tiles[0].Value.Why; why != "The group has few patients with the values needed." || len(audit.Findings) != 1 {
 		t.Errorf("%q, %v", why, audit.Findings)
+	}
+}
+
+// Who interrupts gets no report.
+func TestTogetherCanBeInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	set := []Member{{Report: with(counts([][]int{{24, 31, 3}, {40, 22, 18}}))}}
+	if out, err := Together(ctx, set, Options{Policy: named(t, "cms-11")}); !errors.Is(err, context.Canceled) || out != nil {
+		t.Errorf("%v, %v", out, err)
+	}
+	if _, err := Attack(ctx, []Sheet{newSheet("t", [][]string{{"", "a", "Total"}, {"x", "*", "3"}})}, 11, true); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
 	}
 }
