@@ -7,10 +7,13 @@ LDFLAGS := -s -w -X recoup/cmd/recoup/internal/cli.revision=$(REVISION)
 TESTSUM := $(GO) run gotest.tools/gotestsum@v1.13.0
 LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build demo test check bench fuzz deps release clean
+.PHONY: build man demo test check bench fuzz deps release clean
 
 build: # the recoup binary, in bin/
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/recoup ./cmd/recoup
+
+man: build # manual pages of every command and topic, in bin/manual/
+	bin/recoup man bin/manual
 
 demo: build # synthetic cohort, quarterly report, simulation and cost comparison in recoup-demo/
 	bin/recoup demo -o recoup-demo
