@@ -92,8 +92,12 @@ var packages = map[string]rule{
 
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
 	"cmd/recoup/internal/cli": {
-		[]string{"analysis", "analysis/catalog", "analysis/compare", "analysis/economics", "analysis/meta", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
+		[]string{"cmd/recoup/internal/selfcheck", "analysis", "analysis/catalog", "analysis/compare", "analysis/economics", "analysis/meta", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
 		[]string{cobra, pretty, xterm},
+	},
+	"cmd/recoup/internal/selfcheck": {
+		[]string{"analysis", "analysis/catalog", "analysis/meta", "analysis/quality", estData, "reports", "reports/disclosure", "simulate", "simulate/..."},
+		nil,
 	},
 }
 

@@ -176,7 +176,7 @@ Start with:
 	}
 	root.AddCommand(
 		a.demoCommand(), a.dataCommand(), a.analyzeCommand(), a.simulateCommand(), a.reportCommand(),
-		a.evidenceCommand(), a.designCommand(), a.instrumentCommand(), a.opioidCommand(), a.manCommand(), a.versionCommand(),
+		a.evidenceCommand(), a.designCommand(), a.instrumentCommand(), a.opioidCommand(), a.manCommand(), a.selfcheckCommand(), a.versionCommand(),
 	)
 	root.AddCommand(topics()...)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON; an error is JSON too, on standard error")

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"recoup/analysis/catalog"
+	"recoup/cmd/recoup/internal/selfcheck"
 )
 
 // Every schema that the code writes is in help json.
@@ -112,5 +115,25 @@ func TestCompletion(t *testing.T) {
 	}
 	if out, _, _ := run(t, "__complete", "analyze", "run", ""); !strings.HasPrefix(out, ":0\n") {
 		t.Errorf("analyze run offers %q, want files", out)
+	}
+}
+
+// A case that failed is told with what was expected, in every format, and the status
+// is 1.
+func TestSelfcheckFails(t *testing.T) {
+	cases := []selfcheck.Case{
+		{Area: "a", Requirement: "r", Test: "t", Source: "s", Expected: "1", Got: "1", Passed: true},
+		{Area: "b", Requirement: "r", Test: "t", Source: "s", Expected: "2", Got: "3"},
+	}
+	for _, format := range []string{".txt", ".json", ".csv"} {
+		var out bytes.Buffer
+		a := &app{Streams: Streams{Out: &out, Err: io.Discard}}
+		err := a.tellCases(t.Context(), "", format, cases)
+		if code, kind := classify(err); code != exitFailed || kind != "failed" {
+			t.Errorf("%s: exit %d %s: %v", format, code, kind, err)
+		}
+		if s := out.String(); !strings.Contains(s, "3") || !strings.Contains(s, "FAILED") && !strings.Contains(s, `"failed": 1`) {
+			t.Errorf("%s: %s", format, s)
+		}
 	}
 }
