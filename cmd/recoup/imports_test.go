@@ -17,7 +17,6 @@ type rule struct{ ours, others []string }
 const (
 	arrow   = "github.com/apache/arrow/go/v17"
 	cobra   = "github.com/spf13/cobra"
-	excel   = "github.com/xuri/excelize/v2"
 	goyaml  = "github.com/goccy/go-yaml"
 	gonum   = "gonum.org/v1/gonum"
 	pgx     = "github.com/jackc/pgx/v5"
@@ -88,7 +87,7 @@ var packages = map[string]rule{
 
 	"reports/disclosure/readback": {[]string{"datasets/privacy", "reports/disclosure"}, nil},
 
-	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{excel, gonum, plot, pretty}},
+	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{gonum, plot, pretty}},
 
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
 	"cmd/recoup/internal/cli": {

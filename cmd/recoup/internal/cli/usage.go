@@ -7,9 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// help is what --help prints of a command or topic. It is written here, not by
-// cobra's templates: text/template finds methods by name, which keeps every exported
-// method of every library in the binary.
+// help is what --help prints of a command or topic.
 func help(c *cobra.Command) string {
 	long := c.Long
 	if long == "" {
