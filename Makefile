@@ -40,6 +40,7 @@ release: # binaries for six systems in dist/, the modules they are made of, and 
 	@for t in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
 		os=$${t%/*}; arch=$${t#*/}; ext=; [ $$os = windows ] && ext=.exe; echo "dist/recoup_$${os}_$$arch$$ext"; \
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o dist/recoup_$${os}_$$arch$$ext ./cmd/recoup || exit 1; done
+	@for f in dist/recoup_*; do [ $$(wc -c < $$f) -lt 40000000 ] || { echo "$$f is 40 MB or more"; exit 1; }; done
 	$(GO) version -m -json dist/recoup_linux_amd64 > dist/modules.json
 	cd dist && sha256sum * > SHA256SUMS
 

@@ -17,8 +17,10 @@ type rule struct{ ours, others []string }
 const (
 	arrow   = "github.com/apache/arrow/go/v17"
 	cobra   = "github.com/spf13/cobra"
+	fonts   = "codeberg.org/go-fonts/liberation"
 	goyaml  = "github.com/goccy/go-yaml"
 	gonum   = "gonum.org/v1/gonum"
+	image   = "golang.org/x/image"
 	pgx     = "github.com/jackc/pgx/v5"
 	plot    = "gonum.org/v1/plot"
 	pretty  = "github.com/jedib0t/go-pretty/v6"
@@ -87,7 +89,7 @@ var packages = map[string]rule{
 
 	"reports/disclosure/readback": {[]string{"datasets/privacy", "reports/disclosure"}, nil},
 
-	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{gonum, plot, pretty}},
+	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{fonts, gonum, image, plot, pretty}},
 
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
 	"cmd/recoup/internal/cli": {
