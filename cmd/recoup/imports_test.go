@@ -91,6 +91,8 @@ var packages = map[string]rule{
 
 	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{fonts, gonum, image, plot, pretty}},
 
+	"notebooks": {nil, nil},
+
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
 	"cmd/recoup/internal/cli": {
 		[]string{"cmd/recoup/internal/selfcheck", "analysis", "analysis/catalog", "analysis/compare", "analysis/economics", "analysis/meta", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
