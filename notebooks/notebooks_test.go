@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -36,8 +38,7 @@ func TestNotebooks(t *testing.T) {
 	if err != nil {
 		t.Skip("SKIPPED: jupyter-nbconvert is not installed, so the notebooks were not run; make deps installs it")
 	}
-	bin := t.TempDir()
-	build(t, filepath.Join(bin, "recoup"))
+	bin := filepath.Dir(recoup(t))
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(path, ".ipynb"), func(t *testing.T) {
 			t.Parallel()
@@ -109,8 +110,7 @@ func TestDocuments(t *testing.T) {
 	if err != nil || len(paths) < 4 {
 		t.Fatalf("%d documents, %v", len(paths), err)
 	}
-	recoup := filepath.Join(t.TempDir(), "recoup")
-	build(t, recoup)
+	program := recoup(t)
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(path, ".md"), func(t *testing.T) {
 			t.Parallel()
@@ -118,7 +118,7 @@ func TestDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			is := document(t, recoup, string(was))
+			is := document(t, program, string(was))
 			if *update {
 				if err := os.WriteFile(path, []byte(is), 0o644); err != nil {
 					t.Fatal(err)
@@ -138,7 +138,7 @@ func anyGo(text string) string {
 }
 
 // document runs the commands of a text and returns it with what they print.
-func document(t *testing.T, recoup, text string) string {
+func document(t *testing.T, program, text string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("files")); err != nil {
@@ -150,7 +150,7 @@ func document(t *testing.T, recoup, text string) string {
 		line := shown.FindStringSubmatch(block)[1]
 		ran++
 		command, to, redirected := strings.Cut(line, " > ")
-		c := exec.Command(recoup, words(command)...)
+		c := exec.Command(program, words(command)...)
 		c.Dir = dir
 		var printed, said bytes.Buffer
 		c.Stdout, c.Stderr = &printed, &said
@@ -189,11 +189,35 @@ func words(line string) []string {
 	return out
 }
 
-func build(t *testing.T, to string) {
-	t.Helper()
-	if out, err := exec.Command("go", "build", "-o", to, "recoup/cmd/recoup").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+// built is the program as it is, built once for both tests.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "recoup-notebooks-*")
+	if err != nil {
+		return "", err
 	}
+	path := filepath.Join(dir, "recoup")
+	if out, err := exec.Command("go", "build", "-o", path, "recoup/cmd/recoup").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+func recoup(t *testing.T) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if path, err := built(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path)) // of our own
+	}
+	os.Exit(code)
 }
 
 // notebook is what is kept of a notebook: no versions, no times.

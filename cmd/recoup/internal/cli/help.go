@@ -66,6 +66,7 @@ name and version:
   recoup.budget/v1       simulate budget
   recoup.validation/v1   simulate validate
   recoup.calibration/v1  simulate calibrate
+  recoup.outcomes/v1     simulate outcomes
   recoup.markov/v1       simulate markov
   recoup.queue/v1        simulate queue
   recoup.cohort/v1       data init, describe, convert
