@@ -39,6 +39,7 @@ var packages = map[string]rule{
 	"datasets/opioid":     {nil, []string{goyaml}},
 	"datasets/open":       {[]string{"datasets", "datasets/cdisc", "datasets/fhir", "datasets/opioid", "datasets/parquet", "datasets/privacy", "datasets/redcap", "datasets/sas", "datasets/spss", "datasets/sqldb", "datasets/stata", "datasets/xlsx"}, nil},
 	"datasets/parquet":    {[]string{"datasets"}, []string{arrow}},
+	"datasets/prices":     {nil, []string{goyaml}},
 	"datasets/privacy":    {[]string{"datasets"}, []string{xtext}},
 	"datasets/published":  {nil, []string{goyaml}},
 	"datasets/redcap":     {[]string{"datasets"}, nil},
