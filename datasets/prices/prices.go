@@ -21,7 +21,7 @@ var builtin []byte
 
 // Errors callers may test for.
 var (
-	ErrMoney   = errors.New("not a currency and price year")      // what was asked is not well formed
+	ErrMoney   = errors.New("currency and price year do not fit") // what was asked is not well formed
 	ErrMissing = errors.New("a price index or parity is missing") // a table would cure it
 	ErrTable   = errors.New("not a table of price indices")
 )

@@ -65,6 +65,7 @@ work, sustained return) over that horizon.
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.simulate.evidence, "evidence", "", "file of parameters put over those that come with recoup")
+	addPriceIndex(c, &f.simulate.prices)
 	fl.IntVar(&f.simulate.workers, "workers", 0, "goroutines; 0 for one a processor; the result does not depend on it")
 	fl.IntVar(&f.simulate.draws, "draws", -1, "parameter sets, in place of the scenario's; 0 for the base case alone")
 	fl.IntVar(&f.simulate.patients, "patients", 0, "patients in each draw, in place of the scenario's")

@@ -122,6 +122,7 @@ func readScenario(path string) (design.Scenario, error) {
 // simulateFlags are the flags of run and compare.
 type simulateFlags struct {
 	evidence string
+	prices   string // table of price indices
 	workers  int
 	out      string
 	draws    int
@@ -135,6 +136,7 @@ type simulateFlags struct {
 
 func (f *simulateFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.evidence, "evidence", "", "file of parameters put over those that come with recoup")
+	addPriceIndex(c, &f.prices)
 	c.Flags().IntVar(&f.workers, "workers", 0, "goroutines; 0 for one a processor; the result does not depend on it")
 	c.Flags().IntVar(&f.draws, "draws", -1, "parameter sets, in place of the scenario's; 0 for the base case alone")
 	c.Flags().IntVar(&f.patients, "patients", 0, "patients in each draw, in place of the scenario's")
@@ -396,8 +398,10 @@ func (a *app) readJob(path string, f simulateFlags, seeded bool) (j simulationJo
 	if seeded {
 		j.Scenario.Seed = f.seed
 	}
-	j.Evidence, err = readEvidence(f.evidence)
-	return j, err
+	if j.Evidence, err = readEvidence(f.evidence); err != nil {
+		return j, err
+	}
+	return j, inMoney(&j.Scenario, &j.Evidence, f.prices)
 }
 
 // toFile writes to a file whole, or to standard output where the path is empty.
