@@ -96,6 +96,9 @@ type Population struct {
 	// and SD, cut at 500.
 	OpioidDose Spread `yaml:"opioid_dose,required" json:"opioid_dose"`
 	Work       Work   `yaml:"work,required" json:"work"`
+	// RetirementAge is the age in years from which patients are retired: they neither
+	// work nor lose wages, and are not counted in the shares of work. 0: nobody retires.
+	RetirementAge float64 `yaml:"retirement_age" json:"retirement_age"`
 	// WeeksOffWork is the mean time off work so far of those off work or on
 	// disability, exponential.
 	WeeksOffWork float64 `yaml:"weeks_off_work,required" json:"weeks_off_work"`
@@ -131,7 +134,7 @@ type Work struct {
 // Defaults returns the settings a scenario has where its file is silent.
 func Defaults() Scenario {
 	return Scenario{
-		Population:       Population{SelfEfficacy: Spread{20.7, 12}, Sleep: Spread{17, 6}, JobHeld: 0.5},
+		Population:       Population{SelfEfficacy: Spread{20.7, 12}, Sleep: Spread{17, 6}, JobHeld: 0.5, RetirementAge: 67},
 		Perspective:      HealthSystem,
 		Discounting:      Discounting{Cost: 0.03, Effect: 0.03, Form: simulate.Annual},
 		CycleCounting:    simulate.CountHalf,

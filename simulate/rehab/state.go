@@ -17,6 +17,7 @@ const (
 	workModified
 	workOff
 	workDisability
+	workRetired // by age, from whatever state; nobody comes back
 )
 
 // The states of opioid treatment.
@@ -52,10 +53,12 @@ type state struct {
 	hazard       column           // weekly mortality at entry, without opioids
 	base         [symptoms]column // at entry
 	gain         [symptoms]column // improvement without treatment in the end
+	retires      column           // first week of retirement by age, 0 at entry
 	response     column           // multiplier of the effect
 	medical      column           // multiplier of medical cost
 	compensation column
 	entryDose    column // MME a day
+	usualDose    column // dose that a resumed one goes by: at entry, or of the first prescription after surgery
 	entryWork    column
 	job          column // has a job to go back to
 	willing      column // uniform: under the share, willing to taper
@@ -75,7 +78,7 @@ type state struct {
 	sustained column
 
 	// Program.
-	waiting                       column // weeks until it begins
+	waiting, waited               column // weeks until it begins, left and in all
 	attending, completed, dropped column
 	phase, week, extended         column // place in the program
 	weeksIn                       column // weeks in the program
@@ -135,6 +138,7 @@ const (
 	entryGate
 	entryPain      // five in a row
 	entryDriftPain = entryPain + symptoms
+	entryOvertaken = 1 << 40 // and on from there
 )
 
 func (s *state) uniforms(dst *column, b *simulate.Block, counter uint64) {
@@ -174,6 +178,10 @@ func (s *state) enterMortality(b *simulate.Block, set *settings, d *draw) {
 			annual = d.p.FemaleAt45
 		}
 		s.age[i], s.female[i] = age, flag(s.v[i] < pop.Female)
+		s.retires[i] = math.Inf(1)
+		if pop.RetirementAge > 0 {
+			s.retires[i] = math.Ceil(math.Max(0, pop.RetirementAge-age) * weeksPerYear)
+		}
 		s.hazard[i] = annual * stream.Exp(float64(d.p.Growth*(age-45))) / weeksPerYear
 	}
 }
@@ -232,7 +240,7 @@ func (s *state) enterOpioids(b *simulate.Block, set *settings) {
 			s.opioid[i] = opioidStable
 			s.dose[i] = math.Min(500, pop.doseMedian*stream.Exp(float64(pop.doseSDLog*s.v[i])))
 		}
-		s.entryDose[i] = s.dose[i]
+		s.entryDose[i], s.usualDose[i] = s.dose[i], s.dose[i]
 	}
 }
 
@@ -243,6 +251,8 @@ func (s *state) enterWork(b *simulate.Block, set *settings) {
 	w := pop.Work
 	for i := range s.n {
 		switch u := s.u[i]; {
+		case s.retires[i] == 0:
+			s.work[i] = workRetired
 		case u < w.Full:
 			s.work[i] = workFull
 		case u < w.Full+w.Modified:
@@ -252,7 +262,7 @@ func (s *state) enterWork(b *simulate.Block, set *settings) {
 		default:
 			s.work[i] = workDisability
 		}
-		if s.work[i] >= workOff {
+		if offWork(s.work[i]) {
 			s.weeksOff[i] = -float64(pop.WeeksOffWork * stream.Log(s.v[i]))
 		}
 		s.entryWork[i] = s.work[i]
@@ -261,7 +271,7 @@ func (s *state) enterWork(b *simulate.Block, set *settings) {
 	s.uniforms(&s.u, b, entryCompensation)
 	s.uniforms(&s.v, b, entryJob)
 	for i := range s.n {
-		s.job[i] = flag(s.work[i] <= workModified || s.v[i] < pop.JobHeld)
+		s.job[i] = flag(s.work[i] <= workModified || s.work[i] != workRetired && s.v[i] < pop.JobHeld)
 		if s.u[i] < pop.Compensation {
 			s.compensation[i] = 1
 		}

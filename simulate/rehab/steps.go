@@ -29,11 +29,11 @@ func (s *state) begin(b *simulate.Block, set *settings, d *draw, a *arm) {
 	}
 	s.uniforms(&s.willing, b, entryWilling)
 	s.uniforms(&s.chooses, b, entryGate)
-	s.uniforms(&s.u, b, entryWait)
+	if a.line != nil {
+		a.line.join(s, b, set.weeks)
+	}
 	for i := range min(s.n, simulate.BlockSize) {
-		if s.u[i] < a.waiting { // then u/waiting is uniform as well
-			s.waiting[i] = math.Ceil(-float64(a.wait * stream.Log(s.u[i]/a.waiting)))
-		}
+		s.waited[i] = s.waiting[i]
 		if s.waiting[i] == 0 {
 			s.admit(i, a)
 		}
@@ -104,13 +104,16 @@ func (s *state) program(b *simulate.Block, set *settings, d *draw, a *arm, t int
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDropout)
 	meanMood := set.population.Mood.Mean
 	for i := range min(s.n, simulate.BlockSize) {
+		if s.alive[i] == 0 {
+			continue
+		}
 		if s.waiting[i] > 0 {
 			if s.waiting[i]--; s.waiting[i] == 0 {
 				s.admit(i, a)
 			}
 			continue
 		}
-		if s.attending[i] == 0 || s.alive[i] == 0 {
+		if s.attending[i] == 0 {
 			continue
 		}
 		ph := &a.phases[int(s.phase[i])]
@@ -153,7 +156,7 @@ func (s *state) progress(i int, set *settings, d *draw, a *arm, t int) {
 		default:
 			to = ph.stalled
 		}
-		if to != ph.next && to != ph.met {
+		if to != ph.next && to != ph.met && !over {
 			s.steps[i]++
 		}
 	}
@@ -232,7 +235,7 @@ func (s *state) recover(b *simulate.Block, set *settings, d *draw, t int) {
 		}
 		s.jobBefore[i] = -1
 		if s.reoperated[i] == 0 && s.entryDose[i] == 0 && s.v[i] < d.p.NewOpioid {
-			s.dose[i], s.opioid[i] = d.p.NewDose, opioidStable
+			s.dose[i], s.usualDose[i], s.opioid[i] = d.p.NewDose, d.p.NewDose, opioidStable
 		}
 	}
 }
@@ -254,7 +257,7 @@ func (s *state) taper(b *simulate.Block, set *settings, d *draw, a *arm, t int) 
 			s.resume(i, set, d, a)
 		case opioidMAT:
 			if s.u[i] < d.leaveMAT {
-				s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.entryDose[i]), opioidResumed
+				s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.usualDose[i]), opioidResumed
 			}
 		default:
 			if s.dose[i] = math.Min(500, float64(s.dose[i]*a.growth)); s.u[i] < a.discontinue {
@@ -319,7 +322,7 @@ func (s *state) resume(i int, set *settings, d *draw, a *arm) {
 	case a.taper != nil && a.taper.MedicationAssisted && s.u[i] < float64(p*d.p.MATInstead):
 		s.opioid[i] = opioidMAT
 	default:
-		s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.entryDose[i]), opioidResumed
+		s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.usualDose[i]), opioidResumed
 	}
 }
 
@@ -435,10 +438,18 @@ func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 
 // works: competing weekly hazards to the other work states; those to a better
 // state are multiplied, those to a worse one divided by m = exp(linear
-// predictor). Nobody changes state while recovering from surgery.
+// predictor). Nobody changes state while recovering from surgery, and the retired and
+// the dead not at all.
 func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotWork)
 	for i := range min(s.n, simulate.BlockSize) {
+		if float64(t) >= s.retires[i] {
+			s.work[i], s.streak[i] = workRetired, 0
+			continue
+		}
+		if s.alive[i] == 0 {
+			continue
+		}
 		if s.recovery[i] == 0 {
 			s.workStep(i, d, a)
 		}
@@ -592,7 +603,7 @@ func (s *state) utility(i int, d *draw) float64 {
 		float64(d.p.UtilityInterference*s.symptom[interference][i]) - float64(d.p.UtilityMood*s.symptom[mood][i])
 }
 
-// workLost is the share of a week's wage lost.
+// workLost is the share of a week's wage lost; the retired have none to lose.
 func (s *state) workLost(i int, d *draw, a *arm) float64 {
 	lost := 1.0
 	switch s.work[i] {
@@ -600,6 +611,8 @@ func (s *state) workLost(i int, d *draw, a *arm) float64 {
 		lost = 0
 	case workModified:
 		lost = d.p.ModifiedLoss
+	case workRetired:
+		return 0
 	}
 	if s.attending[i] == 1 && lost < 1 {
 		// Hours in the program are not worked, of a week of 40.
