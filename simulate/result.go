@@ -19,7 +19,7 @@ type Result struct {
 	Patients    int          `json:"patients_per_draw"`
 	Currency    string       `json:"currency,omitempty"`   // of costs, such as USD or EUR/DEU
 	PriceYear   int          `json:"price_year,omitempty"` // of costs; 0 where it is not stated
-	Points      int          `json:"points"` // points in time of every trajectory
+	Points      int          `json:"points"`               // points in time of every trajectory
 	Conventions []Convention `json:"conventions"`
 	Reference   string       `json:"reference"` // strategy that differences are taken against
 	Outcomes    []Outcome    `json:"outcomes"`  // what each outcome means, and for whom it is null

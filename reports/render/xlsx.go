@@ -31,8 +31,12 @@ func XLSX(w io.Writer, r reports.Report) error {
 		b.check(err)
 	}
 	b.readMe(r, sheets)
+	b.places = placesOf(sheets)
 	for _, s := range sheets {
 		b.sheet(s)
+	}
+	if b.computes {
+		b.check(b.file.SetCalcProps(&excelize.CalcPropsOptions{FullCalcOnLoad: &b.computes}))
 	}
 	title := printable(titleOf(r))
 	b.check(b.file.SetDocProps(&excelize.DocProperties{Title: title, Creator: "recoup", LastModifiedBy: "recoup", Created: zipDate, Modified: zipDate, Language: langOf(r)}))
@@ -74,7 +78,7 @@ func repack(w io.Writer, data []byte) error {
 		if err != nil {
 			return err
 		}
-		if _, err := io.Copy(to, from); err != nil {
+		if err := copyPart(to, from); err != nil {
 			return err
 		}
 		if err := from.Close(); err != nil {
@@ -161,9 +165,11 @@ func tileTable(b reports.Tiles) reports.Table {
 
 // workbook writes cells and keeps the first error.
 type workbook struct {
-	file   *excelize.File
-	styles map[string]int
-	err    error
+	file     *excelize.File
+	styles   map[string]int
+	places   map[string]standing // by the ID of a table
+	computes bool                // some cell is a formula
+	err      error
 }
 
 func (b *workbook) check(err error) {
@@ -283,6 +289,9 @@ func (b *workbook) readMe(r reports.Report, sheets []sheet) {
 		`"hidden" is a small number of patients, what rests on one, or what would reveal one. "not available" could not be computed; the reason stands below the table.`,
 	} {
 		line(b.wrapped(), s)
+	}
+	if hasInputs(sheets) {
+		line(b.wrapped(), "Numbers on a yellow ground can be changed; what is computed from them follows, and nothing else does.")
 	}
 	row++
 	line(b.head(), "Sheet", "What", "Section")
@@ -421,6 +430,10 @@ func (b *workbook) cell(sheet string, column, row int, c reports.Cell, r reports
 	numbers := flat(c)
 	written := false
 	for i, p := range numbers {
+		if i == 0 && p.value != nil && b.live(sheet, column, row, c, r, p.format) {
+			written = true
+			continue
+		}
 		if p.value != nil {
 			b.put(sheet, column+i, row, *p.value, b.numeric(p.format, r.Total))
 			written = written || i == 0

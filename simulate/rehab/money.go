@@ -40,8 +40,8 @@ func rename(unit *string, code string) {
 	}
 }
 
-// moneyConventions says what prices the costs are of, and what was moved.
-func moneyConventions(s design.Scenario) []simulate.Convention {
+// Money says what prices the costs of a scenario's result are of, and what was moved.
+func Money(s design.Scenario) []simulate.Convention {
 	value := s.MoneyName()
 	if s.PriceYear == 0 {
 		value += "; prices are as the evidence and the designs state them, not moved to one year"

@@ -68,7 +68,7 @@ func Result(scenario design.Scenario, ev evidence.Set, p *simulate.Part) (simula
 		return simulate.Result{}, err
 	}
 	inMoney(&r, scenario)
-	r.Conventions = append(append(conventions(scenario, ev, r), moneyConventions(scenario)...), r.Conventions...)
+	r.Conventions = append(append(conventions(scenario, ev, r), Money(scenario)...), r.Conventions...)
 	r.Warnings = append(append(r.Warnings, warnings(scenario, ev, r)...), moneyWarnings(scenario, ev)...)
 	return r, nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 	"recoup/analysis/economics"
 	"recoup/reports"
 	"recoup/reports/render"
+	"recoup/simulate"
 )
 
 // economicsFlags are the flags of analyze economics.
@@ -89,6 +91,11 @@ type economicsResult struct {
 	Schema     string       `json:"schema"`
 	Provenance build        `json:"provenance"`
 	Sources    []poolSource `json:"sources"`
+	// Currency and PriceYear are of a simulation's costs; those of a file of draws are as
+	// whoever made it knows.
+	Currency    string                `json:"currency,omitempty"`
+	PriceYear   int                   `json:"price_year,omitempty"`
+	Conventions []simulate.Convention `json:"conventions,omitempty"`
 	economics.Result
 	Information []economics.Information `json:"information"`
 	Population  *population             `json:"population"` // null where none was asked for
@@ -329,6 +336,19 @@ func (r economicsResult) text(w io.Writer) {
 	fmt.Fprintf(w, "recoup %s\n", version)
 }
 
+// fewStrategies are few enough to be found in the order of the scenario.
+const fewStrategies = 4
+
+// bestFirst puts more than a few strategies in order of net benefit.
+func bestFirst(list []economics.Decision) []economics.Decision {
+	if len(list) <= fewStrategies {
+		return list
+	}
+	out := slices.Clone(list)
+	slices.SortStableFunc(out, func(a, b economics.Decision) int { return cmp.Compare(b.NetBenefit, a.NetBenefit) })
+	return out
+}
+
 // economicsText writes the comparison for a person, with at most so many values of a unit
 // of effect.
 func economicsText(w io.Writer, e economics.Result, effect string, most int) {
@@ -361,12 +381,16 @@ func economicsText(w io.Writer, e economics.Result, effect string, most int) {
 	every := max(1, (len(e.Values)+most-1)/most)
 	for i := 0; i < len(e.Values); i += every {
 		x := e.Values[i]
-		for _, d := range x.Strategies {
+		wtp := number(float64(x.WillingnessToPay))
+		for k, d := range bestFirst(x.Strategies) {
+			if k > 0 && len(x.Strategies) > fewStrategies {
+				wtp = ""
+			}
 			best, evpi, error := "", "", ""
 			if d.Strategy == x.Best {
 				best, evpi, error = " (best)", number(float64(x.EVPI)), number(float64(x.EVPIMCSE))
 			}
-			v.rows = append(v.rows, []string{number(float64(x.WillingnessToPay)), d.Strategy + best, number(float64(d.NetBenefit)), number(float64(d.NetBenefitMCSE)), number(float64(d.Probability)), number(float64(d.ExpectedLoss)), evpi, error})
+			v.rows = append(v.rows, []string{wtp, d.Strategy + best, number(float64(d.NetBenefit)), number(float64(d.NetBenefitMCSE)), number(float64(d.Probability)), number(float64(d.ExpectedLoss)), evpi, error})
 		}
 	}
 	v.text(w)

@@ -111,6 +111,7 @@ func (a *app) policy(ctx context.Context, job simulationJob, f policyFlags) (rep
 		return in, err
 	}
 	in.Result, in.Draws, in.Strategy, in.Success, in.Budget = b.all, drawsOf(b.all), b.Strategy, b.Success, b.total()
+	in.PerPatient = b.perPatient()
 	for _, o := range b.Occupancy {
 		in.Occupancy = append(in.Occupancy, reports.Occupancy{From: o.Income, Occupancy: o.Occupancy})
 	}

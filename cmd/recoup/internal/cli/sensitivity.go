@@ -112,6 +112,8 @@ type sensitivity struct {
 	TwoWay           []twoWayCell          `json:"two_way"`   // null where not asked for
 	Thresholds       []economics.Threshold `json:"threshold"` // null where not asked for
 	Scenarios        []scenarioRow         `json:"scenarios"` // null where not asked for
+	Currency         string                `json:"currency"`
+	PriceYear        int                   `json:"price_year,omitempty"` // 0 where it is not stated
 	Conventions      []simulate.Convention `json:"conventions"`
 	Warnings         []simulate.Warning    `json:"warnings"`
 	grid             reports.Grid2
@@ -277,6 +279,8 @@ func (a *app) sensitivity(ctx context.Context, job simulationJob, f sensitivityF
 			{Name: "incremental net benefit", Value: "willingness to pay x more QALYs - more cost, against " + s.Strategies[0]},
 		},
 	}
+	r.Currency, r.PriceYear = s.Money()
+	r.Conventions = append(r.Conventions, rehab.Money(s)...)
 	if r.Strategy == "" {
 		if r.Strategy = best; best == s.Strategies[0] {
 			r.Strategy = s.Strategies[1]
