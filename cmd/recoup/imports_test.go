@@ -57,7 +57,7 @@ var packages = map[string]rule{
 
 	"analysis":                 {[]string{"datasets", "datasets/instrument"}, []string{gonum, goyaml}},
 	"analysis/internal/fit":    {nil, []string{gonum}},
-	"analysis/internal/ledger": {[]string{"analysis", "datasets"}, nil},
+	"analysis/internal/ledger": {[]string{"analysis", "datasets", "datasets/prices"}, nil},
 	"analysis/analysistest":    {[]string{"analysis", "datasets"}, nil},
 	"analysis/catalog":         {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/economics", "analysis/effect", "analysis/impute", "analysis/longitudinal", "analysis/power", "analysis/quality", "analysis/resample", "analysis/taper", "analysis/work"}, nil},
 	"analysis/compare":         {append([]string{"simulate/stream"}, estimator.ours...), estimator.others},
