@@ -48,7 +48,7 @@ curve and frontier, expected loss, and what better information would be worth.
 
 PSA.csv has a row for each draw, columns cost.NAME and effect.NAME for each strategy, and
 a column for each uncertain parameter (or these in a file of their own, row by row:
---parameters). Costs are of one patient, effects any unit of which more is better.
+--parameters); a first column draw, iteration or simulation only numbers the rows. Costs are of one patient, effects any unit of which more is better.
 
 Every figure has its Monte Carlo standard error (MCSE). Knowing a parameter, or a group
 of them (--group), is valued by regression: a natural cubic spline of one, a Gaussian
@@ -57,6 +57,11 @@ with --prior patients' worth of knowledge today: of a share p, p(1-p)/variance -
 mean, the variance between patients over the variance of the mean. Values are for one
 patient; --patients a year over --years make them those of a population, discounted at
 --rate from the first year on.
+
+A value found by regression is biased: upwards, by about its Monte Carlo error, for what
+has little influence where strategies are nearly level (noise can only raise a maximum),
+most with few draws and large groups; somewhat downwards for what matters, by smoothing.
+Take values within 2 MCSE of 0 for none.
 
 -o picks the format: .json, .csv, .parquet, .txt, or .svg and .png for a figure
 (--figure plane, acceptability, information).`,
@@ -327,7 +332,11 @@ func (r economicsResult) grid() grid {
 }
 
 func (r economicsResult) text(w io.Writer) {
-	fmt.Fprintf(w, "%d draws of %s\n\n", r.Draws, r.Sources[0].File)
+	draws := "draws"
+	if r.Draws == 1 {
+		draws = "draw"
+	}
+	fmt.Fprintf(w, "%d %s of %s\n\n", r.Draws, draws, r.Sources[0].File)
 	economicsText(w, r.Result, "effect", 12)
 	r.informationText(w)
 	for _, x := range r.Warnings {
@@ -464,7 +473,7 @@ func (r economicsResult) draw(w io.Writer, name, format string) error {
 	switch name {
 	case "plane":
 		if len(r.draws.Strategies) < 2 {
-			return fmt.Errorf("%w: a plane needs two strategies", analysis.ErrCannot)
+			return fmt.Errorf("%w: a plane needs two strategies or more, and the file has one", errInvalidInput)
 		}
 		at := r.Values[r.at]
 		figure = reports.PlaneFigure(r.draws, max(1, slices.Index(r.draws.Strategies, at.Best)), float64(at.WillingnessToPay))

@@ -47,6 +47,10 @@ population, discounted at --rate from the first year on.
 
 A value of information is of a decision between these strategies with this model; it
 says nothing of what the model leaves out. Fifty draws are the least, a thousand better.
+A value found by regression is biased: upwards, by about its Monte Carlo error, for what
+has little influence where strategies are nearly level (noise can only raise a maximum),
+most with few draws and large groups; somewhat downwards for what matters, by smoothing.
+Take values within 2 MCSE of 0 for none.
 
 -o picks the format: .json, .csv, .parquet, .txt, or .svg and .png for a figure (--figure
 information, acceptability, plane). --draws-csv writes the draws with their parameters, named
