@@ -13,8 +13,12 @@ const defaultCurrency = "USD"
 func (s Scenario) Money() (currency string, year int) { return orDefault(s.Currency), s.PriceYear }
 
 // MoneyName writes USD of 2024, and USD where no year is stated.
-func (s Scenario) MoneyName() string {
-	code, year := s.Money()
+func (s Scenario) MoneyName() string { return moneyName(s.Money()) }
+
+// MoneyName writes what a design's prices are of, as that of a scenario does.
+func (d Design) MoneyName() string { return moneyName(d.Money()) }
+
+func moneyName(code string, year int) string {
 	if year == 0 {
 		return code
 	}
