@@ -85,6 +85,7 @@ var packages = map[string]rule{
 	"simulate/simulatetest":    {nil, nil},
 
 	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, nil},
+	"reports/crate":      {nil, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
 
 	"reports/disclosure/readback": {[]string{"datasets/privacy", "reports/disclosure"}, nil},

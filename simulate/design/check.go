@@ -127,6 +127,19 @@ func (c *checks) population(p Population) {
 		c.within("population."+s.name+".mean", s.x.Mean, 0, s.top)
 		c.within("population."+s.name+".sd", s.x.SD, 0, s.top)
 	}
+	for i, y := range p.LifeTable {
+		path := fmt.Sprintf("population.life_table[%d]", i)
+		c.within(path+".female", y.Female, 0, 1)
+		c.within(path+".male", y.Male, 0, 1)
+		switch {
+		case i == 0 && float64(y.Age) > p.Age.Minimum:
+			c.add(path+".age", "is %d, and patients may be %g: begin the table at their least age", y.Age, p.Age.Minimum)
+		case i > 0 && y.Age <= p.LifeTable[i-1].Age:
+			c.add(path+".age", "must be higher than the one before")
+		case y.Age > 120:
+			c.add(path+".age", "must be 120 at most")
+		}
+	}
 	if p.RetirementAge != 0 {
 		c.within("population.retirement_age", p.RetirementAge, 40, 110)
 	}

@@ -11,13 +11,29 @@ import (
 // population is the scenario's population with what the kernel needs worked out.
 type population struct {
 	design.Population
-	doseMedian, doseSDLog float64 // of the lognormal dose
+	doseMedian, doseSDLog float64         // of the lognormal dose
+	mortality             [2][121]float64 // weekly by sex (female 1) and age, with a life table
 }
 
 func newPopulation(p design.Population) population {
 	cv := p.OpioidDose.SD / p.OpioidDose.Mean
 	s2 := stream.Log(1 + float64(cv*cv))
-	return population{p, p.OpioidDose.Mean * stream.Exp(-s2/2), math.Sqrt(s2)}
+	out := population{Population: p, doseMedian: p.OpioidDose.Mean * stream.Exp(-s2/2), doseSDLog: math.Sqrt(s2)}
+	for k, y := range p.LifeTable {
+		to := len(out.mortality[0])
+		if k+1 < len(p.LifeTable) {
+			to = p.LifeTable[k+1].Age
+		}
+		for age := max(0, y.Age); age < to; age++ {
+			out.mortality[0][age], out.mortality[1][age] = weeklyHazard(y.Male), weeklyHazard(y.Female)
+		}
+	}
+	return out
+}
+
+// weeklyHazard is that of a probability of a year; all but certain is made finite.
+func weeklyHazard(q float64) float64 {
+	return -stream.Log(math.Max(1-q, 1e-300)) / weeksPerYear
 }
 
 // settings hold for all draws and strategies.
@@ -160,7 +176,11 @@ func compile(set *settings, values map[string]float64, strategies []string, desi
 	share := 1.0
 	for t := range set.weeks + 1 {
 		d.drift = append(d.drift, 1-share)
-		d.ageing = append(d.ageing, stream.Exp(float64(p.Growth*float64(t))/weeksPerYear))
+		grown := 1.0 // a life table has its own
+		if set.population.LifeTable == nil {
+			grown = stream.Exp(float64(p.Growth*float64(t)) / weeksPerYear)
+		}
+		d.ageing = append(d.ageing, grown)
 		share = float64(share * left)
 	}
 	for i, name := range strategies {

@@ -52,7 +52,7 @@ func TestOvertakenWaitAsThePrioritiesFormulaSays(t *testing.T) {
 	}
 	const mu, first = 0.25, 0.08
 	k, one := 1/(1-0.8), 1/(mu-first)
-	want := math.Sqrt(k*(mu+first)/math.Pow(mu-first, 3) + 0.8/(0.2*0.2)*one*one)
+	want := math.Sqrt(k*(mu+first)/((mu-first)*(mu-first)*(mu-first)) + 0.8/(0.2*0.2)*one*one)
 	if math.Abs(sd/want-1) > 0.05 {
 		t.Errorf("SD %.3f, want %.3f", sd, want)
 	}
@@ -141,4 +141,29 @@ func TestTheDeadDoNotReturn(t *testing.T) {
 	r := run(t, s, ev, 1)
 	equal(t, "deaths", estimate(t, r, design.UsualCare, "death").Mean, 1)
 	equal(t, "sustained return", estimate(t, r, design.UsualCare, "sustained_return").Mean, 0)
+}
+
+// By hand: men of 59.5 with a probability of dying of 0.1 a year under 60, 0.2 from 60 and
+// nothing from 61 on. The table is read at entry and after 52 and 104 weeks, at ages 59,
+// 60 and 61: 1 − 0.9·0.8 = 0.28 are dead after two years and after three; women live.
+func TestLifeTableByHand(t *testing.T) {
+	s := scenario(t, 20000)
+	s.Strategies, s.HorizonWeeks = []string{design.UsualCare}, 156
+	s.Outputs = []string{"death"}
+	ev := with(still(t, &s), map[string]float64{"mortality.male_at_45": 5, "mortality.opioid_under_90": 1})
+	s.Population.Age = design.Range{Mean: 59.5, Minimum: 18, Maximum: 75}
+	s.Population.LifeTable = []design.LifeYear{{Age: 18, Male: 0.1}, {Age: 60, Male: 0.2}, {Age: 61}}
+	for _, c := range []struct {
+		weeks        int
+		female, want float64
+	}{{52, 0, 0.1}, {104, 0, 0.28}, {156, 0, 0.28}, {156, 1, 0}} {
+		s.HorizonWeeks, s.Population.Female = c.weeks, c.female
+		if e := estimate(t, run(t, s, ev, 2), design.UsualCare, "death"); math.Abs(float64(e.Mean)-c.want) > 4.5*math.Sqrt(c.want*(1-c.want)/20000) {
+			t.Errorf("%d weeks, share of women %g: %.4f dead, want %.4f", c.weeks, c.female, e.Mean, c.want)
+		}
+	}
+	s.Population.LifeTable = []design.LifeYear{{Age: 30, Male: 0.1}, {Age: 30, Male: 1.2}}
+	if p := design.Check(s); len(p) != 3 {
+		t.Errorf("%d problems of a bad table, want 3: %v", len(p), p)
+	}
 }

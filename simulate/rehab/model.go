@@ -66,7 +66,7 @@ func (w *worker) Run(draw, strategy int, b *simulate.Block) {
 	s.healthAtEntry = s.health
 	w.observe(b, 0)
 	for t := 1; t <= set.weeks; t++ {
-		s.mortality(b, d, a, t)
+		s.mortality(b, set, d, a, t)
 		if a.program {
 			s.aftercare(set, d, a, t)
 			s.program(b, set, d, a, t)

@@ -209,7 +209,8 @@ func TestWarnings(t *testing.T) {
 	}
 	s.Strategies = []string{design.UsualCare}
 	s.Draws = 20
-	if got, want := codes(s), []string{"evidence"}; !slices.Equal(got, want) {
+	// 64 patients a draw are too few to see the parameters in every outcome.
+	if got, want := codes(s), []string{"no-interval", "evidence"}; !slices.Equal(got, want) {
 		t.Errorf("warnings %v, want %v", got, want)
 	}
 }

@@ -208,9 +208,17 @@ func conventions(s design.Scenario, ev evidence.Set, r simulate.Result) []simula
 		{Name: "program and surgery", Value: "of a patient who had both, the effect that helps more counts, symptom by symptom"},
 		{Name: "use of care", Value: "Poisson counts a week, paid in their week"},
 		{Name: "indemnity", Value: "part of the wages lost: counted by the insurer, a transfer to society and left out there"},
+		{Name: "mortality", Value: mortality(s.Population)},
 		{Name: "retirement", Value: retirement(s.Population.RetirementAge)},
 		{Name: "sustained return", Value: fmt.Sprintf("%d weeks of work running", sustainedWeeks)},
 	}
+}
+
+func mortality(p design.Population) string {
+	if p.LifeTable == nil {
+		return "by sex at 45, growing with age (evidence mortality.*)"
+	}
+	return "life table of the scenario by sex and age, read at every year since entry; the evidence's mortality at 45 and its growth are not used"
 }
 
 func retirement(age float64) string {

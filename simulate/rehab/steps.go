@@ -70,10 +70,14 @@ func (s *state) stopWork(i int, d *draw) {
 	}
 }
 
-// mortality: hazard of age and sex, grown since entry, times the ratio of the
+// mortality: hazard of age and sex, grown since entry or from the life table at every
+// year since, times the ratio of the
 // dose band; in the week after surgery the perioperative risk as well.
-func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
+func (s *state) mortality(b *simulate.Block, set *settings, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDeath)
+	if set.population.LifeTable != nil && t%weeksPerYear == 1 {
+		s.readLifeTable(&set.population, float64(t/weeksPerYear))
+	}
 	grown := d.ageing[t-1]
 	for i := range min(s.n, simulate.BlockSize) {
 		h := float64(s.hazard[i] * grown)
@@ -95,6 +99,14 @@ func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 				s.alive[i] = 0
 			}
 		}
+	}
+}
+
+// readLifeTable takes the hazards of a year of age.
+func (s *state) readLifeTable(pop *population, years float64) {
+	for i := range min(s.n, simulate.BlockSize) {
+		age := min(int(s.age[i]+years), len(pop.mortality[0])-1)
+		s.hazard[i] = pop.mortality[int(s.female[i])][age]
 	}
 }
 
