@@ -49,19 +49,28 @@ func Money(s design.Scenario) []simulate.Convention {
 	return append([]simulate.Convention{{Name: "money", Value: value}}, s.Moved...)
 }
 
-// moneyWarnings names the amounts of no stated price year, and those of several years.
+// moneyWarnings names what may not be of the money a result says it is of.
 func moneyWarnings(s design.Scenario, ev evidence.Set) []simulate.Warning {
+	out := undated(s, ev)
+	if code, _ := s.Money(); code != modelCurrency && slices.Equal(s.WillingnessToPay, design.Defaults().WillingnessToPay) {
+		out = append(out, simulate.Warning{Code: "willingness-to-pay", Message: "the values of a QALY are the default's, which are meant in " + modelCurrency + ", and are read as " + code + "; state willingness_to_pay in the scenario's currency"})
+	}
+	return out
+}
+
+// undated names the amounts of no stated price year, and those of several years.
+func undated(s design.Scenario, ev evidence.Set) []simulate.Warning {
 	if s.UndatedPriceYear != 0 {
 		return nil // stated as a convention
 	}
-	var undated []string
+	var unknown []string
 	amounts := 0
 	var years []int
 	for _, p := range ev.Parameters {
 		if _, year, ok := p.Money(); ok {
 			amounts++
 			if year == 0 {
-				undated = append(undated, p.Name)
+				unknown = append(unknown, p.Name)
 			} else if !slices.Contains(years, year) {
 				years = append(years, year)
 			}
@@ -79,11 +88,11 @@ func moneyWarnings(s design.Scenario, ev evidence.Set) []simulate.Warning {
 			years = append(years, year)
 		}
 	}
-	if len(undated) == 0 && designs == 0 && (s.PriceYear != 0 || len(years) < 2) {
+	if len(unknown) == 0 && designs == 0 && (s.PriceYear != 0 || len(years) < 2) {
 		return nil
 	}
 	slices.Sort(years)
-	unstated := fmt.Sprintf("%d of %d costs of the evidence and the prices of %d of the designs state no price year", len(undated), amounts, designs)
+	unstated := fmt.Sprintf("%d of %d costs of the evidence and the prices of %d of the designs state no price year", len(unknown), amounts, designs)
 	text := unstated + ": they are taken as they are, as if of " + s.MoneyName() + "; state price_year in the evidence and the designs, or undated_price_year in the scenario"
 	if s.PriceYear == 0 {
 		others := ""

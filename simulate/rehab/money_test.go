@@ -38,6 +38,9 @@ func TestResultStatesItsMoney(t *testing.T) {
 	s.Currency, s.PriceYear = "SEK", 2022
 	s.Moved = []simulate.Convention{{Name: "prices moved", Value: "made"}}
 	m := run(t, s, ev, 1)
+	if warned(r, "willingness-to-pay") != "" || !strings.Contains(warned(m, "willingness-to-pay"), "read as SEK") {
+		t.Error("values of a QALY in another currency")
+	}
 	if m.Currency != "SEK" || m.PriceYear != 2022 || warned(m, "price-year") != "" {
 		t.Errorf("%s %d: %q", m.Currency, m.PriceYear, warned(m, "price-year"))
 	}
