@@ -47,6 +47,7 @@ type source struct {
 	chunks      []file.ColumnChunkReader // of the current row group
 	left        int64                    // rows of it
 	buffers     sync.Pool
+	entry       func(column, text string) // of dictionaries; nil for nobody
 }
 
 // Open opens a Parquet file of flat columns.
@@ -58,7 +59,11 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 	s := &source{table: res.Name, path: path, f: f}
 	s.buffers.New = func() any { return memory.NewResizableBuffer(memory.DefaultAllocator) }
 	err = datasets.Guard(func() error {
-		if err := checkEnds(f); err != nil {
+		st, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if err := checkEnds(f, st.Size()); err != nil {
 			return err
 		}
 		r, err := file.NewParquetReader(f, file.WithReadProps(parquet.NewReaderProperties(memory.DefaultAllocator)))
@@ -90,24 +95,20 @@ func uncarried(columns []string, fields []datasets.Field) []bool {
 
 // checkEnds looks for the format's mark at both ends and for a footer that lies
 // inside the file.
-func checkEnds(f *os.File) error {
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
+func checkEnds(f io.ReaderAt, size int64) error {
 	var head [4]byte
 	var tail [8]byte
-	if st.Size() < 12 {
+	if size < 12 {
 		return errFormat
 	}
 	if _, err := f.ReadAt(head[:], 0); err != nil {
 		return err
 	}
-	if _, err := f.ReadAt(tail[:], st.Size()-8); err != nil {
+	if _, err := f.ReadAt(tail[:], size-8); err != nil {
 		return err
 	}
 	n := int64(binary.LittleEndian.Uint32(tail[:4]))
-	if string(head[:]) != "PAR1" || string(tail[4:]) != "PAR1" || n > maxFooter || n > st.Size()-12 {
+	if string(head[:]) != "PAR1" || string(tail[4:]) != "PAR1" || n > maxFooter || n > size-12 {
 		return errFormat
 	}
 	return nil
@@ -219,7 +220,7 @@ func (s *source) nextGroup() error {
 		}
 		d := s.r.MetaData().Schema.Column(i)
 		s.chunks = append(s.chunks, file.NewColumnReader(d, &checkedPages{
-			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(),
+			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(), entry: s.entries(i),
 		}, memory.DefaultAllocator, &s.buffers))
 	}
 	return nil
