@@ -88,7 +88,7 @@ var packages = map[string]rule{
 	"reports/crate":      {nil, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
 
-	"reports/disclosure/readback": {[]string{"datasets/privacy", "reports/disclosure"}, nil},
+	"reports/disclosure/readback": {[]string{"datasets/parquet", "datasets/privacy", "reports/disclosure"}, nil},
 
 	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{excel, gonum, plot, pretty}},
 
