@@ -17,9 +17,10 @@ type rule struct{ ours, others []string }
 const (
 	arrow   = "github.com/apache/arrow/go/v17"
 	cobra   = "github.com/spf13/cobra"
-	excel   = "github.com/xuri/excelize/v2"
+	fonts   = "codeberg.org/go-fonts/liberation"
 	goyaml  = "github.com/goccy/go-yaml"
 	gonum   = "gonum.org/v1/gonum"
+	image   = "golang.org/x/image"
 	pgx     = "github.com/jackc/pgx/v5"
 	plot    = "gonum.org/v1/plot"
 	pretty  = "github.com/jedib0t/go-pretty/v6"
@@ -39,6 +40,7 @@ var packages = map[string]rule{
 	"datasets/opioid":     {nil, []string{goyaml}},
 	"datasets/open":       {[]string{"datasets", "datasets/cdisc", "datasets/fhir", "datasets/opioid", "datasets/parquet", "datasets/privacy", "datasets/redcap", "datasets/sas", "datasets/spss", "datasets/sqldb", "datasets/stata", "datasets/xlsx"}, nil},
 	"datasets/parquet":    {[]string{"datasets"}, []string{arrow}},
+	"datasets/prices":     {nil, []string{goyaml}},
 	"datasets/privacy":    {[]string{"datasets"}, []string{xtext}},
 	"datasets/published":  {nil, []string{goyaml}},
 	"datasets/redcap":     {[]string{"datasets"}, nil},
@@ -56,7 +58,7 @@ var packages = map[string]rule{
 
 	"analysis":                 {[]string{"datasets", "datasets/instrument"}, []string{gonum, goyaml}},
 	"analysis/internal/fit":    {nil, []string{gonum}},
-	"analysis/internal/ledger": {[]string{"analysis", "datasets"}, nil},
+	"analysis/internal/ledger": {[]string{"analysis", "datasets", "datasets/prices"}, nil},
 	"analysis/analysistest":    {[]string{"analysis", "datasets"}, nil},
 	"analysis/catalog":         {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/economics", "analysis/effect", "analysis/impute", "analysis/longitudinal", "analysis/power", "analysis/quality", "analysis/resample", "analysis/taper", "analysis/work"}, nil},
 	"analysis/compare":         {append([]string{"simulate/stream"}, estimator.ours...), estimator.others},
@@ -90,12 +92,18 @@ var packages = map[string]rule{
 
 	"reports/disclosure/readback": {[]string{"datasets/parquet", "datasets/privacy", "reports/disclosure"}, nil},
 
-	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{excel, gonum, plot, pretty}},
+	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{fonts, gonum, image, plot, pretty}},
+
+	"notebooks": {nil, nil},
 
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
 	"cmd/recoup/internal/cli": {
-		[]string{"analysis", "analysis/catalog", "analysis/compare", "analysis/economics", "analysis/meta", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
+		[]string{"cmd/recoup/internal/selfcheck", "analysis", "analysis/catalog", "analysis/compare", "analysis/economics", "analysis/meta", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
 		[]string{cobra, pretty, xterm},
+	},
+	"cmd/recoup/internal/selfcheck": {
+		[]string{"analysis", "analysis/catalog", "analysis/meta", "analysis/quality", estData, "reports", "reports/disclosure", "simulate", "simulate/..."},
+		nil,
 	},
 }
 

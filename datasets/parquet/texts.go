@@ -43,7 +43,7 @@ func Texts(content []byte, each func(column, text string)) error {
 				return err
 			}
 			for i, c := range s.chunks {
-				if err := values(c, s.left, func(text string) { each(s.columns[i], text) }); err != nil {
+				if err := inWords(c, s.left, func(text string) { each(s.columns[i], text) }); err != nil {
 					return err
 				}
 			}
@@ -52,8 +52,8 @@ func Texts(content []byte, each func(column, text string)) error {
 	})
 }
 
-// values hands on the values of a column chunk in words.
-func values(chunk file.ColumnChunkReader, rows int64, each func(string)) error {
+// inWords hands on the values of a column chunk in words.
+func inWords(chunk file.ColumnChunkReader, rows int64, each func(string)) error {
 	def := chunk.Descriptor().MaxDefinitionLevel()
 	var err error
 	switch r := chunk.(type) {
