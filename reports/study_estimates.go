@@ -1,0 +1,538 @@
+package reports
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"recoup/analysis"
+	"recoup/datasets"
+)
+
+// estimateCells are an estimate as the tables and figures of a study show it.
+type estimateCells struct {
+	arm, reference Cell // patients; Blank without a reference
+	value          Cell // with its interval
+	p, adjusted    Cell
+	unit           string
+}
+
+// cells are the numbers of estimate k of run i, each with the patients it rests on.
+func (s *study) cells(i, k int) estimateCells {
+	r := s.run(i)
+	e := r.Result.Estimates[k]
+	basis := s.basis(e, r.Result.Estimates)
+	c := estimateCells{arm: s.patients(e, e.Arm, e.N.Arm), unit: unitOf(e)}
+	if e.Reference != "" && e.N.Reference > 0 {
+		c.reference = s.patients(e, e.Reference, e.N.Reference)
+	}
+	c.value = s.value(e, basis)
+	tested := func(p float64) Cell {
+		x := P(p, 0)
+		x.Basis = basis
+		return x
+	}
+	if e.P.OK() {
+		c.p = tested(float64(e.P))
+	}
+	if _, _, adjusted := s.tests(i, k); adjusted.OK() {
+		c.adjusted = tested(float64(adjusted))
+	}
+	return c
+}
+
+// tests returns the families that an estimate is tested in, and the largest adjusted p
+// of them.
+func (s *study) tests(i, k int) (families, methods []string, adjusted analysis.Num) {
+	adjusted = analysis.None
+	for _, t := range s.Result.Tests {
+		if t.Run == i && t.Estimate == k {
+			families, methods = append(families, t.Family), append(methods, t.Method)
+			if !adjusted.OK() || t.Adjusted > adjusted {
+				adjusted = t.Adjusted
+			}
+		}
+	}
+	return families, methods, adjusted
+}
+
+// value is an estimate with its interval, written with the decimals that its interval
+// deserves.
+func (s *study) value(e analysis.Estimate, basis Basis) Cell {
+	if !e.Value.OK() {
+		return NotAvailable(s.coarse(reason(e)))
+	}
+	by := 1.0
+	if e.Scale == analysis.ScaleRiskDiff {
+		by = 100
+	}
+	c := Estimate(by*float64(e.Value), by*float64(e.CI.Low), by*float64(e.CI.High), 0, 0)
+	c.Basis = basis
+	switch e.Scale {
+	case analysis.ScaleProportion:
+		c.Format.Kind, c.Format.Decimals = Percent, 1
+		return c
+	case analysis.ScaleDifference, analysis.ScaleRiskDiff, analysis.ScaleStandardised:
+		c = c.WithSign()
+	case analysis.ScalePercent:
+		c = c.WithSign().WithUnit("", "%")
+	}
+	c.Format.Decimals = intervalDecimals(c)
+	if !e.CI.Low.OK() && !e.CI.High.OK() {
+		c.Format.Kind = NumberOf
+	}
+	if isCount(e) {
+		c = Count(int(e.Value))
+		c.Basis.Quantity = s.quantity(e, e.Arm, int(e.Value)) + "/" + e.Term
+	}
+	return c
+}
+
+// isCount tells whether an estimate is a number of patients or records.
+func isCount(e analysis.Estimate) bool {
+	return e.Scale == analysis.ScaleCount && float64(e.Value) == math.Trunc(float64(e.Value)) && e.Value >= 0 && !strings.HasPrefix(e.Term, "imbalanced_")
+}
+
+// intervalDecimals gives an interval about three digits of its width.
+func intervalDecimals(c Cell) int {
+	width := c.High - c.Low
+	if !(width > 0) || math.IsInf(width, 0) {
+		width = math.Abs(c.Value)
+	}
+	if !(width > 0) || math.IsInf(width, 0) {
+		return 2
+	}
+	return max(0, min(4, 2-int(math.Floor(math.Log10(width)))))
+}
+
+// unitOf is the unit of an estimate as it is written.
+func unitOf(e analysis.Estimate) string {
+	switch e.Scale {
+	case analysis.ScaleRiskDiff:
+		return "percentage points"
+	case analysis.ScaleProportion, analysis.ScalePercent:
+		return "%"
+	case analysis.ScaleStandardised:
+		return "SD"
+	case analysis.ScaleRatio:
+		return "ratio"
+	case analysis.ScaleCount:
+		return "patients or records"
+	}
+	return e.Unit
+}
+
+// quantity names a set of patients: those of an arm who are analysed for an outcome.
+func (s *study) quantity(e analysis.Estimate, group string, n int) string {
+	of := s.setOf(e, group)
+	if s.known[of] == nil {
+		s.known[of] = map[int]bool{}
+	}
+	s.known[of][n] = true
+	return fmt.Sprintf("%s/%d", of, n)
+}
+
+func (s *study) setOf(e analysis.Estimate, group string) string {
+	return strings.Join([]string{"analysed", group, e.Subgroup, e.Outcome, e.Visit, stem(e.Term)}, "/")
+}
+
+// stem is the part of a term that says of which patients: all and those seen of them
+// have the same. Sets of unlike stems are not taken as parts of each other.
+func stem(term string) string {
+	for _, prefix := range []string{"risk_difference_", "risk_ratio_", "odds_ratio_", "nnt_", "difference_", "returned_", "responders_"} {
+		if rest, ok := strings.CutPrefix(term, prefix); ok {
+			rest = strings.TrimSuffix(strings.TrimSuffix(rest, "_seen"), "_known")
+			if rest == "all" || rest == "seen" || rest == "known" || rest == "worst" || rest == "best" {
+				rest = ""
+			}
+			return strings.TrimSuffix(rest, "_all")
+		}
+	}
+	return ""
+}
+
+// patients is the number of patients of a group behind an estimate.
+func (s *study) patients(e analysis.Estimate, group string, n int) Cell {
+	c := Count(n).Named(s.quantity(e, group, n))
+	if _, err := s.Cohort.Arm(group); err != nil && group != analysis.All && group != "" {
+		if group == e.Reference && slices.Contains(besidePublished, e.Analysis) {
+			return Count(n).WithoutPatients()
+		}
+		return c // a site, a class: no arm that they are a part of
+	}
+	return c.PartOf(s.population(group, e.Subgroup))
+}
+
+// besidePublished are the analyses whose reference is a published group.
+var besidePublished = []string{"compare/published", "compare/maic", "compare/stc", "compare/bucher"}
+
+// population names the patients of a group, or of one of a subgroup of it.
+func (s *study) population(group, subgroup string) string {
+	if group == analysis.All {
+		group = ""
+	}
+	if subgroup == "" {
+		return population(group)
+	}
+	return population(group) + "/where " + subgroup
+}
+
+// basis is what an estimate rests on. A share rests on its two counts; so does what
+// compares two shares, since with one it tells the other: the arm with the smaller
+// count, of those with the event or of those without, stands for both. Everything else
+// rests on the patients of the smaller arm.
+func (s *study) basis(e analysis.Estimate, all []analysis.Estimate) Basis {
+	n := e.N.Arm
+	group := e.Arm
+	if e.Reference != "" && e.N.Reference > 0 && e.N.Reference < n {
+		n, group = e.N.Reference, e.Reference
+	}
+	least := s.patients(e, group, n).Basis
+	if least.Kind == Public && n != e.N.Arm {
+		least = s.patients(e, e.Arm, e.N.Arm).Basis
+	}
+	switch {
+	case e.Term == "published" || e.Term == "published_complement" || e.Term == "claim":
+		return NoPatients() // compare/published: a figure of others
+	case e.Scale == analysis.ScaleProportion:
+		if e.N.Events > 0 || e.Value == 0 {
+			return s.shareBasis(e, e.Arm, e.N.Events, e.N.Arm)
+		}
+	case e.Scale == analysis.ScaleRiskDiff || e.Scale == analysis.ScaleRatio || e.Scale == analysis.ScaleNNT:
+		if arm, ok := s.smallestShare(e, all); ok {
+			return arm
+		}
+	}
+	return least
+}
+
+func (s *study) shareBasis(e analysis.Estimate, group string, events, n int) Basis {
+	b := ShareOf(min(events, n), n)
+	b.Whole = s.quantity(e, group, n)
+	b.Within = s.population(group, e.Subgroup)
+	b.Quantity = fmt.Sprintf("events/%s/%s/%s/%d", s.setOf(e, group), strings.TrimSuffix(strings.TrimSuffix(e.Term, "_all"), "_seen"), e.Definition, events)
+	return b
+}
+
+// smallestShare finds the events of both arms of a comparison of shares: those of the
+// arm are with the estimate, those of the reference follow from it, or stand in its own
+// share.
+func (s *study) smallestShare(e analysis.Estimate, all []analysis.Estimate) (Basis, bool) {
+	type count struct {
+		group     string
+		events, n int
+	}
+	var counts []count
+	if e.N.Events > 0 {
+		counts = append(counts, count{e.Arm, e.N.Events, e.N.Arm})
+	}
+	for _, x := range referenceEvents(e) {
+		counts = append(counts, count{e.Reference, x, e.N.Reference})
+	}
+	for _, x := range all {
+		if x.Scale == analysis.ScaleProportion && x.Reference == "" && x.Visit == e.Visit && x.Definition == e.Definition && x.N.Events > 0 &&
+			(x.Arm == e.Reference && x.N.Arm == e.N.Reference || x.Arm == e.Arm && x.N.Arm == e.N.Arm) {
+			counts = append(counts, count{x.Arm, x.N.Events, x.N.Arm})
+		}
+	}
+	if len(counts) == 0 {
+		return Basis{}, false
+	}
+	small := func(c count) int {
+		m := c.n
+		for _, k := range []int{c.events, c.n - c.events} {
+			if k > 0 {
+				m = min(m, k)
+			}
+		}
+		return m
+	}
+	worst := slices.MinFunc(counts, func(a, b count) int { return small(a) - small(b) })
+	return s.shareBasis(e, worst.group, worst.events, worst.n), true
+}
+
+// referenceEvents are the counts of events in the reference that an estimate and its
+// arm's events may tell: by a difference, a ratio of shares or of odds.
+func referenceEvents(e analysis.Estimate) []int {
+	if e.N.Arm == 0 || e.N.Reference == 0 || e.N.Events == 0 || !e.Value.OK() {
+		return nil
+	}
+	p, v := float64(e.N.Events)/float64(e.N.Arm), float64(e.Value)
+	var shares []float64
+	switch e.Scale {
+	case analysis.ScaleRiskDiff:
+		shares = []float64{p - v}
+	case analysis.ScaleNNT:
+		shares = []float64{p - 1/v}
+	case analysis.ScaleRatio:
+		odds := p / (1 - p) / v
+		shares = []float64{p / v, odds / (1 + odds)}
+	}
+	var out []int
+	for _, q := range shares {
+		if x := math.Round(q * float64(e.N.Reference)); x > 0 && x <= float64(e.N.Reference) {
+			out = append(out, int(x))
+		}
+	}
+	return out
+}
+
+// relations are what stands between the counts of patients analysed: the smaller set
+// is taken as a part of the next larger one of the same outcome, and a subgroup's of
+// the whole's, so that the few between two of them are judged too.
+func (s *study) relations() []QuantitySum {
+	out := slices.Clone(s.sums)
+	var sets []string
+	for of := range s.known {
+		sets = append(sets, of)
+	}
+	slices.Sort(sets)
+	sizes := func(of string) []int {
+		var ns []int
+		for n := range s.known[of] {
+			ns = append(ns, n)
+		}
+		slices.Sort(ns)
+		return ns
+	}
+	named := func(of string, n int) string { return fmt.Sprintf("%s/%d", of, n) }
+	for _, of := range sets {
+		ns := sizes(of)
+		for i := 1; i < len(ns); i++ {
+			out = append(out, QuantitySum{Total: named(of, ns[i]), Parts: []string{named(of, ns[i-1])}})
+		}
+		parts := strings.SplitN(of, "/", 3) // analysed, group, the rest
+		for _, sub := range s.subgroups() {
+			if rest, ok := strings.CutPrefix(parts[2], sub+"/"); ok && sub != "" {
+				whole := sizes(strings.Join([]string{parts[0], parts[1], "", rest}, "/"))
+				for _, n := range ns {
+					if at, found := slices.BinarySearch(whole, n); found || at < len(whole) {
+						out = append(out, QuantitySum{Total: named(strings.Join([]string{parts[0], parts[1], "", rest}, "/"), whole[at]), Parts: []string{named(of, n)}})
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// subgroups are the conditions that the plan asks about beside all patients.
+func (s *study) subgroups() []string {
+	var out []string
+	for _, r := range s.Result.Runs {
+		if r.Question.Subgroup != "" && !slices.Contains(out, r.Question.Subgroup) {
+			out = append(out, r.Question.Subgroup)
+		}
+	}
+	return out
+}
+
+// better says which side of no effect is better for the outcome of an estimate: below,
+// above, or "" where that is not known.
+func (s *study) better(e analysis.Estimate) string {
+	if e.Outcome == "" || e.Scale != analysis.ScaleDifference && e.Scale != analysis.ScaleStandardised && e.Scale != analysis.ScalePercent {
+		return ""
+	}
+	f, err := s.Cohort.Outcome(e.Outcome)
+	if err != nil {
+		return ""
+	}
+	lower, known := analysis.Direction(f)
+	switch {
+	case !known:
+		return ""
+	case lower:
+		return betterBelow
+	}
+	return betterAbove
+}
+
+const (
+	betterBelow = "below"
+	betterAbove = "above"
+)
+
+// estimateTable is a table of estimates: rows of headings, estimates and what could not
+// be answered.
+func (s *study) estimateTable(id, caption string) Table {
+	right := func(label string) Column { return Column{Label: label, Align: Right} }
+	return Table{
+		ID: id, Caption: caption,
+		Columns: []Column{
+			{Label: "Estimate"}, {Label: "Of"}, {Label: "When"}, right("n"), right("n, reference"),
+			right(fmt.Sprintf("Value (%g %% CI)", 100*s.Plan.Level)), {Label: "Unit"}, right("p"), right("p, adjusted"),
+		},
+	}
+}
+
+// Places in the rows of an estimate table.
+const (
+	columnValue    = 5
+	columnP        = 7
+	columnAdjusted = 8
+)
+
+// row is an estimate as a row of an estimate table.
+func (s *study) row(i, k int, label string) Row {
+	e := s.run(i).Result.Estimates[k]
+	c := s.cells(i, k)
+	if label == "" {
+		label = termName(e.Term)
+		if e.Definition != "" && s.severalDefinitions(i, e.Term) {
+			label += ", " + e.Definition
+		}
+	}
+	return Row{Indent: 1, Cells: []Cell{Label(label), Label(against(e)), Label(e.Visit), c.arm, c.reference, c.value, Label(c.unit), c.p, c.adjusted}}
+}
+
+// severalDefinitions tells whether a term stands under more than one definition.
+func (s *study) severalDefinitions(i int, term string) bool {
+	first, seen := "", false
+	for _, e := range s.Result.Runs[i].Result.Estimates {
+		if e.Term != term {
+			continue
+		}
+		if seen && e.Definition != first {
+			return true
+		}
+		first, seen = e.Definition, true
+	}
+	return false
+}
+
+// refused is a row that says why a run has no answer.
+func (s *study) refused(r analysis.PlanRun) Row {
+	e := NotAvailable(upper(s.coarse(strings.TrimPrefix(r.Cannot, r.Analysis+": "))) + ".")
+	return Row{Indent: 1, Cells: []Cell{Label("no answer"), Label(""), Label(""), {}, {}, e, Label(""), {}, {}}}
+}
+
+// comparison returns the estimate that speaks for a run: the first of a comparison,
+// else the first with an interval, else the first; -1 where there is none.
+func comparison(r analysis.PlanRun) int {
+	es := r.Result.Estimates
+	for _, is := range []func(analysis.Estimate) bool{
+		func(e analysis.Estimate) bool { _, ok := e.NoEffect(); return ok },
+		func(e analysis.Estimate) bool { return e.CI.Low.OK() || e.CI.High.OK() },
+		func(analysis.Estimate) bool { return true },
+	} {
+		if k := slices.IndexFunc(es, is); k >= 0 {
+			return k
+		}
+	}
+	return -1
+}
+
+// onScale are estimates that can stand on one axis.
+type onScale struct {
+	key, title, unit string
+	log              bool
+	null             float64
+	favors           [2]string
+	rows             []ForestRow
+}
+
+// forests draw estimates of comparisons, those on one scale together: differences in
+// one outcome, standardised ones of all, shares, ratios.
+func (s *study) forests(id, title string, from []forestRow) []Block {
+	var scales []*onScale
+	for _, x := range from {
+		e := s.run(x.run).Result.Estimates[x.estimate]
+		c := s.cells(x.run, x.estimate)
+		null, compares := e.NoEffect()
+		low, high := c.value.Low, c.value.High
+		if !compares || !e.Value.OK() || !finite(low) || !finite(high) || e.Scale == analysis.ScaleRatio && !(low > 0) {
+			continue
+		}
+		key, what := string(e.Scale), map[analysis.Scale]string{
+			analysis.ScaleStandardised: "standardised difference", analysis.ScaleRiskDiff: "difference of shares", analysis.ScaleRatio: "ratio", analysis.ScalePercent: "difference in percent",
+		}[e.Scale]
+		if e.Scale == analysis.ScaleDifference {
+			key, what = key+"/"+e.Outcome+"/"+e.Unit, "difference"
+			if f, err := s.Cohort.Outcome(e.Outcome); err == nil {
+				what += " in " + lower(f.Label())
+			}
+		}
+		at := slices.IndexFunc(scales, func(o *onScale) bool { return o.key == key })
+		if at < 0 {
+			at = len(scales)
+			o := &onScale{key: key, title: what, unit: c.unit, log: e.Scale == analysis.ScaleRatio, null: null, favors: s.favors(e)}
+			scales = append(scales, o)
+		}
+		o := scales[at]
+		if o.favors != s.favors(e) {
+			o.favors = [2]string{}
+		}
+		n := c.arm
+		if c.reference.Format.Kind != Blank {
+			n = c.reference
+		}
+		o.rows = append(o.rows, ForestRow{Label: x.label, Columns: []Cell{c.arm, n}, Estimate: c.value})
+		if c.reference.Format.Kind == Blank {
+			o.rows[len(o.rows)-1].Columns[1] = Cell{}
+		}
+	}
+	var out []Block
+	for _, o := range scales {
+		if len(o.rows) < 2 {
+			continue
+		}
+		out = append(out, s.forest(id, title, o))
+	}
+	return out
+}
+
+// forestRow names an estimate that is to be drawn.
+type forestRow struct {
+	run, estimate int
+	label         string
+}
+
+func (s *study) forest(id, title string, o *onScale) Figure {
+	more := max(0, len(o.rows)-mostRows)
+	unit := ""
+	if o.unit != "" && o.unit != "ratio" {
+		unit = ", " + o.unit
+	}
+	f := Figure{
+		ID: id + "-" + slug(o.key), Title: title + ": " + o.title,
+		Subtitle: fmt.Sprintf("Estimates with %g %% intervals%s; the line is no effect", 100*s.Plan.Level, unit),
+		Caption:  Say("Intervals are not adjusted for the number of estimates. n: patients of the arm and of its reference."),
+		Alt:      Say(fmt.Sprintf("%s with intervals; the tables of this section give the same numbers.", counted(len(o.rows), "estimate", "estimates"))),
+	}
+	if more > 0 {
+		f.Caption = f.Caption.And(fmt.Sprintf(" The first %d; %d more are in the tables.", mostRows, more))
+	}
+	f.Plot = Forest{
+		LabelHead: "Estimate", Columns: []string{"n", "n, ref."}, Result: fmt.Sprintf("Value (%g %%)", 100*s.Plan.Level),
+		Rows: o.rows[:len(o.rows)-more], Log: o.log, Reference: o.null, Favors: o.favors,
+	}
+	return f
+}
+
+// favors are what stands at either side of no effect, where it is known which is better.
+func (s *study) favors(e analysis.Estimate) [2]string {
+	switch s.better(e) {
+	case betterBelow:
+		return [2]string{"Better in " + e.Arm, "Better in " + e.Reference}
+	case betterAbove:
+		return [2]string{"Better in " + e.Reference, "Better in " + e.Arm}
+	}
+	return [2]string{}
+}
+
+// groupsOfRun counts the patients of the groups that a run asks about.
+func (s *study) groupsOfRun(r analysis.PlanRun) ([]analysis.Group, error) {
+	in := analysis.Input{Cohort: s.Cohort}
+	if r.Question.Subgroup != "" {
+		cond, err := datasets.ParseCondition(r.Question.Subgroup)
+		if err != nil {
+			return nil, err
+		}
+		if in.Cohort, err = s.Cohort.Where(cond); err != nil {
+			return nil, err
+		}
+	}
+	groups, _, err := in.Groups(r.Question)
+	return groups, err
+}
