@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,8 +30,9 @@ type study struct {
 	StudyInput
 	q     *quarter // the patients and the groups, as in the quarterly report
 	items []studyItem
-	names []string // in which digits count no patients
-	sums  []QuantitySum
+	names []string                // in which digits count no patients
+	seen  map[string]string       // the runs in which a table of values seen stands, by what it shows
+	left  [][2]string             // item and what is computed and not shown
 	known map[string]map[int]bool // sizes of the sets of patients analysed, by what they are of
 }
 
@@ -53,7 +55,7 @@ func Study(ctx context.Context, in StudyInput) (Report, error) {
 		Title: cmp.Or(in.Plan.Title, "Study report"), Subtitle: in.Cohort.Title(), Audience: "researchers and reviewers", Lang: "en", Brand: in.Brand,
 		Warnings: s.warnings(),
 	}
-	methods, err := s.methods()
+	detail, err := s.detail()
 	if err != nil {
 		return r, err
 	}
@@ -69,7 +71,7 @@ func Study(ctx context.Context, in StudyInput) (Report, error) {
 	results := s.results()
 	sensitivity := s.sensitivity()
 	validation := s.validation()
-	r.Sections = []Section{s.summary(), methods, who, results, sensitivity, validation, s.checklists(), data}
+	r.Sections = []Section{s.summary(), s.methods(), who, results, sensitivity, validation, s.checklists(), data, detail}
 	r.Sums = append(s.q.sums(), s.relations()...)
 	r.Provenance = Provenance{Facts: in.Facts}
 	return r, nil
@@ -89,7 +91,7 @@ func newStudy(in StudyInput) (*study, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &study{StudyInput: in, q: q, known: map[string]map[int]bool{}}
+	s := &study{StudyInput: in, q: q, known: map[string]map[int]bool{}, seen: map[string]string{}}
 	for _, x := range in.Plan.Items {
 		item := s.item(x)
 		for _, k := range x.Sensitivity {
@@ -151,8 +153,44 @@ func (s *study) digitNames() []string {
 	return out
 }
 
-// words is a text of an analysis with its counts as cells.
-func (s *study) words(text string) Words { return countedWords(text, s.names) }
+// words is a text of run i with its counts as cells. One that is the size of a group,
+// or the number of its patients that the run has used, is that same count.
+func (s *study) words(i int, text string) Words {
+	r := s.run(i)
+	size, used := map[int]string{}, map[int]string{}
+	wholes := map[int]string{s.q.now.Patients(): population("")}
+	if groups, err := s.groupsOfRun(r); err == nil {
+		for _, g := range groups {
+			size[len(g.Patients)] = s.population(g.Name, r.Question.Subgroup)
+			wholes[len(g.Patients)] = size[len(g.Patients)]
+		}
+	}
+	sizes := slices.Sorted(maps.Keys(wholes))
+	for _, e := range r.Result.Estimates {
+		for _, x := range []struct {
+			group string
+			n     int
+		}{{e.Arm, e.N.Arm}, {e.Reference, e.N.Reference}} {
+			if x.group != "" && used[x.n] == "" {
+				used[x.n] = s.quantity(e, x.group, x.n)
+			}
+		}
+	}
+	w := countedWords(text, s.names)
+	for k := range w {
+		b := &w[k].Cell.Basis
+		switch b.Kind {
+		case OfPatients:
+			b.Quantity = cmp.Or(size[b.N], used[b.N])
+			if at, _ := slices.BinarySearch(sizes, b.N); b.Quantity == "" && at < len(sizes) {
+				b.Within = wholes[sizes[at]] // what it leaves of them is judged too
+			}
+		case ShareOfPatients:
+			b.Quantity, b.Whole = used[b.Numerator], size[b.Denominator]
+		}
+	}
+	return w
+}
 
 // coarse is a text of an analysis for a place without cells.
 func (s *study) coarse(text string) string { return coarse(text, s.names, s.Fewest) }
@@ -288,7 +326,15 @@ func (s *study) allWarnings(i int) []studyWarning {
 }
 
 // termName is a term as people read it.
-func termName(term string) string { return strings.ReplaceAll(term, "_", " ") }
+func termName(term string) string {
+	for _, x := range [][2]string{{"_all_seen", " (those seen)"}, {"_seen", " (those seen)"}, {"_known", " (those known)"}, {"_all", " (all)"}} {
+		if rest, ok := strings.CutSuffix(term, x[0]); ok {
+			term = rest + x[1]
+			break
+		}
+	}
+	return strings.ReplaceAll(strings.Replace(term, "nnt", "number needed to treat", 1), "_", " ")
+}
 
 // says is a warning with what it is about.
 func (w studyWarning) says() string {
@@ -300,5 +346,5 @@ func (w studyWarning) says() string {
 	if len(names) > 3 {
 		names = append(slices.Clone(names[:3]), "others")
 	}
-	return fmt.Sprintf("Of %s: %s", list(names), text)
+	return fmt.Sprintf("Of %s: %s", list(names), lower(text))
 }

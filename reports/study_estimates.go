@@ -94,16 +94,16 @@ func isCount(e analysis.Estimate) bool {
 	return e.Scale == analysis.ScaleCount && float64(e.Value) == math.Trunc(float64(e.Value)) && e.Value >= 0 && !strings.HasPrefix(e.Term, "imbalanced_")
 }
 
-// intervalDecimals gives an interval about three digits of its width.
+// intervalDecimals gives half of an interval two digits.
 func intervalDecimals(c Cell) int {
-	width := c.High - c.Low
+	width := (c.High - c.Low) / 2
 	if !(width > 0) || math.IsInf(width, 0) {
 		width = math.Abs(c.Value)
 	}
 	if !(width > 0) || math.IsInf(width, 0) {
 		return 2
 	}
-	return max(0, min(4, 2-int(math.Floor(math.Log10(width)))))
+	return max(0, min(4, 1-int(math.Floor(math.Log10(width)))))
 }
 
 // unitOf is the unit of an estimate as it is written.
@@ -112,7 +112,7 @@ func unitOf(e analysis.Estimate) string {
 	case analysis.ScaleRiskDiff:
 		return "percentage points"
 	case analysis.ScaleProportion, analysis.ScalePercent:
-		return "%"
+		return "" // the sign stands with the number
 	case analysis.ScaleStandardised:
 		return "SD"
 	case analysis.ScaleRatio:
@@ -280,9 +280,9 @@ func referenceEvents(e analysis.Estimate) []int {
 
 // relations are what stands between the counts of patients analysed: the smaller set
 // is taken as a part of the next larger one of the same outcome, and a subgroup's of
-// the whole's, so that the few between two of them are judged too.
+// the whole's of the same analysis, so that the few between two of them are judged too.
 func (s *study) relations() []QuantitySum {
-	out := slices.Clone(s.sums)
+	out := s.subgroupSums()
 	var sets []string
 	for of := range s.known {
 		sets = append(sets, of)
@@ -302,13 +302,28 @@ func (s *study) relations() []QuantitySum {
 		for i := 1; i < len(ns); i++ {
 			out = append(out, QuantitySum{Total: named(of, ns[i]), Parts: []string{named(of, ns[i-1])}})
 		}
-		parts := strings.SplitN(of, "/", 3) // analysed, group, the rest
-		for _, sub := range s.subgroups() {
-			if rest, ok := strings.CutPrefix(parts[2], sub+"/"); ok && sub != "" {
-				whole := sizes(strings.Join([]string{parts[0], parts[1], "", rest}, "/"))
-				for _, n := range ns {
-					if at, found := slices.BinarySearch(whole, n); found || at < len(whole) {
-						out = append(out, QuantitySum{Total: named(strings.Join([]string{parts[0], parts[1], "", rest}, "/"), whole[at]), Parts: []string{named(of, n)}})
+	}
+	return out
+}
+
+// subgroupSums say that the patients of a subgroup are a part of those of the whole.
+func (s *study) subgroupSums() []QuantitySum {
+	var out []QuantitySum
+	for i := range s.Result.Runs {
+		r := s.run(i)
+		for j := range s.Result.Runs {
+			whole := s.run(j)
+			if r.Question.Subgroup == "" || whole.Question.Subgroup != "" || whole.ID != r.ID || whole.Question.Outcome != r.Question.Outcome || whole.Question.Visit != r.Question.Visit {
+				continue
+			}
+			for _, e := range r.Result.Estimates {
+				for _, w := range whole.Result.Estimates {
+					if w.Term != e.Term || w.Arm != e.Arm || w.Reference != e.Reference || w.Visit != e.Visit || w.Definition != e.Definition {
+						continue
+					}
+					out = append(out, QuantitySum{Total: s.quantity(w, w.Arm, w.N.Arm), Parts: []string{s.quantity(e, e.Arm, e.N.Arm)}})
+					if e.Reference != "" {
+						out = append(out, QuantitySum{Total: s.quantity(w, w.Reference, w.N.Reference), Parts: []string{s.quantity(e, e.Reference, e.N.Reference)}})
 					}
 				}
 			}
@@ -328,8 +343,8 @@ func (s *study) subgroups() []string {
 	return out
 }
 
-// better says which side of no effect is better for the outcome of an estimate: below,
-// above, or "" where that is not known.
+// better says which side of no effect is better for the outcome of an estimate: lower,
+// higher, or "" where that is not known.
 func (s *study) better(e analysis.Estimate) string {
 	if e.Outcome == "" || e.Scale != analysis.ScaleDifference && e.Scale != analysis.ScaleStandardised && e.Scale != analysis.ScalePercent {
 		return ""
@@ -349,8 +364,8 @@ func (s *study) better(e analysis.Estimate) string {
 }
 
 const (
-	betterBelow = "below"
-	betterAbove = "above"
+	betterBelow = "lower"
+	betterAbove = "higher"
 )
 
 // estimateTable is a table of estimates: rows of headings, estimates and what could not
@@ -361,17 +376,15 @@ func (s *study) estimateTable(id, caption string) Table {
 		ID: id, Caption: caption,
 		Columns: []Column{
 			{Label: "Estimate"}, {Label: "Of"}, {Label: "When"}, right("n"), right("n, reference"),
-			right(fmt.Sprintf("Value (%g %% CI)", 100*s.Plan.Level)), {Label: "Unit"}, right("p"), right("p, adjusted"),
+			right(s.valueHead()), {Label: "Unit"}, right("p"), right("p, adjusted"),
 		},
 	}
 }
 
-// Places in the rows of an estimate table.
-const (
-	columnValue    = 5
-	columnP        = 7
-	columnAdjusted = 8
-)
+// columnValue is the place of the value in a row of an estimate table.
+const columnValue = 5
+
+func (s *study) valueHead() string { return fmt.Sprintf("Value (%g %% CI)", 100*s.Plan.Level) }
 
 // row is an estimate as a row of an estimate table.
 func (s *study) row(i, k int, label string) Row {

@@ -21,10 +21,10 @@ var familyMethods = map[string]struct{ name, meaning, source string }{
 	"fixed-sequence": {"fixed sequence", "tests in the plan's order and stops at the first that fails: p is the largest so far", ""},
 }
 
-// methods is what was done, in words: the questions, each analysis, definitions,
-// families of tests and the trials that comparisons stand in for.
-func (s *study) methods() (Section, error) {
-	out := Section{ID: "methods", Title: "Methods", Lead: Say("What the plan asked and how each analysis answers it, in the words of the analyses themselves.")}
+// methods is what was asked: the plan, what holds for all analyses, families of tests
+// and the trials that comparisons stand in for.
+func (s *study) methods() Section {
+	out := Section{ID: "methods", Title: "Methods", Lead: Say("What the plan asked, and what holds for all analyses. Each analysis in its own words, with formulas, assumptions, settings and sources, is under Methods in detail.")}
 	out.Blocks = append(out.Blocks, s.conventions(), s.questions())
 	if t, ok := s.families(); ok {
 		out.Blocks = append(out.Blocks, t)
@@ -32,6 +32,12 @@ func (s *study) methods() (Section, error) {
 		out.Blocks = append(out.Blocks, Paragraph{Text: Say("The plan adjusts no p value for the number of tests: of twenty true null hypotheses one is expected under 0.05 by chance.")})
 	}
 	out.Blocks = append(out.Blocks, s.targetTrials()...)
+	return out
+}
+
+// detail is each analysis in its own words, and how each estimate was made.
+func (s *study) detail() (Section, error) {
+	out := Section{ID: "detail", Title: "Methods in detail", Lead: Say("Each analysis in its own words, with its settings and sources; then how each estimate was made.")}
 	done := map[string]bool{}
 	for i := range s.Result.Runs {
 		name := s.Result.Runs[i].Analysis
@@ -133,15 +139,24 @@ func (s *study) described(a *analysis.Analysis) Definitions {
 	}
 	d.Items = append(d.Items, Definition{Term: "Used for", Meaning: strings.Join(used, ", ")}, Definition{Term: "What is estimated", Meaning: a.Estimand})
 	for _, line := range strings.Split(a.Doc, "\n") {
+		listed := strings.HasPrefix(line, " ") && len(d.Items) > 2
 		line = strings.TrimSpace(line)
+		last := &d.Items[len(d.Items)-1]
 		if line == "" {
+			continue
+		}
+		if listed { // an item of a list, of what stands above it
+			if !strings.HasSuffix(last.Meaning, ":") {
+				last.Meaning += ";"
+			}
+			last.Meaning += " " + line
 			continue
 		}
 		if m := headed.FindStringSubmatch(line); m != nil {
 			d.Items = append(d.Items, Definition{Term: m[1], Meaning: m[2]})
 			continue
 		}
-		if last := &d.Items[len(d.Items)-1]; last.Term == "How" {
+		if last.Term == "How" {
 			last.Meaning += " " + line
 			continue
 		}
@@ -218,10 +233,14 @@ func (s *study) definitions(a *analysis.Analysis) []Definition {
 			out = append(out, Definition{Term: "Definition " + x.Name, Meaning: x.Rule, Source: x.Source})
 		}
 	}
+	var others []string
 	for _, name := range used {
 		if !slices.ContainsFunc(a.Definitions, func(d analysis.Definition) bool { return d.Name == name }) {
-			out = append(out, Definition{Term: "Definition used", Meaning: s.coarse(name)})
+			others = append(others, s.coarse(name))
 		}
+	}
+	if len(others) > 0 {
+		out = append(out, Definition{Term: "Definitions used", Meaning: strings.Join(others, "; ")})
 	}
 	return out
 }
@@ -238,31 +257,28 @@ func definitionsOf(es []analysis.Estimate) []string {
 
 // made says of each estimate how it was made, those made alike together.
 func (s *study) made() Block {
-	t := Table{ID: "made", Caption: "How each estimate was made", Columns: []Column{{Label: "Analysis"}, {Label: "Estimates"}, {Label: "How"}, {Label: "The same in R"}, {Label: "Source"}}}
+	t := Table{ID: "made", Caption: "How each estimate was made", Columns: []Column{{Label: "Estimates"}, {Label: "How"}, {Label: "The same in R"}, {Label: "Source"}}}
+	type way struct{ how, r, ref string }
+	var order []way
+	terms := map[way][]string{}
 	for i := range s.Result.Runs {
 		r := s.run(i)
-		type way struct{ how, r, ref string }
-		var order []way
-		terms := map[way][]string{}
 		for _, e := range r.Result.Estimates {
 			how := e.Method.Name
 			if e.CI.Kind != "" && !strings.Contains(how, e.CI.Kind) {
 				how += "; interval: " + e.CI.Kind
 			}
-			w := way{s.coarse(how), e.Method.R, e.Method.Ref}
+			w := way{s.coarse(how), withoutNumbers(e.Method.R), e.Method.Ref}
 			if terms[w] == nil {
 				order = append(order, w)
 			}
-			if name := termName(e.Term); !slices.Contains(terms[w], name) {
+			if name := r.ID + ": " + termName(e.Term); !slices.Contains(terms[w], name) {
 				terms[w] = append(terms[w], name)
 			}
 		}
-		for _, w := range order {
-			row := Row{Cells: []Cell{Label(r.ID), Label(strings.Join(terms[w], ", ")), Label(w.how), Label(w.r), Label(w.ref)}}
-			if !slices.ContainsFunc(t.Rows, func(x Row) bool { return sameText(x, row) }) {
-				t.Rows = append(t.Rows, row)
-			}
-		}
+	}
+	for _, w := range order {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(joinedNames(terms[w])), Label(w.how), Label(w.r), Label(w.ref)}})
 	}
 	if len(t.Rows) == 0 {
 		return cannot("No estimate was made", "The cohort could answer nothing that the plan asks.")
@@ -270,6 +286,34 @@ func (s *study) made() Block {
 	return t
 }
 
-func sameText(a, b Row) bool {
-	return slices.EqualFunc(a.Cells, b.Cells, func(x, y Cell) bool { return x.Text == y.Text })
+var countArgument = regexp.MustCompile(`([(,]\s*)\d+(\s*[,)])`)
+
+// withoutNumbers is an R call with its counts of patients as x.
+func withoutNumbers(call string) string {
+	for {
+		out := countArgument.ReplaceAllString(call, "${1}x${2}")
+		if out == call {
+			return out
+		}
+		call = out
+	}
+}
+
+// joinedNames joins names that begin with an item, each item once.
+func joinedNames(names []string) string {
+	var out strings.Builder
+	last := ""
+	for _, name := range names {
+		item, term, _ := strings.Cut(name, ": ")
+		switch {
+		case out.Len() == 0:
+			out.WriteString(name)
+		case item == last:
+			out.WriteString(", " + term)
+		default:
+			out.WriteString("; " + name)
+		}
+		last = item
+	}
+	return out.String()
 }

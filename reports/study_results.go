@@ -13,8 +13,10 @@ import (
 // before it.
 func (s *study) summary() Section {
 	out := Section{ID: summaryID, Title: "Summary"}
-	t := s.estimateTable("primary", "The primary estimates")
-	t.Columns = append(t.Columns, Column{Label: "No effect", Align: Right}, Column{Label: "Better"})
+	right := func(label string) Column { return Column{Label: label, Align: Right} }
+	t := Table{ID: "primary", Caption: "The primary estimates", Columns: []Column{
+		{Label: "Estimate"}, right("n"), right("n, reference"), right(s.valueHead()), {Label: "Unit"}, right("p"), right("p, adjusted"), right("No effect"), {Label: "Better"}, {Label: "Warnings"},
+	}}
 	for _, x := range s.items {
 		if x.Role != "primary" {
 			continue
@@ -24,24 +26,19 @@ func (s *study) summary() Section {
 			if r.Question.Subgroup != "" {
 				continue
 			}
-			rows := s.primaryRows(i, x)
 			if r.Cannot != "" {
-				rows = []Row{s.refused(r)}
+				why := s.refused(r).Cells[columnValue]
+				t.Rows = append(t.Rows, Row{Cells: []Cell{Label(s.title(x.PlanItem) + ": " + s.asked(r)), {}, {}, why, Label(""), {}, {}, {}, Label(""), Label("")}})
+				continue
 			}
-			for _, row := range rows {
-				row.Indent = 0
-				for len(row.Cells) < len(t.Columns) {
-					row.Cells = append(row.Cells, Cell{})
-				}
-				t.Rows = append(t.Rows, row)
-			}
+			t.Rows = append(t.Rows, s.primaryRows(i, x)...)
 		}
 	}
 	if len(t.Rows) == 0 {
 		out.Blocks = []Block{cannot("No primary estimate", "The plan names no analysis as primary: give one role: primary. All estimates are under Results.")}
 		return out
 	}
-	t.Footnotes = []Words{Say("No effect: the value that means none. Better: on which side of it the arm would do better, where the outcome's instrument says so. All estimates, with their warnings, are under Results.")}
+	t.Footnotes = []Words{Say("No effect: the value that means none. Better: which values are better in the arm, where the outcome's instrument says so. All estimates, with their warnings, are under Results.")}
 	out.Lead = Say(fmt.Sprintf("Clear means that the %g %% interval leaves out no effect, as it is written, and that the test agrees, allowed for the number of tests where the plan does so. It does not say that a difference matters to patients, nor that it is the treatment's: see how the patients came to their arm. No clear difference is not the same as no difference.", 100*s.Plan.Level))
 	out.Blocks = []Block{t}
 	return out
@@ -68,7 +65,13 @@ func (s *study) primaryRows(i int, x studyItem) []Row {
 	var out []Row
 	for _, k := range chosen {
 		e := r.Result.Estimates[k]
-		row := s.row(i, k, s.title(x.PlanItem)+": "+s.measure(r, e))
+		c := s.cells(i, k)
+		label := s.title(x.PlanItem) + ": " + s.measure(r, e)
+		for _, more := range []string{e.Visit, against(e)} {
+			if more != "" {
+				label += ", " + more
+			}
+		}
 		null := Cell{}
 		if v, ok := e.NoEffect(); ok {
 			null = Number(v, 0, 0).WithoutPatients()
@@ -78,10 +81,20 @@ func (s *study) primaryRows(i int, x studyItem) []Row {
 		} else if e.Scale == analysis.ScaleDifference {
 			null = Number(0, 0, 0).WithoutPatients() // a change
 		}
-		row.Cells = append(row.Cells, null, Label(s.better(e)))
-		out = append(out, row)
+		out = append(out, Row{Cells: []Cell{Label(label), c.arm, c.reference, c.value, Label(c.unit), c.p, c.adjusted, null, Label(s.better(e)), Label(s.codes(i))}})
 	}
 	return out
+}
+
+// codes are the warnings of a run by their codes; what they say is under Results.
+func (s *study) codes(i int) string {
+	var out []string
+	for _, w := range s.allWarnings(i) {
+		if !slices.Contains(out, w.Code) {
+			out = append(out, w.Code)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // measure says what an estimate is of, without who.
@@ -92,7 +105,7 @@ func (s *study) measure(r analysis.PlanRun, e analysis.Estimate) string {
 		if f, err := s.Cohort.Outcome(name); err == nil {
 			name = f.Label()
 		}
-		what += " of " + lower(name)
+		what += preposition(e.Term) + lower(name)
 	}
 	return what
 }
@@ -225,6 +238,7 @@ func (s *study) results() Section {
 			out.Blocks = append(out.Blocks, s.itemBlocks(x)...)
 		}
 	}
+	out.Blocks = append(out.Blocks, s.leftInside()...)
 	return out
 }
 
@@ -262,6 +276,9 @@ func (s *study) itemBlocks(x studyItem) []Block {
 	}
 	loud, quiet := s.itemWarnings(x)
 	t.Footnotes = append(t.Footnotes, s.adjustments(x)...)
+	if len(x.Subgroups) > 1 {
+		t.Footnotes = append(t.Footnotes, Say("That the interval of one subgroup leaves out no effect and that of another does not is no sign that they differ; effect/subgroups tests whether they do."))
+	}
 	t.Footnotes = append(t.Footnotes, quiet...)
 	out := append([]Block{t}, loud...)
 	for _, i := range x.runs {
@@ -297,9 +314,9 @@ func (s *study) itemWarnings(x studyItem) (loud []Block, quiet []Words) {
 			}
 			said[text] = true
 			if slices.Contains(loudCodes, w.Code) {
-				loud = append(loud, Notice{Level: Caution, Title: loudTitle(w.Code), Text: s.words(text)})
+				loud = append(loud, Notice{Level: Caution, Title: loudTitle(w.Code), Text: s.words(i, text)})
 			} else {
-				quiet = append(quiet, Say("Warning ("+w.Code+"). ").join(s.words(text)))
+				quiet = append(quiet, Say("Warning ("+w.Code+"). ").join(s.words(i, text)))
 			}
 		}
 	}
@@ -332,6 +349,7 @@ func (s *study) sensitivity() Section {
 		out.Blocks = []Block{cannot("No sensitivity analysis", "The plan has none, so nothing shows how far the answers lean on the choices made: list some under sensitivity of an analysis, such as another assumption about missing values or another definition.")}
 		return out
 	}
+	out.Blocks = append(out.Blocks, s.leftInside()...)
 	out.Lead = Say("The main estimate first, then the same question under other methods, assumptions and definitions. They share the patients, so that they agree is no proof.")
 	return out
 }
@@ -494,4 +512,12 @@ func sortedKeys(set map[string]string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// preposition stands between an estimate and its outcome.
+func preposition(term string) string {
+	if strings.Contains(term, "difference") || strings.Contains(term, "change") || strings.HasPrefix(term, "risk") || strings.HasPrefix(term, "odds") {
+		return " in "
+	}
+	return " of "
 }

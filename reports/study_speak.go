@@ -34,15 +34,28 @@ func SpeakStudy(r Report) Report {
 func levelOf(r Report) float64 {
 	for _, s := range r.Sections {
 		for _, b := range s.Blocks {
-			var level float64
-			if t, ok := b.(Table); ok && len(t.Columns) > columnValue {
-				if n, err := fmt.Sscanf(t.Columns[columnValue].Label, "Value (%g %% CI)", &level); n == 1 && err == nil {
+			t, _ := b.(Table)
+			for _, c := range t.Columns {
+				var level float64
+				if n, err := fmt.Sscanf(c.Label, "Value (%g %% CI)", &level); n == 1 && err == nil {
 					return level / 100
 				}
 			}
 		}
 	}
 	return math.NaN()
+}
+
+// claim is what an estimate's sentence rests on.
+type claim struct{ n, reference, value, p, adjusted, null Cell }
+
+// primaryClaim and besideClaim read the rows of the two tables that are spoken of.
+func primaryClaim(r Row) claim {
+	return claim{r.Cells[1], r.Cells[2], r.Cells[3], r.Cells[5], r.Cells[6], r.Cells[7]}
+}
+
+func besideClaim(r Row) claim {
+	return claim{r.Cells[3], r.Cells[4], r.Cells[columnValue], r.Cells[7], r.Cells[8], r.Cells[9]}
 }
 
 func saySummary(s Section, level float64) []Block {
@@ -72,22 +85,22 @@ const (
 	readBelow
 )
 
-// read applies the rules to a row of an estimate table whose value at no effect is known.
-func read(row Row, null Cell, level float64) reading {
-	c := row.Cells[columnValue]
+// read applies the rules to an estimate.
+func (e claim) read(level float64) reading {
+	c := e.value
 	switch {
 	case !shown(c):
 		return readNothing
-	case !shown(null):
+	case !shown(e.null):
 		return readPlain
 	}
 	low, value, high := asWritten(c.Low, c.Format), asWritten(c.Value, c.Format), asWritten(c.High, c.Format)
-	no := null.Value
+	no := e.null.Value
 	if !(low <= value && value <= high) {
 		return readNoClaim
 	}
-	for _, n := range []Cell{row.Cells[3], row.Cells[4], c} {
-		if n.Format.Kind == CountOf && (n.Hidden != Shown || n.Count < fewest) || few(n) {
+	for _, n := range []Cell{e.n, e.reference, c} {
+		if n.Hidden == Shown && (n.Format.Kind == CountOf && n.Count < fewest || few(n)) {
 			return readFew
 		}
 	}
@@ -98,9 +111,9 @@ func read(row Row, null Cell, level float64) reading {
 		return p.Format.Kind == Blank || shown(p) && p.Value <= 1-level+1e-12
 	}
 	switch {
-	case !passes(row.Cells[columnP]):
+	case !passes(e.p):
 		return readDisagrees
-	case !passes(row.Cells[columnAdjusted]):
+	case !passes(e.adjusted):
 		return readNumber
 	case low > no:
 		return readAbove
@@ -109,17 +122,11 @@ func read(row Row, null Cell, level float64) reading {
 }
 
 // sayEstimate is the sentence of a primary estimate.
-func sayEstimate(row Row, level float64) Words {
-	c, n := row.Cells[columnValue], len(row.Cells)
-	null, better := row.Cells[n-2], row.Cells[n-1].Text
+func sayEstimate(row Row, level float64) (said Words) {
+	e := primaryClaim(row)
+	c, better := e.value, row.Cells[8].Text
 	w := Say(row.Cells[0].Text)
-	if when := row.Cells[2].Text; when != "" {
-		w = w.And(", " + when)
-	}
-	if of := row.Cells[1].Text; of != "" {
-		w = w.And(", " + of)
-	}
-	kind := read(row, null, level)
+	kind := e.read(level)
 	if kind == readNothing {
 		switch {
 		case c.Hidden != Shown:
@@ -130,10 +137,13 @@ func sayEstimate(row Row, level float64) Words {
 		return w.And(": not available.")
 	}
 	w = w.And(": ").With(spoken(c))
-	if unit := row.Cells[6].Text; unit != "" && unit != "%" && unit != "ratio" {
+	if unit := row.Cells[4].Text; unit != "" && unit != "%" && unit != "ratio" {
 		w = w.And(" " + unit)
 	}
-	compares := strings.Contains(row.Cells[1].Text, " v ")
+	if warned := row.Cells[9].Text; warned != "" {
+		defer func() { said = said.And(" Read with its warnings: " + warned + ".") }()
+	}
+	compares := e.reference.Format.Kind != Blank
 	thing := "difference"
 	if !compares {
 		thing = "change"
@@ -156,7 +166,7 @@ func sayEstimate(row Row, level float64) Words {
 	if kind == readBelow {
 		side, good = "below", betterBelow
 	}
-	w = w.And(fmt.Sprintf(": clearly %s no effect", side))
+	w = w.And(fmt.Sprintf(": clearly %s no effect (", side)).With(spoken(e.null)).And(")")
 	switch {
 	case better == "" || !compares:
 	case better == good:
@@ -186,12 +196,10 @@ func saySensitivity(blocks []Block, level float64) []Block {
 // sayBeside counts how the others read against the main estimate. What is not on its
 // scale, or hidden, is counted apart.
 func sayBeside(t Table, level float64) string {
-	null := func(r Row) Cell { return r.Cells[len(r.Cells)-1] }
-	main := t.Rows[0]
-	first := read(main, null(main), level)
+	first := besideClaim(t.Rows[0]).read(level)
 	count := map[string]int{}
 	for _, r := range t.Rows[1:] {
-		kind := read(r, null(r), level)
+		kind := besideClaim(r).read(level)
 		switch {
 		case kind == readNothing || kind == readPlain || kind == readNoClaim || kind == readFew:
 			count["none"]++

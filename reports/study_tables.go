@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -23,11 +24,11 @@ func (s *study) ownBlocks(i int) []Block {
 		switch t.Name {
 		case "target-trial": // under Methods
 		case "case-mix", "comparators", "structures", "refused":
-			out = append(out, s.textTable(id, title, t))
+			out = append(out, s.textTable(i, id, title, t))
 		case "balance":
-			out = append(out, s.balance(id, title, t, r))
+			out = append(out, s.balance(i, id, title, t, r))
 		case "values", "missing-values", "missing":
-			out = append(out, s.seenTable(id, title, t))
+			out = append(out, s.seenOnce(i, id, title, t))
 		case "tipping":
 			out = append(out, s.tipping(id, title, t, r))
 		default:
@@ -36,16 +37,39 @@ func (s *study) ownBlocks(i int) []Block {
 	}
 	figures, none := s.ownFigures(id, title, r)
 	out = append(out, figures...)
-	if left = append(left, none...); len(left) > 0 {
-		out = append(out, Paragraph{Text: Say("Also computed for " + title + ", and not here, since a report holds no number of which it is not known how many patients stand behind it: " + strings.Join(left, ", ") + ". recoup analyze plan PLAN -o FILE.json has them, for use inside the program.")})
+	for _, what := range append(left, none...) {
+		if x := [2]string{r.ID, what}; !slices.Contains(s.left, x) {
+			s.left = append(s.left, x)
+		}
 	}
 	return out
+}
+
+// leftInside names what was computed since it was last asked and is not shown.
+func (s *study) leftInside() []Block {
+	var order []string
+	of := map[string][]string{}
+	for _, x := range s.left {
+		if of[x[0]] == nil {
+			order = append(order, x[0])
+		}
+		of[x[0]] = append(of[x[0]], x[1])
+	}
+	s.left = nil
+	if len(order) == 0 {
+		return nil
+	}
+	var parts []string
+	for _, id := range order {
+		parts = append(parts, id+": "+strings.Join(of[id], ", "))
+	}
+	return []Block{Paragraph{Text: Say("Also computed, and not here, since it is not known of each of their numbers how many patients stand behind it: " + strings.Join(parts, "; ") + ". recoup analyze plan PLAN -o FILE.json has them, for use inside the program.")}}
 }
 
 func (s *study) runTitle(r analysis.PlanRun) string { return r.ID + ", " + s.asked(r) }
 
 // textTable is a table of words and of published numbers.
-func (s *study) textTable(id, title string, from analysis.Table) Table {
+func (s *study) textTable(i int, id, title string, from analysis.Table) Table {
 	t := Table{ID: from.Name + "-" + id, Caption: from.Title + " (" + title + ")"}
 	for _, c := range from.Columns {
 		t.Columns = append(t.Columns, Column{Label: upper(c)})
@@ -65,22 +89,33 @@ func (s *study) textTable(id, title string, from analysis.Table) Table {
 		}
 		t.Rows = append(t.Rows, Row{Cells: cells})
 	}
-	t.Footnotes = s.notes(from)
+	t.Footnotes = s.notes(i, from)
 	return t
 }
 
-func (s *study) notes(t analysis.Table) []Words {
+func (s *study) notes(i int, t analysis.Table) []Words {
 	var out []Words
 	for _, n := range t.Notes {
 		if n != "" {
-			out = append(out, Say(s.coarse(n)))
+			out = append(out, s.words(i, upper(n)))
 		}
 	}
 	return out
 }
 
+// seenOnce is a table of values seen, or where the same one stands.
+func (s *study) seenOnce(i int, id, title string, from analysis.Table) Block {
+	b := s.seenTable(i, id, title, from)
+	key := fmt.Sprint(from.Rows)
+	if at, ok := s.seen[key]; ok {
+		return Paragraph{Text: Say("Values seen and missing of " + title + ": as in the table of " + at + ".")}
+	}
+	s.seen[key] = title
+	return b
+}
+
 // seenTable is who was seen at each visit: counts that add up.
-func (s *study) seenTable(id, title string, from analysis.Table) Block {
+func (s *study) seenTable(i int, id, title string, from analysis.Table) Block {
 	g := grid{from}
 	group := "arm"
 	if slices.Index(from.Columns, group) < 0 {
@@ -93,16 +128,16 @@ func (s *study) seenTable(id, title string, from analysis.Table) Block {
 	t := Table{
 		ID: "seen-" + id, Caption: from.Title + " (" + title + ")",
 		Columns:   []Column{{Label: "Group"}, {Label: "Visit"}, {Label: "Patients", Align: Right}, {Label: upper(seen), Align: Right}, {Label: "Missing", Align: Right}},
-		Footnotes: s.notes(from),
+		Footnotes: s.notes(i, from),
 	}
-	for i, row := range from.Rows {
+	for k, row := range from.Rows {
 		name := g.text(row, group)
 		whole := Count(g.count(row, "patients"))
 		if whole.Count == s.sizeOf(name) {
 			whole = whole.Named(population(strings.TrimPrefix(name, analysis.All)))
 		}
 		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Label(g.text(row, "visit")), whole, Count(g.count(row, seen)), Count(g.count(row, "missing"))}})
-		t.Sums = append(t.Sums, Sum{Total: At{i, 2}, Parts: []At{{i, 3}, {i, 4}}})
+		t.Sums = append(t.Sums, Sum{Total: At{k, 2}, Parts: []At{{k, 3}, {k, 4}}})
 	}
 	return t
 }
@@ -209,7 +244,7 @@ func smaller(a, b Basis) Basis {
 	return a
 }
 
-func (s *study) balance(id, title string, from analysis.Table, r analysis.PlanRun) Block {
+func (s *study) balance(i int, id, title string, from analysis.Table, r analysis.PlanRun) Block {
 	right := func(label string) Column { return Column{Label: label, Align: Right} }
 	t := Table{
 		ID: "balance-" + id, Caption: from.Title + " (" + title + ")",
@@ -217,7 +252,7 @@ func (s *study) balance(id, title string, from analysis.Table, r analysis.PlanRu
 			{Label: "Covariate"}, right("Arm, before"), right("Reference, before"), right("Difference, before (SD)"),
 			right("Arm, after"), right("Reference, after"), right("Difference, after (SD)"),
 		},
-		Footnotes: s.notes(from),
+		Footnotes: s.notes(i, from),
 	}
 	for _, b := range s.balanceRows(from, r) {
 		t.Rows = append(t.Rows, Row{Cells: b.cells})
@@ -316,7 +351,7 @@ func (s *study) targetTrials() []Block {
 			if t.Name != "target-trial" {
 				continue
 			}
-			table := s.targetTrial(t, r)
+			table := s.targetTrial(i, t, r)
 			var text strings.Builder
 			for _, row := range table.Rows {
 				for _, c := range row.Cells {
@@ -338,11 +373,11 @@ var (
 )
 
 // targetTrial is a target-trial table, its counts in a column of their own.
-func (s *study) targetTrial(from analysis.Table, r analysis.PlanRun) Table {
+func (s *study) targetTrial(i int, from analysis.Table, r analysis.PlanRun) Table {
 	t := Table{
 		ID: "target-trial-" + r.ID + "-" + slug(r.Question.Outcome+r.Question.Subgroup), Caption: from.Title + " (" + s.runTitle(r) + ")",
 		Columns:   []Column{{Label: "Element"}, {Label: "Target trial"}, {Label: "This cohort"}, {Label: "Patients", Align: Right}},
-		Footnotes: s.notes(from),
+		Footnotes: s.notes(i, from),
 	}
 	var e analysis.Estimate
 	if k := comparison(r); k >= 0 {

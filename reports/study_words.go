@@ -19,7 +19,7 @@ var (
 	inShare = regexp.MustCompile(`^([^\d(]{0,40}?) ?\(\d+(?:\.\d+)? ?%\)`)
 
 	// What follows or goes before a number that counts no patients.
-	unitAfter = regexp.MustCompile(`^ ?(?:%|percent|imputation|draw|sample|standard dev|day|week|month|year|visit|covariate|column|times\b|knot|quarter|replicate|point|decimal|quantile|hour|level|parameter|step|iteration|degree|MME|table|fold)`)
+	unitAfter = regexp.MustCompile(`^(?: ?[/×*=^+]| - | ?(?:%|percent|imputation|draw|sample|standard dev|day|week|month|year|visit|covariate|column|times\b|knot|quarter|replicate|point|decimal|quantile|hour|level|parameter|step|iteration|degree|MME|table|fold))`)
 	nameGoes  = regexp.MustCompile(`(?i)(?:week|day|days|month|year|quarter|visit|seed|version|level|threshold|[<>=≥≤]) ?$`)
 )
 
@@ -56,7 +56,7 @@ func pieces(text string, names []string) []countedPiece {
 		after = text[at[0]+len(digits):]
 		n, err := strconv.Atoi(strings.ReplaceAll(digits, ",", ""))
 		whole := ofWhole.FindStringSubmatch(after)
-		if err != nil || joined(before, after) || whole == nil && (unitAfter.MatchString(after) || nameGoes.MatchString(before)) {
+		if err != nil || joined(before, after) || isYear(digits) || whole == nil && (unitAfter.MatchString(after) || nameGoes.MatchString(before)) {
 			words(before + digits)
 			text = after
 			// The rest of a decimal number, an identifier or a date counts nothing either.
@@ -82,6 +82,11 @@ func pieces(text string, names []string) []countedPiece {
 	return out
 }
 
+// isYear tells whether digits are those of a year, as in a citation.
+func isYear(digits string) bool {
+	return len(digits) == 4 && (strings.HasPrefix(digits, "19") || strings.HasPrefix(digits, "20"))
+}
+
 // joined tells whether a number is part of something longer: a decimal, a range, an
 // identifier, a ratio.
 func joined(before, after string) bool {
@@ -97,7 +102,10 @@ func joined(before, after string) bool {
 	if after[0] == '.' {
 		return len(after) > 1 && after[1] >= '0' && after[1] <= '9'
 	}
-	return glued(after[0]) && after[0] != ':'
+	if after[0] == ':' || after[0] == ',' { // a ratio, not the end of a clause
+		return len(after) > 1 && after[1] >= '0' && after[1] <= '9'
+	}
+	return glued(after[0])
 }
 
 // nameAround finds a name in a text that covers a position.
