@@ -28,12 +28,13 @@ type StudyInput struct {
 // study is what the sections of one study report share.
 type study struct {
 	StudyInput
-	q     *quarter // the patients and the groups, as in the quarterly report
-	items []studyItem
-	names []string                // in which digits count no patients
-	seen  map[string]string       // the runs in which a table of values seen stands, by what it shows
-	left  [][2]string             // item and what is computed and not shown
-	known map[string]map[int]bool // sizes of the sets of patients analysed, by what they are of
+	q      *quarter // the patients and the groups, as in the quarterly report
+	items  []studyItem
+	names  []string // in which digits count no patients
+	events map[eventsOf]map[int]bool
+	seen   map[string]string       // the runs in which a table of values seen stands, by what it shows
+	left   [][2]string             // item and what is computed and not shown
+	known  map[string]map[int]bool // sizes of the sets of patients analysed, by what they are of
 }
 
 // studyItem is one item of the plan with its runs, by their places in the result.
@@ -91,7 +92,7 @@ func newStudy(in StudyInput) (*study, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &study{StudyInput: in, q: q, known: map[string]map[int]bool{}, seen: map[string]string{}}
+	s := &study{StudyInput: in, q: q, known: map[string]map[int]bool{}, seen: map[string]string{}, events: map[eventsOf]map[int]bool{}}
 	for _, x := range in.Plan.Items {
 		item := s.item(x)
 		for _, k := range x.Sensitivity {
@@ -328,7 +329,7 @@ func (s *study) allWarnings(i int) []studyWarning {
 // termName is a term as people read it.
 func termName(term string) string {
 	for _, x := range [][2]string{{"_all_seen", " (those seen)"}, {"_seen", " (those seen)"}, {"_known", " (those known)"}, {"_all", " (all)"}} {
-		if rest, ok := strings.CutSuffix(term, x[0]); ok {
+		if rest, ok := strings.CutSuffix(term, x[0]); ok && !strings.HasPrefix(term, "proportional_hazards") {
 			term = rest + x[1]
 			break
 		}

@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -188,6 +189,9 @@ func (s *study) basis(e analysis.Estimate, all []analysis.Estimate) Basis {
 	if e.Reference != "" && e.N.Reference > 0 && e.N.Reference < n {
 		n, group = e.N.Reference, e.Reference
 	}
+	if b, ok := s.levelBasis(e); ok {
+		return b
+	}
 	least := s.patients(e, group, n).Basis
 	if least.Kind == Public && n != e.N.Arm {
 		least = s.patients(e, e.Arm, e.N.Arm).Basis
@@ -195,10 +199,8 @@ func (s *study) basis(e analysis.Estimate, all []analysis.Estimate) Basis {
 	switch {
 	case e.Term == "published" || e.Term == "published_complement" || e.Term == "claim":
 		return NoPatients() // compare/published: a figure of others
-	case e.Scale == analysis.ScaleProportion:
-		if e.N.Events > 0 || e.Value == 0 {
-			return s.shareBasis(e, e.Arm, e.N.Events, e.N.Arm)
-		}
+	case e.Scale == analysis.ScaleProportion && e.N.Arm > 0 && e.Reference == "" && !slices.Contains(noShares, e.Term):
+		return s.ownShare(e)
 	case e.Scale == analysis.ScaleRiskDiff || e.Scale == analysis.ScaleRatio || e.Scale == analysis.ScaleNNT:
 		if arm, ok := s.smallestShare(e, all); ok {
 			return arm
@@ -207,12 +209,97 @@ func (s *study) basis(e analysis.Estimate, all []analysis.Estimate) Basis {
 	return least
 }
 
+// levelTerm is an estimate of one level of a covariate, such as "hazard_ratio of sex: female".
+var levelTerm = regexp.MustCompile(`^\w+ of (.+): (.+)$`)
+
+// levelBasis is what an estimate of one level of a covariate rests on: the patients of
+// that level, or the others, who may be few. How many of them are analysed is not known,
+// only that no more than those not analysed are lacking; where that may leave none the
+// basis is unstated.
+func (s *study) levelBasis(e analysis.Estimate) (Basis, bool) {
+	m := levelTerm.FindStringSubmatch(e.Term)
+	if m == nil {
+		return Basis{}, false
+	}
+	codes, levels, err := s.q.now.CovariateLevels(m[1])
+	if err != nil {
+		return Basis{}, true
+	}
+	with, all := 0, s.q.now.Patients()
+	for _, c := range codes {
+		if c >= 0 && levels[c] == m[2] {
+			with++
+		}
+	}
+	lacking := all - e.N.Arm - e.N.Reference
+	least := min(with, all-with) - max(0, lacking)
+	if least < 1 {
+		return Basis{}, true
+	}
+	return On(least), true
+}
+
+// noShares are proportions that are no share of patients.
+var noShares = []string{"largest_weight", "concordance", "c_statistic"}
+
+// ownShare is the basis of a share: its events and, where the share is another one, such
+// as by Kaplan and Meier, the count that it comes to; the smaller of the two stands.
+func (s *study) ownShare(e analysis.Estimate) Basis {
+	n := e.N.Arm
+	x := max(0, min(n, int(math.Round(float64(e.Value)*float64(n)))))
+	if e.N.Events > 0 && e.N.Events <= n && leastOf(e.N.Events, n) < leastOf(x, n) {
+		x = e.N.Events
+	}
+	return s.shareBasis(e, e.Arm, x, n)
+}
+
+// leastOf is the smallest count that a share tells: of those with the event, of those
+// without, where there are any, else of all.
+func leastOf(events, n int) int {
+	m := n
+	for _, k := range []int{events, n - events} {
+		if k > 0 {
+			m = min(m, k)
+		}
+	}
+	return m
+}
+
+// shareBasis is the basis of a share of a group. Equal counts of one outcome at one time
+// are one quantity, whichever estimate tells them.
 func (s *study) shareBasis(e analysis.Estimate, group string, events, n int) Basis {
 	b := ShareOf(min(events, n), n)
 	b.Whole = s.quantity(e, group, n)
 	b.Within = s.population(group, e.Subgroup)
-	b.Quantity = fmt.Sprintf("events/%s/%s/%s/%d", s.setOf(e, group), strings.TrimSuffix(strings.TrimSuffix(e.Term, "_all"), "_seen"), e.Definition, events)
+	key := eventsOf{strings.Join([]string{group, e.Subgroup, e.Outcome, e.Visit, e.Definition}, "/"), b.Whole, n}
+	if s.events[key] == nil {
+		s.events[key] = map[int]bool{}
+	}
+	s.events[key][b.Numerator] = true
+	b.Quantity = key.name(b.Numerator)
 	return b
+}
+
+// eventsOf are the counts of events of a group at one time.
+type eventsOf struct {
+	of, whole string
+	n         int
+}
+
+func (k eventsOf) name(events int) string { return fmt.Sprintf("events/%s/%d/%d", k.of, k.n, events) }
+
+// complementSums say that the events, and those without, are everybody.
+func (s *study) complementSums() []QuantitySum {
+	var out []QuantitySum
+	for key, counts := range s.events {
+		for x := range counts {
+			if counts[key.n-x] && 2*x <= key.n && x > 0 {
+				out = append(out, QuantitySum{Total: key.whole, Parts: []string{key.name(x), key.name(key.n - x)}})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b QuantitySum) int { return slices.Compare(a.Parts, b.Parts) })
+	return out
 }
 
 // smallestShare finds the events of both arms of a comparison of shares: those of the
@@ -239,16 +326,7 @@ func (s *study) smallestShare(e analysis.Estimate, all []analysis.Estimate) (Bas
 	if len(counts) == 0 {
 		return Basis{}, false
 	}
-	small := func(c count) int {
-		m := c.n
-		for _, k := range []int{c.events, c.n - c.events} {
-			if k > 0 {
-				m = min(m, k)
-			}
-		}
-		return m
-	}
-	worst := slices.MinFunc(counts, func(a, b count) int { return small(a) - small(b) })
+	worst := slices.MinFunc(counts, func(a, b count) int { return leastOf(a.events, a.n) - leastOf(b.events, b.n) })
 	return s.shareBasis(e, worst.group, worst.events, worst.n), true
 }
 
@@ -282,7 +360,7 @@ func referenceEvents(e analysis.Estimate) []int {
 // is taken as a part of the next larger one of the same outcome, and a subgroup's of
 // the whole's of the same analysis, so that the few between two of them are judged too.
 func (s *study) relations() []QuantitySum {
-	out := s.subgroupSums()
+	out := slices.Concat(s.subgroupSums(), s.eventSums(), s.complementSums())
 	var sets []string
 	for of := range s.known {
 		sets = append(sets, of)
@@ -301,6 +379,30 @@ func (s *study) relations() []QuantitySum {
 		ns := sizes(of)
 		for i := 1; i < len(ns); i++ {
 			out = append(out, QuantitySum{Total: named(of, ns[i]), Parts: []string{named(of, ns[i-1])}})
+		}
+	}
+	return out
+}
+
+// eventSums say that the events by one time are a part of those by a later one, so that
+// the few between two times are judged too.
+func (s *study) eventSums() []QuantitySum {
+	var out []QuantitySum
+	for i := range s.Result.Runs {
+		es := s.run(i).Result.Estimates
+		for k, e := range es {
+			for _, later := range es[k+1:] {
+				if e.Scale != analysis.ScaleProportion || later.Term != e.Term || later.Arm != e.Arm || later.Definition != e.Definition || later.Visit == e.Visit || later.Scale != e.Scale || !e.Value.OK() || !later.Value.OK() {
+					continue
+				}
+				a, b := s.basis(e, es), s.basis(later, es)
+				if a.Numerator > b.Numerator {
+					a, b = b, a
+				}
+				if a.Numerator < b.Numerator && a.Denominator == b.Denominator {
+					out = append(out, QuantitySum{Total: b.Quantity, Parts: []string{a.Quantity}})
+				}
+			}
 		}
 	}
 	return out
@@ -439,6 +541,8 @@ func comparison(r analysis.PlanRun) int {
 // onScale are estimates that can stand on one axis.
 type onScale struct {
 	key, title, unit string
+	item             string // of the last row
+	estimates        int
 	log              bool
 	null             float64
 	favors           [2]string
@@ -480,6 +584,11 @@ func (s *study) forests(id, title string, from []forestRow) []Block {
 		if c.reference.Format.Kind != Blank {
 			n = c.reference
 		}
+		if x.item != o.item {
+			o.item = x.item
+			o.rows = append(o.rows, ForestRow{Label: x.item, Heading: true})
+		}
+		o.estimates++
 		o.rows = append(o.rows, ForestRow{Label: x.label, Columns: []Cell{c.arm, n}, Estimate: c.value})
 		if c.reference.Format.Kind == Blank {
 			o.rows[len(o.rows)-1].Columns[1] = Cell{}
@@ -487,7 +596,7 @@ func (s *study) forests(id, title string, from []forestRow) []Block {
 	}
 	var out []Block
 	for _, o := range scales {
-		if len(o.rows) < 2 {
+		if o.estimates < 2 {
 			continue
 		}
 		out = append(out, s.forest(id, title, o))
@@ -499,6 +608,7 @@ func (s *study) forests(id, title string, from []forestRow) []Block {
 type forestRow struct {
 	run, estimate int
 	label         string
+	item          string // the heading that it stands under, "" for none
 }
 
 func (s *study) forest(id, title string, o *onScale) Figure {
@@ -511,10 +621,10 @@ func (s *study) forest(id, title string, o *onScale) Figure {
 		ID: id + "-" + slug(o.key), Title: title + ": " + o.title,
 		Subtitle: fmt.Sprintf("Estimates with %g %% intervals%s; the line is no effect", 100*s.Plan.Level, unit),
 		Caption:  Say("Intervals are not adjusted for the number of estimates. n: patients of the arm and of its reference."),
-		Alt:      Say(fmt.Sprintf("%s with intervals; the tables of this section give the same numbers.", counted(len(o.rows), "estimate", "estimates"))),
+		Alt:      Say(fmt.Sprintf("%s with intervals; the tables of this section give the same numbers.", counted(o.estimates, "estimate", "estimates"))),
 	}
 	if more > 0 {
-		f.Caption = f.Caption.And(fmt.Sprintf(" The first %d; %d more are in the tables.", mostRows, more))
+		f.Caption = f.Caption.And(fmt.Sprintf(" The first %d rows; %d more are in the tables.", mostRows, more))
 	}
 	f.Plot = Forest{
 		LabelHead: "Estimate", Columns: []string{"n", "n, ref."}, Result: fmt.Sprintf("Value (%g %%)", 100*s.Plan.Level),

@@ -228,7 +228,7 @@ func (s *study) results() Section {
 		for _, i := range x.runs {
 			r := s.run(i)
 			for k, e := range r.Result.Estimates {
-				rows = append(rows, forestRow{i, k, x.ID + ": " + s.forestLabel(r, e)})
+				rows = append(rows, forestRow{i, k, s.forestLabel(r, e), x.ID})
 			}
 		}
 	}
@@ -380,7 +380,7 @@ func (s *study) besideMain(x studyItem) []Block {
 			t.Rows = append(t.Rows, row)
 		}
 		add(i, k, mainRow+termName(e.Term))
-		rows := []forestRow{{i, k, mainRow + termName(e.Term)}}
+		rows := []forestRow{{run: i, estimate: k, label: mainRow + termName(e.Term)}}
 		var notes []Words
 		for _, o := range x.sensitivity {
 			for _, j := range s.sameQuestion(o, main) {
@@ -401,7 +401,7 @@ func (s *study) besideMain(x studyItem) []Block {
 						full += " (" + termName(term) + ")"
 					}
 					add(j, m, full)
-					rows = append(rows, forestRow{j, m, o.ID + shortDefinition(r, m, e)})
+					rows = append(rows, forestRow{run: j, estimate: m, label: o.ID + shortDefinition(r, m, e)})
 				}
 			}
 		}

@@ -229,16 +229,7 @@ func smaller(a, b Basis) Basis {
 	if a.Kind == Unstated || b.Kind == Unstated {
 		return Basis{}
 	}
-	least := func(b Basis) int {
-		m := b.Denominator
-		for _, k := range []int{b.Numerator, b.Denominator - b.Numerator} {
-			if k > 0 {
-				m = min(m, k)
-			}
-		}
-		return m
-	}
-	if least(b) < least(a) {
+	if leastOf(b.Numerator, b.Denominator) < leastOf(a.Numerator, a.Denominator) {
 		return b
 	}
 	return a
