@@ -9,6 +9,7 @@ import (
 
 	"recoup/analysis"
 	"recoup/datasets"
+	"recoup/datasets/instrument"
 )
 
 // estimateCells are an estimate as the tables and figures of a study show it.
@@ -24,7 +25,7 @@ func (s *study) cells(i, k int) estimateCells {
 	r := s.run(i)
 	e := r.Result.Estimates[k]
 	basis := s.basis(e, r.Result.Estimates)
-	c := estimateCells{arm: s.patients(e, e.Arm, e.N.Arm), unit: unitOf(e)}
+	c := estimateCells{arm: s.patients(e, e.Arm, e.N.Arm), unit: s.unit(e)}
 	if e.Reference != "" && e.N.Reference > 0 {
 		c.reference = s.patients(e, e.Reference, e.N.Reference)
 	}
@@ -107,9 +108,17 @@ func intervalDecimals(c Cell) int {
 	return max(0, min(4, 1-int(math.Floor(math.Log10(width)))))
 }
 
-// unitOf is the unit of an estimate as it is written.
-func unitOf(e analysis.Estimate) string {
+// unit is the unit of an estimate as it is written; of a questionnaire, its range.
+func (s *study) unit(e analysis.Estimate) string {
 	switch e.Scale {
+	case analysis.ScaleMean, analysis.ScaleSD, analysis.ScaleDifference:
+		if f, err := s.Cohort.Outcome(e.Outcome); err == nil && e.Unit == "" && f.Instrument != "" {
+			if i, ok := instrument.Find(f.Instrument); ok && i.Max > i.Min {
+				return fmt.Sprintf("points (%g–%g)", i.Min, i.Max)
+			}
+		}
+	case analysis.ScaleChiSquare:
+		return "chi-square"
 	case analysis.ScaleRiskDiff:
 		return "percentage points"
 	case analysis.ScaleProportion, analysis.ScalePercent:
@@ -477,14 +486,14 @@ func (s *study) estimateTable(id, caption string) Table {
 	return Table{
 		ID: id, Caption: caption,
 		Columns: []Column{
-			{Label: "Estimate"}, {Label: "Of"}, {Label: "When"}, right("n"), right("n, reference"),
-			right(s.valueHead()), {Label: "Unit"}, right("p"), right("p, adjusted"),
+			{Label: "Estimate"}, right(s.valueHead()), {Label: "Unit"}, {Label: "Of"}, {Label: "When"},
+			right("n"), right("n, reference"), right("p"), right("p, adjusted"),
 		},
 	}
 }
 
 // columnValue is the place of the value in a row of an estimate table.
-const columnValue = 5
+const columnValue = 1
 
 func (s *study) valueHead() string { return fmt.Sprintf("Value (%g %% CI)", 100*s.Plan.Level) }
 
@@ -498,7 +507,7 @@ func (s *study) row(i, k int, label string) Row {
 			label += ", " + e.Definition
 		}
 	}
-	return Row{Indent: 1, Cells: []Cell{Label(label), Label(against(e)), Label(e.Visit), c.arm, c.reference, c.value, Label(c.unit), c.p, c.adjusted}}
+	return Row{Indent: 1, Cells: []Cell{Label(label), c.value, Label(c.unit), Label(against(e)), Label(e.Visit), c.arm, c.reference, c.p, c.adjusted}}
 }
 
 // severalDefinitions tells whether a term stands under more than one definition.
@@ -519,7 +528,7 @@ func (s *study) severalDefinitions(i int, term string) bool {
 // refused is a row that says why a run has no answer.
 func (s *study) refused(r analysis.PlanRun) Row {
 	e := NotAvailable(upper(s.coarse(strings.TrimPrefix(r.Cannot, r.Analysis+": "))) + ".")
-	return Row{Indent: 1, Cells: []Cell{Label("no answer"), Label(""), Label(""), {}, {}, e, Label(""), {}, {}}}
+	return Row{Indent: 1, Cells: []Cell{Label("no answer"), e, Label(""), Label(""), Label(""), {}, {}, {}, {}}}
 }
 
 // comparison returns the estimate that speaks for a run: the first of a comparison,

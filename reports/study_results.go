@@ -15,7 +15,7 @@ func (s *study) summary() Section {
 	out := Section{ID: summaryID, Title: "Summary"}
 	right := func(label string) Column { return Column{Label: label, Align: Right} }
 	t := Table{ID: "primary", Caption: "The primary estimates", Columns: []Column{
-		{Label: "Estimate"}, right("n"), right("n, reference"), right(s.valueHead()), {Label: "Unit"}, right("p"), right("p, adjusted"), right("No effect"), {Label: "Better"}, {Label: "Warnings"},
+		{Label: "Estimate"}, right(s.valueHead()), {Label: "Unit"}, right("n"), right("n, reference"), right("p"), right("p, adjusted"), right("No effect"), {Label: "Better"}, {Label: "Warnings"},
 	}}
 	for _, x := range s.items {
 		if x.Role != "primary" {
@@ -28,7 +28,7 @@ func (s *study) summary() Section {
 			}
 			if r.Cannot != "" {
 				why := s.refused(r).Cells[columnValue]
-				t.Rows = append(t.Rows, Row{Cells: []Cell{Label(s.title(x.PlanItem) + ": " + s.asked(r)), {}, {}, why, Label(""), {}, {}, {}, Label(""), Label("")}})
+				t.Rows = append(t.Rows, Row{Cells: []Cell{Label(s.title(x.PlanItem) + ": " + s.asked(r)), why, Label(""), {}, {}, {}, {}, {}, Label(""), Label("")}})
 				continue
 			}
 			t.Rows = append(t.Rows, s.primaryRows(i, x)...)
@@ -81,7 +81,7 @@ func (s *study) primaryRows(i int, x studyItem) []Row {
 		} else if e.Scale == analysis.ScaleDifference {
 			null = Number(0, 0, 0).WithoutPatients() // a change
 		}
-		out = append(out, Row{Cells: []Cell{Label(label), c.arm, c.reference, c.value, Label(c.unit), c.p, c.adjusted, null, Label(s.better(e)), Label(s.codes(i))}})
+		out = append(out, Row{Cells: []Cell{Label(label), c.value, Label(c.unit), c.arm, c.reference, c.p, c.adjusted, null, Label(s.better(e)), Label(s.codes(i))}})
 	}
 	return out
 }
@@ -464,6 +464,9 @@ func comparable(r analysis.PlanRun, main analysis.Estimate) []int {
 		if e.Term == main.Term && e.Scale == main.Scale && (e.Visit == main.Visit || main.Visit == "") && e.Arm == main.Arm {
 			out = append(out, k)
 		}
+	}
+	if r.Analysis == "impute/tipping-point" && len(out) > 1 {
+		return out[:1] // the deltas are a search, not answers; its own table has them all
 	}
 	if len(out) > 0 {
 		return out

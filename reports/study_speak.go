@@ -51,11 +51,11 @@ type claim struct{ n, reference, value, p, adjusted, null Cell }
 
 // primaryClaim and besideClaim read the rows of the two tables that are spoken of.
 func primaryClaim(r Row) claim {
-	return claim{r.Cells[1], r.Cells[2], r.Cells[3], r.Cells[5], r.Cells[6], r.Cells[7]}
+	return claim{r.Cells[3], r.Cells[4], r.Cells[columnValue], r.Cells[5], r.Cells[6], r.Cells[7]}
 }
 
 func besideClaim(r Row) claim {
-	return claim{r.Cells[3], r.Cells[4], r.Cells[columnValue], r.Cells[7], r.Cells[8], r.Cells[9]}
+	return claim{r.Cells[5], r.Cells[6], r.Cells[columnValue], r.Cells[7], r.Cells[8], r.Cells[9]}
 }
 
 func saySummary(s Section, level float64) []Block {
@@ -137,7 +137,7 @@ func sayEstimate(row Row, level float64) (said Words) {
 		return w.And(": not available.")
 	}
 	w = w.And(": ").With(spoken(c))
-	if unit := row.Cells[4].Text; unit != "" && unit != "%" && unit != "ratio" {
+	if unit := row.Cells[2].Text; unit != "" && unit != "%" && unit != "ratio" {
 		w = w.And(" " + unit)
 	}
 	if warned := row.Cells[9].Text; warned != "" {

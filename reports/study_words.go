@@ -14,8 +14,9 @@ import (
 // numeral is a whole number of a text, with "of" another one and a percentage in
 // parentheses soon after.
 var (
-	numeral = regexp.MustCompile(`\d[\d,]*`)
-	ofWhole = regexp.MustCompile(`^ of (?:the )?(\d[\d,]*)`)
+	numeral = regexp.MustCompile(`\d+(?:,\d{3})*`)
+	ofWhole = regexp.MustCompile(`^ of (?:the )?(\d+(?:,\d{3})*)`)
+	longer  = regexp.MustCompile(`^[\w./:-]*`)
 	inShare = regexp.MustCompile(`^([^\d(]{0,40}?) ?\(\d+(?:\.\d+)? ?%\)`)
 
 	// What follows or goes before a number that counts no patients.
@@ -23,7 +24,7 @@ var (
 	nameGoes  = regexp.MustCompile(`(?i)(?:week|day|days|month|year|quarter|visit|seed|version|level|threshold|[<>=≥≤]) ?$`)
 )
 
-// counted is a piece of a text: words, or a count, of a whole where there is one.
+// countedPiece is a piece of a text: words, or a count, of a whole where there is one.
 type countedPiece struct {
 	text      string
 	count, of int // of is 0 where there is no whole; count is -1 for words
@@ -52,15 +53,15 @@ func pieces(text string, names []string) []countedPiece {
 			text = text[from+len(name):]
 			continue
 		}
-		before, digits, after := text[:at[0]], strings.TrimRight(text[at[0]:at[1]], ","), ""
-		after = text[at[0]+len(digits):]
+		before, digits, after := text[:at[0]], text[at[0]:at[1]], text[at[1]:]
 		n, err := strconv.Atoi(strings.ReplaceAll(digits, ",", ""))
 		whole := ofWhole.FindStringSubmatch(after)
 		if err != nil || joined(before, after) || isYear(digits) || whole == nil && (unitAfter.MatchString(after) || nameGoes.MatchString(before)) {
 			words(before + digits)
 			text = after
 			// The rest of a decimal number, an identifier or a date counts nothing either.
-			if rest := regexp.MustCompile(`^[\w./:-]*`).FindString(after); joined("", after) {
+			if joined("", after) {
+				rest := longer.FindString(after)
 				words(rest)
 				text = after[len(rest):]
 			}
