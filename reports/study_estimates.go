@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"recoup/analysis"
+	"recoup/analysis/compare"
 	"recoup/datasets"
 	"recoup/datasets/instrument"
 )
@@ -164,6 +165,12 @@ func stem(term string) string {
 
 // patients is the number of patients of a group behind an estimate.
 func (s *study) patients(e analysis.Estimate, group string, n int) Cell {
+	if slices.Contains(publishedTerms, e.Term) && e.Analysis == "compare/published" {
+		if n == 0 {
+			return Cell{} // not reported
+		}
+		return Count(n).WithoutPatients()
+	}
 	c := Count(n).Named(s.quantity(e, group, n))
 	if _, err := s.Cohort.Arm(group); err != nil && group != analysis.All && group != "" {
 		if group == e.Reference && slices.Contains(besidePublished, e.Analysis) {
@@ -173,6 +180,9 @@ func (s *study) patients(e analysis.Estimate, group string, n int) Cell {
 	}
 	return c.PartOf(s.population(group, e.Subgroup))
 }
+
+// publishedTerms are the estimates of compare/published that are figures of others.
+var publishedTerms = []string{compare.TermPublished, compare.TermComplement, compare.TermClaim}
 
 // besidePublished are the analyses whose reference is a published group.
 var besidePublished = []string{"compare/published", "compare/maic", "compare/stc", "compare/bucher"}
@@ -206,8 +216,8 @@ func (s *study) basis(e analysis.Estimate, all []analysis.Estimate) Basis {
 		least = s.patients(e, e.Arm, e.N.Arm).Basis
 	}
 	switch {
-	case e.Term == "published" || e.Term == "published_complement" || e.Term == "claim":
-		return NoPatients() // compare/published: a figure of others
+	case slices.Contains(publishedTerms, e.Term) && e.Analysis == "compare/published":
+		return NoPatients()
 	case e.Scale == analysis.ScaleProportion && e.N.Arm > 0 && e.Reference == "" && !slices.Contains(noShares, e.Term):
 		return s.ownShare(e)
 	case e.Scale == analysis.ScaleRiskDiff || e.Scale == analysis.ScaleRatio || e.Scale == analysis.ScaleNNT:

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"recoup/analysis"
+	"recoup/analysis/compare"
 )
 
 // summary is the table of the primary estimates; SpeakStudy puts a sentence for each
@@ -300,7 +301,7 @@ func (s *study) adjustments(x studyItem) []Words {
 
 // loudCodes are the warnings that can turn an answer round: they stand beside the
 // figures, not under the table.
-var loudCodes = []string{"payer-mismatch", "work-absence-mismatch", "disability-share", "immortal-time", "after-time-zero", analysis.WarnCaseMix, analysis.WarnTimeOrigin}
+var loudCodes = []string{compare.WarnPayer, compare.WarnWorkAbsence, compare.WarnDisability, compare.WarnImmortal, compare.WarnAfterZero, analysis.WarnTimeOrigin}
 
 // itemWarnings are the warnings of an item's runs: the loud ones as notices, the others
 // as footnotes.
@@ -328,7 +329,7 @@ func (w Words) join(more Words) Words { return append(w[:len(w):len(w)], more...
 
 func loudTitle(code string) string {
 	switch code {
-	case analysis.WarnTimeOrigin, "immortal-time", "after-time-zero":
+	case analysis.WarnTimeOrigin, compare.WarnImmortal, compare.WarnAfterZero:
 		return "Time does not begin alike"
 	}
 	return "The patients compared differ, or may differ"
