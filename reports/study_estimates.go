@@ -61,7 +61,8 @@ func (s *study) tests(i, k int) (families, methods []string, adjusted analysis.N
 }
 
 // value is an estimate with its interval, written with the decimals that its interval
-// deserves.
+// deserves. A positive one has no sign: "+12.4 (2.7 to" looks like a telephone number to
+// who scans what goes out.
 func (s *study) value(e analysis.Estimate, basis Basis) Cell {
 	if !e.Value.OK() {
 		return NotAvailable(s.coarse(reason(e)))
@@ -76,10 +77,8 @@ func (s *study) value(e analysis.Estimate, basis Basis) Cell {
 	case analysis.ScaleProportion:
 		c.Format.Kind, c.Format.Decimals = Percent, 1
 		return c
-	case analysis.ScaleDifference, analysis.ScaleRiskDiff, analysis.ScaleStandardised:
-		c = c.WithSign()
 	case analysis.ScalePercent:
-		c = c.WithSign().WithUnit("", "%")
+		c = c.WithUnit("", "%")
 	}
 	c.Format.Decimals = intervalDecimals(c)
 	if !e.CI.Low.OK() && !e.CI.High.OK() {
@@ -496,7 +495,11 @@ func (s *study) estimateTable(id, caption string) Table {
 	return Table{
 		ID: id, Caption: caption,
 		Columns: []Column{
-			{Label: "Estimate"}, right(s.valueHead()), {Label: "Unit"}, {Label: "Of"}, {Label: "When"},
+			{Label: "Estimate"},
+			right(s.valueHead()),
+			{Label: "Unit"},
+			{Label: "Of"},
+			{Label: "When"},
 			right("n"), right("n, reference"), right("p"), right("p, adjusted"),
 		},
 	}

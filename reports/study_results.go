@@ -495,9 +495,13 @@ func (s *study) differs(main, r analysis.PlanRun) string {
 		}
 	}
 	for _, x := range [][3]string{
-		{"definition", r.Question.Definition, main.Question.Definition}, {"missing", string(r.Question.Missing), string(main.Question.Missing)},
-		{"visit", r.Question.Visit, main.Question.Visit}, {"outcome", r.Question.Outcome, main.Question.Outcome},
-		{"arm", r.Question.Arm, main.Question.Arm}, {"reference", r.Question.Reference, main.Question.Reference}, {"baseline", r.Question.Baseline, main.Question.Baseline},
+		{"definition", r.Question.Definition, main.Question.Definition},
+		{"missing", string(r.Question.Missing), string(main.Question.Missing)},
+		{"visit", r.Question.Visit, main.Question.Visit},
+		{"outcome", r.Question.Outcome, main.Question.Outcome},
+		{"arm", r.Question.Arm, main.Question.Arm},
+		{"reference", r.Question.Reference, main.Question.Reference},
+		{"baseline", r.Question.Baseline, main.Question.Baseline},
 	} {
 		if x[1] != x[2] && x[1] != "" {
 			parts = append(parts, x[0]+" "+x[1])

@@ -200,15 +200,16 @@ func sayBeside(t Table, level float64) string {
 	count := map[string]int{}
 	for _, r := range t.Rows[1:] {
 		kind := besideClaim(r).read(level)
-		switch {
-		case kind == readNothing || kind == readPlain || kind == readNoClaim || kind == readFew:
+		switch kind {
+		case readNothing, readPlain, readNoClaim, readFew:
 			count["none"]++
-		case kind == readAbove || kind == readBelow:
-			if kind == first {
+		case readAbove, readBelow:
+			switch first {
+			case kind:
 				count["same"]++
-			} else if first == readAbove || first == readBelow {
+			case readAbove, readBelow:
 				count["other"]++
-			} else {
+			default:
 				count["clear"]++
 			}
 		default:

@@ -206,8 +206,8 @@ func (s *study) balanceRows(from analysis.Table, r analysis.PlanRun) []balanced 
 		}
 		b.cells = []Cell{
 			Label(b.name),
-			share("arm raw", bases[0]), share("reference raw", bases[1]), cell("difference raw", b.basis).WithSign(),
-			share("arm adjusted", b.basis), share("reference adjusted", b.basis), cell("difference adjusted", b.basis).WithSign(),
+			share("arm raw", bases[0]), share("reference raw", bases[1]), cell("difference raw", b.basis),
+			share("arm adjusted", b.basis), share("reference adjusted", b.basis), cell("difference adjusted", b.basis),
 		}
 		out = append(out, b)
 	}
@@ -240,7 +240,8 @@ func (s *study) balance(i int, id, title string, from analysis.Table, r analysis
 	t := Table{
 		ID: "balance-" + id, Caption: from.Title + " (" + title + ")",
 		Columns: []Column{
-			{Label: "Covariate"}, right("Arm, before"), right("Reference, before"), right("Difference, before (SD)"),
+			{Label: "Covariate"},
+			right("Arm, before"), right("Reference, before"), right("Difference, before (SD)"),
 			right("Arm, after"), right("Reference, after"), right("Difference, after (SD)"),
 		},
 		Footnotes: s.notes(i, from),
