@@ -174,6 +174,7 @@ func (s *study) balanceRows(from analysis.Table, r analysis.PlanRun) []balanced 
 		}
 	}
 	n := min(raw[0], raw[1])
+	worst := worstShares(g, raw)
 	var out []balanced
 	for _, row := range from.Rows {
 		binary := math.IsNaN(g.number(row, "variance ratio raw"))
@@ -187,6 +188,9 @@ func (s *study) balanceRows(from analysis.Table, r analysis.PlanRun) []balanced 
 		}
 		if binary {
 			b.basis = smaller(bases[0], bases[1])
+			if all := worst[variable(b.name)]; all.Kind == Unstated || leastOf(all.Numerator, all.Denominator) < s.Fewest {
+				b.basis, bases = all, [2]Basis{all, all} // the other levels would give the few away
+			}
 		}
 		cell := func(column string, basis Basis) Cell {
 			v := g.number(row, column)
@@ -210,6 +214,30 @@ func (s *study) balanceRows(from analysis.Table, r analysis.PlanRun) []balanced 
 			share("arm adjusted", b.basis), share("reference adjusted", b.basis), cell("difference adjusted", b.basis),
 		}
 		out = append(out, b)
+	}
+	return out
+}
+
+// variable is the covariate that a line of a balance table is a level of.
+func variable(line string) string {
+	name, _, _ := strings.Cut(line, ": ")
+	return name
+}
+
+// worstShares are the smallest counts that the levels of each covariate tell, in either
+// arm.
+func worstShares(g grid, raw [2]int) map[string]Basis {
+	out := map[string]Basis{}
+	for _, row := range g.Rows {
+		if !math.IsNaN(g.number(row, "variance ratio raw")) {
+			continue
+		}
+		b := smaller(shareOfMean(g.number(row, "arm raw"), raw[0]), shareOfMean(g.number(row, "reference raw"), raw[1]))
+		name := variable(row[0].Text)
+		if before, ok := out[name]; ok {
+			b = smaller(before, b)
+		}
+		out[name] = b
 	}
 	return out
 }

@@ -437,6 +437,46 @@ func TestStudyHidesSmallCounts(t *testing.T) {
 	silent(t, text, "prop.test(5", "BinomDiffCI(4", "baseline of zero, of which no percentage can be taken: 3")
 }
 
+// Where one level of a covariate has few patients in an arm, no level of it stands in the
+// table of balance or its plot: the others, and the differences, would give the few away.
+func TestStudyBalanceHidesWholeCovariates(t *testing.T) {
+	s := theStudy(t)
+	r := s.report(t, "cms-11")
+	shown, hidden := 0, 0
+	for _, row := range tablesOf(r)["balance-weighted-pain"].Rows {
+		covariate, _, level := strings.Cut(row.Cells[0].Text, ": ")
+		for _, c := range row.Cells[1:] {
+			switch {
+			case level && covariate == "condition" && c.Hidden == reports.Shown:
+				t.Errorf("%s shows %s", row.Cells[0].Text, render.Cell(c))
+			case c.Hidden == reports.Shown:
+				shown++
+			default:
+				hidden++
+			}
+		}
+	}
+	if shown < 12 || hidden < 30 {
+		t.Errorf("%d cells are shown, %d hidden", shown, hidden)
+	}
+	for _, section := range r.Sections {
+		for _, b := range section.Blocks {
+			f, ok := b.(reports.Figure)
+			p, dots := f.Plot.(reports.Dots)
+			if !ok || !dots || f.ID != "love-weighted-pain" {
+				continue
+			}
+			for i, name := range p.Rows {
+				for _, series := range p.Series {
+					if strings.HasPrefix(name, "condition: ") && series.Values[i].Hidden == reports.Shown {
+						t.Errorf("the plot shows %s", name)
+					}
+				}
+			}
+		}
+	}
+}
+
 // Labels from a plan and a cohort are hostile until escaped.
 func TestStudyHostileLabels(t *testing.T) {
 	evil := `<script>alert("x")</script>`
