@@ -72,18 +72,20 @@ var packages = map[string]rule{
 	"analysis/taper":           estimator,
 	"analysis/work":            estimator,
 
-	"simulate":          {[]string{"simulate/stream"}, []string{gonum}},
-	"simulate/stream":   {nil, nil},
+	"simulate":          {[]string{"simulate/internal/lanes", "simulate/stream"}, []string{gonum}},
+	"simulate/stream":   {[]string{"simulate/internal/lanes"}, nil},
 	"simulate/design":   {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, nil},
 	"simulate/evidence": {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
-	"simulate/rehab":    {[]string{"datasets", "simulate", "simulate/design", "simulate/evidence", "simulate/internal/strict", "simulate/queue", "simulate/stream"}, []string{gonum}},
+	"simulate/rehab":    {[]string{"datasets", "simulate", "simulate/design", "simulate/evidence", "simulate/internal/lanes", "simulate/internal/strict", "simulate/queue", "simulate/stream"}, []string{gonum}},
 
+	"simulate/internal/lanes":  {nil, []string{xcpu}},
 	"simulate/internal/strict": {nil, []string{goyaml}},
 	"simulate/markov":          {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, []string{gonum}},
 	"simulate/queue":           {[]string{"simulate", "simulate/stream"}, []string{gonum}},
 	"simulate/simulatetest":    {nil, nil},
 
 	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, nil},
+	"reports/crate":      {nil, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
 
 	"reports/disclosure/readback": {[]string{"datasets/privacy", "reports/disclosure"}, nil},
