@@ -578,3 +578,15 @@ analyses:
 `, 0).report(t, "none")
 	says(t, markdown(t, r), "−1.14 (", "clearly below no effect (0), which is better in this measure", "PRT v placebo")
 }
+
+// A difference alone tells the reference's count too: 38 of 176 less 16.4 points is 5 of 96.
+func TestStudyHidesADifferenceByItself(t *testing.T) {
+	s := newStudied(t, theStudy(t).in.Cohort, `
+question: {arm: program, reference: usual care, outcome: pain, visit: month12}
+analyses:
+  - {id: d, role: primary, run: effect/responders, terms: [risk_difference_all]}
+`, 0)
+	if row := tablesOf(s.report(t, "cms-11"))["results-d"].Rows[1]; row.Cells[1].Hidden == reports.Shown {
+		t.Errorf("%s is shown", render.Cell(row.Cells[1]))
+	}
+}
