@@ -211,11 +211,20 @@ type BudgetYear struct {
 	Impact, Lower, Upper   float64 // with less without, and 95 % of draws; NaN where there are none
 	ImpactMCSE             float64
 	NewPatients, OnProgram float64
+	Uptake                 float64 // share of the new patients
+}
+
+// StrategyCost is what a patient of a strategy costs in each year since coming in, and the
+// share of patients who get it now.
+type StrategyCost struct {
+	Strategy string
+	Share    float64
+	Cost     []float64
 }
 
 // BudgetFigure draws the budget of each year without and with a strategy.
-func BudgetFigure(strategy, payer string, years []BudgetYear) Figure {
-	p := Dots{X: Axis{Label: "USD in the year"}, Bars: true}
+func BudgetFigure(strategy, payer, unit string, years []BudgetYear) Figure {
+	p := Dots{X: Axis{Label: unit + " in the year"}, Bars: true}
 	without, with := DotSeries{Label: "without " + strategy, Comparator: true}, DotSeries{Label: "with " + strategy}
 	for _, y := range years {
 		p.Rows = append(p.Rows, fmt.Sprintf("Year %d", y.Year))

@@ -28,6 +28,7 @@ type PolicyInput struct {
 	Tornado     *economics.Tornado
 	Information []economics.Information
 	Budget      []BudgetYear
+	PerPatient  []StrategyCost // what the budget is made of
 	Kinds       []BudgetKind
 	Occupancy   []Occupancy
 	Success     []economics.Success
@@ -68,6 +69,25 @@ func Policy(in PolicyInput) (Report, error) {
 		r.Warnings = append(r.Warnings, Warning{Code: w.Code, Text: upper(w.Message) + "."})
 	}
 	return r, nil
+}
+
+// code is the currency, and amount a sum of it.
+func (in PolicyInput) code() string {
+	code, _ := in.Scenario.Money()
+	return code
+}
+
+func (in PolicyInput) amount(v float64) string { return thousands(v) + " " + in.code() }
+
+// priceDate says what prices costs are of, and what was moved.
+func (in PolicyInput) priceDate() string {
+	switch {
+	case in.Scenario.PriceYear == 0:
+		return in.code() + "; prices are as the evidence and the designs state them, not moved to one year"
+	case len(in.Scenario.Moved) == 0:
+		return in.Scenario.MoneyName() + "; nothing was moved"
+	}
+	return in.Scenario.MoneyName() + "; what was moved, by which index and from which source, stands in the settings under Methods"
 }
 
 func (in PolicyInput) value() economics.AtWillingness { return in.Economics.Values[in.At] }
@@ -141,16 +161,16 @@ func settled(l economics.Lead) bool {
 
 // choice says which strategy.
 func (in PolicyInput) choice(l economics.Lead) string {
-	at := "At " + thousands(float64(in.value().WillingnessToPay)) + " USD for a QALY"
+	at := "At " + thousands(float64(in.value().WillingnessToPay)) + " " + in.Scenario.MoneyName() + " for a QALY"
 	switch {
 	case l.Next == "":
 		return fmt.Sprintf("There is one strategy, %s, so there is nothing to choose between.", l.Best)
 	case math.IsNaN(float64(l.MCSE)):
-		return fmt.Sprintf("%s %s has the highest net benefit in this simulation, %s USD a patient more than %s; its Monte Carlo error is not known, so that lead may be chance.", at, l.Best, thousands(float64(l.Difference)), l.Next)
+		return fmt.Sprintf("%s %s has the highest net benefit in this simulation, %s a patient more than %s; its Monte Carlo error is not known, so that lead may be chance.", at, l.Best, in.amount(float64(l.Difference)), l.Next)
 	case !settled(l):
-		return fmt.Sprintf("%s this simulation does not tell %s and %s apart: their net benefits differ by %s USD a patient, within 2 Monte Carlo standard errors (%s).", at, l.Best, l.Next, thousands(float64(l.Difference)), thousands(float64(l.MCSE)))
+		return fmt.Sprintf("%s this simulation does not tell %s and %s apart: their net benefits differ by %s a patient, within 2 Monte Carlo standard errors (%s).", at, l.Best, l.Next, in.amount(float64(l.Difference)), thousands(float64(l.MCSE)))
 	}
-	return fmt.Sprintf("%s %s has the highest mean net benefit, %s USD a patient more than %s (Monte Carlo standard error %s).", at, l.Best, thousands(float64(l.Difference)), l.Next, thousands(float64(l.MCSE)))
+	return fmt.Sprintf("%s %s has the highest mean net benefit, %s a patient more than %s (Monte Carlo standard error %s).", at, l.Best, in.amount(float64(l.Difference)), l.Next, thousands(float64(l.MCSE)))
 }
 
 // sureness says how sure, over the draws of the parameters.
@@ -175,7 +195,7 @@ func (in PolicyInput) sureness(l economics.Lead) string {
 	if in.Economics.Draws < 100 {
 		text += "; that many draws give a coarse figure"
 	}
-	return text + fmt.Sprintf(". Choosing now and being wrong in the others costs %s USD a patient on average (expected value of perfect information).", thousands(float64(v.EVPI)))
+	return text + fmt.Sprintf(". Choosing now and being wrong in the others costs %s a patient on average (expected value of perfect information).", in.amount(float64(v.EVPI)))
 }
 
 // price says what it costs in each year.
@@ -189,7 +209,7 @@ func (in PolicyInput) price() string {
 		if y.Impact < 0 {
 			word = "less"
 		}
-		text := fmt.Sprintf("%s USD %s in year %d", thousands(math.Abs(y.Impact)), word, y.Year)
+		text := fmt.Sprintf("%s %s in year %d", in.amount(math.Abs(y.Impact)), word, y.Year)
 		if !math.IsNaN(y.Lower) {
 			text += fmt.Sprintf(" (95 %% of draws: %s to %s)", thousands(y.Lower), thousands(y.Upper))
 		}
@@ -235,7 +255,7 @@ func (in PolicyInput) tiles(l economics.Lead) Tiles {
 		share.Why = "one set of parameters has no probability"
 	}
 	out := Tiles{Tiles: []Tile{
-		{Label: "Lead in net benefit", Value: because(figureOf(float64(l.Difference), 0), "one strategy"), Detail: Say(fmt.Sprintf("USD a patient, %s over %s; Monte Carlo standard error %s", l.Best, l.Next, thousands(float64(l.MCSE))))},
+		{Label: "Lead in net benefit", Value: because(figureOf(float64(l.Difference), 0), "one strategy"), Detail: Say(fmt.Sprintf("%s a patient, %s over %s; Monte Carlo standard error %s", in.Scenario.MoneyName(), l.Best, l.Next, thousands(float64(l.MCSE))))},
 		{Label: "Best in share of draws", Value: share, Detail: Say(v.Best)},
 	}}
 	for _, c := range in.Economics.Against {
@@ -245,7 +265,7 @@ func (in PolicyInput) tiles(l economics.Lead) Tiles {
 	}
 	if len(in.Budget) > 0 {
 		y := in.Budget[0]
-		out.Tiles = append(out.Tiles, Tile{Label: "Budget impact in year 1", Value: spanned(y.Impact, y.Lower, y.Upper, 0), Detail: Say("USD, " + in.Strategy)})
+		out.Tiles = append(out.Tiles, Tile{Label: "Budget impact in year 1", Value: spanned(y.Impact, y.Lower, y.Upper, 0), Detail: Say(in.Scenario.MoneyName() + ", " + in.Strategy)})
 	}
 	return out
 }
@@ -291,7 +311,7 @@ func places(v float64) int {
 }
 
 func (in PolicyInput) worth() Section {
-	t := Table{ID: "incremental", Caption: "Cost and QALYs of a patient by rising cost", Columns: []Column{{Label: "Strategy"}, {Label: "Cost", Unit: "USD", Align: Right}, {Label: "QALYs", Align: Right}, {Label: "More cost", Align: Right}, {Label: "More QALYs", Align: Right}, {Label: "ICER", Align: Right}, {Label: "Standing"}}}
+	t := Table{ID: "incremental", Caption: "Cost and QALYs of a patient by rising cost", Columns: []Column{{Label: "Strategy"}, {Label: "Cost", Unit: in.Scenario.MoneyName(), Align: Right}, {Label: "QALYs", Align: Right}, {Label: "More cost", Align: Right}, {Label: "More QALYs", Align: Right}, {Label: "ICER", Align: Right}, {Label: "Standing"}}}
 	for _, x := range in.Economics.Table {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{
 			Label(x.Strategy), figureOf(float64(x.Cost), 0), figureOf(float64(x.Effect), 3), because(figureOf(float64(x.Comparison.Cost), 0), x.Reason), because(figureOf(float64(x.Comparison.Effect), 3), x.Reason), because(figureOf(float64(x.ICER), 0), x.Reason), Label(string(x.Status)),
@@ -318,12 +338,9 @@ func (in PolicyInput) budget() Section {
 		s.Blocks = []Block{Notice{Level: CannotShow, Title: "No budget", Text: Say("It needs a strategy beside the reference.")}}
 		return s
 	}
-	t := Table{ID: "budget-years", Caption: fmt.Sprintf("Budget of the %s perspective, USD", in.Scenario.Perspective), Columns: []Column{{Label: "Year"}, {Label: "New patients", Align: Right}, {Label: "In " + in.Strategy, Align: Right}, {Label: "Without", Align: Right}, {Label: "With", Align: Right}, {Label: "Impact (95 % of draws)", Align: Right}, {Label: "MCSE", Align: Right}}}
-	k := Table{ID: "budget-kinds", Caption: "Impact by kind of cost, USD", Columns: []Column{{Label: "Kind of cost"}}, Footnotes: []Words{Say(fmt.Sprintf("What stands above the total adds up to it, \"of which\" to the kind above. What stands below is not in the %s total: other perspectives' totals, and kinds that only they count.", in.Scenario.Perspective))}}
+	t := in.budgetYears()
+	k := Table{ID: "budget-kinds", Caption: "Impact by kind of cost, " + in.Scenario.MoneyName(), Columns: []Column{{Label: "Kind of cost"}}, Footnotes: []Words{Say(fmt.Sprintf("What stands above the total adds up to it, \"of which\" to the kind above. What stands below is not in the %s total: other perspectives' totals, and kinds that only they count.", in.Scenario.Perspective))}}
 	for _, y := range in.Budget {
-		t.Rows = append(t.Rows, Row{Cells: []Cell{
-			Label(fmt.Sprint(y.Year)), figureOf(y.NewPatients, 0), figureOf(y.OnProgram, 0), figureOf(y.Without, 0), figureOf(y.With, 0), spanned(y.Impact, y.Lower, y.Upper, 0), because(figureOf(y.ImpactMCSE, 0), "one set of parameters has no Monte Carlo error here"),
-		}})
 		k.Columns = append(k.Columns, Column{Label: fmt.Sprintf("Year %d", y.Year), Align: Right})
 	}
 	for _, x := range in.Kinds {
@@ -339,9 +356,13 @@ func (in PolicyInput) budget() Section {
 		}
 		k.Rows = append(k.Rows, row)
 	}
-	s.Blocks = append(s.Blocks, BudgetFigure(in.Strategy, in.Scenario.Perspective+" perspective", in.Budget), t, k)
+	s.Blocks = append(s.Blocks, BudgetFigure(in.Strategy, in.Scenario.Perspective+" perspective", in.Scenario.MoneyName(), in.Budget), t)
+	if len(in.PerPatient) > 0 {
+		s.Blocks = append(s.Blocks, in.intake(), in.perPatient())
+	}
+	s.Blocks = append(s.Blocks, k)
 	if len(in.Occupancy) > 0 {
-		o := Table{ID: "break-even", Caption: "How full the program must be to cover its costs", Columns: []Column{{Label: "Income"}, {Label: "Of each patient, USD", Align: Right}, {Label: "Cost of a group, USD", Align: Right}, {Label: "Cost of each patient, USD", Align: Right}, {Label: "Patients to cover them", Align: Right}, {Label: "Share of places", Align: Right}}}
+		o := Table{ID: "break-even", Caption: "How full the program must be to cover its costs", Columns: []Column{{Label: "Income"}, {Label: "Of each patient", Unit: in.code(), Align: Right}, {Label: "Cost of a group", Unit: in.code(), Align: Right}, {Label: "Cost of each patient", Unit: in.code(), Align: Right}, {Label: "Patients to cover them", Align: Right}, {Label: "Share of places", Align: Right}}}
 		for _, x := range in.Occupancy {
 			share := Cell{Value: float64(x.Share), Low: math.NaN(), High: math.NaN(), Format: Format{Kind: Percent}, Basis: NoPatients()}
 			o.Rows = append(o.Rows, Row{Cells: []Cell{Label(upper(x.From)), figureOf(float64(x.Income), 0), figureOf(float64(x.Fixed), 0), figureOf(float64(x.Variable), 0), because(figureOf(float64(x.Patients), 1), x.Reason), because(share, x.Reason)}})
@@ -349,7 +370,7 @@ func (in PolicyInput) budget() Section {
 		s.Blocks = append(s.Blocks, o)
 	}
 	if len(in.Success) > 0 {
-		c := Table{ID: "success", Caption: "What one more success costs against " + in.Success[0].Versus, Columns: []Column{{Label: "Success"}, {Label: "Of 100 patients", Align: Right}, {Label: "More of 100", Align: Right}, {Label: "MCSE", Align: Right}, {Label: "Cost per success, USD", Align: Right}}}
+		c := Table{ID: "success", Caption: "What one more success costs against " + in.Success[0].Versus, Columns: []Column{{Label: "Success"}, {Label: "Of 100 patients", Align: Right}, {Label: "More of 100", Align: Right}, {Label: "MCSE", Align: Right}, {Label: "Cost per success", Unit: in.code(), Align: Right}}}
 		for _, x := range in.Success {
 			c.Rows = append(c.Rows, Row{Cells: []Cell{Label(strings.ReplaceAll(strings.TrimSuffix(x.Outcome, "_horizon"), "_", " ")), figureOf(100*float64(x.Rate), 1), figureOf(100*float64(x.More), 1), figureOf(100*float64(x.MoreMCSE), 2), because(figureOf(float64(x.PerSuccess), 0), x.Reason)}})
 		}
@@ -382,8 +403,7 @@ func (in PolicyInput) methods() Section {
 	for _, c := range in.Result.Conventions {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(c.Name), Label(c.Value)}})
 	}
-	t.Rows = append(t.Rows, Row{Cells: []Cell{Label("one-way sensitivity"), Label("2.5th and 97.5th percentile of each parameter, the others at their base values, on the same patients and random numbers")}},
-		Row{Cells: []Cell{Label("currency"), Label("US dollars as the designs and the evidence state them; prices are not indexed to one year")}})
+	t.Rows = append(t.Rows, Row{Cells: []Cell{Label("one-way sensitivity"), Label("2.5th and 97.5th percentile of each parameter, the others at their base values, on the same patients and random numbers")}})
 	e := Table{ID: "parameters", Caption: "Parameters", Columns: []Column{{Label: "Parameter"}, {Label: "Value", Align: Right}, {Label: "Unit"}, {Label: "Distribution"}, {Label: "Status"}, {Label: "Source"}}}
 	for _, p := range in.Evidence.Parameters {
 		e.Rows = append(e.Rows, Row{Cells: []Cell{Label(p.Name), Label(brief(p.Value)), Label(p.Unit), Label(string(p.Distribution)), Label(string(p.Status)), Label(p.Source)}})
@@ -415,7 +435,7 @@ func (in PolicyInput) cheers() Section {
 		{"Measurement of outcomes", "By the model, week by week; footnotes of the table of outcomes"},
 		{"Valuation of outcomes", "Parameters utility.*, with their sources"},
 		{"Measurement and valuation of resources and costs", "Program cost from staff hours, group size and bed days of the design; parameters cost.*"},
-		{"Currency, price date, and conversion", "US dollars; prices are not indexed to one year"},
+		{"Currency, price date, and conversion", in.priceDate()},
 		{"Rationale and description of model", "Weekly simulation of individual patients; settings under Methods; recoup can be run by anyone"},
 		{"Analytics and assumptions", "Settings under Methods; parameters with status assumed"},
 		{"Characterising heterogeneity", "Patients differ in the model; results by subgroup: not reported"},

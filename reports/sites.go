@@ -112,7 +112,13 @@ func (q *quarter) siteRow(ctx context.Context, site Site, meaning []string) (Row
 	if err != nil {
 		return row, err
 	}
-	row.Cells = append(row.Cells, Count(len(who[0].Patients)))
+	named := func(quantity string) string { // as the site's own report calls it
+		if quantity != "" {
+			quantity += "/" + site.Name
+		}
+		return quantity
+	}
+	row.Cells = append(row.Cells, Count(len(who[0].Patients)).Named(named(population(q.groups[0]))))
 	for i, g := range goals {
 		tile, why, err := g.tile(ctx, own, own.now, q.groups[0])
 		if err != nil {
@@ -122,7 +128,8 @@ func (q *quarter) siteRow(ctx context.Context, site Site, meaning []string) (Row
 		if why != "" {
 			cell = NotAvailable(upper(strings.TrimSuffix(why, ".")) + ".")
 		}
-		cell.Basis.Quantity = "" // the same names mean other patients at another site
+		b := &cell.Basis // the same names mean other patients at another site
+		b.Quantity, b.Whole, b.Within = named(b.Quantity), named(b.Whole), named(b.Within)
 		switch {
 		case why != "":
 		case meaning[i] == "":

@@ -40,6 +40,7 @@ var packages = map[string]rule{
 	"datasets/opioid":     {nil, []string{goyaml}},
 	"datasets/open":       {[]string{"datasets", "datasets/cdisc", "datasets/fhir", "datasets/opioid", "datasets/parquet", "datasets/privacy", "datasets/redcap", "datasets/sas", "datasets/spss", "datasets/sqldb", "datasets/stata", "datasets/xlsx"}, nil},
 	"datasets/parquet":    {[]string{"datasets"}, []string{arrow}},
+	"datasets/prices":     {nil, []string{goyaml}},
 	"datasets/privacy":    {[]string{"datasets"}, []string{xtext}},
 	"datasets/published":  {nil, []string{goyaml}},
 	"datasets/redcap":     {[]string{"datasets"}, nil},
@@ -57,7 +58,7 @@ var packages = map[string]rule{
 
 	"analysis":                 {[]string{"datasets", "datasets/instrument"}, []string{gonum, goyaml}},
 	"analysis/internal/fit":    {nil, []string{gonum}},
-	"analysis/internal/ledger": {[]string{"analysis", "datasets"}, nil},
+	"analysis/internal/ledger": {[]string{"analysis", "datasets", "datasets/prices"}, nil},
 	"analysis/analysistest":    {[]string{"analysis", "datasets"}, nil},
 	"analysis/catalog":         {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/economics", "analysis/effect", "analysis/impute", "analysis/longitudinal", "analysis/power", "analysis/quality", "analysis/resample", "analysis/taper", "analysis/work"}, nil},
 	"analysis/compare":         {append([]string{"simulate/stream"}, estimator.ours...), estimator.others},
@@ -73,12 +74,13 @@ var packages = map[string]rule{
 	"analysis/taper":           estimator,
 	"analysis/work":            estimator,
 
-	"simulate":          {[]string{"simulate/stream"}, []string{gonum}},
-	"simulate/stream":   {nil, nil},
+	"simulate":          {[]string{"simulate/internal/lanes", "simulate/stream"}, []string{gonum}},
+	"simulate/stream":   {[]string{"simulate/internal/lanes"}, nil},
 	"simulate/design":   {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, nil},
 	"simulate/evidence": {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
-	"simulate/rehab":    {[]string{"datasets", "simulate", "simulate/design", "simulate/evidence", "simulate/internal/strict", "simulate/queue", "simulate/stream"}, []string{gonum}},
+	"simulate/rehab":    {[]string{"datasets", "simulate", "simulate/design", "simulate/evidence", "simulate/internal/lanes", "simulate/internal/strict", "simulate/queue", "simulate/stream"}, []string{gonum}},
 
+	"simulate/internal/lanes":  {nil, []string{xcpu}},
 	"simulate/internal/strict": {nil, []string{goyaml}},
 	"simulate/markov":          {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, []string{gonum}},
 	"simulate/queue":           {[]string{"simulate", "simulate/stream"}, []string{gonum}},
@@ -88,7 +90,7 @@ var packages = map[string]rule{
 	"reports/crate":      {nil, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
 
-	"reports/disclosure/readback": {[]string{"datasets/privacy", "reports/disclosure"}, nil},
+	"reports/disclosure/readback": {[]string{"datasets/parquet", "datasets/privacy", "reports/disclosure"}, nil},
 
 	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{fonts, gonum, image, plot, pretty}},
 

@@ -20,6 +20,7 @@ func XLSX(w io.Writer, r reports.Report) error {
 	b := workbook{file: newSpreadsheet()}
 	sheets := sheetsOf(r)
 	b.readMe(r, sheets)
+	b.places = placesOf(sheets)
 	for _, s := range sheets {
 		b.sheet(s)
 	}
@@ -109,7 +110,8 @@ func tileTable(b reports.Tiles) reports.Table {
 
 // workbook lays the tables of a report out on sheets.
 type workbook struct {
-	file *spreadsheet
+	file   *spreadsheet
+	places map[string]standing // by the ID of a table
 }
 
 // put writes a text or a number into a cell.
@@ -197,6 +199,9 @@ func (b *workbook) readMe(r reports.Report, sheets []sheet) {
 		`"hidden" is a small number of patients, what rests on one, or what would reveal one. "not available" could not be computed; the reason stands below the table.`,
 	} {
 		line(b.wrapped(), s)
+	}
+	if hasInputs(sheets) {
+		line(b.wrapped(), "Numbers on a yellow ground can be changed; what is computed from them follows, and nothing else does.")
 	}
 	row++
 	line(b.head(), "Sheet", "What", "Section")
@@ -331,6 +336,10 @@ func (b *workbook) cell(sheet string, column, row int, c reports.Cell, r reports
 	numbers := flat(c)
 	written := false
 	for i, p := range numbers {
+		if i == 0 && p.value != nil && b.live(sheet, column, row, c, r, p.format) {
+			written = true
+			continue
+		}
 		if p.value != nil {
 			b.put(sheet, column+i, row, *p.value, b.numeric(p.format, r.Total))
 			written = written || i == 0

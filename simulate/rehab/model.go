@@ -45,10 +45,10 @@ func (m *model) Spec() simulate.Spec { return m.spec }
 func (m *model) NewWorker() simulate.Worker { return &worker{model: m} }
 
 type worker struct {
-	model *model
-	s     state
+	s     state // first, see there
 	mask  column
 	value column
+	model *model
 	note  *scribe // nil where patients are not written
 }
 
@@ -109,21 +109,15 @@ func (w *worker) observe(b *simulate.Block, t int) {
 		b.Record(k, t, s.symptom[k][:], s.alive[:])
 	}
 	b.Record(symptoms, t, s.dose[:], s.alive[:])
-	for i := range s.n {
-		w.mask[i], w.value[i] = s.alive[i], working(s, i)
-		if s.work[i] == workRetired {
-			w.mask[i] = 0
-		}
+	n := min(s.n, simulate.BlockSize)
+	for i := range n {
+		w.mask[i] = float64(s.alive[i] * free[less(workDisability, s.work[i])])
+		w.value[i] = free[less(workModified, s.work[i])]
 	}
 	b.Record(symptoms+1, t, w.value[:], w.mask[:])
-	for i := range s.n {
-		w.mask[i], w.value[i] = 0, 0
-		if s.entryDose[i] > 0 {
-			w.mask[i] = s.alive[i]
-		}
-		if s.dose[i] == 0 && s.opioid[i] != opioidMAT {
-			w.value[i] = 1
-		}
+	for i := range n {
+		w.mask[i] = float64(one[less(0, s.entryDose[i])] * s.alive[i])
+		w.value[i] = free[s.takes(i)&1]
 	}
 	b.Record(symptoms+2, t, w.value[:], w.mask[:])
 	for o := range w.model.reads {
@@ -149,12 +143,7 @@ func trajectories() []simulate.Series {
 // offWork says of a work state that it is not worked in but could be.
 func offWork(state float64) bool { return state == workOff || state == workDisability }
 
-func working(s *state, i int) float64 {
-	if s.work[i] <= workModified {
-		return 1
-	}
-	return 0
-}
+func working(s *state, i int) float64 { return flag(s.work[i] <= workModified) }
 
 func flag(b bool) float64 {
 	if b {

@@ -5,11 +5,14 @@ import (
 
 	"recoup/simulate"
 	"recoup/simulate/design"
+	"recoup/simulate/internal/lanes"
 	"recoup/simulate/stream"
 )
 
-// column is one variable of the patients of a block.
-type column [simulate.BlockSize]float64
+// column is one variable of the patients of a block, and a line of the cache more: at
+// distances of a power of two, what one patient has in many columns would compete for the
+// same few places of the cache.
+type column [simulate.BlockSize + 8]float64
 
 // The work states.
 const (
@@ -43,11 +46,9 @@ const (
 )
 
 // state is the patients of a block under one strategy, a struct of columns.
-// Flags are 0 or 1.
+// Flags are 0 or 1. The columns come first, so that each begins with a line of the
+// cache: a vector that lies across two is read at half the speed.
 type state struct {
-	n         int
-	inProgram bool // whether the strategy is a program
-
 	// Who they are.
 	age, female  column
 	hazard       column           // weekly mortality at entry, without opioids
@@ -101,7 +102,12 @@ type state struct {
 	qaly, years, overdoses                                                     column
 
 	u, v column // random numbers of the step
+	w    column // and what is worked out with them
 	z    [symptoms]column
+	some [simulate.BlockSize]int32 // patients of a step
+
+	n         int
+	inProgram bool // whether the strategy is a program
 }
 
 // Counters of the random numbers. A week has slots of its own; entry has
@@ -220,14 +226,15 @@ var top = [symptoms]float64{10, 10, 27, 60, 28}
 
 // correlate turns the independent normals of z into correlated ones.
 func (s *state) correlate(d *draw) {
-	c := &d.chol
-	z0, z1, z2, z3, z4 := &s.z[0], &s.z[1], &s.z[2], &s.z[3], &s.z[4]
-	for i := range min(s.n, simulate.BlockSize) {
-		e0, e1, e2, e3, e4 := z0[i], z1[i], z2[i], z3[i], z4[i]
-		z1[i] = float64(c[1]*e0) + float64(c[2]*e1)
-		z2[i] = float64(c[3]*e0) + float64(c[4]*e1) + float64(c[5]*e2)
-		z3[i] = float64(c[6]*e0) + float64(c[7]*e1) + float64(c[8]*e2) + float64(c[9]*e3)
-		z4[i] = float64(c[10]*e0) + float64(c[11]*e1) + float64(c[12]*e2) + float64(c[13]*e3) + float64(c[14]*e4)
+	c, n, row, to := &d.chol, min(s.n, simulate.BlockSize), symptoms-1, len(d.chol)
+	for ; row > 0; row-- { // the last first: each uses those before it
+		to -= row + 1
+		of, t := c[to:], s.u[:n]
+		lanes.Weighted(t, of[0], s.z[0][:], of[1], s.z[1][:])
+		for k := 2; k <= row; k++ {
+			lanes.Weighted(t, 1, t, of[k], s.z[k][:])
+		}
+		copy(s.z[row][:], t)
 	}
 }
 
@@ -296,21 +303,21 @@ func probability(h float64) float64 {
 	return 1 - stream.Exp(-h)
 }
 
-// expTable holds eˣ at steps of 1/32 from −8 to 8.
-var expTable = func() (t [513]float64) {
-	for i := range t {
+// expTable holds eˣ at steps of 1/32 from −8 to 8. It has room for a mask of its index.
+var expTable = func() (t [1024]float64) {
+	for i := range 513 {
 		t[i] = stream.Exp(float64(i-256) / 32)
 	}
 	return t
 }()
 
-// expBounds returns two numbers that eˣ lies between, by table. Most weeks
+// expMost returns two numbers that eˣ and e⁻ˣ are not over, by table. Most weeks
 // nothing happens, and a bound is enough to know it.
-func expBounds(x float64) (least, most float64) {
+func expMost(x float64) (plus, minus float64) {
 	k := int(float64((x + 8) * 32))
-	if !(x > -8 && x < 8) || k >= len(expTable)-1 {
-		return 0, math.Inf(1)
+	if !(x > -7.9 && x < 7.9) {
+		return math.MaxFloat64, math.MaxFloat64
 	}
 	// One step wider on both sides, so that rounding of k cannot matter.
-	return expTable[max(k-1, 0)], expTable[min(k+2, len(expTable)-1)]
+	return expTable[(k+2)&1023], expTable[(513-k)&1023]
 }

@@ -208,8 +208,9 @@ unsuppressed numbers for those who hold the data.
 A report is held against what went out before (report quarterly --releases FILE): what
 has changed since by few patients is hidden. Its finished bytes are read back. One that
 would break its policy is not written, with exit status 4; who answers for it says so
-with --override-by and --override-why, and it is written in the report. report audit
-attacks any table or file as a stranger would.
+with --override-by and --override-why, and it is written in the report. Reports of
+all sites (--each site) are protected as one set. report audit attacks any table or
+file as a stranger would.
 
 Every cohort is looked at when it is read, by column name and by content, for the
 eighteen identifiers of the Safe Harbor rule (45 CFR 164.514(b)(2)), in classes:
@@ -237,6 +238,14 @@ Columns of type date or datetime need the line dates, a column of quarters an
 allowance. A column of ages with constraints: {maximum: 90} is taken to hold 90
 for all above. No rule finds every identifier: a cohort that passes may still
 identify somebody. recoup data deidentify writes a cohort that passes.
+
+Shifted dates hide less where the quarter is known. recoup data deidentify moves the
+dates of a patient by 1 to 26 whole weeks, so that a true date is one of 52; about 13
+of them lie in one quarter. That is what a column quarter beside shifted dates tells,
+and what a report that names its quarter tells whoever has the rows of that quarter's
+patients alone. The report names it all the same: it has no patient's date, and its
+numbers mean little without their time. So give out rows with quarters or with
+shifted dates rather than both, and not the rows of one quarter by themselves.
 
 recoup data synthesize --like writes a cohort like a real one, learned of groups of at
 least 11 patients: bins of numbers with their means, levels, correlations and rates,
