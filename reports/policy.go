@@ -32,6 +32,9 @@ type PolicyInput struct {
 	Occupancy   []Occupancy
 	Success     []economics.Success
 	Facts       []Fact
+	Lang        string // BCP 47 tag of the brief's language; "" for English
+
+	in Language
 }
 
 // BudgetKind is the impact on one kind of cost by year. Kinds come as they add up: the
