@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"github.com/goccy/go-yaml"
+
+	"recoup/datasets/opioid"
 )
 
 // Language writes the words and numbers of a report. The zero value is English, in
@@ -301,6 +303,23 @@ func (l Language) Translate(r Report) Report {
 	return l.translate(reflect.ValueOf(r), "").Interface().(Report)
 }
 
+// Table is Translate for one table.
+func (l Language) Table(t Table) Table {
+	if l.English() {
+		return t
+	}
+	return l.translate(reflect.ValueOf(t), "").Interface().(Table)
+}
+
+// Machine returns a report with its numbers written in English, which machines read; its
+// texts stay in their language.
+func Machine(r Report) Report {
+	if In(r.Lang).English() {
+		return r
+	}
+	return Language{}.translate(reflect.ValueOf(r), "").Interface().(Report)
+}
+
 // names are fields that hold names and codes, no texts to read.
 var names = []string{"ID", "Code", "Quantity", "Whole", "Within", "Period", "Total", "Parts", "Lang", "Logo", "Color", "Prefix", "Suffix"}
 
@@ -359,4 +378,29 @@ func (l Language) translateFields(v reflect.Value) reflect.Value {
 		out.FieldByName("Lang").SetString(l.tag)
 	}
 	return out
+}
+
+// vocabulary are terms of other packages that reports translate where they show them.
+var vocabulary = []string{
+	// stages of a flow and what a quarter is that of
+	"referred", "admitted", "completed", "discharged", "all", "Referred", "Admitted", "Completed", "Discharged", "discharge", "admission", "period",
+	// work
+	"working", "not working", "unknown", "Kaplan-Meier",
+	// fields in which case mixes differ
+	"payer", "work before", "condition", "procedure", "definition", "horizon", "origin", "age",
+	// what a chart signals, and its rules
+	"improvement", "concern", "change", "outside limits", "run", "trend", "two of three",
+	opioid.Caution,
+	// facts of a report's end
+	"Platform", "Cohort", "Digest of the cohort, SHA-256", "Patients in the cohort", "Rows in the cohort", "Rule for small cells", "Confidence level", "Where", "Bad cells",
+	"set aside as missing, counted under Data quality", "Scenario", "Digest of the scenario, SHA-256", "Evidence", "Digest of the evidence, SHA-256", "Seed", "Size",
+	"counts of 1 to 10 hidden, and what would reveal them",
+	// outcomes, units, costs, perspectives and standings of simulated strategies
+	"pain change", "pain responder", "interference", "off opioids", "sustained return", "overdose", "death", "qaly", "cost",
+	"points (0-10)", "share", "events per patient",
+	"cost program", "cost surgery", "cost medical", "visits", "imaging", "procedures", "emergency", "cost drugs", "cost overdose", "cost indemnity", "cost work loss",
+	"cost health system", "cost insurer", "cost societal", "health-system", "insurer", "societal",
+	"on-frontier", "dominated", "extended-dominated", "sourced", "unverified", "assumed",
+	// headings made of numbers
+	"low", "high",
 }

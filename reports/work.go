@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -117,7 +118,9 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 		}
 		if f, ok := stack("Work states over time", wholes[1], states.Series); ok && why == "" {
 			f.Absent = Say("A work state holds too few patients for any share to be shown without telling of them.")
-			f.ID, f.Caption = "states-"+slug(groupName(g)), Say("From dated spells of work. Not working is not unemployed; those lost to follow-up are censored.")
+			f.ID, f.Title, f.Subtitle = "states-"+slug(groupName(g)), "Work states over time", "Share in each work state, by day (Aalen-Johansen)"
+			f.Alt, f.Plot = Say(f.Subtitle), q.states(f.Plot.(Stack))
+			f.Caption = Say("From dated spells of work. Not working is not unemployed; those lost to follow-up are censored.")
 			s.Blocks = append(s.Blocks, f)
 		}
 		for _, w := range r.Warnings {
@@ -126,6 +129,19 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 	}
 	s.Blocks = append(s.Blocks, q.surgery(ours, definition, horizon)...)
 	return s, nil
+}
+
+// states names the states of a figure in the report's language.
+func (q *quarter) states(p Stack) Stack {
+	p.X.Label, p.RiskTitle = "Days since admission", "Number followed"
+	p.Layers = slices.Clone(p.Layers)
+	for i, state := range p.Layers {
+		p.Layers[i] = q.text(state)
+	}
+	for i := range p.Panels {
+		p.Panels[i].Label = q.text(p.Panels[i].Label)
+	}
+	return p
 }
 
 // horizonOf reads when a share was seen: "day 365", or a visit with a week.

@@ -102,7 +102,7 @@ func pass(r reports.Report, o Options, never map[string]bool) (reports.Report, *
 	out := clone(r)
 	g := &gate{
 		policy: o.Policy, noise: o.NoiseKey, names: map[string]int{}, found: map[Finding]int{},
-		keys: map[string]int{}, period: r.Period, never: never,
+		keys: map[string]int{}, period: r.Period, never: never, in: reports.In(r.Lang),
 	}
 	g.sys.zeros = o.Policy.Zeros
 	g.report(&out)
@@ -144,6 +144,7 @@ type gate struct {
 	carriers []carrier
 	found    map[Finding]int
 
+	in     reports.Language
 	broken int // small counts that can still be found
 	noise  []byte
 	period string          // of the report

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// countInText finds counts of patients in plain words: "n = 3" and "3 patients".
-var countInText = regexp.MustCompile(`(?i)(\bn\s*=\s*)(\d+)\b|\b(\d+)(\s+(?:of\s+[\d,]+\s+)?(?:patients?|people|persons?|participants?|women|men|completers?|cases|rows|deaths?)\b)`)
+// countInText finds counts of patients in plain words, those of the languages that reports
+// have: "n = 3", "3 patients", "3 Patienten".
+var countInText = regexp.MustCompile(`(?i)(\bn\s*=\s*)(\d+)\b|\b(\d+)(\s+(?:of\s+[\d,]+\s+)?(?:patients?|people|persons?|participants?|women|men|completers?|cases|rows|deaths?|patient(?:en|innen)|person(?:en)?|personen|teilnehmer(?:n|innen)?|frauen|m[aä]nner|f[aä]llen?|zeilen|todesf[aä]llen?)\b)`)
 
 // text replaces small counts of patients in plain words by "few". Limits
 // ("fewer than 10 patients") are no counts and stay.
@@ -39,7 +40,7 @@ func (g *gate) text(s, where string) string {
 // longer number.
 func isLimit(before string) bool {
 	before = strings.ToLower(strings.TrimRight(before, " "))
-	for _, w := range []string{"than", "least", "most", "under", "over", "to", "every", "per", "≥", "≤", "<", ">", ",", ".", "/", "-", "–"} {
+	for _, w := range []string{"than", "least", "most", "under", "over", "to", "every", "per", "als", "mindestens", "höchstens", "unter", "über", "bis", "je", "≥", "≤", "<", ">", ",", ".", "/", "-", "–"} {
 		if strings.HasSuffix(before, w) {
 			return true
 		}
