@@ -14,7 +14,7 @@ func state(r *reports.Report, o Options, hidden int) {
 		return
 	}
 	in := reports.In(r.Lang)
-	r.Provenance.Facts = append(r.Provenance.Facts, reports.Fact{Name: "Disclosure rule", Value: reports.Label(in.Text("{0}: {1}", p.Name, p.Title))})
+	r.Provenance.Facts = append(r.Provenance.Facts, reports.Fact{Name: "Disclosure rule", Value: reports.Label(p.Name + ": " + in.Text(p.Title))})
 	s := reports.Section{ID: StatementID, Title: "Disclosure statement"}
 	say := func(text string) { s.Blocks = append(s.Blocks, reports.Paragraph{Text: reports.Say(text)}) }
 	if p.hides() {
