@@ -385,7 +385,7 @@ var vocabulary = []string{
 	// stages of a flow and what a quarter is that of
 	"referred", "admitted", "completed", "discharged", "all", "Referred", "Admitted", "Completed", "Discharged", "discharge", "admission", "period",
 	// work
-	"working", "not working", "unknown", "Kaplan-Meier",
+	"working", "modified duty", "outside the work force", "off work", "Kaplan-Meier",
 	// fields in which case mixes differ
 	"payer", "work before", "condition", "procedure", "definition", "horizon", "origin", "age",
 	// what a chart signals, and its rules

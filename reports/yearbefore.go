@@ -84,7 +84,7 @@ func (q *quarter) goalsYearBefore(now, then []Tile, none []string) Table {
 		if none[i] != "" {
 			before = NotAvailable(upper(strings.TrimSuffix(none[i], ".")) + ".")
 		}
-		row := q.yearBeforeRow(x.Topic+": "+x.Label, x.Value, before)
+		row := q.yearBeforeRow(q.text(x.Topic)+": "+x.Label, x.Value, before)
 		row.Cells = append(row.Cells, x.Benchmark)
 		t.Rows = append(t.Rows, row)
 		if x.BenchmarkSource != "" {
