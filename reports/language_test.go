@@ -103,7 +103,7 @@ func inLanguage(t *testing.T, lang string) map[string]reports.Report {
 		{"large", "2026Q3", "cms-11", 900, 8, false, false},
 		{"arms", "", "none", 300, 8, true, false},
 		{"small", "2026Q3", "cms-11", 60, 6, false, false},
-		{"nine", "", "cms-11", 9, 1, false, false},
+		{"nine", "", "none", 9, 1, false, false},
 		{"sites", "2026Q3", "none", 900, 8, false, true},
 	} {
 		o := synthetic.Default

@@ -56,6 +56,9 @@ func HTML(w io.Writer, r reports.Report) error {
 	return err
 }
 
+// languageTag is a BCP 47 tag in its usual forms.
+var languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+
 // together is a number and its percent sign, which no line may part; nor may it part a
 // minus from its currency.
 var together = regexp.MustCompile(`(\d) %`)
@@ -148,7 +151,7 @@ func layPage(r reports.Report) (page, error) {
 		return page{}, err
 	}
 	p := page{Logo: mark, LogoText: r.Brand.LogoText, Lang: r.Lang, Title: titleOf(r), Subtitle: subtitleOf(r), Style: template.CSS(pageStyle + style), Warnings: r.Warnings}
-	if p.Lang == "" {
+	if !languageTag.MatchString(p.Lang) {
 		p.Lang = "en"
 	}
 	n := newNumbering()
@@ -174,7 +177,7 @@ func branded(b reports.Brand) (style string, mark template.HTML, err error) {
 		if err != nil {
 			return "", "", err
 		}
-		style = ":root{--blue:" + color + "}"
+		style = ":root{--blue:" + color + "}@media screen and (prefers-color-scheme:dark){:root{--blue:color-mix(in srgb," + color + " 40%,#fff)}}"
 	}
 	if b.Logo != "" {
 		drawing, err := logo(b.Logo)
