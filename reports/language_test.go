@@ -180,7 +180,7 @@ func TestNoEnglishIsLeft(t *testing.T) {
 	found := func(text string) []string {
 		var out []string
 		for _, f := range fragments {
-			if strings.Contains(text, f) && !strings.Contains(labels, f) && regexp.MustCompile(`(^|[^\pL])` + regexp.QuoteMeta(f) + `([^\pL]|$)`).MatchString(text) {
+			if strings.Contains(text, f) && !strings.Contains(labels, f) && regexp.MustCompile(`(^|[^\pL])`+regexp.QuoteMeta(f)+`([^\pL]|$)`).MatchString(text) {
 				out = append(out, f)
 			}
 		}

@@ -24,7 +24,7 @@ func (g *gate) text(s, where string) string {
 			lo, hi = m[6], m[7]
 		}
 		n, err := strconv.Atoi(s[lo:hi])
-		if err != nil || !g.policy.small(n) || isLimit(s[:lo]) {
+		if err != nil || !g.policy.small(n) || isLimit(s[:lo]) || goesOn(s[hi:]) {
 			continue
 		}
 		b.WriteString(s[from:lo])
@@ -34,6 +34,11 @@ func (g *gate) text(s, where string) string {
 	}
 	b.WriteString(s[from:])
 	return b.String()
+}
+
+// goesOn tells whether a number goes on after its digits, as 2,669 does.
+func goesOn(after string) bool {
+	return len(after) > 1 && (after[0] == ',' || after[0] == '.') && after[1] >= '0' && after[1] <= '9'
 }
 
 // isLimit tells whether the words before a number make it a limit, or part of a
@@ -56,7 +61,7 @@ func CountsInText(s string) []int {
 		if lo < 0 {
 			lo, hi = m[6], m[7]
 		}
-		if n, err := strconv.Atoi(s[lo:hi]); err == nil && !isLimit(s[:lo]) {
+		if n, err := strconv.Atoi(s[lo:hi]); err == nil && !isLimit(s[:lo]) && !goesOn(s[hi:]) {
 			out = append(out, n)
 		}
 	}
