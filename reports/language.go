@@ -382,8 +382,8 @@ func (l Language) translateFields(v reflect.Value) reflect.Value {
 
 // vocabulary are terms of other packages that reports translate where they show them.
 var vocabulary = []string{
-	// stages of a flow and what a quarter is that of
-	"referred", "admitted", "completed", "discharged", "all", "Referred", "Admitted", "Completed", "Discharged", "discharge", "admission", "period",
+	// stages of a flow
+	"referred", "admitted", "completed", "discharged", "all", "Referred", "Admitted", "Completed", "Discharged",
 	// work
 	"working", "modified duty", "outside the work force", "off work", "Kaplan-Meier",
 	// fields in which case mixes differ

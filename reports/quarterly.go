@@ -162,10 +162,11 @@ func (q *quarter) count(n int, one, many string, arguments ...any) string {
 func (q *quarter) roles(roles []datasets.Role) string {
 	out := ""
 	for i, r := range roles {
-		name := q.text(string(r))
-		if out = name; i > 0 {
-			out = q.text("{0}, else {1}", out, name)
+		if i == 0 {
+			out = string(r)
+			continue
 		}
+		out = q.text("{0}, else {1}", out, string(r))
 	}
 	return out
 }

@@ -31,7 +31,7 @@ const (
 // yearBeforeTable is an empty table that compares.
 func (q *quarter) yearBeforeTable(id, caption, label string) Table {
 	right := func(label string) Column { return Column{Label: label, Align: Right} }
-	now, then := q.in.Quarter(q.opt.Quarter), q.in.Quarter(q.lastName)
+	now, then := q.opt.Quarter, q.lastName // as under the charts
 	return Table{
 		ID: againstYearBefore + id, Caption: caption,
 		Columns: []Column{
@@ -84,7 +84,7 @@ func (q *quarter) goalsYearBefore(now, then []Tile, none []string) Table {
 		if none[i] != "" {
 			before = NotAvailable(upper(strings.TrimSuffix(none[i], ".")) + ".")
 		}
-		row := q.yearBeforeRow(q.text(x.Topic)+": "+x.Label, x.Value, before)
+		row := q.yearBeforeRow(x.Topic, x.Value, before) // its tile says what it measures
 		row.Cells = append(row.Cells, x.Benchmark)
 		t.Rows = append(t.Rows, row)
 		if x.BenchmarkSource != "" {
