@@ -215,9 +215,9 @@ func Newcombe(x1, n1, x2, n2 int, level float64) Interval {
 	return NewInterval(KindNewcombe, d-math.Hypot(p1-l1, u2-p2), d+math.Hypot(u1-p1, p2-l2), level)
 }
 
-// root finds where f crosses zero between a and b by bisection with secant
-// steps (the Illinois rule), to the last digits.
-func root(f func(float64) float64, a, b float64) float64 {
+// Root finds where f crosses zero between a and b by bisection with secant steps (the
+// Illinois rule), to the last digits; b where it has the same sign at both.
+func Root(f func(float64) float64, a, b float64) float64 {
 	fa, fb := f(a), f(b)
 	if fa == 0 {
 		return a

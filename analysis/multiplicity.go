@@ -181,7 +181,7 @@ func MaxQuantile(tail func(float64) float64, level float64) float64 {
 	for tail(high) > 1-level && high < 1e6 {
 		high *= 2
 	}
-	return root(func(t float64) float64 { return tail(t) - (1 - level) }, 0, high)
+	return Root(func(t float64) float64 { return tail(t) - (1 - level) }, 0, high)
 }
 
 // Factors returns λ with ρ(i,j) ≈ λ(i)·λ(j), and by how much the worst correlation

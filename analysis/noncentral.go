@@ -75,7 +75,7 @@ func NoncentralityInterval(t, df, level float64) (low, high float64) {
 	}
 	a := (1 - level) / 2
 	reach := 10 + 2*math.Abs(t)
-	low = root(func(d float64) float64 { return NoncentralTCDF(t, df, d) - (1 - a) }, t-reach, t+reach)
-	high = root(func(d float64) float64 { return NoncentralTCDF(t, df, d) - a }, t-reach, t+reach)
+	low = Root(func(d float64) float64 { return NoncentralTCDF(t, df, d) - (1 - a) }, t-reach, t+reach)
+	high = Root(func(d float64) float64 { return NoncentralTCDF(t, df, d) - a }, t-reach, t+reach)
 	return low, high
 }

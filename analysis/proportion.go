@@ -21,10 +21,10 @@ func MidP(x, n int, level float64) Interval {
 	over := func(p float64) float64 { return (atLeast(x, n, p) + atLeast(x+1, n, p)) / 2 }
 	low, high := 0.0, 1.0
 	if x > 0 {
-		low = root(func(p float64) float64 { return over(p) - a }, 0, float64(x)/float64(n))
+		low = Root(func(p float64) float64 { return over(p) - a }, 0, float64(x)/float64(n))
 	}
 	if x < n {
-		high = root(func(p float64) float64 { return over(p) - (1 - a) }, float64(x)/float64(n), 1)
+		high = Root(func(p float64) float64 { return over(p) - (1 - a) }, float64(x)/float64(n), 1)
 	}
 	return NewInterval(KindMidP, low, high, level)
 }
@@ -104,10 +104,10 @@ func scoreDifference(x1, n1, x2, n2 int, level float64, kind string) Interval {
 	score := func(delta float64) float64 { return differenceScore(x1, n1, x2, n2, delta, factor, kind == KindSCAS) }
 	low, high := -1.0, 1.0
 	if score(-1+1e-14) > z {
-		low = root(func(t float64) float64 { return score(t) - z }, -1+1e-14, d)
+		low = Root(func(t float64) float64 { return score(t) - z }, -1+1e-14, d)
 	}
 	if score(1-1e-14) < -z {
-		high = root(func(t float64) float64 { return score(t) + z }, d, 1-1e-14)
+		high = Root(func(t float64) float64 { return score(t) + z }, d, 1-1e-14)
 	}
 	return NewInterval(kind, low, high, level)
 }
@@ -223,7 +223,7 @@ func scoreRatio(x1, n1, x2, n2 int, level float64, score func(float64) float64) 
 		case hi >= 0 || math.IsNaN(hi):
 			return math.Inf(1)
 		}
-		return math.Exp(root(f, -far, far))
+		return math.Exp(Root(f, -far, far))
 	}
 	low, high := at(z), at(-z)
 	if x1 == 0 {
@@ -410,7 +410,7 @@ func ConditionalOdds(strata []TwoByTwo, level float64) (or float64, ci Interval,
 	a := (1 - level) / 2
 	const far = 60 // e⁻⁶⁰ and e⁶⁰ stand for 0 and infinity
 	solve := func(f func(t tilted) float64) float64 {
-		return math.Exp(root(func(theta float64) float64 { return f(tilt(logc, theta, at)) }, -far, far))
+		return math.Exp(Root(func(theta float64) float64 { return f(tilt(logc, theta, at)) }, -far, far))
 	}
 	low, high := 0.0, math.Inf(1)
 	switch at {

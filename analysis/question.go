@@ -263,12 +263,3 @@ func (g Group) Complete(before, after []float64) (b, a []float64, missing int) {
 	}
 	return b, a, missing
 }
-
-// Names returns the names of groups.
-func Names(groups []Group) []string {
-	var out []string
-	for _, g := range groups {
-		out = append(out, g.Name)
-	}
-	return slices.Clip(out)
-}

@@ -10,15 +10,16 @@ import (
 // them: one arm each, and one row each where that must be.
 func (t *tableReader) join(b *Table) {
 	f, _ := b.Field(RolePatient)
-	codes, levels := b.Codes(f.Name)
-	of := make([]int32, len(levels))
+	codes, levels := b.codesOf(f.Name)
+	of := make([]int32, levels.len())
 	for i := range of {
 		of[i] = -1
 	}
-	b.patient = codes
+	sums := t.ids.fetch(levels)
+	b.patient = make([]int32, len(codes))
 	for r, code := range codes {
 		if of[code] < 0 {
-			of[code] = t.ids.number(levels[code])
+			of[code] = t.ids.numberSum(levels.at(int(code)), sums[code])
 		}
 		b.patient[r] = of[code]
 	}
@@ -52,6 +53,9 @@ func (t *tableReader) join(b *Table) {
 
 // grown returns a slice by patient that has room for all, the new ones at v.
 func grown[T any](s []T, n int, v T) []T {
+	if n > cap(s) {
+		s = slices.Grow(s, max(n, 2*cap(s))-len(s)) // append grows by a quarter: five times the memory in all
+	}
 	for len(s) < n {
 		s = append(s, v)
 	}
@@ -59,23 +63,25 @@ func grown[T any](s []T, n int, v T) []T {
 }
 
 // numbered returns a text column's codes into a set of texts that outlives the
-// batch, -1 where missing.
-func numbered(b *Table, column string, in *texts) []int32 {
-	codes, levels := b.Codes(column)
-	of := make([]int32, len(levels))
-	for i, s := range levels {
-		of[i] = in.number(s)
+// batch, -1 where missing, in out where there is room.
+func numbered(out []int32, b *Table, column string, in *texts) []int32 {
+	codes, levels := b.codesOf(column)
+	of := make([]int32, levels.len())
+	for i := range of {
+		of[i] = in.number(levels.at(i))
 	}
+	out = append(out[:0], codes...)
 	for r, code := range codes {
 		if code >= 0 {
-			codes[r] = of[code]
+			out[r] = of[code]
 		}
 	}
-	return codes
+	return out
 }
 
 func (t *tableReader) joinArms(b *Table, f Field) {
-	for r, arm := range numbered(b, f.Name, t.arms) {
+	t.scratch = numbered(t.scratch, b, f.Name, t.arms)
+	for r, arm := range t.scratch {
 		if arm < 0 {
 			continue
 		}
@@ -128,7 +134,7 @@ func (t *tableReader) checkOnce(b *Table) {
 	t.seen.bits = grown(t.seen.bits, t.ids.len(), 0)
 	visits := make([]int32, b.rows)
 	if f, ok := b.Field(RoleVisit); ok {
-		visits = numbered(b, f.Name, t.visits)
+		visits = numbered(visits, b, f.Name, t.visits)
 	}
 	for r, p := range b.patient {
 		if t.seen.again(p, visits[r]) {

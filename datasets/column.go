@@ -154,8 +154,9 @@ func newColumnBuilder(s *columnSpec) *columnBuilder {
 }
 
 // newLevels returns the levels that are listed.
-func (s *columnSpec) newLevels() *texts {
-	t := newTexts(s.seed)
+func (s *columnSpec) newLevels() *texts { return s.list(newTexts(s.seed)) }
+
+func (s *columnSpec) list(t *texts) *texts {
 	for _, level := range s.listed {
 		t.number(level)
 	}
@@ -234,6 +235,11 @@ func (s *columnSpec) code(text string, levels *texts) (code int32, marked bool, 
 	if code >= 0 {
 		return code, false, nil
 	}
+	return s.newCode(text, sum, levels)
+}
+
+// newCode does so for a text which is not among the levels as it is.
+func (s *columnSpec) newCode(text string, sum uint32, levels *texts) (code int32, marked bool, bad *badCell) {
 	clean := text
 	if !plainText(text) {
 		clean = norm.NFC.String(strings.Map(func(r rune) rune {

@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+	"time"
 	"unicode/utf8"
 	"unsafe"
 
@@ -29,8 +30,9 @@ import (
 
 // pieceBytes is the size of a piece; blockBytes that of a block.
 const (
-	pieceBytes = 4 << 20
+	pieceBytes = 2 << 20
 	blockBytes = 16 << 10
+	readBytes  = 256 << 10 // what is read at a time
 )
 
 // errOdd means that a piece is not as plain as the fast way needs.
@@ -43,6 +45,20 @@ type fastReader struct {
 	at      []int // column of the file for each spec, -1 where it is absent
 	piece   int
 	workers int
+	stay    []bool // by spec: its cells stay in memory as they are
+	slab    *slab  // what these are written to
+
+	reading sync.Mutex
+	input   io.ReaderAt
+	next    int64  // where to read
+	rest    []byte // read, and belongs to the next piece
+	ended   bool
+	order   chan (<-chan fastResult)
+}
+
+type fastResult struct {
+	p   *piece
+	err error
 }
 
 // piece is what comes of one piece of a file.
@@ -55,66 +71,37 @@ type piece struct {
 }
 
 // each hands the pieces of the file on in order. It returns how many bytes these
-// took, and errOdd where what follows them needs the slow way. At most a few pieces
-// for each worker are held at a time.
+// took, and errOdd where what follows them needs the slow way. Each worker holds one
+// piece's text; at most a few pieces a worker wait to be handed on.
 func (f *fastReader) each(ctx context.Context, hand func(*piece) error) (int64, error) {
-	if _, err := f.src.seeker.Seek(f.src.read, io.SeekStart); err != nil {
+	var ok bool
+	if f.input, ok = f.src.seeker.(io.ReaderAt); !ok {
 		return 0, errOdd
 	}
-	type result struct {
-		p   *piece
-		err error
-	}
-	type job struct {
-		text []byte
-		done chan<- result
-	}
+	f.next = f.src.read
+	f.order = make(chan (<-chan fastResult), 2*f.workers+1)
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	jobs := make(chan job)
-	ahead := 2*f.workers + 1
-	order := make(chan (<-chan result), ahead)
-	free := make(chan []byte, ahead+f.workers+1)
-	for range cap(free) {
-		free <- nil
-	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
 	for range f.workers {
 		wg.Go(func() {
 			w := &fastWorker{f: f}
-			for j := range jobs {
-				p, err := w.piece(j.text)
-				j.done <- result{p, err}
-				free <- j.text[:0]
+			for {
+				text, done, err := w.read(ctx)
+				if done == nil {
+					return
+				}
+				var p *piece
+				if err == nil {
+					p, err = w.piece(text)
+				}
+				done <- fastResult{p, err}
 			}
 		})
 	}
-	wg.Go(func() {
-		defer close(order)
-		defer close(jobs)
-		err := f.cut(ctx, free, func(text []byte) error {
-			done := make(chan result, 1)
-			select {
-			case order <- done:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			jobs <- job{text, done} // a worker is never kept from taking it
-			return nil
-		})
-		if err != nil {
-			done := make(chan result, 1)
-			done <- result{err: err}
-			select {
-			case order <- done:
-			case <-ctx.Done():
-			}
-		}
-	})
 	read := int64(0)
-	for next := range order {
+	for next := range f.order {
 		r := <-next
 		if r.err == nil {
 			r.err = ctx.Err()
@@ -130,49 +117,75 @@ func (f *fastReader) each(ctx context.Context, hand func(*piece) error) (int64, 
 	return read, ctx.Err()
 }
 
-// cut reads the file and hands it on in pieces that end with a record.
-func (f *fastReader) cut(ctx context.Context, free <-chan []byte, hand func(text []byte) error) error {
-	var rest []byte
-	for {
-		var buf []byte
+// before is how many bytes before a text can be read, after how many after it: a
+// word may reach beyond a cell.
+const before, after = 64, 64
+
+// read reads the next piece, which ends with a record, takes its place in the order
+// and returns where to put what comes of it: nil after the last.
+func (w *fastWorker) read(ctx context.Context) ([]byte, chan<- fastResult, error) {
+	f := w.f
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	if f.ended {
+		return nil, nil, nil
+	}
+	text, err := w.cut()
+	f.ended = f.ended || err != nil
+	var done chan fastResult
+	if err != nil || len(text) > 0 {
+		done = make(chan fastResult, 1)
 		select {
-		case buf = <-free:
+		case f.order <- done:
 		case <-ctx.Done():
-			return ctx.Err()
-		}
-		need := len(rest) + f.piece
-		if cap(buf) < need {
-			buf = make([]byte, 0, need+need/8+17)
-		}
-		buf = append(buf[:0], rest...)
-		got, err := io.ReadFull(f.src.seeker, buf[len(buf):need])
-		buf = buf[:len(buf)+got]
-		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if err != nil && !last {
-			return errOdd // the slow way tells of the disk's fault
-		}
-		if last {
-			if len(buf) == 0 {
-				return nil
-			}
-			return hand(buf)
-		}
-		end := lastRecordEnd(buf)
-		if end == 0 {
-			return errOdd // a record longer than a piece
-		}
-		rest = append(rest[:0], buf[end:]...)
-		if err := hand(buf[:end]); err != nil {
-			return err
+			f.ended, done = true, nil
 		}
 	}
+	if f.ended {
+		close(f.order)
+	}
+	return text, done, err
+}
+
+// cut reads the next piece and leaves what follows its last record for the next one.
+// It surveys the text as it comes, while that is in the processor's cache.
+func (w *fastWorker) cut() ([]byte, error) {
+	f := w.f
+	need := len(f.rest) + f.piece
+	if cap(w.buf) < before+need+after {
+		w.buf = make([]byte, before+need+need/8+after)
+	}
+	text := w.buf[before : before+need]
+	n := copy(text, f.rest)
+	w.sight = sight{}
+	w.survey(text[:n])
+	for n < need && !f.ended {
+		got, err := f.input.ReadAt(text[n:min(need, n+readBytes)], f.next)
+		w.survey(text[n : n+got])
+		f.next += int64(got)
+		n += got
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, errOdd // the slow way tells of the disk's fault
+		}
+		f.ended = err != nil
+	}
+	text, f.rest = text[:n], f.rest[:0]
+	if f.ended {
+		return text, nil
+	}
+	end := lastRecordEnd(text, w.quotes%2 == 1)
+	if end == 0 {
+		return nil, errOdd // a record longer than a piece
+	}
+	f.rest = append(f.rest, text[end:]...)
+	return text[:end], nil
 }
 
 // lastRecordEnd returns the position after the last line break outside quotes in
-// text that begins with a record; 0 where there is none.
-func lastRecordEnd(b []byte) int {
-	open := bytes.Count(b, []byte{'"'}) % 2
-	if open == 0 {
+// text that begins with a record; 0 where there is none. Open says that the text
+// ends inside quotes.
+func lastRecordEnd(b []byte, open bool) int {
+	if !open {
 		if i := bytes.LastIndexByte(b, '\n'); i < 0 || bytes.IndexByte(b[i:], '"') < 0 {
 			return i + 1
 		}
@@ -180,49 +193,62 @@ func lastRecordEnd(b []byte) int {
 	for i := len(b) - 1; i >= 0; i-- {
 		switch {
 		case b[i] == '"':
-			open ^= 1
-		case b[i] == '\n' && open == 0:
+			open = !open
+		case b[i] == '\n' && !open:
 			return i + 1
 		}
 	}
 	return 0
 }
 
-// span is where a cell begins and ends in its block.
-type span struct{ start, end uint32 }
+// places are where the cells of a column are in a block: cell r begins at
+// ends[r*stride] and ends before the byte before ends[r*stride+1].
+type places struct {
+	ends   []uint32
+	stride int
+}
 
-// fastWorker turns pieces into columns. Its table of cells is used
-// again from block to block.
+func (c places) at(r int) (start, end int) {
+	k := r * c.stride
+	return int(c.ends[k]), int(c.ends[k+1]) - 1
+}
+
+// fastWorker turns pieces into columns. Its memory is used again from block to block
+// and piece to piece.
 type fastWorker struct {
-	f     *fastReader
-	cells []span
-	masks []uint64
+	f   *fastReader
+	buf []byte
+	sight
+	ends    []uint32 // of a block's cells, row by row, each with the separator after it; the first is 0
+	last    []uint32 // of the last column, where carriage returns end it
+	scratch fastScratch
+	texts   []*fastTexts // by spec
 }
 
 func (w *fastWorker) piece(text []byte) (*piece, error) {
 	n := len(w.f.src.columns)
-	if n < 2 || bytes.IndexByte(text, 0) >= 0 || !utf8.Valid(text) {
+	if n < 2 || w.seen&sawZero != 0 || w.seen&sawHigh != 0 && !utf8.Valid(text) {
 		return nil, errOdd
 	}
-	crlf := bytes.IndexByte(text, '\r') >= 0
+	crlf := w.seen&sawReturn != 0
 	if crlf && bytes.Count(text, []byte{'\r'}) != bytes.Count(text, []byte("\r\n")) {
 		return nil, errOdd
 	}
 	p := &piece{size: int64(len(text))}
+	rows := w.lines // at most
 	if text[len(text)-1] != '\n' {
-		text = append(text, '\n')
+		text = append(text, '\n') // there is room for it
+		rows++
 	}
-	padded := append(text, make([]byte, 16)...) // a word may be read past the end of a cell
-	text = padded[:len(text)]
-	quoted := bytes.IndexByte(text, '"') >= 0
-	guess := bytes.Count(text, []byte{'\n'})
+	quoted := w.quotes > 0
 	columns := make([]*fastColumn, len(w.f.specs))
 	for j, spec := range w.f.specs {
-		columns[j] = newFastColumn(spec, w.f.at[j], guess)
+		columns[j] = w.column(spec, j, rows)
 	}
 	for from := 0; from < len(text); {
 		var rows, size int
 		var err error
+		w.last = w.last[:0]
 		if quoted {
 			rows, size, err = w.splitQuoted(text[from:], n, p)
 		} else {
@@ -232,7 +258,7 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 			return nil, err
 		}
 		for _, c := range columns {
-			c.block(padded, from, w.cells, n, rows, p.rows)
+			c.block(text[from:], w.cells(c.first(), n), rows, p.rows)
 		}
 		if p.lineOf == nil {
 			p.lines += rows
@@ -244,6 +270,14 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 		p.columns = append(p.columns, c.finish(p.rows))
 	}
 	return p, nil
+}
+
+// cells returns the cells of a column of the block.
+func (w *fastWorker) cells(column, n int) places {
+	if column == n-1 && len(w.last) > 0 {
+		return places{w.last, 2}
+	}
+	return places{w.ends[column:], n}
 }
 
 // split finds the cells of about blockBytes of text without quotes: of the
@@ -260,55 +294,39 @@ func (w *fastWorker) split(text []byte, n int, crlf bool) (rows, size int, err e
 		return 0, 0, errOdd
 	}
 	b := text[:size]
-	words := (size + 63) / 64
-	if len(w.masks) < words {
-		w.masks, w.cells = make([]uint64, words), make([]span, 64*words)
+	if most := size + 1 + endsAfter; len(w.ends) < most {
+		w.ends = make([]uint32, most)
 	}
-	whole := size / 64
-	separators(b[:64*whole], w.f.src.delim, w.masks)
-	if whole < words {
-		var tail [64]byte
-		copy(tail[:], b[64*whole:])
-		separators(tail[:], w.f.src.delim, w.masks[whole:])
-	}
-	k, start := 0, uint32(0)
-	for i, m := range w.masks[:words] {
-		for ; m != 0; m &= m - 1 {
-			end := uint32(64*i + bits.TrailingZeros64(m))
-			w.cells[k] = span{start, end}
-			start = end + 1
-			k++
-		}
-	}
-	cells := w.cells[:k]
-	rows = k / n
-	if rows == 0 || rows*n != k || bytes.Count(b, []byte{'\n'}) != rows {
+	w.ends[0] = 0
+	found := separators(b, w.f.src.delim, w.ends[1:])
+	rows = bytes.Count(b, []byte{'\n'})
+	if rows*n != found {
 		return 0, 0, errOdd
 	}
-	for r := n - 1; r < k; r += n {
-		c := &cells[r]
-		if b[c.end] != '\n' {
+	for k := n; k <= found; k += n {
+		if b[w.ends[k]-1] != '\n' {
 			return 0, 0, errOdd
 		}
-		if crlf && c.end > c.start && b[c.end-1] == '\r' {
-			c.end--
+		if crlf {
+			start, end := w.ends[k-1], w.ends[k]
+			if end-1 > start && b[end-2] == '\r' {
+				end--
+			}
+			w.last = append(w.last, start, end)
 		}
 	}
 	return rows, size, nil
 }
 
-// unquote finds the end of a quoted cell that begins at start and the position
-// after its closing quote. Doubled quotes are made one in place.
-func unquote(text []byte, start int) (end, next int, err error) {
-	to, from := start, start
+// unquote moves the text of a quoted cell, which begins at from, to where it shall be.
+// It returns where it ends there, and the position after its closing quote.
+func unquote(text []byte, to, from int) (end, next int, err error) {
 	for {
 		q := bytes.IndexByte(text[from:], '"')
 		if q < 0 {
 			return 0, 0, errOdd
 		}
-		if to != from {
-			copy(text[to:], text[from:from+q])
-		}
+		copy(text[to:], text[from:from+q])
 		to, from = to+q, from+q+1
 		if from >= len(text) || text[from] != '"' {
 			return to, from, nil
@@ -319,42 +337,44 @@ func unquote(text []byte, start int) (end, next int, err error) {
 }
 
 // splitQuoted finds the cells of about blockBytes of text with quotes, one byte
-// after the other.
+// after the other. It takes the quotes out, in place, so that one byte is between
+// each cell and the next.
 func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, err error) {
-	w.cells, w.masks = w.cells[:0], nil
+	w.ends = append(w.ends[:0], 0)
 	if p.lineOf == nil {
 		p.lineOf = []int32{}
 		p.lines = p.rows
 	}
-	i, cells := 0, 0
+	i, to, cells := 0, 0, 0
 	for i < len(text) && (i < blockBytes || cells != 0) {
 		if cells == 0 {
 			p.lineOf = append(p.lineOf, int32(p.lines))
 		}
-		var start, end int
+		start := to
 		if text[i] == '"' {
-			start = i + 1
-			if end, i, err = unquote(text, start); err != nil {
+			if to, i, err = unquote(text, to, i+1); err != nil {
 				return 0, 0, err
 			}
-			p.lines += bytes.Count(text[start:end], []byte{'\n'})
+			p.lines += bytes.Count(text[start:to], []byte{'\n'})
 			if i+1 < len(text) && text[i] == '\r' && text[i+1] == '\n' {
 				i++
 			}
 		} else {
-			start = i
+			from := i
 			for text[i] != w.f.src.delim && text[i] != '\n' {
 				i++
 			}
-			end = i
-			if text[i] == '\n' && end > start && text[end-1] == '\r' {
+			end := i
+			if text[i] == '\n' && end > from && text[end-1] == '\r' {
 				end--
 			}
+			to += copy(text[to:], text[from:end])
 		}
-		if end-start > maxCell || i >= len(text) {
+		if to-start > maxCell || i >= len(text) {
 			return 0, 0, errOdd
 		}
-		w.cells = append(w.cells, span{uint32(start), uint32(end)})
+		to++
+		w.ends = append(w.ends, uint32(to))
 		cells++
 		switch c := text[i]; {
 		case c == '\n' && cells == n:
@@ -369,15 +389,18 @@ func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, 
 	if cells != 0 {
 		return 0, 0, errOdd
 	}
+	w.ends = w.ends[:cap(w.ends)]
 	return rows, i, nil
 }
 
 // fastColumn is one column of a piece.
 type fastColumn struct {
 	*columnSpec
+	*fastScratch
 	at      int
 	kind    fastKind
 	rows    int // that the piece may have
+	memory  func(size int) []byte
 	floats  []float64
 	ints    []int64
 	days    []int32
@@ -393,6 +416,18 @@ type fastColumn struct {
 	special []float64 // missing codes in it
 }
 
+// fastTexts is what a worker knows of a text column in a piece.
+type fastTexts struct {
+	levels *texts
+	recent [1 << recentBits]recentText
+}
+
+// fastScratch is what columns need for a block only.
+type fastScratch struct {
+	marks  []byte
+	values []float64
+}
+
 type fastKind int
 
 const (
@@ -403,18 +438,24 @@ const (
 	kindText
 )
 
-// recentText remembers the code of a text of up to 16 bytes by its bytes.
+// recentText remembers the code of a text of up to 16 bytes by its first and last
+// eight bytes and its size.
 type recentText struct {
-	low, high uint64
-	size      int32 // 0 where nothing is remembered
-	code      int32
+	first, last uint64
+	size        int32 // 0 where nothing is remembered
+	code        int32
 }
 
-const recentBits = 9
+const recentBits = 10
 
-func newFastColumn(spec *columnSpec, at, rows int) *fastColumn {
+// column begins a column of a piece that may have so many rows.
+func (w *fastWorker) column(spec *columnSpec, j, rows int) *fastColumn {
 	f := spec.field
-	c := &fastColumn{columnSpec: spec, at: at, rows: rows, low: math.Inf(-1), high: math.Inf(1)}
+	c := &fastColumn{columnSpec: spec, fastScratch: &w.scratch, at: w.f.at[j], rows: rows, low: math.Inf(-1), high: math.Inf(1)}
+	c.memory = func(size int) []byte { return make([]byte, size) }
+	if w.f.stay[j] {
+		c.memory = w.f.slab.bytes
+	}
 	if lo := f.Constraints.Minimum; lo != nil {
 		c.low = *lo
 	}
@@ -428,16 +469,25 @@ func newFastColumn(spec *columnSpec, at, rows int) *fastColumn {
 	}
 	plain := f.DecimalChar != "," && f.GroupChar == ""
 	switch {
-	case f.Constraints.Required || at < 0:
+	case f.Constraints.Required || c.at < 0:
 	case f.Type == TypeNumber && plain:
-		c.kind, c.floats = kindNumber, make([]float64, rows)
+		c.kind, c.floats = kindNumber, arrow.Float64Traits.CastFromBytes(c.memory(8*rows))
 	case f.Type == TypeInteger && plain:
-		c.kind, c.ints = kindInteger, make([]int64, rows)
+		c.kind, c.ints = kindInteger, arrow.Int64Traits.CastFromBytes(c.memory(8*rows))
 	case f.Type == TypeDate && spec.layout == "2006-01-02" && !spec.codedDate():
-		c.kind, c.days = kindDate, make([]int32, rows)
+		c.kind, c.days = kindDate, arrow.Int32Traits.CastFromBytes(c.memory(4*rows))
 	case f.Type == TypeString && !spec.codedLevel():
-		c.kind, c.codes, c.levels = kindText, make([]int32, rows), spec.newLevels()
-		c.recent = new([1 << recentBits]recentText)
+		c.kind, c.codes = kindText, arrow.Int32Traits.CastFromBytes(c.memory(4*rows))
+		if w.texts == nil {
+			w.texts = make([]*fastTexts, len(w.f.specs))
+		}
+		if last := w.texts[j]; last == nil {
+			w.texts[j] = &fastTexts{levels: spec.newLevels()}
+		} else {
+			last.levels = spec.list(newTextsLike(last.levels))
+			clear(last.recent[:])
+		}
+		c.levels, c.recent = w.texts[j].levels, &w.texts[j].recent
 	}
 	if c.kind == kindSlow {
 		c.slow = newColumnBuilder(spec)
@@ -455,50 +505,39 @@ func (s *columnSpec) codedLevel() bool {
 	return slices.ContainsFunc(s.codes, func(m MissingValue) bool { return slices.Contains(s.listed, m.Value) })
 }
 
-// block adds the rows of a block, which begins at from in text; row is the piece's
-// row of its first.
-func (c *fastColumn) block(text []byte, from int, cells []span, n, rows, row int) {
-	cells = cells[c.first():]
+// block adds the rows of a block by their cells in text; row is the piece's row of
+// its first.
+func (c *fastColumn) block(text []byte, cells places, rows, row int) {
 	switch c.kind {
 	case kindNumber:
-		c.readNumbers(text, from, cells, n, c.floats[row:row+rows], row)
+		c.readNumbers(text, cells, c.floats[row:row+rows], row)
 	case kindInteger:
-		out := c.ints[row : row+rows]
-		for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
-			s, e := from+int(cells[k].start), from+int(cells[k].end)
-			if s == e && c.blank {
-				c.null(row + r)
-				continue
-			}
-			v, ok := plainInteger(text[s:e])
-			if !ok || float64(v) < c.low || float64(v) > c.high || slices.Contains(c.special, float64(v)) {
-				v = slowly(c, text[s:e], row+r, c.builder().integer)
-			}
-			out[r] = v
-		}
+		c.readIntegers(text, cells, c.ints[row:row+rows], row)
 	case kindDate:
 		out := c.days[row : row+rows]
-		for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
-			s, e := from+int(cells[k].start), from+int(cells[k].end)
-			v, ok := plainDate(text[s:e])
+		for r := range out {
+			s, e := cells.at(r)
+			cell := text[s:e]
+			v, ok := plainDate(cell)
 			if !ok {
-				if s == e && c.blank {
+				if len(cell) == 0 && c.blank {
 					c.null(row + r)
 					continue
 				}
-				v = int32(slowly(c, text[s:e], row+r, c.builder().date))
+				v = int32(slowly(c, cell, row+r, c.builder().date))
 			}
 			out[r] = v
 		}
 	case kindText:
-		c.readTexts(text, from, cells, n, c.codes[row:row+rows], row)
+		c.readTexts(text, cells, c.codes[row:row+rows], row)
 	default:
-		for k, r := 0, 0; r < rows; k, r = k+n, r+1 {
+		for r := range rows {
 			if c.at < 0 {
 				c.slow.builder.AppendNull()
 				continue
 			}
-			c.slow.text(string(text[from+int(cells[k].start) : from+int(cells[k].end)]))
+			s, e := cells.at(r)
+			c.slow.text(string(text[s:e]))
 		}
 	}
 }
@@ -514,83 +553,139 @@ func (c *fastColumn) builder() *columnBuilder {
 	return c.slow
 }
 
-// readNumbers reads decimals. The eight bytes that end with a cell hold most of them:
-// what stands before the cell is made zeros, the point is closed up, and three
-// multiplications make eight digits a number, which a division by a power of ten
-// rounds as strconv would.
-func (c *fastColumn) readNumbers(text []byte, from int, cells []span, n int, out []float64, row int) {
-	const zeros, points = '0' * ones, '.' * ones
-	for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
-		s, e := from+int(cells[k].start), from+int(cells[k].end)
-		if s == e && c.blank {
-			c.null(row + r)
+// readNumbers reads decimals, four at a time where the processor can. A missing one
+// is 0.
+func (c *fastColumn) readNumbers(text []byte, cells places, out []float64, row int) {
+	if len(c.marks) < len(out) {
+		c.marks = make([]byte, 2*len(out))
+	}
+	n := fourNumbers(text, cells, out, c.low, c.high, c.marks)
+	for g, mark := range c.marks[:n/4] {
+		if mark == 0 {
 			continue
 		}
-		var v float64
-		ok := false
-		if size := uint(e - s); size <= 8 && size > 0 && e >= 8 {
-			w := binary.LittleEndian.Uint64(text[e-8:])
-			negative := text[s] == '-'
-			if negative {
-				size--
-			}
-			w = w&^lowBytes[8-size] | zeros&lowBytes[8-size]
-			point := uint(0)
-			d := w ^ points
-			if d = (d - ones) &^ d & highBits; d != 0 {
-				p := uint(bits.TrailingZeros64(d)) >> 3 & 7
-				point = 7 - p
-				w = w&^lowBytes[p+1] | w&lowBytes[p]<<8 | '0'
-				size--
-			}
-			w ^= zeros
-			if (w|(w+0x0606060606060606))&0xF0F0F0F0F0F0F0F0 == 0 && size > 0 {
-				w = w * 2561 >> 8 & 0x00FF00FF00FF00FF
-				w = w * 6553601 >> 16 & 0x0000FFFF0000FFFF
-				w = w * 42949672960001 >> 32
-				v = float64(w) / powers[point]
-				if negative {
-					v = 0 - v // -0 becomes 0
-				}
-				ok = true
-			}
-		} else {
-			v, ok = plainNumber(text[s:e])
+		empty := mark & 15
+		if !c.blank {
+			mark, empty = mark|empty<<4, 0
 		}
-		if !ok || v < c.low || v > c.high || len(c.special) > 0 && slices.Contains(c.special, v) {
-			v = slowly(c, text[s:e], row+r, c.builder().number)
+		c.nullFour(row+4*g, empty)
+		for odd := mark >> 4; odd != 0; odd &= odd - 1 {
+			r := 4*g + bits.TrailingZeros8(odd)
+			out[r] = c.number(text, cells, r, row)
 		}
-		out[r] = v
 	}
+	if len(c.special) > 0 {
+		for r, v := range out[:n] {
+			if slices.Contains(c.special, v) {
+				out[r] = c.number(text, cells, r, row)
+			}
+		}
+	}
+	for r := n; r < len(out); r++ {
+		out[r] = c.number(text, cells, r, row)
+	}
+}
+
+// number reads one cell of a block, which begins at row, as a decimal; one of a column of whole numbers may have a
+// fraction yet.
+func (c *fastColumn) number(text []byte, cells places, r, row int) float64 {
+	s, e := cells.at(r)
+	cell := text[s:e]
+	row += r
+	if len(cell) == 0 && c.blank {
+		c.null(row)
+		return 0
+	}
+	v, ok := shortNumber(text, s, e)
+	if !ok {
+		v, ok = plainNumber(cell)
+	}
+	switch {
+	case ok && v >= c.low && v <= c.high && !slices.Contains(c.special, v):
+		return v
+	case c.kind == kindInteger:
+		return float64(slowly(c, cell, row, c.builder().integer))
+	}
+	return slowly(c, cell, row, c.builder().number)
+}
+
+// readIntegers reads whole numbers, of at most 2^53, as decimals without a fraction.
+func (c *fastColumn) readIntegers(text []byte, cells places, out []int64, row int) {
+	if len(c.values) < len(out) {
+		c.values = make([]float64, 2*len(out))
+	}
+	values := c.values[:len(out)]
+	c.readNumbers(text, cells, values, row)
+	for r, v := range values {
+		out[r] = int64(v)
+		if float64(out[r]) != v {
+			s, e := cells.at(r)
+			out[r] = slowly(c, text[s:e], row+r, c.builder().integer)
+		}
+	}
+}
+
+// shortNumber reads a decimal of up to eight bytes. What stands before the cell in
+// the eight bytes that end with it is made zeros, the point is closed up, and three
+// multiplications make eight digits a number, which a division by a power of ten
+// rounds as strconv would.
+func shortNumber(text []byte, s, e int) (float64, bool) {
+	const zeros, points = '0' * ones, '.' * ones
+	size := uint(e - s)
+	if size > 8 || size == 0 || e < 8 {
+		return 0, false
+	}
+	w := binary.LittleEndian.Uint64(text[e-8:])
+	negative := text[s] == '-'
+	if negative {
+		size--
+	}
+	w = w&^lowBytes[8-size] | zeros&lowBytes[8-size]
+	point := uint(0)
+	d := w ^ points
+	if d = (d - ones) &^ d & highBits; d != 0 {
+		p := uint(bits.TrailingZeros64(d)) >> 3 & 7
+		point = 7 - p
+		w = w&^lowBytes[p+1] | w&lowBytes[p]<<8 | '0'
+		size--
+	}
+	w ^= zeros
+	if (w|(w+0x0606060606060606))&0xF0F0F0F0F0F0F0F0 != 0 || size == 0 {
+		return 0, false
+	}
+	w = w * 2561 >> 8 & 0x00FF00FF00FF00FF
+	w = w * 6553601 >> 16 & 0x0000FFFF0000FFFF
+	w = w * 42949672960001 >> 32
+	v := float64(w) / powers[point]
+	if negative {
+		v = 0 - v // -0 becomes 0
+	}
+	return v, true
 }
 
 // readTexts reads texts. One of up to 16 bytes is known again by two words, a longer
 // one by its hash.
-func (c *fastColumn) readTexts(text []byte, from int, cells []span, n int, out []int32, row int) {
+func (c *fastColumn) readTexts(text []byte, cells places, out []int32, row int) {
 	recent := c.recent
-	for k, r := 0, 0; r < len(out); k, r = k+n, r+1 {
-		s, e := from+int(cells[k].start), from+int(cells[k].end)
+	for r := range out {
+		s, e := cells.at(r)
 		size := e - s
 		if size == 0 && c.blank {
 			c.null(row + r)
 			continue
 		}
-		if size > 16 || size == 0 {
+		if size > 16 || size == 0 || e < 8 || s+8 > len(text) {
 			out[r] = c.text(text[s:e], row+r)
 			continue
 		}
-		low, high := binary.LittleEndian.Uint64(text[s:]), uint64(0)
-		if size <= 8 {
-			low &= lowBytes[size]
-		} else {
-			high = binary.LittleEndian.Uint64(text[s+8:]) & lowBytes[size-8]
-		}
-		slot := &recent[(low^bits.RotateLeft64(high, 29))*0x9E3779B97F4A7C15>>(64-recentBits)]
-		if slot.low != low || slot.high != high || slot.size != int32(size) {
+		first := binary.LittleEndian.Uint64(text[s:]) & firstBytes[size]
+		last := binary.LittleEndian.Uint64(text[e-8:]) & lastBytes[size]
+		slot := &recent[(first^bits.RotateLeft64(last, 29))*0x9E3779B97F4A7C15>>(64-recentBits)]
+		if slot.first != first || slot.last != last || slot.size != int32(size) {
 			nulls, marked := c.nulls, c.built.invisible
 			code := c.text(text[s:e], row+r)
 			if c.nulls == nulls && c.built.invisible == marked {
-				*slot = recentText{low, high, int32(size), code}
+				*slot = recentText{first, last, int32(size), code}
 			}
 			out[r] = code
 			continue
@@ -599,20 +694,30 @@ func (c *fastColumn) readTexts(text []byte, from int, cells []span, n int, out [
 	}
 }
 
-// lowBytes are the masks of the first bytes of a word.
-var lowBytes = [9]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, 1<<64 - 1}
+// lowBytes are the masks of the first bytes of a word. FirstBytes and lastBytes are
+// those of the first and last eight bytes of a text, or all of them, by its size.
+var (
+	lowBytes              = [9]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, 1<<64 - 1}
+	firstBytes, lastBytes = func() (first, last [17]uint64) {
+		for i := range first {
+			n := min(i, 8)
+			first[i], last[i] = lowBytes[n], ^lowBytes[8-n]
+		}
+		return first, last
+	}()
+)
 
 // text returns the code of a text.
 func (c *fastColumn) text(cell []byte, row int) int32 {
 	s := unsafe.String(unsafe.SliceData(cell), len(cell)) // the set of levels copies what it keeps
-	code, _ := c.levels.find(s)
+	code, sum := c.levels.find(s)
 	if code >= 0 {
 		return code
 	}
 	if c.missed(s, row) {
 		return 0
 	}
-	code, marked, bad := c.code(s, c.levels)
+	code, marked, bad := c.newCode(s, sum, c.levels)
 	if marked {
 		c.built.invisible++
 	}
@@ -626,10 +731,31 @@ func (c *fastColumn) text(cell []byte, row int) int32 {
 // null notes a cell without a value.
 func (c *fastColumn) null(row int) {
 	if c.valid == nil {
-		c.valid = bytes.Repeat([]byte{0xFF}, (c.rows+7)/8)
+		c.allValid()
 	}
 	c.valid[row>>3] &^= 1 << (row & 7)
 	c.nulls++
+}
+
+func (c *fastColumn) allValid() {
+	c.valid = c.memory((c.rows+7)/8 + 1)
+	for i := range c.valid {
+		c.valid[i] = 0xFF
+	}
+}
+
+// nullFour notes which of four cells, by bits, are without a value.
+func (c *fastColumn) nullFour(row int, empty byte) {
+	if empty == 0 {
+		return
+	}
+	if c.valid == nil {
+		c.allValid()
+	}
+	two := uint16(empty) << (row & 7)
+	c.valid[row>>3] &^= byte(two)
+	c.valid[row>>3+1] &^= byte(two >> 8)
+	c.nulls += bits.OnesCount8(empty)
 }
 
 // because notes why a cell is missing.
@@ -747,67 +873,40 @@ func plainNumber(b []byte) (float64, bool) {
 
 var powers = [17]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16}
 
-// plainInteger reads a whole number of at most 15 digits.
-func plainInteger(b []byte) (int64, bool) {
-	i := 0
-	negative := len(b) > 0 && b[0] == '-'
-	if negative {
-		i = 1
-	}
-	if len(b) == i || len(b)-i > 15 {
-		return 0, false
-	}
-	var m int64
-	for ; i < len(b); i++ {
-		d := b[i] - '0'
-		if d > 9 {
-			return 0, false
-		}
-		m = m*10 + int64(d)
-	}
-	if negative {
-		m = -m
-	}
-	return m, true
-}
-
 // plainDate reads a date written as 2006-01-02, from 1850 to 2200.
 func plainDate(b []byte) (int32, bool) {
-	if len(b) != 10 || b[4] != '-' || b[7] != '-' {
+	if len(b) != 10 {
 		return 0, false
 	}
-	two := func(i int) int {
-		hi, lo := int(b[i])-'0', int(b[i+1])-'0'
-		if hi < 0 || hi > 9 || lo < 0 || lo > 9 {
-			return math.MinInt16
-		}
-		return 10*hi + lo
-	}
-	year, month, day := 100*two(0)+two(2), two(5), two(8)
-	if year < 1850 || year > 2200 || month < 1 || month > 12 || day < 1 || day > 28 && day > monthDays(year, month) {
+	// The digits of 2006-01- and of 02 as bytes, the year's first in the low one.
+	const zeros, dashes = 0x0030_3000_3030_3030 | '-'<<32 | '-'<<56, uint64(0xFF0000FF) << 32
+	w := binary.LittleEndian.Uint64(b) ^ zeros
+	d := (uint(b[8])-'0')*10 + uint(b[9]) - '0'
+	if w&dashes != 0 || (w|(w+0x7676767676767676))&highBits != 0 || b[9]-'0' > 9 {
 		return 0, false
 	}
-	// Days since 1970 by counting years from March (Howard Hinnant's algorithm).
-	y, m := year, month
-	if m <= 2 {
-		y--
-		m += 12
+	pairs := (w*10 + w>>8) & 0x00FF00FF // of the year's digits
+	year := uint(pairs*100+pairs>>16) & 0xFFFF
+	month := uint(w>>40&15)*10 + uint(w>>48&15)
+	at := (year-firstYear)*12 + month - 1
+	if month-1 > 11 || at >= uint(len(monthStarts)-1) {
+		return 0, false
 	}
-	era := y / 400
-	of := y - era*400
-	dayOfYear := (153*(m-3)+2)/5 + day - 1
-	return int32(era*146097 + of*365 + of/4 - of/100 + dayOfYear - 719468), true
+	day := monthStarts[at] + int32(d) - 1
+	if d-1 > 30 || day >= monthStarts[at+1] {
+		return 0, false
+	}
+	return day, true
 }
 
-func monthDays(year, month int) int {
-	switch month {
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	case 4, 6, 9, 11:
-		return 30
+// monthStarts are the days since 1970 of the first of each month from firstYear to
+// lastYear, and of the month after.
+var monthStarts = func() []int32 {
+	var out []int32
+	for m := range (lastYear-firstYear+1)*12 + 1 {
+		out = append(out, int32(time.Date(firstYear, time.Month(1+m), 1, 0, 0, 0, 0, time.UTC).Unix()/86_400))
 	}
-	return 31
-}
+	return out
+}()
+
+const firstYear, lastYear = 1850, 2200

@@ -239,7 +239,8 @@ const ceilingText = "1000 morphine milligram equivalents a day, a ceiling of thi
 type attribute struct {
 	field  Field
 	values *texts    // of a text column
-	of     []float64 // by patient: number of the text, or the value; NaN where not seen
+	codes  []int32   // by patient: number of the text; -1 where not seen
+	of     []float64 // by patient: the value, of a column that is not text; NaN where not seen
 	tables int
 	many   bool // a patient may have several rows
 }
@@ -270,18 +271,21 @@ func (f *differs) look(b *Table) {
 	if f.tables < 2 && !f.many {
 		return
 	}
-	f.v = f.v[:0]
 	if f.values != nil {
-		for _, code := range numbered(b, f.name, f.values) {
-			v := float64(code)
-			if code < 0 {
-				v = math.NaN()
+		f.t.scratch = numbered(f.t.scratch, b, f.name, f.values)
+		f.codes = grown(f.codes, f.t.ids.len(), -1)
+		for r, v := range f.t.scratch {
+			switch was := &f.codes[b.patient[r]]; {
+			case v < 0 || v == *was:
+			case *was < 0:
+				*was = v
+			default:
+				f.row(b, r)
 			}
-			f.v = append(f.v, v)
 		}
-	} else {
-		f.v = b.AppendFloats(f.v, f.name)
+		return
 	}
+	f.v = b.AppendFloats(f.v[:0], f.name)
 	f.of = grown(f.of, f.t.ids.len(), math.NaN())
 	for r, v := range f.v {
 		if math.IsNaN(v) {
@@ -375,7 +379,7 @@ func (t *tableReader) spellFinders(b *Table) []finder {
 // sameRows finds rows of a table that are the same as one before, in every column.
 type sameRows struct {
 	*found
-	seen map[uint64]struct{}
+	seen sums
 	sums []uint64
 	v    []float64
 }
@@ -389,10 +393,45 @@ func (f *sameRows) look(b *Table) {
 		f.v = sumColumn(f.sums, f.v, c[0], f.t.seed)
 	}
 	for r, sum := range f.sums {
-		if _, ok := f.seen[sum]; ok {
+		if f.seen.again(sum) {
 			f.row(b, r)
 		}
-		f.seen[sum] = struct{}{}
+	}
+}
+
+// sums is a set of sums of rows: in slots of a power of two, half of which are free.
+type sums struct {
+	slots []uint64 // 0 where free
+	n     int
+	zero  bool // 0 is in the set
+}
+
+// again adds a sum and reports whether it was there.
+func (s *sums) again(sum uint64) bool {
+	if sum == 0 {
+		had := s.zero
+		s.zero = true
+		return had
+	}
+	if 2*(s.n+1) > len(s.slots) {
+		old := s.slots
+		s.slots, s.n = make([]uint64, max(1<<10, 4*len(old))), 0
+		for _, x := range old {
+			if x != 0 {
+				s.again(x)
+			}
+		}
+	}
+	mask := uint64(len(s.slots) - 1)
+	for i := sum & mask; ; i = (i + 1) & mask {
+		switch s.slots[i] {
+		case sum:
+			return true
+		case 0:
+			s.slots[i] = sum
+			s.n++
+			return false
+		}
 	}
 }
 
@@ -440,7 +479,7 @@ func (t *tableReader) rowFinders(b *Table) (out []finder) {
 	if !t.once {
 		if f := t.finds(CodeDuplicateRow, "", "expected no row twice; these are the same as another in every column"); f != nil {
 			t.hold(CodeDuplicateRow)
-			out = append(out, &sameRows{found: f, seen: map[uint64]struct{}{}})
+			out = append(out, &sameRows{found: f})
 		}
 	}
 	return append(out, t.copyFinders(b)...)

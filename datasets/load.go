@@ -142,6 +142,8 @@ type tableReader struct {
 	unique   []*texts // by field, where values must be
 	rowsOf   []int32  // by patient, where it is asked for
 	each     func(*Table) error
+	scratch  []int32
+	slab     slab  // of the columns that stay
 	hidden   []int // cells from which invisible marks were taken, by field
 	path     string
 	reasons  []int // columns of the file that say why cells are missing, by field; -1 where there is none
@@ -487,7 +489,10 @@ func (t *tableReader) fast(ctx context.Context, src Source, at []int) error {
 	if !ok || t.opt.slow || s.seeker == nil || s.done || slices.ContainsFunc(t.reasons, func(at int) bool { return at >= 0 }) {
 		return nil
 	}
-	f := &fastReader{src: s, specs: t.specs, at: at, piece: cmp.Or(t.opt.piece, pieceBytes), workers: cmp.Or(t.opt.Workers, runtime.GOMAXPROCS(0))}
+	f := &fastReader{
+		src: s, specs: t.specs, at: at, stay: t.stay(), slab: &t.slab,
+		piece: cmp.Or(t.opt.piece, pieceBytes), workers: cmp.Or(t.opt.Workers, runtime.GOMAXPROCS(0)),
+	}
 	rows, lines := 0, 0
 	size, err := f.each(ctx, func(p *piece) error {
 		from := s.line + lines
@@ -503,6 +508,16 @@ func (t *tableReader) fast(ctx context.Context, src Source, at []int) error {
 		return err
 	}
 	return s.resume(size, rows, lines)
+}
+
+// stay tells which columns stay in memory as they are read.
+func (t *tableReader) stay() []bool {
+	out := make([]bool, len(t.specs))
+	for i, s := range t.specs {
+		copied := t.where != nil || t.r.Reshape != nil || t.opt.KeepVisits != nil
+		out[i] = !copied && (t.opt.Keep == nil || t.opt.Keep(t.table, s.field))
+	}
+	return out
 }
 
 // part takes a batch through all that is done with a table's rows.

@@ -68,7 +68,7 @@ func (c *Cohort) rejoin() (conflicts int) {
 	ids := newTexts(maphash.MakeSeed())
 	for _, t := range c.tables {
 		f, _ := t.Field(RolePatient)
-		t.patient = numbered(t, f.Name, ids)
+		t.patient = numbered(nil, t, f.Name, ids)
 	}
 	c.patients = ids.all()
 	codes, levels, conflicts := c.byRole(RoleArm)

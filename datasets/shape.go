@@ -66,30 +66,33 @@ func (t *Table) cells(column string) func(row int) cell {
 // usable takes out the rows that no analysis could use, and counts them: those
 // without a patient, and those of a visit that the cohort file does not list.
 func (t *tableReader) usable(b *Table) *Table {
-	keep := make([]bool, b.rows)
-	for i := range keep {
-		keep[i] = true
-	}
+	var keep []bool // nil while all are
 	drop := func(code, reason string, bad func(r int) bool) {
-		for r := range keep {
-			if keep[r] && bad(r) {
+		for r := range b.rows {
+			if (keep == nil || keep[r]) && bad(r) {
+				if keep == nil {
+					keep = slices.Repeat([]bool{true}, b.rows)
+				}
 				keep[r] = false
 				t.leaveOut(code, reason, "", b.line(r))
 			}
 		}
 	}
-	if f, ok := b.Field(RolePatient); ok {
-		codes, _ := b.Codes(f.Name)
+	if f, ok := b.Field(RolePatient); ok && b.Missing(f.Name) > 0 {
+		codes, _ := b.codesOf(f.Name)
 		drop(CodeNoPatient, "rows without a patient", func(r int) bool { return codes[r] < 0 })
 	}
-	if f, ok := b.Field(RoleVisit); ok {
-		codes, levels := b.Codes(f.Name)
-		listed := make([]bool, len(levels))
-		for i, s := range levels {
-			_, ok := t.dict.visit(s)
+	if f, ok := b.Field(RoleVisit); ok && (b.Missing(f.Name) > 0 || len(t.dict.Visits) > 0) {
+		codes, levels := b.codesOf(f.Name)
+		listed := make([]bool, levels.len())
+		for i := range listed {
+			_, ok := t.dict.visit(levels.at(i))
 			listed[i] = ok || len(t.dict.Visits) == 0
 		}
 		drop(CodeVisitNotListed, "rows of a visit that the cohort file does not list", func(r int) bool { return codes[r] < 0 || !listed[codes[r]] })
+	}
+	if keep == nil {
+		return b
 	}
 	return b.keep(keep)
 }

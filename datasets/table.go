@@ -7,6 +7,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
@@ -154,8 +155,9 @@ func appendFloats(out []float64, a arrow.Array) []float64 {
 		}
 	}
 	if a.NullN() > 0 {
+		valid, at := a.NullBitmapBytes(), a.Data().Offset()
 		for i := range a.Len() {
-			if a.IsNull(i) {
+			if !bitutil.BitIsSet(valid, at+i) {
 				out[from+i] = math.NaN()
 			}
 		}
@@ -205,6 +207,38 @@ func (t *Table) Codes(column string) (codes []int32, levels []string) {
 		}
 	}
 	return codes, levels
+}
+
+// codesOf returns what Codes does of a batch of rows, for reading only: of a text
+// column without a missing cell these are its own codes.
+func (t *Table) codesOf(column string) ([]int32, levels) {
+	if batches := t.columns[t.index(column)]; len(batches) == 1 && batches[0].NullN() == 0 {
+		if d, ok := batches[0].(*array.Dictionary); ok {
+			return dictionaryCodes(d), levels{array: d.Dictionary().(*array.String)}
+		}
+	}
+	codes, list := t.Codes(column)
+	return codes, levels{list: list}
+}
+
+// levels are the texts of a column, in an array or a list.
+type levels struct {
+	array *array.String
+	list  []string
+}
+
+func (l levels) len() int {
+	if l.array != nil {
+		return l.array.Len()
+	}
+	return len(l.list)
+}
+
+func (l levels) at(i int) string {
+	if l.array != nil {
+		return l.array.Value(i)
+	}
+	return l.list[i]
 }
 
 // dictionaryCodes returns the codes of a text column's batch; those of missing

@@ -61,7 +61,7 @@ func (t *Tally) Add(ctx context.Context, b *Table) error {
 	for _, c := range f.Categories {
 		t.visits.number(c.Value)
 	}
-	visits := numbered(b, f.Name, t.visits)
+	visits := numbered(nil, b, f.Name, t.visits)
 	t.seen.add(b.patient, visits, nil, t.visits.len())
 	for _, f := range b.fields {
 		if f.Role == RoleOutcome && t.outcomes[f.Name] == nil {

@@ -16,9 +16,20 @@ type texts struct {
 	bytes []byte
 	ends  []int
 	slots []uint64 // a text's sum, and below it 1 + its number; 0 where free; a power of two of them
+
+	fetched uint64 // so that it is not left out
 }
 
 func newTexts(seed maphash.Seed) *texts { return &texts{seed: seed, slots: make([]uint64, 16)} }
+
+// newTextsLike returns an empty set with room for what another holds, which gives its
+// slots to it and can be read only.
+func newTextsLike(t *texts) *texts {
+	clear(t.slots)
+	out := &texts{seed: t.seed, slots: t.slots, bytes: make([]byte, 0, len(t.bytes)+len(t.bytes)/8), ends: make([]int, 0, len(t.ends)+len(t.ends)/8)}
+	t.slots = nil
+	return out
+}
 
 func (t *texts) len() int { return len(t.ends) }
 
@@ -43,8 +54,25 @@ func (t *texts) all() []string {
 
 // find returns the number of a text, or -1 and the sum to add it under.
 func (t *texts) find(s string) (int32, uint32) {
-	sum := uint32(maphash.String(t.seed, s))
+	sum := t.sum(s)
 	return t.findSum(s, sum), sum
+}
+
+func (t *texts) sum(s string) uint32 { return uint32(maphash.String(t.seed, s)) }
+
+// fetch returns the sums of texts that are about to be looked for. It touches their
+// slots one after the other without waiting: of a million texts these are in memory
+// that is far from the processor.
+func (t *texts) fetch(levels levels) []uint32 {
+	sums := make([]uint32, levels.len())
+	mask := uint32(len(t.slots) - 1)
+	any := uint64(0)
+	for i := range sums {
+		sums[i] = t.sum(levels.at(i))
+		any |= t.slots[sums[i]&mask]
+	}
+	t.fetched = any
+	return sums
 }
 
 func (t *texts) findSum(s string, sum uint32) int32 {
@@ -83,6 +111,9 @@ func (t *texts) place(slot uint64) {
 func (t *texts) grow() {
 	old := t.slots
 	t.slots = make([]uint64, 2*len(old))
+	for i := 0; i < len(t.slots); i += 512 {
+		t.slots[i] = 0 // a page that is read before it is written is made twice
+	}
 	for _, slot := range old {
 		if slot != 0 {
 			t.place(slot)
@@ -96,8 +127,10 @@ func (t *texts) grow() {
 }
 
 // number returns the number of a text, a new one where it is new.
-func (t *texts) number(s string) int32 {
-	n, sum := t.find(s)
+func (t *texts) number(s string) int32 { return t.numberSum(s, t.sum(s)) }
+
+func (t *texts) numberSum(s string, sum uint32) int32 {
+	n := t.findSum(s, sum)
 	if n < 0 {
 		n = t.add(s, sum)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/goccy/go-yaml"
 )
@@ -186,16 +187,21 @@ func (c *Contents) text(i int, d *array.Dictionary) arrow.Array {
 	for k := range to {
 		to[k] = levels.number(from.Value(k))
 	}
-	out := array.NewInt32Builder(memory.DefaultAllocator)
-	out.Reserve(len(codes))
+	out := make([]int32, len(codes))
 	for r, code := range codes {
-		if d.IsNull(r) {
-			out.AppendNull()
-		} else {
-			out.Append(to[code])
+		if d.NullN() == 0 || d.IsValid(r) {
+			out[r] = to[code]
 		}
 	}
-	return array.NewDictionaryArray(arrowType(TypeString), out.NewArray(), levels.array())
+	var valid *memory.Buffer
+	if d.NullN() > 0 {
+		valid = memory.NewBufferBytes(make([]byte, (len(codes)+7)/8))
+		for r := range codes {
+			bitutil.SetBitTo(valid.Bytes(), r, d.IsValid(r))
+		}
+	}
+	index := array.NewData(arrow.PrimitiveTypes.Int32, len(codes), []*memory.Buffer{valid, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(out))}, nil, d.NullN(), 0)
+	return array.NewDictionaryArray(arrowType(TypeString), array.MakeFromData(index), levels.array())
 }
 
 // csvWriter writes comma-separated UTF-8.

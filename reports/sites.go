@@ -120,7 +120,7 @@ func (q *quarter) siteRow(ctx context.Context, site Site, meaning []string) (Row
 	if err != nil {
 		return row, nil, err
 	}
-	row.Cells = append(row.Cells, Count(len(who[0].Patients)))
+	row.Cells = append(row.Cells, ofSite(Count(len(who[0].Patients)).Named(population(q.groups[0])), site))
 	for i, g := range goals {
 		tile, why, err := g.tile(ctx, own, own.now, q.groups[0])
 		if err != nil {
@@ -157,8 +157,8 @@ func (q *quarter) siteRow(ctx context.Context, site Site, meaning []string) (Row
 	return row, compared, nil
 }
 
-// ofSite names the counts behind a cell as those of one site: the same names mean other
-// patients at another.
+// ofSite names the counts behind a cell as those of one site, as the gate calls them in its
+// own report: the same names mean other patients at another.
 func ofSite(c Cell, site Site) Cell {
 	for _, name := range []*string{&c.Basis.Quantity, &c.Basis.Whole, &c.Basis.Within} {
 		if *name != "" {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"recoup/simulate/internal/lanes"
 	"recoup/simulate/stream"
 )
 
@@ -54,6 +55,12 @@ func TestKernelDigest(t *testing.T) {
 	one, three := digest(1), digest(3)
 	if one != three {
 		t.Errorf("digest %s with one worker, %s with three", one, three)
+	}
+	lanes.Use = false
+	plain := digest(1)
+	lanes.Use = lanes.Have()
+	if plain != one {
+		t.Errorf("digest %s with vectors, %s without", one, plain)
 	}
 	t.Log("kernel digest", one)
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"recoup/simulate/internal/lanes"
 	"recoup/simulate/stream"
 )
 
@@ -44,6 +45,17 @@ func ours(name string, m Model, size Size, cycles int) contender {
 		_, err := Simulate(context.Background(), m, Identity{Size: size}, Options{Workers: 1})
 		return (cpu() - begin) / float64(size.Patients*cycles*len(m.Spec().Strategies)), err
 	}}
+}
+
+// unvectored runs a contender without vector instructions.
+func unvectored(c contender) contender {
+	run := c.run
+	c.run = func() (float64, error) {
+		lanes.Use = false
+		defer func() { lanes.Use = lanes.Have() }()
+		return run()
+	}
+	return c
 }
 
 // theirs compiles a program of the shared folder if it must be, and reads its own
@@ -120,7 +132,7 @@ func interleave(b *testing.B, what string, rounds int, list []contender) {
 		return x[len(x)/2]
 	}
 	table := &strings.Builder{}
-	fmt.Fprintf(table, "%s, ns of processor a patient and cycle, medians of %d interleaved rounds:\n", what, rounds)
+	fmt.Fprintf(table, "%s, ns of processor a patient and cycle, medians of %d interleaved rounds; recoup uses vector instructions: %t\n", what, rounds, lanes.Use)
 	for i, c := range list {
 		if c.skip != "" {
 			fmt.Fprintf(table, "  %-34s SKIPPED: %s\n", c.name, c.skip)
@@ -142,8 +154,10 @@ const gccFigure, sickFigure = `cpu ([\d.]+) ns/cyc`, `([\d.]+) ns/nominal`
 
 func BenchmarkYardsticksWeekly(b *testing.B) {
 	n := []string{"100000", "260"}
+	size := Size{Seed: 1, Draws: 1, Patients: 100_000}
 	list := []contender{
-		ours("recoup", newYardstick(260), Size{Seed: 1, Draws: 1, Patients: 100_000}, 260),
+		ours("recoup", newYardstick(260), size, 260),
+		unvectored(ours("recoup, no vector instructions", newYardstick(260), size, 260)),
 		theirs(b, "C, vectors, -ffast-math (limit)", "limit.c", gccFigure, "gcc", []string{"-O3", "-march=native", "-ffast-math", "-fopenmp-simd", "-DVEC"}, n),
 		theirs(b, "C, scalar", "limit.c", gccFigure, "gcc", []string{"-O3", "-march=native"}, n),
 	}
@@ -177,12 +191,12 @@ func BenchmarkYardsticksSickSicker(b *testing.B) {
 }
 
 // BenchmarkTwoWorkers reports how much faster two workers are than one, by the
-// clock: near 2 on two idle processors.
+// clock: near 2 on two idle processors. It runs 80 blocks, which two can share evenly.
 func BenchmarkTwoWorkers(b *testing.B) {
 	m := newYardstick(260)
 	clock := func(workers int) time.Duration {
 		begin := time.Now()
-		if _, err := Simulate(b.Context(), m, Identity{Size: Size{Seed: 1, Draws: 1, Patients: 20_000}}, Options{Workers: workers}); err != nil {
+		if _, err := Simulate(b.Context(), m, Identity{Size: Size{Seed: 1, Draws: 1, Patients: 80 * BlockSize}}, Options{Workers: workers}); err != nil {
 			b.Fatal(err)
 		}
 		return time.Since(begin)

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"recoup/simulate/internal/lanes"
 	"recoup/simulate/stream"
 )
 
@@ -120,6 +121,7 @@ type Block struct {
 	outcomes [][]float64
 	series   []tally    // series x points of the strategy being run
 	bins     [][]uint32 // of the strategy, by series: points x bins
+	places   [BlockSize]int32
 	spec     *Spec
 }
 
@@ -151,11 +153,14 @@ func (b *Block) Record(series, point int, values, include []float64) {
 
 // bin counts the values of one point; those outside the bounds go to the ends.
 func (b *Block) bin(bins []uint32, s *Series, values, include []float64) {
+	n, last := len(b.Keys), len(bins)-1
 	scale := float64(len(bins)) / (s.High - s.Low)
-	for i, v := range values[:len(b.Keys)] {
+	for i := lanes.Bins(b.places[:n], values[:n], s.Low, scale, last); i < n; i++ {
+		b.places[i] = int32(max(0, min(int(float64((values[i]-s.Low)*scale)), last)))
+	}
+	for i, k := range b.places[:n] {
 		if include[i] != 0 {
-			k := int(float64((v - s.Low) * scale))
-			bins[max(0, min(k, len(bins)-1))]++
+			bins[k]++
 		}
 	}
 }

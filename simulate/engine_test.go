@@ -261,3 +261,23 @@ func TestNumIsNullWhenItCannotBeComputed(t *testing.T) {
 		t.Errorf("read back %v, %v", back, err)
 	}
 }
+
+// By hand: draws of means 1..20 have S² = 35; with W/n = 35 the noise explains all of it,
+// and there is no interval. With W/n = 0.35 it is drawn in by √0.99 about 10.5: the 2.5th
+// percentile of 1..20 (type 7) is 1.475, so 10.5 − √0.99·9.025.
+func TestIntervalOfNoise(t *testing.T) {
+	for noise, want := range map[float64]float64{35: math.NaN(), 0.35: 10.5 - math.Sqrt(0.99)*9.025} {
+		var s drawStat
+		for d := range 20 {
+			s.add(tally{10, float64(d + 1), 9 * 10 * noise}) // 10 patients of variance 10·noise
+		}
+		e := s.estimate()
+		if got := float64(e.Lower); math.Abs(got-want) > 1e-12 || (got != got) != (want != want) {
+			t.Errorf("noise %g: lower end %v, want %v", noise, got, want)
+		}
+		r := Result{Draws: 20, Strategies: []Strategy{{Estimates: []Estimate{e}}}}
+		if said := len(r.drowned()) == 1; said != (want != want) {
+			t.Errorf("noise %g: warned %v", noise, said)
+		}
+	}
+}

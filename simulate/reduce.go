@@ -3,52 +3,70 @@ package simulate
 import (
 	"fmt"
 	"math"
+
+	"recoup/simulate/internal/lanes"
 )
 
 // tally is a count, mean and sum of squared deviations, merged by the formula of
 // Chan, Golub and LeVeque (1983, doi:10.2307/2683386).
 type tally struct{ n, mean, m2 float64 }
 
-func tallyOf(x []float64) (t tally) {
-	sum := 0.0
-	for _, v := range x {
-		if v == v {
-			t.n++
-			sum += v
-		}
-	}
-	if t.n == 0 {
-		return t
-	}
-	t.mean = sum / t.n
-	for _, v := range x {
-		if v == v {
-			d := v - t.mean
-			t.m2 += float64(d * d)
-		}
-	}
+func tallyOf(x []float64) tally {
+	t, _ := tallyTwo(x, x)
 	return t
 }
+
+// tallyTwo is the tallies of two columns of the same length, side by side: one sum would
+// wait for each addition. NaN is left out, without a branch.
+func tallyTwo(x, y []float64) (a, b tally) {
+	y = y[:len(x)]
+	var n, m uint64
+	s, r := 0.0, 0.0
+	for i, v := range x {
+		w := y[i]
+		k, l := counted(v), counted(w)
+		n += k
+		m += l
+		s += where(k, v)
+		r += where(l, w)
+	}
+	a.n, b.n = float64(int64(n)), float64(int64(m))
+	if n > 0 {
+		a.mean = s / a.n
+	}
+	if m > 0 {
+		b.mean = r / b.n
+	}
+	for i, v := range x {
+		w := y[i]
+		d, e := v-a.mean, w-b.mean
+		a.m2 += where(counted(v), float64(d*d))
+		b.m2 += where(counted(w), float64(e*e))
+	}
+	return a, b
+}
+
+// counted is 1 for a number and 0 for NaN.
+func counted(x float64) uint64 {
+	if x == x {
+		return 1
+	}
+	return 0
+}
+
+// where is x where k is 1, and 0 where it is 0, even if x is NaN.
+func where(k uint64, x float64) float64 { return math.Float64frombits(math.Float64bits(x) & -k) }
 
 // tallyWhere is the tally of the values x[i] with include[i] = 1. The values of
 // the others do not count, whatever they are. Four sums run side by side: one
 // would wait for each addition.
 func tallyWhere(x, include []float64) (t tally) {
-	var n, s [4]float64
-	k := len(x) &^ 3
-	for i := 0; i < k; i += 4 {
-		a, v := include[i:i+4:i+4], x[i:i+4:i+4]
-		for j := range 4 {
-			n[j] += a[j]
-			if a[j] != 0 {
-				s[j] += v[j]
-			}
-		}
-	}
-	for i := k; i < len(x); i++ {
-		n[i-k] += include[i]
+	var sums [8]float64 // four of include, four of x
+	n, s := (*[4]float64)(sums[:4]), (*[4]float64)(sums[4:])
+	for i := lanes.Add(&sums, x, include); i < len(x); i++ {
+		n[i&3] += include[i]
 		if include[i] != 0 {
-			s[i-k] += x[i]
+			s[i&3] += x[i]
 		}
 	}
 	t.n = (n[0] + n[1]) + (n[2] + n[3])
@@ -57,19 +75,10 @@ func tallyWhere(x, include []float64) (t tally) {
 	}
 	t.mean = ((s[0] + s[1]) + (s[2] + s[3])) / t.n
 	var m [4]float64
-	for i := 0; i < k; i += 4 {
-		a, v := include[i:i+4:i+4], x[i:i+4:i+4]
-		for j := range 4 {
-			if a[j] != 0 {
-				d := v[j] - t.mean
-				m[j] += float64(d * d)
-			}
-		}
-	}
-	for i := k; i < len(x); i++ {
+	for i := lanes.AddSquares(&m, x, include, t.mean); i < len(x); i++ {
 		if include[i] != 0 {
 			d := x[i] - t.mean
-			m[i-k] += float64(d * d)
+			m[i&3] += float64(d * d)
 		}
 	}
 	t.m2 = (m[0] + m[1]) + (m[2] + m[3])
@@ -292,12 +301,11 @@ func (b *buffer) run(w Worker, size *Size, draw, first, n int) {
 		w.Run(draw, k, block)
 	}
 	for i, v := range b.values {
-		b.levels[i] = tallyOf(v[:n])
 		ref := b.values[i%outcomes]
 		for j := range n {
 			b.diff[j] = v[j] - ref[j]
 		}
-		b.diffs[i] = tallyOf(b.diff[:n])
+		b.levels[i], b.diffs[i] = tallyTwo(v[:n], b.diff[:n])
 	}
 	for i, name := range [2]string{s.Cost, s.Effect} {
 		o := s.outcome(name)

@@ -80,7 +80,9 @@ type Estimate struct {
 	ParameterSD Num `json:"parameter_sd"`
 	// Lower and Upper are the 2.5th and 97.5th percentiles over the draws of the
 	// draw mean, drawn towards the overall mean by ParameterSD/S so that the noise
-	// of patients does not widen them. Null under 20 draws.
+	// of patients does not widen them. Null under 20 draws, and where S² is not larger
+	// than the noise alone would make it (S² − W/n ≤ 1.645·S²·√(2/(D−1)), a one-sided test
+	// at 5 %): how far the draws lie apart is then not known, and 0 would claim it is.
 	Lower Num `json:"lower"`
 	Upper Num `json:"upper"`
 	// NoiseShare is the part of S² that is patient noise, W/n / S², at most 1.
@@ -198,7 +200,30 @@ func (r *reduction) result() Result {
 		}
 	}
 	out.Warnings = append(out.Warnings, r.warnings()...)
+	out.Warnings = append(out.Warnings, out.drowned()...)
 	return out
+}
+
+// drowned names the outcomes without an interval because of the noise of patients.
+func (r *Result) drowned() []Warning {
+	if r.Draws < minDrawsForPercentiles {
+		return nil
+	}
+	var names []string
+	for _, s := range slices.Concat(r.Strategies, r.Differences) {
+		for _, e := range s.Estimates {
+			if e.Lower != e.Lower && e.NoiseShare == e.NoiseShare && !slices.Contains(names, e.Outcome) {
+				names = append(names, e.Outcome)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if n := len(names); n > 6 {
+		names = append(names[:5], fmt.Sprintf("%d more outcomes", n-5))
+	}
+	return []Warning{{"no-interval", fmt.Sprintf("the draws lie no further apart than chance between patients puts them, in some strategies or differences of %s: they have no interval there; ask for more patients in each draw", strings.Join(names, ", "))}}
 }
 
 // stopped says why a run with a precision has the size it has.
@@ -259,7 +284,7 @@ func (s *drawStat) estimate() Estimate {
 		return e
 	}
 	e.NoiseShare = Num(math.Min(1, s.noise.mean/total))
-	if draws.n >= minDrawsForPercentiles {
+	if draws.n >= minDrawsForPercentiles && between > float64(1.645*total)*math.Sqrt(2/(draws.n-1)) {
 		shrink := math.Sqrt(between / total)
 		e.Lower = Num(draws.mean + float64(shrink*(percentile(s.means, 0.025)-draws.mean)))
 		e.Upper = Num(draws.mean + float64(shrink*(percentile(s.means, 0.975)-draws.mean)))

@@ -37,9 +37,6 @@ func (m *yardstick) Spec() Spec {
 func (m *yardstick) NewWorker() Worker { return &yardstickWorker{model: m} }
 
 type yardstickWorker struct {
-	model *yardstick
-	n     int
-
 	base, mood, dose, noise, pain, effect, cost, qaly, flares [BlockSize]float64
 
 	// flare is the weeks left of one, left whether the patient dropped out (1) and
@@ -50,6 +47,9 @@ type yardstickWorker struct {
 	u, v [BlockSize]float64 // uniform numbers of events
 	odds [BlockSize]float64 // its log odds
 	hit  [BlockSize]uint8   // whether it happens
+
+	model *yardstick
+	n     int
 }
 
 func (x *yardstickWorker) Run(_, _ int, b *Block) {

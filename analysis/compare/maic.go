@@ -99,17 +99,9 @@ func runMAIC(ctx context.Context, in analysis.Input, q analysis.Question, o MAIC
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	groups, excluded, err := in.Groups(q)
+	sets, err := m.sets()
 	if err != nil {
 		return analysis.Result{}, err
-	}
-	m.r.Excluded = excluded
-	sets := [][]analysis.Group{groups}
-	if !m.anchored {
-		sets = nil
-		for _, g := range groups {
-			sets = append(sets, []analysis.Group{g})
-		}
 	}
 	for _, set := range sets {
 		if err := m.compare(s, list, set); err != nil {
@@ -117,6 +109,20 @@ func runMAIC(ctx context.Context, in analysis.Input, q analysis.Question, o MAIC
 		}
 	}
 	return m.r, nil
+}
+
+// sets are the groups that are taken to the published patients together: both arms of an
+// anchored comparison, else each by itself.
+func (m *maic) sets() ([][]analysis.Group, error) {
+	groups, excluded, err := m.in.Groups(m.q)
+	if err != nil {
+		return nil, err
+	}
+	m.r.Excluded = excluded
+	if m.anchored {
+		return [][]analysis.Group{groups}, nil
+	}
+	return slices.Collect(slices.Chunk(groups, 1)), nil
 }
 
 // maic is one run.

@@ -71,17 +71,9 @@ func runSTC(_ context.Context, in analysis.Input, q analysis.Question, o STCOpti
 	if m.sides, err = a.sides(s, m.anchored); err != nil {
 		return analysis.Result{}, err
 	}
-	groups, excluded, err := in.Groups(q)
+	sets, err := m.sets()
 	if err != nil {
 		return analysis.Result{}, err
-	}
-	m.r.Excluded = excluded
-	sets := [][]analysis.Group{groups}
-	if !m.anchored {
-		sets = nil
-		for _, g := range groups {
-			sets = append(sets, []analysis.Group{g})
-		}
 	}
 	for _, set := range sets {
 		p, err := a.complete(in, q, s, list, set)

@@ -43,15 +43,10 @@ func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaO
 	if q.Arm == "" || q.Reference == "" {
 		return analysis.Result{}, fmt.Errorf("%w: an adjusted difference needs an arm and a reference: --arm NAME --reference NAME", analysis.ErrOptions)
 	}
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
-	}
-	r := analysis.Result{Excluded: excluded, Warnings: followUp(groups, p)}
 	d, err := newDesign(in, groups, p, o)
 	if err != nil {
 		return r, err

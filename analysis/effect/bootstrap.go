@@ -218,15 +218,10 @@ func bootstrap(ctx context.Context, in analysis.Input, q analysis.Question, o Bo
 	case o.Interval == resample.Studentised && (name == "superiority" || name == "median_change"):
 		return analysis.Result{}, fmt.Errorf("%w: estimator=%s has no standard error to studentise by; use interval=bca", analysis.ErrOptions, name)
 	}
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
-	}
-	r := analysis.Result{Excluded: excluded, Warnings: followUp(groups, p)}
 	sets := make([][]analysis.Group, 0, len(groups))
 	if est.two {
 		sets = append(sets, groups)

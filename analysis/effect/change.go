@@ -35,15 +35,10 @@ R: t.test(after, before, paired = TRUE); t.test(change ~ arm); wilcox.test(after
 }, ChangeOptions{Variance: "welch", Ranks: "normal"}, meanChange)
 
 func meanChange(_ context.Context, in analysis.Input, q analysis.Question, o ChangeOptions) (analysis.Result, error) {
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
-	}
-	r := analysis.Result{Excluded: excluded, Warnings: followUp(groups, p)}
 	for _, g := range groups {
 		r.Estimates = append(r.Estimates, changeTerms(g, p, q, o)...)
 	}

@@ -46,15 +46,10 @@ func contrastsOfArms(_ context.Context, in analysis.Input, q analysis.Question, 
 	if o.Adjust == "tukey" && o.Against != "" || o.Adjust == "dunnett" && o.Against == "" {
 		return analysis.Result{}, fmt.Errorf("%w: adjust=tukey compares every pair, and adjust=dunnett needs against=ARM", analysis.ErrOptions)
 	}
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
-	}
-	r := analysis.Result{Excluded: excluded, Warnings: followUp(groups, p)}
 	if len(groups) < 2 {
 		return r, fmt.Errorf("%w: a comparison needs two arms, and the cohort has one", analysis.ErrCannot)
 	}

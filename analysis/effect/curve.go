@@ -42,16 +42,12 @@ func responderCurve(_ context.Context, in analysis.Input, q analysis.Question, o
 	if !(o.Step > 0) || o.To < o.From || (o.To-o.From)/o.Step > 1000 {
 		return analysis.Result{}, fmt.Errorf("%w: expected from <= to and a step above zero, with at most 1,000 steps", analysis.ErrOptions)
 	}
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
-	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
 	lower, ws := better(o.Direction, p)
-	r := analysis.Result{Excluded: excluded, Warnings: append(ws, followUp(groups, p)...)}
+	r.Warnings = append(ws, r.Warnings...)
 	unit := p.Field.Unit
 	if o.Rule == fit.RulePercent {
 		unit = "%"

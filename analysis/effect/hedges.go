@@ -40,15 +40,10 @@ R: effectsize::hedges_g, metafor::escalc(measure = "SMD", "SMCC", "SMCR"), MBESS
 }, HedgesOptions{Denominator: DenominatorChange, Correction: CorrectionExact}, hedges)
 
 func hedges(_ context.Context, in analysis.Input, q analysis.Question, o HedgesOptions) (analysis.Result, error) {
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
-	}
-	r := analysis.Result{Excluded: excluded, Warnings: followUp(groups, p)}
 	if q.Reference == "" {
 		for _, g := range groups {
 			r.Estimates = append(r.Estimates, within(g, p, q, o))
@@ -130,6 +125,18 @@ func start(term string, scale analysis.Scale, arm analysis.Group, ref *analysis.
 		e.Reference = ref.Name
 	}
 	return e
+}
+
+// begin reads both occasions and the groups of a question, and warns of groups not seen.
+func begin(in analysis.Input, q analysis.Question) (p analysis.Paired, groups []analysis.Group, r analysis.Result, err error) {
+	if p, err = in.Pair(q); err != nil {
+		return p, nil, r, err
+	}
+	if groups, r.Excluded, err = in.Groups(q); err != nil {
+		return p, nil, analysis.Result{}, err
+	}
+	r.Warnings = followUp(groups, p)
+	return p, groups, r, nil
 }
 
 // followUp warns of groups of which under 70 % have the values needed.

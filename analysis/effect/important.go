@@ -82,16 +82,12 @@ func importantDifference(_ context.Context, in analysis.Input, q analysis.Questi
 	if o.Reliability < 0 || o.Reliability >= 1 {
 		return analysis.Result{}, fmt.Errorf("%w: expected a reliability between 0 and 1", analysis.ErrOptions)
 	}
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
-	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
 	lower, ws := better(o.Direction, p)
-	r := analysis.Result{Excluded: excluded, Warnings: append(ws, followUp(groups, p)...)}
+	r.Warnings = append(ws, r.Warnings...)
 	all := analysis.Group{Name: analysis.All}
 	for _, g := range groups {
 		all.Patients = append(all.Patients, g.Patients...)

@@ -38,16 +38,12 @@ func pairedShares(_ context.Context, in analysis.Input, q analysis.Question, o P
 	if len(o.Threshold) == 0 {
 		return analysis.Result{}, fmt.Errorf("%w: expected the score at which a patient is in the state: --set threshold=3", analysis.ErrOptions)
 	}
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
-	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
 	lower, ws := better(o.Direction, p)
-	r := analysis.Result{Excluded: excluded, Warnings: append(ws, followUp(groups, p)...)}
+	r.Warnings = append(ws, r.Warnings...)
 	for _, t := range o.Threshold {
 		rule := thresholdRule(fit.RuleAtMost, t, lower)
 		for _, g := range groups {

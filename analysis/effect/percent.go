@@ -28,15 +28,10 @@ R: t.test(100 * (after - before) / before); metafor::escalc("ROMC"), escalc("ROM
 }, ChangeOptions{Variance: "welch"}, percentChange)
 
 func percentChange(_ context.Context, in analysis.Input, q analysis.Question, o ChangeOptions) (analysis.Result, error) {
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
-	}
-	r := analysis.Result{Excluded: excluded, Warnings: followUp(groups, p)}
 	moments := make([]fit.Moments, len(groups))
 	missing := 0
 	for i, g := range groups {

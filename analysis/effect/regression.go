@@ -63,15 +63,11 @@ func regressionToMean(_ context.Context, in analysis.Input, q analysis.Question,
 	if !(o.Reliability > 0 && o.Reliability <= 1) || !(o.SD > 0) {
 		return analysis.Result{}, fmt.Errorf("%w: expected the reliability (over 0, at most 1) and the mean and standard deviation of the population that patients come from: --set reliability=0.8 --set mean=5 --set sd=2", analysis.ErrOptions)
 	}
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
-	}
-	r := analysis.Result{Excluded: excluded, Warnings: append(followUp(groups, p), analysis.Warning{Code: analysis.WarnAssumption, Message: "reliability, mean and SD of the population are taken as known; the expected change is as uncertain as they are", Cure: "repeat with other values of them"})}
+	r.Warnings = append(r.Warnings, analysis.Warning{Code: analysis.WarnAssumption, Message: "reliability, mean and SD of the population are taken as known; the expected change is as uncertain as they are", Cure: "repeat with other values of them"})
 	for _, g := range groups {
 		b, a, missing := g.Complete(p.Before, p.After)
 		beyond, expected := make([]float64, len(b)), make([]float64, len(b))

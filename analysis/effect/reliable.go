@@ -196,16 +196,12 @@ func reliableChange(_ context.Context, in analysis.Input, q analysis.Question, o
 	if err := o.check(); err != nil {
 		return analysis.Result{}, err
 	}
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
-	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
 	lower, ws := better(o.Direction, p)
-	r := analysis.Result{Excluded: excluded, Warnings: append(ws, followUp(groups, p)...)}
+	r.Warnings = append(ws, r.Warnings...)
 	var before, after []float64
 	for _, g := range groups {
 		b, a, _ := g.Complete(p.Before, p.After)

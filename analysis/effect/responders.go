@@ -73,19 +73,15 @@ func (r rule) tally(g analysis.Group, p analysis.Paired) tally {
 }
 
 func responders(_ context.Context, in analysis.Input, q analysis.Question, o RespondersOptions) (analysis.Result, error) {
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
-	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
 	rules, warnings, err := rulesOf(o, p)
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	r := analysis.Result{Excluded: excluded, Warnings: append(warnings, followUp(groups, p)...)}
+	r.Warnings = append(warnings, r.Warnings...)
 	for _, rule := range rules {
 		tallies := make([]tally, len(groups))
 		for i, g := range groups {

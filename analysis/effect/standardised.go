@@ -181,15 +181,10 @@ R: metafor::escalc("SMD", "SMDH", "SMD1", "SMCC", "SMCR", "SMCRH"), version 3.8;
 }, StandardisedOptions{Values: "change", Correction: CorrectionExact, Errors: "large-sample", Interval: "usual"}, standardisedDifferences)
 
 func standardisedDifferences(_ context.Context, in analysis.Input, q analysis.Question, o StandardisedOptions) (analysis.Result, error) {
-	p, err := in.Pair(q)
+	p, groups, r, err := begin(in, q)
 	if err != nil {
-		return analysis.Result{}, err
+		return r, err
 	}
-	groups, excluded, err := in.Groups(q)
-	if err != nil {
-		return analysis.Result{}, err
-	}
-	r := analysis.Result{Excluded: excluded, Warnings: followUp(groups, p)}
 	for _, g := range groups {
 		b, a, missing := g.Complete(p.Before, p.After)
 		add := func(term, how, call string, s SMD) {

@@ -216,41 +216,10 @@ func (f *weighted) leverage(i int) float64 {
 	return f.w[i] * h
 }
 
-// root finds where a falling f crosses zero between a and b, by bisection with secant
-// steps (the Illinois rule), to the last digits; an end where it does not cross.
+// root is where a falling f crosses zero between a and b, or the end where it does not.
 func root(f func(float64) float64, a, b float64) float64 {
-	fa, fb := f(a), f(b)
-	if !(fa > 0) {
+	if !(f(a) > 0) {
 		return a
 	}
-	if !(fb < 0) {
-		return b
-	}
-	side := 0
-	for i := range 200 {
-		c := (a*fb - b*fa) / (fb - fa)
-		if i%3 == 2 || !(c > a && c < b) {
-			c = a + (b-a)/2
-		}
-		if c <= a || c >= b || b-a <= 4e-16*b {
-			return c
-		}
-		switch fc := f(c); {
-		case fc == 0:
-			return c
-		case fc < 0:
-			b, fb = c, fc
-			if side == -1 {
-				fa /= 2
-			}
-			side = -1
-		default:
-			a, fa = c, fc
-			if side == 1 {
-				fb /= 2
-			}
-			side = 1
-		}
-	}
-	return a + (b-a)/2
+	return analysis.Root(f, a, b)
 }

@@ -93,21 +93,3 @@ func (l *limits) byQuantiles(all []Period, quantile, cdf func(float64) float64) 
 		l.z[i] = distuv.UnitNormal.Quantile(cdf(p.Mean))
 	}
 }
-
-// Between returns how many patients lie between one event and the next, in order: 1
-// is an event, and those before the first and after the last are left out, for one
-// does not know how long they would have gone on.
-func Between(events []float64) []float64 {
-	var out []float64
-	last := -1
-	for i, e := range events {
-		if e != 1 {
-			continue
-		}
-		if last >= 0 {
-			out = append(out, float64(i-last-1))
-		}
-		last = i
-	}
-	return out
-}

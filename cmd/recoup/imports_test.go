@@ -17,9 +17,10 @@ type rule struct{ ours, others []string }
 const (
 	arrow   = "github.com/apache/arrow/go/v17"
 	cobra   = "github.com/spf13/cobra"
-	excel   = "github.com/xuri/excelize/v2"
+	fonts   = "codeberg.org/go-fonts/liberation"
 	goyaml  = "github.com/goccy/go-yaml"
 	gonum   = "gonum.org/v1/gonum"
+	image   = "golang.org/x/image"
 	pgx     = "github.com/jackc/pgx/v5"
 	plot    = "gonum.org/v1/plot"
 	pretty  = "github.com/jedib0t/go-pretty/v6"
@@ -72,28 +73,36 @@ var packages = map[string]rule{
 	"analysis/taper":           estimator,
 	"analysis/work":            estimator,
 
-	"simulate":          {[]string{"simulate/stream"}, []string{gonum}},
-	"simulate/stream":   {nil, nil},
+	"simulate":          {[]string{"simulate/internal/lanes", "simulate/stream"}, []string{gonum}},
+	"simulate/stream":   {[]string{"simulate/internal/lanes"}, nil},
 	"simulate/design":   {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, nil},
 	"simulate/evidence": {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
-	"simulate/rehab":    {[]string{"datasets", "simulate", "simulate/design", "simulate/evidence", "simulate/internal/strict", "simulate/queue", "simulate/stream"}, []string{gonum}},
+	"simulate/rehab":    {[]string{"datasets", "simulate", "simulate/design", "simulate/evidence", "simulate/internal/lanes", "simulate/internal/strict", "simulate/queue", "simulate/stream"}, []string{gonum}},
 
+	"simulate/internal/lanes":  {nil, []string{xcpu}},
 	"simulate/internal/strict": {nil, []string{goyaml}},
 	"simulate/markov":          {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, []string{gonum}},
 	"simulate/queue":           {[]string{"simulate", "simulate/stream"}, []string{gonum}},
 	"simulate/simulatetest":    {nil, nil},
 
 	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, []string{goyaml}},
+	"reports/crate":      {nil, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
 
-	"reports/disclosure/readback": {[]string{"datasets/privacy", "reports/disclosure"}, nil},
+	"reports/disclosure/readback": {[]string{"datasets/parquet", "datasets/privacy", "reports/disclosure"}, nil},
 
-	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{excel, gonum, plot, pretty}},
+	"reports/render": {[]string{"datasets", "datasets/parquet", "reports"}, []string{fonts, gonum, image, plot, pretty}},
+
+	"notebooks": {nil, nil},
 
 	"cmd/recoup": {[]string{"cmd/recoup/internal/cli"}, nil},
 	"cmd/recoup/internal/cli": {
-		[]string{"analysis", "analysis/catalog", "analysis/compare", "analysis/economics", "analysis/meta", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
+		[]string{"cmd/recoup/internal/selfcheck", "analysis", "analysis/catalog", "analysis/compare", "analysis/economics", "analysis/meta", "analysis/power", estData, "reports", "reports/...", "simulate", "simulate/..."},
 		[]string{cobra, pretty, xterm},
+	},
+	"cmd/recoup/internal/selfcheck": {
+		[]string{"analysis", "analysis/catalog", "analysis/meta", "analysis/quality", estData, "reports", "reports/disclosure", "simulate", "simulate/..."},
+		nil,
 	},
 }
 

@@ -16,6 +16,7 @@ type checkedPages struct {
 	optional bool
 	physical parquet.Type
 	bad      bool
+	entry    func(string) // takes the texts of dictionaries; nil for nobody
 }
 
 // Next goes to the next page.
@@ -24,6 +25,10 @@ func (c *checkedPages) Next() bool {
 		return false
 	}
 	switch p := c.Page().(type) {
+	case *file.DictionaryPage:
+		if c.entry != nil && c.physical == parquet.Types.ByteArray {
+			inPage(p.Data(), c.entry)
+		}
 	case *file.DataPageV1:
 		c.bad = !c.first(p)
 	case *file.DataPageV2:

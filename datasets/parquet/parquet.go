@@ -8,9 +8,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -41,10 +42,12 @@ type source struct {
 	f           *os.File
 	r           *file.Reader
 	columns     []string
+	skip        []bool // by column: the cohort file does not carry it
 	group, row  int
 	chunks      []file.ColumnChunkReader // of the current row group
 	left        int64                    // rows of it
 	buffers     sync.Pool
+	entry       func(column, text string) // of dictionaries; nil for nobody
 }
 
 // Open opens a Parquet file of flat columns.
@@ -56,7 +59,11 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 	s := &source{table: res.Name, path: path, f: f}
 	s.buffers.New = func() any { return memory.NewResizableBuffer(memory.DefaultAllocator) }
 	err = datasets.Guard(func() error {
-		if err := checkEnds(f); err != nil {
+		st, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if err := checkEnds(f, st.Size()); err != nil {
 			return err
 		}
 		r, err := file.NewParquetReader(f, file.WithReadProps(parquet.NewReaderProperties(memory.DefaultAllocator)))
@@ -66,6 +73,7 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 		s.r = r
 		return s.checkFooter()
 	})
+	s.skip = uncarried(s.columns, res.Schema.Fields)
 	if err != nil {
 		_ = f.Close()
 		return nil, datasets.FileProblem(res.Name, path, "a Parquet file of flat columns")
@@ -73,26 +81,34 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 	return s, nil
 }
 
+// uncarried tells which columns no field of a cohort file carries. Without fields all
+// are read, to describe them.
+func uncarried(columns []string, fields []datasets.Field) []bool {
+	skip := make([]bool, len(columns))
+	for i, c := range columns {
+		skip[i] = len(fields) > 0 && !slices.ContainsFunc(fields, func(f datasets.Field) bool {
+			return f.Role != datasets.RoleIgnore && (f.Name == c || f.MissingReasons == c)
+		})
+	}
+	return skip
+}
+
 // checkEnds looks for the format's mark at both ends and for a footer that lies
 // inside the file.
-func checkEnds(f *os.File) error {
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
+func checkEnds(f io.ReaderAt, size int64) error {
 	var head [4]byte
 	var tail [8]byte
-	if st.Size() < 12 {
+	if size < 12 {
 		return errFormat
 	}
 	if _, err := f.ReadAt(head[:], 0); err != nil {
 		return err
 	}
-	if _, err := f.ReadAt(tail[:], st.Size()-8); err != nil {
+	if _, err := f.ReadAt(tail[:], size-8); err != nil {
 		return err
 	}
 	n := int64(binary.LittleEndian.Uint32(tail[:4]))
-	if string(head[:]) != "PAR1" || string(tail[4:]) != "PAR1" || n > maxFooter || n > st.Size()-12 {
+	if string(head[:]) != "PAR1" || string(tail[4:]) != "PAR1" || n > maxFooter || n > size-12 {
 		return errFormat
 	}
 	return nil
@@ -162,6 +178,10 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 		}
 		n := min(batchRows, s.left)
 		for _, r := range s.chunks {
+			if r == nil {
+				c.Arrays = append(c.Arrays, nil)
+				continue
+			}
 			a, err := readColumn(r, n)
 			if err != nil {
 				return err
@@ -190,13 +210,17 @@ func (s *source) nextGroup() error {
 	s.left = g.NumRows()
 	s.chunks = s.chunks[:0]
 	for i := range s.columns {
+		if s.skip[i] {
+			s.chunks = append(s.chunks, nil)
+			continue
+		}
 		pages, err := g.GetColumnPageReader(i)
 		if err != nil {
 			return err
 		}
 		d := s.r.MetaData().Schema.Column(i)
 		s.chunks = append(s.chunks, file.NewColumnReader(d, &checkedPages{
-			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(),
+			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(), entry: s.entries(i),
 		}, memory.DefaultAllocator, &s.buffers))
 	}
 	return nil
@@ -359,14 +383,17 @@ const groupRows = 1 << 17
 // writer writes a Parquet file.
 type writer struct {
 	c       *datasets.Contents
-	w       *file.Writer
+	w       io.Writer
+	at      int64 // bytes written
+	footer  *metadata.FileMetaDataBuilder
+	groups  int16
 	pending [][]arrow.Array // batches of the next row group
 	rows    int
 }
 
-// NewWriter begins a table as Parquet, compressed with Zstandard, text columns with
-// their dictionary. The file carries the description of its columns, and why cells
-// are missing in columns of their own.
+// NewWriter begins a table as Parquet, compressed with Zstandard, columns with
+// their dictionary where values recur. The file carries the description of its
+// columns, and why cells are missing in columns of their own.
 func NewWriter(w io.Writer, c *datasets.Contents) (datasets.TableWriter, error) {
 	sc, err := parquetSchema(c.Columns())
 	if err != nil {
@@ -380,10 +407,18 @@ func NewWriter(w io.Writer, c *datasets.Contents) (datasets.TableWriter, error) 
 	if err := carried.Append(datasets.MetadataKey, description); err != nil {
 		return nil, err
 	}
-	// The writer would close a file; what it was handed is the caller's to close.
-	pw := file.NewParquetWriter(struct{ io.Writer }{w}, sc, file.WithWriteMetadata(carried), file.WithWriterProps(parquet.NewWriterProperties(
-		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCreatedBy("recoup"))))
-	return &writer{c: c, w: pw}, nil
+	props := parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCreatedBy("recoup"))
+	out := &writer{c: c, w: w, footer: metadata.NewFileMetadataBuilder(schema.NewSchema(sc), props, carried)}
+	return out, out.write([]byte(mark))
+}
+
+// mark is at both ends of a file.
+const mark = "PAR1"
+
+func (w *writer) write(b []byte) error {
+	n, err := w.w.Write(b)
+	w.at += int64(n)
+	return err
 }
 
 // Write writes a batch of rows.
@@ -396,28 +431,45 @@ func (w *writer) Write(b *datasets.Table) error {
 	return w.group()
 }
 
-// group writes the batches that wait as a row group.
+// group writes the batches that wait as a row group. Its columns are encoded side by
+// side.
 func (w *writer) group() error {
 	if w.rows == 0 {
 		return nil
 	}
-	g := w.w.AppendRowGroup()
-	for i := range w.pending[0] {
-		cw, err := g.NextColumn()
-		if err != nil {
-			return err
-		}
-		for _, columns := range w.pending {
-			if err := writeColumn(cw, columns[i]); err != nil {
-				return err
+	chunks, errs := make([]*chunk, len(w.pending[0])), make([]error, len(w.pending[0]))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range chunks {
+		slots <- struct{}{}
+		wg.Go(func() {
+			arrays := make([]arrow.Array, len(w.pending))
+			for b, columns := range w.pending {
+				arrays[b] = columns[i]
 			}
-		}
-		if err := cw.Close(); err != nil {
+			chunks[i], errs[i] = encode(arrays)
+			<-slots
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	g := w.footer.AppendRowGroup()
+	g.SetNumRows(w.rows)
+	total := int64(0)
+	for _, c := range chunks {
+		if err := c.finish(g.NextColumnChunk(), w.at); err != nil {
 			return err
 		}
+		if err := w.write(c.pages); err != nil {
+			return err
+		}
+		total += c.plain
 	}
-	w.pending, w.rows = nil, 0
-	return g.Close()
+	err := g.Finish(total, w.groups)
+	w.pending, w.rows, w.groups = nil, 0, w.groups+1
+	return err
 }
 
 // Close ends the file.
@@ -425,7 +477,15 @@ func (w *writer) Close() error {
 	if err := w.group(); err != nil {
 		return err
 	}
-	return w.w.Close()
+	footer, err := w.footer.Finish()
+	if err != nil {
+		return err
+	}
+	n, err := footer.WriteTo(w.w, nil)
+	if err != nil {
+		return err
+	}
+	return w.write(append(binary.LittleEndian.AppendUint32(nil, uint32(n)), mark...))
 }
 
 // Write writes a whole table.
@@ -468,49 +528,4 @@ func parquetSchema(columns []arrow.Field) (*schema.GroupNode, error) {
 		fields = append(fields, n)
 	}
 	return schema.NewGroupNode("schema", parquet.Repetitions.Required, fields, -1)
-}
-
-func writeColumn(cw file.ColumnChunkWriter, a arrow.Array) error {
-	def := make([]int16, a.Len())
-	for i := range def {
-		if a.IsValid(i) {
-			def[i] = 1
-		}
-	}
-	var err error
-	switch w := cw.(type) {
-	case *file.Float64ColumnChunkWriter:
-		_, err = w.WriteBatch(present(a, a.(*array.Float64).Value), def, nil)
-	case *file.Int64ColumnChunkWriter:
-		if ts, ok := a.(*array.Timestamp); ok {
-			_, err = w.WriteBatch(present(a, func(i int) int64 { return int64(ts.Value(i)) }), def, nil)
-		} else {
-			_, err = w.WriteBatch(present(a, a.(*array.Int64).Value), def, nil)
-		}
-	case *file.Int32ColumnChunkWriter:
-		_, err = w.WriteBatch(present(a, func(i int) int32 { return int32(a.(*array.Date32).Value(i)) }), def, nil)
-	case *file.BooleanColumnChunkWriter:
-		_, err = w.WriteBatch(present(a, a.(*array.Boolean).Value), def, nil)
-	case *file.ByteArrayColumnChunkWriter:
-		value := func(i int) string { return a.(*array.String).Value(i) }
-		if d, ok := a.(*array.Dictionary); ok {
-			levels := d.Dictionary().(*array.String)
-			value = func(i int) string { return levels.Value(d.GetValueIndex(i)) }
-		}
-		_, err = w.WriteBatch(present(a, func(i int) parquet.ByteArray { return parquet.ByteArray(value(i)) }), def, nil)
-	default:
-		err = fmt.Errorf("parquet: no writer for %s", a.DataType())
-	}
-	return err
-}
-
-// present returns the values that are not missing, as the writer wants them.
-func present[T any](a arrow.Array, value func(int) T) []T {
-	out := make([]T, 0, a.Len())
-	for i := range a.Len() {
-		if a.IsValid(i) {
-			out = append(out, value(i))
-		}
-	}
-	return out
 }

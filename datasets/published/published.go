@@ -168,12 +168,6 @@ func Find(id string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Definitions returns the definitions that results refer to.
-func Definitions() []Definition {
-	d, _ := load()
-	return append([]Definition(nil), d.vocabulary.Definitions...)
-}
-
 // Vocabulary returns the words that entries use for condition, payer,
 // work_before, procedure, design, outcome or definition. A cohort described in
 // the same words can be compared; any other word gives nil.

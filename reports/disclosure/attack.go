@@ -1,6 +1,8 @@
 package disclosure
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -17,6 +19,9 @@ const (
 	CodeFound     = "CELL_RECOVERED_ABOVE"        // a hidden count is found exactly, above the threshold: a key to others
 	CodePercent   = "PERCENT_DERIVES_SMALL_COUNT" // a percentage and its base give a small count
 	CodeRate      = "RATE_DERIVES_SMALL_COUNT"    // a rate and its population do
+
+	CodeContradiction = "CONTRADICTION" // the cells of a table cannot all be right
+	CodeUnsolved      = "NOT_WORKED_OUT"
 )
 
 // Derived is something that follows from what a report shows.
@@ -36,14 +41,17 @@ type Derived struct {
 // Margins are columns and rows called total, all, sum or overall, used where
 // what is shown does not contradict them. With marked true, a mark says that a
 // count is under k and not none, as most rules have it where zeros are printed.
-func Attack(sheets []Sheet, k int, marked bool) []Derived {
+func Attack(ctx context.Context, sheets []Sheet, k int, marked bool) ([]Derived, error) {
 	var out []Derived
 	for _, s := range sheets {
-		out = append(out, newTrial(s, k, marked).attack()...)
-		out = append(out, s.statistics(k)...)
+		found, err := newTrial(s, k, marked).attack(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out, found...), s.statistics(k)...)
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Dangerous && !out[j].Dangerous })
-	return out
+	return out, nil
 }
 
 // trial is an attack on one table.
@@ -102,7 +110,7 @@ func role(h string) string {
 	return ""
 }
 
-func (t *trial) attack() []Derived {
+func (t *trial) attack(ctx context.Context) ([]Derived, error) {
 	s := t.sheet
 	t.at = make([][]int, len(s.rows))
 	for i, row := range s.rows {
@@ -123,7 +131,7 @@ func (t *trial) attack() []Derived {
 	}
 	t.margins()
 	t.percentages()
-	return t.answers()
+	return t.answers(ctx)
 }
 
 // margins states the equations that totals give.
@@ -324,32 +332,28 @@ func (t *trial) band(i, j int, p func(int) (float64, float64, bool), base func(i
 }
 
 // answers asks for each hidden cell what it can be.
-func (t *trial) answers() []Derived {
+func (t *trial) answers(ctx context.Context) ([]Derived, error) {
 	var out []Derived
+	said := map[string]bool{}
+	parts, of, at := t.known.apart()
 	for i, row := range t.at {
 		for j, x := range row {
 			if x < 0 {
 				continue
 			}
-			low, high, err := t.known.bounds(x)
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			d, err := t.answer(parts[of[x]], at[x], i, j)
 			if err != nil {
-				return append(out, Derived{Code: "CONTRADICTION", Where: t.sheet.Name, How: "what is shown contradicts itself: a total is of other cells than it seems, or is rounded"})
+				d = t.unanswered(err)
 			}
-			e := t.sheet.rows[i][j]
-			if e.kind == entryEmpty && (total(t.sheet.head[j]) || total(t.sheet.rows[i][0].text)) {
-				continue // a total that nobody printed is no secret
-			}
-			d := Derived{Where: t.sheet.where(i, j), Low: low, High: high, How: t.notes[x]}
-			small := high < float64(t.k) && high > 0
-			switch {
-			case low == high && small:
-				d.Code, d.Dangerous = CodeRecovered, true
-			case small && (low > math.Max(e.low, 1) || high < math.Min(e.high, float64(t.k-1))):
-				d.Code = CodeNarrowed
-			case low == high:
-				d.Code = CodeFound
-			default:
+			if d.Code == "" || err != nil && said[d.Code] {
 				continue
+			}
+			said[d.Code] = true
+			if d.How == "" {
+				d.How = t.notes[x]
 			}
 			if d.How == "" {
 				d.How = "its mark"
@@ -357,27 +361,68 @@ func (t *trial) answers() []Derived {
 			out = append(out, d)
 		}
 	}
-	return out
+	return out, nil
 }
 
-// String writes what was derived for a terminal.
-func (d Derived) String() string {
-	switch {
-	case d.High == 0 && d.Low == 0:
-		return fmt.Sprintf("%s: %s: %s", d.Code, d.Where, d.How)
-	case d.Low == d.High:
-		return fmt.Sprintf("%s: %s is %g: %s", d.Code, d.Where, d.Low, d.How)
+// answer is what one hidden cell can be, no code for nothing that its mark does not
+// say.
+func (t *trial) answer(p *known, x, i, j int) (Derived, error) {
+	e := t.sheet.rows[i][j]
+	if e.kind == entryEmpty && (total(t.sheet.head[j]) || total(t.sheet.rows[i][0].text)) {
+		return Derived{}, nil // a total that nobody printed is no secret
 	}
-	return fmt.Sprintf("%s: %s is %g to %g: %s", d.Code, d.Where, d.Low, d.High, d.How)
+	if p.openTo(x, float64(t.k)) {
+		return Derived{}, nil
+	}
+	low, high, err := p.bounds(x)
+	d := Derived{Where: t.sheet.where(i, j), Low: low, High: high}
+	small := high < float64(t.k) && high > 0
+	switch {
+	case err != nil:
+	case low == high && small:
+		d.Code, d.Dangerous = CodeRecovered, true
+	case small && (low > math.Max(e.low, 1) || high < math.Min(e.high, float64(t.k-1))):
+		d.Code = CodeNarrowed
+	case low == high:
+		d.Code = CodeFound
+	}
+	return d, err
+}
+
+// unanswered says why nothing is said of some cells of a table.
+func (t *trial) unanswered(err error) Derived {
+	if errors.Is(err, errInfeasible) {
+		return Derived{Code: CodeContradiction, Where: t.sheet.Name, How: "what is shown contradicts itself: a total is of other cells than it seems, or is rounded"}
+	}
+	return Derived{Code: CodeUnsolved, Where: t.sheet.Name, How: err.Error()}
+}
+
+// String says in plain words what was derived, without its place and code.
+func (d Derived) String() string {
+	value := fmt.Sprintf("%g", d.High)
+	if d.Low != d.High {
+		value = fmt.Sprintf("%g to %g", d.Low, d.High)
+	}
+	switch {
+	case d.Code == CodeRecovered || d.Code == CodeFound || d.Code == CodeNarrowed:
+		return fmt.Sprintf("hidden, but it is %s, from %s", value, d.How)
+	case d.Code == CodeSmallCount:
+		return value + ", and it is shown"
+	case d.Code == CodeRelease && d.High > 0:
+		return value + ": " + d.How
+	case d.High == 0 || d.High == 1:
+		return d.How
+	}
+	return fmt.Sprintf("about %s people: %s", value, d.How)
 }
 
 // Finished attacks a protected report as its reader would: each table as it
 // stands, with its totals and percentages, knowing that a mark hides a count of at
 // least one. It shares no equation with what hid them. Rounded counts do not add
 // up, and are not attacked.
-func Finished(r reports.Report, p Policy) []Derived {
+func Finished(ctx context.Context, r reports.Report, p Policy) ([]Derived, error) {
 	if !p.hides() || p.Base > 1 {
-		return nil
+		return nil, nil
 	}
 	var out []Derived
 	tables := append([]reports.Table{}, r.Provenance.Tables...)
@@ -390,13 +435,17 @@ func Finished(r reports.Report, p Policy) []Derived {
 		}
 	}
 	for _, t := range tables {
-		for _, d := range newTrial(sheetOfTable(t), p.Max+1, !p.Zeros).attack() {
+		found, err := newTrial(sheetOfTable(t), p.Max+1, !p.Zeros).attack(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range found {
 			if d.Dangerous {
 				out = append(out, d)
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 // sheetOfTable is a table of a report as a reader has it.

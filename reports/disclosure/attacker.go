@@ -1,6 +1,7 @@
 package disclosure
 
 import (
+	"context"
 	"math"
 	"sort"
 )
@@ -41,6 +42,14 @@ type system struct {
 
 	touching map[int][]int // of the part indexed last: the equations of each quantity
 	indexed  *equation
+	together map[int]*together // what each hidden quantity hangs together with
+}
+
+// together are hidden quantities that hang together, and what is known of them.
+type together struct {
+	known
+	at  map[int]int // the place of each
+	old bool        // more is hidden since: what was possible still is
 }
 
 // addSum notes that parts add up to total.
@@ -73,37 +82,19 @@ type part struct {
 	eqs []equation
 }
 
-// parts splits the system, so that each linear program stays small.
+// parts splits the system, so that each search stays small.
 func (s *system) parts() []part {
-	root := make([]int, len(s.q))
-	for i := range root {
-		root[i] = i
+	joined := make([][]int, len(s.eqs))
+	for i, e := range s.eqs {
+		joined[i] = e.of
 	}
-	find := func(i int) int {
-		for root[i] != i {
-			root[i] = root[root[i]]
-			i = root[i]
-		}
-		return i
+	of, n := connected(len(s.q), joined)
+	out := make([]part, n)
+	for i, k := range of {
+		out[k].of = append(out[k].of, i)
 	}
 	for _, e := range s.eqs {
-		for _, i := range e.of[1:] {
-			a, b := find(e.of[0]), find(i)
-			root[max(a, b)] = min(a, b)
-		}
-	}
-	place := map[int]int{}
-	var out []part
-	for i := range s.q {
-		r := find(i)
-		if _, ok := place[r]; !ok {
-			place[r] = len(out)
-			out = append(out, part{})
-		}
-		out[place[r]].of = append(out[place[r]].of, i)
-	}
-	for _, e := range s.eqs {
-		k := place[find(e.of[0])]
+		k := of[e.of[0]]
 		out[k].eqs = append(out[k].eqs, e)
 	}
 	return out
@@ -117,33 +108,64 @@ func (s *system) bounds(p part, i int) (low, high float64, err error) {
 		v := float64(s.q[i].value)
 		return v, v, nil
 	}
-	k, at := s.hidden(p)
-	return k.bounds(at[i])
+	t := s.hidden(s.around(p, i))
+	return t.bounds(t.at[i])
 }
 
-// hidden is what an attacker knows of the hidden quantities of a part, and the
-// place of each.
-func (s *system) hidden(p part) (*known, map[int]int) {
-	k, at := &known{}, map[int]int{}
+// hidden is what an attacker knows of the hidden quantities of a part.
+func (s *system) hidden(p part) *together {
+	t := &together{at: map[int]int{}}
 	for _, i := range p.of {
 		if !s.q[i].shown {
-			at[i] = k.unknown(s.least(i), math.Inf(1))
+			t.at[i] = t.unknown(s.least(i), math.Inf(1))
+			t.start = append(t.start, float64(s.q[i].value))
 		}
 	}
 	for _, e := range p.eqs {
 		var b balance
 		for j, i := range e.of {
-			if c, ok := at[i]; ok {
+			if c, ok := t.at[i]; ok {
 				b.of, b.coef = append(b.of, c), append(b.coef, int64(e.coef[j]))
 			} else {
 				b.rhs -= int64(e.coef[j]) * int64(s.q[i].value)
 			}
 		}
 		if len(b.of) > 0 {
-			k.eqs = append(k.eqs, b)
+			t.eqs = append(t.eqs, b)
 		}
 	}
-	return k, at
+	return t
+}
+
+// hangs is what quantity i hangs together with, worked out once until more of it
+// is hidden.
+func (s *system) hangs(p part, i int) *together {
+	if t := s.together[i]; t != nil && !t.old {
+		return t
+	}
+	t := s.hidden(s.around(p, i))
+	if s.together == nil {
+		s.together = map[int]*together{}
+	}
+	for k := range t.at {
+		s.together[k] = t
+	}
+	return t
+}
+
+// hide hides quantities of a part.
+func (s *system) hide(p part, which []int) {
+	s.index(p)
+	for _, i := range which {
+		s.q[i].shown = false
+		for _, e := range s.touching[i] {
+			for _, k := range p.eqs[e].of {
+				if t := s.together[k]; t != nil {
+					t.old = true
+				}
+			}
+		}
+	}
 }
 
 // safe tells whether an attacker must think it possible that quantity i is
@@ -152,16 +174,16 @@ func (s *system) safe(p part, i, limit int) (bool, error) {
 	if s.q[i].shown {
 		return false, nil
 	}
-	k, at := s.hidden(s.around(p, i))
-	high, err := k.most(at[i])
-	if err != nil || high < float64(limit)+1-1e-6 {
-		return false, err
-	}
+	t := s.hangs(p, i)
 	if s.q[i].value <= limit {
-		return true, nil // its own value is as possible as that one
+		return t.canBe(t.at[i], float64(limit+1)) // its own value is as possible as that one
 	}
-	low, high, err := k.bounds(at[i])
-	return err == nil && high > low+1-1e-6, err
+	for _, other := range []int{s.q[i].value + 1, s.q[i].value - 1} {
+		if ok, err := t.canBe(t.at[i], float64(other)); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
 }
 
 // around is the part of a part that hangs together with quantity i by what is
@@ -209,39 +231,47 @@ func (s *system) index(p part) {
 // can be found, as few and as small as it can. It hides them in s and returns
 // them. Where the search fails it hides the whole part. What is safe stays so when
 // more is hidden, so that each is asked once.
-func (s *system) protect(p part, limit int) []int {
+func (s *system) protect(ctx context.Context, p part, limit int) ([]int, error) {
 	var out []int
 	for _, target := range p.of {
 		if !s.q[target].small {
 			continue
 		}
 		for {
-			ok, err := s.safe(p, target, limit)
-			if err == nil && ok {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			more := s.hideFor(p, target, limit)
+			if len(more) == 0 {
 				break
 			}
-			more, failed := s.cover(p, target, math.Max(1, float64(limit+1-s.q[target].value)))
-			if err != nil || failed != nil || len(more) == 0 {
-				return append(out, s.hideAll(p)...)
-			}
-			for _, i := range more {
-				s.q[i].shown = false
-			}
+			s.hide(p, more)
 			out = append(out, more...)
 		}
 	}
-	return out
+	return out, nil
 }
 
-func (s *system) hideAll(p part) []int {
-	var out []int
-	for _, i := range p.of {
-		if s.q[i].shown {
-			s.q[i].shown = false
-			out = append(out, i)
+// hideFor returns what more to hide for the sake of a quantity, nothing where it is
+// safe, and all that is left of the part where that cannot be told.
+func (s *system) hideFor(p part, target, limit int) []int {
+	ok, err := s.safe(p, target, limit)
+	if ok && err == nil {
+		return nil
+	}
+	if err == nil {
+		more, err := s.cover(p, target, math.Max(1, float64(limit+1-s.q[target].value)))
+		if err == nil && len(more) > 0 {
+			return more
 		}
 	}
-	return out
+	var all []int
+	for _, i := range p.of {
+		if s.q[i].shown {
+			all = append(all, i)
+		}
+	}
+	return all
 }
 
 // hub is how many equations touch a quantity of which all the report is part: a
@@ -320,55 +350,34 @@ func (s *system) cover(p part, target int, amount float64) ([]int, error) {
 // whose moved quantities are the answer: the linear-programming heuristic of
 // complementary cell suppression (Kelly, Golden and Assad, Networks 1992).
 func (s *system) coverIn(p part, target int, amount float64) ([]int, error) {
-	n := len(p.of)
-	col := make(map[int]int, n)
-	cost := make([]float64, 2*n)
-	var a [][]float64
-	var b []float64
-	var tight []int
-	for j, i := range p.of {
-		col[i] = j
-		c := s.cost(i)
-		cost[j], cost[n+j] = c, c
-		if float64(s.q[i].value)-s.least(i) < amount && i != target {
-			tight = append(tight, i)
+	col := make(map[int]int, len(p.of))
+	cost, down := make([]float64, 0, len(p.of)), make([]float64, 0, len(p.of))
+	var list []int
+	for _, i := range p.of {
+		if q := s.q[i]; q.shown && q.value == 0 {
+			continue // a shown zero stays: hiding it tells that it is one
 		}
+		col[i] = len(list)
+		list = append(list, i)
+		cost, down = append(cost, s.cost(i)), append(down, s.least(i)-float64(s.q[i].value))
 	}
-	width := 2*n + len(tight)
-	cost = append(cost, make([]float64, len(tight))...)
+	var eqs []balance
 	for _, e := range p.eqs {
-		row := make([]float64, width)
+		var b balance
 		for j, i := range e.of {
 			if c, ok := col[i]; ok { // what lies outside stays as it is
-				row[c] += e.coef[j]
-				row[n+c] -= e.coef[j]
+				b.of, b.coef = append(b.of, c), append(b.coef, int64(e.coef[j]))
 			}
 		}
-		a, b = append(a, row), append(b, 0)
+		eqs = append(eqs, b)
 	}
-	fixed := make([]float64, width)
-	fixed[col[target]], fixed[n+col[target]] = 1, -1
-	a, b = append(a, fixed), append(b, amount)
-	for k, i := range tight {
-		row := make([]float64, width)
-		row[n+col[i]], row[2*n+k] = 1, 1
-		a, b = append(a, row), append(b, float64(s.q[i].value)-s.least(i))
-		if s.q[i].value == 0 && s.q[i].shown { // a shown zero stays: hiding it tells that it is one
-			still := make([]float64, width)
-			still[col[i]] = 1
-			a, b = append(a, still), append(b, 0)
-		}
-	}
-	x, ok, err := minimize(cost, a, b)
+	change, err := cheapest(eqs, cost, down, col[target], amount)
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		return nil, errInfeasible
-	}
 	var out []int
-	for j, i := range p.of {
-		if s.q[i].shown && math.Abs(x[j]-x[n+j]) > 1e-6 {
+	for j, i := range list {
+		if s.q[i].shown && math.Abs(change[j]) > near {
 			out = append(out, i)
 		}
 	}

@@ -183,7 +183,9 @@ func TestProtectPublishedTables(t *testing.T) {
 			}
 		}
 		for _, p := range tab.parts() {
-			tab.protect(p, 10)
+			if _, err := tab.protect(t.Context(), p, 10); err != nil {
+				t.Fatal(err)
+			}
 			for _, k := range p.of {
 				if tab.q[k].listed && !tab.q[k].shown {
 					hidden++

@@ -118,7 +118,11 @@ func TestStatisticAttacks(t *testing.T) {
 		}
 		s := sheetOf(c.ID, c.Published)
 		var codes []string
-		for _, f := range Attack([]Sheet{s}, 11, false) {
+		found, err := Attack(t.Context(), []Sheet{s}, 11, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
 			codes = append(codes, f.Code)
 		}
 		for _, v := range c.Published {
@@ -174,7 +178,11 @@ func TestTableAttacksAsCSV(t *testing.T) {
 		lines = append(lines, append(last, text(grand)))
 		s := newSheet(c.ID, lines)
 		recovered := map[string]float64{}
-		for _, d := range newTrial(s, 11, c.Verdict == "unsafe_if_zeros_are_published").attack() {
+		derived, err := newTrial(s, 11, c.Verdict == "unsafe_if_zeros_are_published").attack(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range derived {
 			if d.Low == d.High {
 				recovered[d.Where] = d.Low
 			}

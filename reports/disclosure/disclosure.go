@@ -1,10 +1,12 @@
 package disclosure
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"sort"
 	"strconv"
+	"strings"
 
 	"recoup/reports"
 )
@@ -74,47 +76,152 @@ type Override struct{ By, Why string }
 // then shown is rounded as the policy says, and a statement is added to the
 // report.
 func Protect(r reports.Report, o Options) (reports.Report, Audit) {
+	out, _ := Together(context.Background(), []Member{{Report: r}}, o) // nothing interrupts it
+	return out[0].Report, out[0].Audit
+}
+
+// Member is one of several reports that go out together: that of one site, or of
+// all.
+type Member struct {
+	Report reports.Report
+	Site   string // empty for all patients
+}
+
+// Protected is a report with all hidden that may not go out, and what that was.
+type Protected struct {
+	Report reports.Report
+	Audit  Audit
+}
+
+// Together protects reports that go out together as one: what is hidden in one must
+// not follow from the others. A named count of all patients is the sum of the sites'
+// counts of that name and period, and of what they leave; the count NAME/SITE of a
+// report of all is the count NAME of that site. What is small in any of them cannot
+// be found by whoever has them all.
+//
+// Every Audit counts the small numbers that can still be found in the whole set.
+func Together(ctx context.Context, set []Member, o Options) ([]Protected, error) {
+	out := make([]Protected, len(set))
 	if !o.Policy.hides() {
-		out := clone(r)
-		state(&out, o, 0)
-		return out, Audit{Policy: o.Policy}
+		for i, m := range set {
+			r := clone(m.Report)
+			state(&r, o, 0, false)
+			out[i] = Protected{r, Audit{Policy: o.Policy}}
+		}
+		return out, ctx.Err()
 	}
 	never := map[string]bool{}
 	for {
-		out, g := pass(r, o, never)
+		g, protected, err := pass(ctx, set, o, never)
+		if err != nil {
+			return nil, err
+		}
 		found := false
 		for _, e := range o.Earlier {
-			for _, d := range Compare(e, g.release(out), o.Policy.Max+1) {
-				if d.Dangerous && !never[d.Where] {
-					never[d.Where], found = true, true
+			for i, r := range protected {
+				for _, d := range Compare(e, g.release(i, r), o.Policy.Max+1) {
+					if d.Dangerous && !never[d.Where] {
+						never[d.Where], found = true, true
+					}
 				}
 			}
 		}
-		if !found {
-			state(&out, o, len(g.hidden()))
-			return out, g.audit()
+		if found {
+			continue
 		}
+		for i, r := range protected {
+			state(&r, o, g.hidden(i), len(set) > 1)
+			out[i] = Protected{r, g.audit(i)}
+		}
+		return out, nil
 	}
 }
 
-// pass protects a report once, without the places that may never be shown.
-func pass(r reports.Report, o Options, never map[string]bool) (reports.Report, *gate) {
-	out := clone(r)
-	g := &gate{
-		policy: o.Policy, noise: o.NoiseKey, names: map[string]int{}, found: map[Finding]int{},
-		keys: map[string]int{}, period: r.Period, never: never, in: reports.In(r.Lang),
+// pass protects reports once, without the places that may never be shown.
+func pass(ctx context.Context, set []Member, o Options, never map[string]bool) (*gate, []reports.Report, error) {
+	g := newGate(o.Policy)
+	g.noise, g.never = o.NoiseKey, never
+	out := make([]reports.Report, len(set))
+	for _, m := range set {
+		if m.Site != "" {
+			g.sites = append(g.sites, m.Site)
+		}
 	}
-	g.sys.zeros = o.Policy.Zeros
-	g.report(&out)
+	for i, m := range set {
+		out[i] = clone(m.Report)
+		g.read(set, i)
+		g.report(&out[i])
+	}
+	g.rests()
+	g.acrossSites()
 	g.primary()
-	g.secondary()
+	if err := g.secondary(ctx); err != nil {
+		return nil, nil, err
+	}
 	g.sweep()
-	g.finish()
-	return out, g
+	g.finish(set)
+	return g, out, nil
+}
+
+func newGate(p Policy) *gate {
+	return &gate{policy: p, sys: system{zeros: p.Zeros}, names: map[countName]int{}, found: map[place]int{}, keys: map[string]int{}}
+}
+
+// countName is the name of a quantity, and whose patients it counts.
+type countName struct{ site, period, name string }
+
+// place is where something was found, and in which report.
+type place struct {
+	report int
+	at     Finding
+}
+
+// read turns to a report of the set.
+func (g *gate) read(set []Member, i int) {
+	g.reading, g.site, g.period, g.in = i, set[i].Site, set[i].Report.Period, reports.In(set[i].Report.Lang)
+}
+
+// called names a quantity of the report that is being read. In a report of all
+// NAME/SITE is NAME of that site, where the site has a report of its own.
+func (g *gate) called(period, name string) countName {
+	if g.site == "" {
+		for _, s := range g.sites {
+			if base, ok := strings.CutSuffix(name, "/"+s); ok {
+				return countName{s, period, base}
+			}
+		}
+	}
+	return countName{g.site, period, name}
+}
+
+// acrossSites states that the sites' counts of one name add up to that of all, with
+// what they leave: patients of no site, or of one without a report.
+func (g *gate) acrossSites() {
+	var all []countName
+	for n := range g.names {
+		if n.site == "" {
+			all = append(all, n)
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return g.names[all[i]] < g.names[all[j]] })
+	for _, n := range all {
+		var parts []int
+		for _, site := range g.sites {
+			if k, ok := g.names[countName{site, n.period, n.name}]; ok {
+				parts = append(parts, k)
+				g.sys.q[k].disjoint = true
+			}
+		}
+		if len(parts) > 0 {
+			g.sys.q[g.names[n]].disjoint = true
+			g.addParts(g.names[n], parts)
+		}
+	}
 }
 
 // carrier is a cell or point that tells quantities to whoever sees it.
 type carrier struct {
+	report int
 	tells  []int
 	where  string
 	key    string // its place and whose patients it is about: the same in the next report
@@ -139,31 +246,37 @@ type slot struct {
 type gate struct {
 	policy   Policy
 	sys      system
-	names    map[string]int // of named quantities, by period
+	names    map[countName]int
 	within   []nested
 	carriers []carrier
-	found    map[Finding]int
+	found    map[place]int
+	later    []func() // what depends on what is hidden in the end
 
-	in     reports.Language
-	broken int // small counts that can still be found
-	noise  []byte
-	period string          // of the report
-	place  string          // of what is being registered
-	keys   map[string]int  // how often a place has been registered
-	never  map[string]bool // keys that may not be shown, from earlier releases
+	in      reports.Language // of the report that is being registered
+	broken  int              // small counts that can still be found
+	noise   []byte
+	reading int             // the report that is being registered
+	sites   []string        // of all reports
+	site    string          // of the report
+	period  string          // of the report
+	place   string          // of what is being registered
+	keys    map[string]int  // how often a place has been registered
+	never   map[string]bool // keys that may not be shown, from earlier releases
 }
 
 // nested is a quantity that is part of a named one.
 type nested struct {
-	part          int
-	whole, period string
+	part  int
+	whole countName
 }
 
-func (g *gate) note(code, where string) { g.found[Finding{Code: code, Where: where}]++ }
+func (g *gate) note(code, where string) {
+	g.found[place{g.reading, Finding{Code: code, Where: where}}]++
+}
 
 // quantity returns the place of a count; equal names are one quantity.
-func (g *gate) quantity(name string, value int, listed bool) int {
-	if name != "" {
+func (g *gate) quantity(name countName, value int, listed bool) int {
+	if name.name != "" {
 		if i, ok := g.names[name]; ok && g.sys.q[i].value == value {
 			g.sys.q[i].listed = g.sys.q[i].listed || listed
 			return i
@@ -171,7 +284,7 @@ func (g *gate) quantity(name string, value int, listed bool) int {
 	}
 	g.sys.q = append(g.sys.q, quantity{value: value, small: g.policy.small(value), listed: listed})
 	i := len(g.sys.q) - 1
-	if name != "" {
+	if name.name != "" {
 		g.names[name] = i
 	}
 	return i
@@ -180,13 +293,8 @@ func (g *gate) quantity(name string, value int, listed bool) int {
 // add registers something visible that rests on a basis. It returns the
 // quantity that stands for it in sums, or -1 when it rests on no patients.
 func (g *gate) add(b reports.Basis, where, code string, at slot) int {
-	c := carrier{where: where, code: code, hide: at.hide, get: at.get, set: at.set, key: g.key(b, where)}
-	named := func(name string) string {
-		if name == "" {
-			return ""
-		}
-		return g.of(b) + "\x00" + name
-	}
+	c := carrier{report: g.reading, where: where, code: code, hide: at.hide, get: at.get, set: at.set, key: g.key(b, where)}
+	called := func(name string) countName { return g.called(g.of(b), name) }
 	main, holds := -1, -1
 	if b.Kind == reports.ShareOfPatients && (b.Numerator < 0 || b.Numerator > b.Denominator) || b.Kind == reports.OfPatients && b.N < 0 {
 		b.Kind = reports.Unstated // not a basis that can be judged
@@ -195,14 +303,14 @@ func (g *gate) add(b reports.Basis, where, code string, at slot) int {
 	case reports.Public:
 		return -1
 	case reports.OfPatients:
-		main = g.quantity(named(b.Quantity), b.N, true)
+		main = g.quantity(called(b.Quantity), b.N, true)
 		c.tells, holds = []int{main}, main
 		c.mean = at.get != nil && at.get().Format.Kind != reports.CountOf
 	case reports.ShareOfPatients:
-		main = g.quantity(named(b.Quantity), b.Numerator, true)
-		whole := g.quantity(named(b.Whole), b.Denominator, true)
+		main = g.quantity(called(b.Quantity), b.Numerator, true)
+		whole := g.quantity(called(b.Whole), b.Denominator, true)
 		c.tells, holds = []int{main, whole}, whole
-		rest := g.quantity("", b.Denominator-b.Numerator, false)
+		rest := g.quantity(countName{}, b.Denominator-b.Numerator, false)
 		if g.policy.Complements && b.Denominator > b.Numerator { // where all did, no count of none is shown
 			c.tells = append(c.tells, rest)
 		} else {
@@ -223,7 +331,7 @@ func (g *gate) add(b reports.Basis, where, code string, at slot) int {
 		c.code = CodeEarlier
 	}
 	if b.Within != "" && holds >= 0 {
-		g.within = append(g.within, nested{holds, b.Within, g.of(b)})
+		g.within = append(g.within, nested{holds, called(b.Within)})
 	}
 	g.carriers = append(g.carriers, c)
 	return main
@@ -244,6 +352,9 @@ func (g *gate) of(b reports.Basis) string {
 // patients show it under one key.
 func (g *gate) key(b reports.Basis, where string) string {
 	key := g.of(b) + "|" + where + "|" + g.place
+	if g.site != "" {
+		key = g.site + "|" + key
+	}
 	g.keys[key]++
 	if n := g.keys[key]; n > 1 {
 		key += "#" + strconv.Itoa(n)
@@ -256,9 +367,10 @@ func (g *gate) key(b reports.Basis, where string) string {
 func (g *gate) rests() {
 	seen := map[[2]int]bool{}
 	for _, n := range g.within {
-		whole, ok := g.names[n.period+"\x00"+n.whole]
+		whole, ok := g.names[n.whole]
 		if !ok {
-			whole, ok = g.names[reports.WholeCohort+"\x00"+n.whole]
+			n.whole.period = reports.WholeCohort
+			whole, ok = g.names[n.whole]
 		}
 		left := 0
 		if ok {
@@ -277,7 +389,7 @@ func (g *gate) left(n int) []int {
 	if n == 0 {
 		return nil
 	}
-	rest := g.quantity("", n, false)
+	rest := g.quantity(countName{}, n, false)
 	g.sys.q[rest].small = g.policy.Complements && g.policy.small(n)
 	return []int{rest}
 }
@@ -336,22 +448,28 @@ func (g *gate) settle(mustHide func(int) bool) {
 }
 
 // secondary hides more until no small count can be found by solving the sums.
-func (g *gate) secondary() {
+func (g *gate) secondary(ctx context.Context) error {
 	hide := map[int]bool{}
 	for _, p := range g.sys.parts() {
 		if len(p.eqs) == 0 {
 			continue
 		}
-		for _, k := range g.sys.protect(p, g.policy.Max) {
+		more, err := g.sys.protect(ctx, p, g.policy.Max)
+		if err != nil {
+			return err
+		}
+		for _, k := range more {
 			hide[k] = true
 		}
 	}
 	g.settle(func(k int) bool { return hide[k] })
 	g.again()
+	return ctx.Err()
 }
 
 // again asks of what is left whether it still gives a small count away.
 func (g *gate) again() {
+	g.sys.together = nil
 	for _, p := range g.sys.parts() {
 		if len(p.eqs) == 0 {
 			continue
@@ -372,27 +490,33 @@ func (g *gate) sweep() {
 	for _, c := range g.carriers {
 		if c.hidden {
 			c.hide(c.why)
+			g.reading = c.report
 			g.note(c.code, c.where)
 		}
 	}
+	for _, do := range g.later {
+		do()
+	}
 }
 
-// hidden returns the carriers that are hidden.
-func (g *gate) hidden() []carrier {
-	var out []carrier
+// hidden counts what is hidden of a report.
+func (g *gate) hidden(report int) int {
+	n := 0
 	for _, c := range g.carriers {
-		if c.hidden {
-			out = append(out, c)
+		if c.hidden && c.report == report {
+			n++
 		}
 	}
-	return out
+	return n
 }
 
-func (g *gate) audit() Audit {
+func (g *gate) audit(report int) Audit {
 	a := Audit{Policy: g.policy, Broken: g.broken}
 	for f, n := range g.found {
-		f.Count = n
-		a.Findings = append(a.Findings, f)
+		if f.report == report {
+			f.at.Count = n
+			a.Findings = append(a.Findings, f.at)
+		}
 	}
 	sort.Slice(a.Findings, func(i, j int) bool {
 		x, y := a.Findings[i], a.Findings[j]
@@ -415,6 +539,7 @@ func wipe(c *reports.Cell, why reports.Suppression) {
 
 // cell registers one cell and returns its quantity, or -1.
 func (g *gate) cell(c *reports.Cell, where string) int {
+	c.Why = g.text(c.Why, where)
 	b := c.Basis
 	kind := c.Format.Kind
 	if kind == reports.Blank || c.Hidden != reports.Shown {
@@ -458,7 +583,9 @@ func (g *gate) report(r *reports.Report) {
 		s.Title = g.text(s.Title, s.ID)
 		g.words(s.Lead, s.ID)
 		for j := range s.Blocks {
+			from := len(g.carriers)
 			s.Blocks[j] = g.block(s.Blocks[j], s.ID)
+			g.centers(s.Blocks, j, from)
 		}
 	}
 	for i := range r.Provenance.Facts {
@@ -471,13 +598,12 @@ func (g *gate) report(r *reports.Report) {
 	for _, s := range r.Sums {
 		g.namedSum(s)
 	}
-	g.rests()
 }
 
-// called finds a named quantity of the report's patients, else of the whole cohort.
-func (g *gate) called(name string) (int, bool) {
+// find finds a named quantity of the report's patients, else of the whole cohort.
+func (g *gate) find(name string) (int, bool) {
 	for _, period := range []string{g.of(reports.Basis{}), reports.WholeCohort} {
-		if k, ok := g.names[period+"\x00"+name]; ok {
+		if k, ok := g.names[g.called(period, name)]; ok {
 			return k, true
 		}
 	}
@@ -488,13 +614,13 @@ func (g *gate) called(name string) (int, bool) {
 // shown anywhere leave of their total is a count that stands nowhere, such as the
 // patients without an arm, or of a site that is left out.
 func (g *gate) namedSum(s reports.QuantitySum) {
-	total, ok := g.called(s.Total)
+	total, ok := g.find(s.Total)
 	if !ok {
 		return
 	}
 	var parts []int
 	for _, name := range s.Parts {
-		if k, ok := g.called(name); ok {
+		if k, ok := g.find(name); ok {
 			parts = append(parts, k)
 		}
 	}

@@ -26,7 +26,7 @@ func (g *gate) figure(f reports.Figure, section string) reports.Figure {
 			}
 		}
 	case reports.Control:
-		f.Plot, f.Caption = g.control(p, f.Caption, where)
+		g.control(p, where)
 	case reports.Funnel:
 		for i := range p.Points {
 			q := &p.Points[i]
@@ -101,11 +101,8 @@ func (g *gate) point(b reports.Basis, where string, y, low, high *float64, basis
 // pointDecimals is how exactly a point can be read off a drawing.
 const pointDecimals = 3
 
-// control judges the points of a control chart. The line and limits are worked out
-// from all points, so that one left out could be found from them: they go with it.
-func (g *gate) control(p reports.Control, caption reports.Words, where string) (reports.Control, reports.Words) {
-	before := len(g.carriers)
-	gone := false
+// control judges the points of a control chart.
+func (g *gate) control(p reports.Control, where string) {
 	for i := range p.Points {
 		q := &p.Points[i]
 		b := q.Basis
@@ -117,28 +114,38 @@ func (g *gate) control(p reports.Control, caption reports.Words, where string) (
 			*q = reports.ControlPoint{Label: q.Label, Y: math.NaN(), Lower: math.NaN(), Upper: math.NaN(), Center: math.NaN()}
 		})
 	}
-	for _, c := range g.carriers[before:] {
-		gone = gone || c.hidden || g.tellsSmall(c)
-	}
-	if !gone {
-		return p, caption
-	}
-	p.Center, p.Target = math.NaN(), math.NaN()
-	for i := range p.Points {
-		q := &p.Points[i]
-		q.Lower, q.Upper, q.Center, q.Signal, q.Rule = math.NaN(), math.NaN(), math.NaN(), reports.CommonCause, ""
-	}
-	return p, caption.And(" " + g.in.Text("The center line and the limits are not drawn: they would tell of a point that is left out."))
 }
 
-// tellsSmall tells whether a carrier will be hidden for what it tells itself.
-func (g *gate) tellsSmall(c carrier) bool {
-	for _, k := range c.tells {
-		if g.sys.q[k].small {
-			return true
+// centers takes the center line and the limits out of a chart that loses a point in
+// the end: they are worked out from all points, so that one left out could be found
+// from them. The chart is the block at j, its carriers those from a place on.
+func (g *gate) centers(blocks []reports.Block, j, from int) {
+	to, in := len(g.carriers), g.in
+	g.later = append(g.later, func() {
+		f, ok := blocks[j].(reports.Figure)
+		if !ok || !slices.ContainsFunc(g.carriers[from:to], func(c carrier) bool { return c.hidden }) {
+			return
 		}
-	}
-	return false
+		switch p := f.Plot.(type) {
+		case reports.Control:
+			p.Center, p.Target = math.NaN(), math.NaN()
+			for i := range p.Points {
+				q := &p.Points[i]
+				q.Lower, q.Upper, q.Center, q.Signal, q.Rule = math.NaN(), math.NaN(), math.NaN(), reports.CommonCause, ""
+			}
+			f.Plot = p
+		case reports.Funnel:
+			p.Center, p.Limits, p.Dispersion = math.NaN(), nil, ""
+			for i := range p.Points {
+				p.Points[i].Signal = reports.CommonCause
+			}
+			f.Plot = p
+		default:
+			return
+		}
+		f.Caption = f.Caption.And(" " + in.Text("The center line and the limits are not drawn: they would tell of a point that is left out."))
+		blocks[j] = f
+	})
 }
 
 // forest judges the cells of each row; the size of a square goes with its
@@ -210,7 +217,7 @@ func (g *gate) between(from, to int, lost []reports.FlowLoss, where string) {
 		return // the steps are not nested: no sum to subtract in
 	}
 	if left > 0 {
-		rest := g.quantity("", left, false)
+		rest := g.quantity(countName{}, left, false)
 		g.sys.q[rest].small = g.policy.Complements && g.policy.small(left)
 		if g.sys.q[rest].small {
 			g.note(CodeDifference, where)

@@ -2,7 +2,7 @@ package disclosure
 
 import (
 	"math"
-	"math/big"
+	"slices"
 )
 
 // known is what an attacker knows of counts that are not shown: equations that
@@ -11,8 +11,16 @@ type known struct {
 	low, high []float64 // high is +Inf where nothing limits it
 	eqs       []balance
 	bands     []band
-	rows      [][]*big.Rat // the equations solved as far as they go; the last entry is the right-hand side
-	solved    bool
+
+	// start is a solution, where one is at hand: of what hides, the truth.
+	start []float64
+
+	rows   []solved // the equations solved as far as they go
+	row    []int    // the row that gives each count, -1 where none does
+	solved bool
+
+	region *region
+	err    error // why there is no region
 }
 
 // balance says that Σ coef·x is rhs.
@@ -35,76 +43,35 @@ func (k *known) unknown(low, high float64) int {
 	return len(k.low) - 1
 }
 
-// solve brings the equations to reduced row echelon form, in rational numbers:
-// what the equations alone decide is decided without rounding.
+// solve solves the equations as far as they go, exactly.
 func (k *known) solve() {
 	if k.solved {
 		return
 	}
 	k.solved = true
-	n := len(k.low)
-	for _, e := range k.eqs {
-		row := make([]*big.Rat, n+1)
-		for j := range row {
-			row[j] = new(big.Rat)
-		}
-		for j, i := range e.of {
-			row[i].Add(row[i], new(big.Rat).SetInt64(e.coef[j]))
-		}
-		row[n].SetInt64(e.rhs)
-		k.rows = append(k.rows, row)
+	if float64(len(k.low)+len(k.bands))*float64(len(k.eqs)+len(k.bands)) > mostEntries {
+		k.err = errLarge
+		return
 	}
-	done := 0
-	for col := 0; col < n && done < len(k.rows); col++ {
-		at := done
-		for at < len(k.rows) && k.rows[at][col].Sign() == 0 {
-			at++
-		}
-		if at == len(k.rows) {
-			continue
-		}
-		k.rows[done], k.rows[at] = k.rows[at], k.rows[done]
-		pivot := k.rows[done]
-		by := new(big.Rat).Inv(pivot[col])
-		for j := range pivot {
-			if pivot[j].Sign() != 0 {
-				pivot[j].Mul(pivot[j], by)
-			}
-		}
-		for i, row := range k.rows {
-			if i == done || row[col].Sign() == 0 {
-				continue
-			}
-			f := new(big.Rat).Set(row[col])
-			for j := range row {
-				if pivot[j].Sign() != 0 {
-					row[j].Sub(row[j], new(big.Rat).Mul(f, pivot[j]))
-				}
-			}
-		}
-		done++
+	var ok bool
+	if k.rows, ok = eliminate(k.eqs); !ok {
+		k.rows = eliminateBig(k.eqs, len(k.low))
 	}
-	for done < len(k.rows) && k.rows[len(k.rows)-1][n].Sign() == 0 {
-		k.rows = k.rows[:len(k.rows)-1] // says nothing new
+	k.row = slices.Repeat([]int{-1}, len(k.low))
+	for r, x := range k.rows {
+		if x.gives >= 0 {
+			k.row[x.gives] = r
+		}
 	}
 }
 
 // decided returns the value of count i where the equations alone decide it.
 func (k *known) decided(i int) (value float64, ok bool) {
-	k.solve()
-	n := len(k.low)
-	for _, row := range k.rows {
-		if row[i].Sign() == 0 {
-			continue
-		}
-		alone := true
-		for j := range n {
-			alone = alone && (j == i || row[j].Sign() == 0)
-		}
-		if alone {
-			value, _ = row[n].Float64()
-			return value, true
-		}
+	if k.solve(); k.row == nil {
+		return 0, false
+	}
+	if r := k.row[i]; r >= 0 && len(k.rows[r].of) == 0 {
+		return k.rows[r].rhs, true
 	}
 	return 0, false
 }
@@ -116,91 +83,151 @@ func (k *known) bounds(i int) (low, high float64, err error) {
 	if v, ok := k.decided(i); ok {
 		return v, v, nil
 	}
-	a, b, width := k.program()
-	c := make([]float64, width)
-	c[i] = 1
-	x, bounded, err := minimize(c, a, b)
+	g, err := k.possible()
 	if err != nil {
 		return 0, 0, err
 	}
-	low = k.low[i]
-	if bounded {
-		low += x[i]
-	}
-	c[i] = -1
-	if x, bounded, err = minimize(c, a, b); err != nil {
+	if high, err = g.end(i, k.high[i]); err != nil {
 		return 0, 0, err
 	}
-	high = math.Inf(1)
-	if bounded {
-		high = k.low[i] + x[i]
+	if low, err = g.end(i, k.low[i]); err != nil {
+		return 0, 0, err
 	}
-	return math.Ceil(low - 1e-6), math.Floor(high + 1e-6), nil
+	return math.Ceil(low - near), math.Floor(high + near), nil
 }
 
-// most is the greatest value that count i can have, +Inf where nothing limits it.
-func (k *known) most(i int) (float64, error) {
-	if v, ok := k.decided(i); ok {
-		return v, nil
-	}
-	a, b, width := k.program()
-	c := make([]float64, width)
-	c[i] = -1
-	x, bounded, err := minimize(c, a, b)
-	if err != nil || !bounded {
-		return math.Inf(1), err
-	}
-	return math.Floor(k.low[i] + x[i] + 1e-6), nil
+// openTo tells whether what was found possible so far has a count at a value or
+// above, and at two whole numbers or more.
+func (k *known) openTo(i int, value float64) bool {
+	g := k.region
+	return g != nil && g.most[i] >= value && g.most[i]-g.least[i] >= 2
 }
 
-// program is what is known as A x = b with x ≥ 0, the unknowns being how much
-// each count is above its least, then slacks.
-func (k *known) program() (a [][]float64, b []float64, width int) {
-	k.solve()
-	n := len(k.low)
-	width = n
-	for i := range k.high {
-		if !math.IsInf(k.high[i], 1) {
-			width++
+// canBe tells whether count i can be as far from its start as a value is, or
+// further: what else was found possible on the way is remembered.
+func (k *known) canBe(i int, value float64) (bool, error) {
+	if _, ok := k.decided(i); ok {
+		return false, nil
+	}
+	g, err := k.possible()
+	if err != nil {
+		return false, err
+	}
+	if g.seen(i, value) {
+		return true, nil
+	}
+	if value < k.low[i] || value > k.high[i] {
+		return false, nil
+	}
+	for range 2 {
+		copy(g.at, k.start)
+		reached, err := g.climb(i, value)
+		if err != nil || !reached {
+			return false, err
+		}
+		if k.holds(g.at) {
+			g.remember()
+			return g.seen(i, value), nil
+		}
+		if k.region, err = newRegion(k); err != nil { // rounding has added up: begin again
+			return false, err
+		}
+		g = k.region
+	}
+	return false, errUnsteady
+}
+
+// holds tells whether counts satisfy everything that is known.
+func (k *known) holds(x []float64) bool {
+	for i := range k.low {
+		if x[i] < k.low[i]-near || x[i] > k.high[i]+near {
+			return false
 		}
 	}
-	width += 2 * len(k.bands)
-	add := func(rhs float64) []float64 {
-		a, b = append(a, make([]float64, width)), append(b, rhs)
-		return a[len(a)-1]
-	}
-	for _, row := range k.rows {
-		rhs, _ := row[n].Float64()
-		line := add(0)
-		for j := range n {
-			if row[j].Sign() != 0 {
-				line[j], _ = row[j].Float64()
-				rhs -= line[j] * k.low[j]
-			}
+	for _, e := range k.eqs {
+		sum := -float64(e.rhs)
+		for j, i := range e.of {
+			sum += float64(e.coef[j]) * x[i]
 		}
-		b[len(b)-1] = rhs
-	}
-	slack := n
-	for i, h := range k.high {
-		if !math.IsInf(h, 1) {
-			line := add(h - k.low[i])
-			line[i], line[slack] = 1, 1
-			slack++
+		if math.Abs(sum) > near {
+			return false
 		}
 	}
-	for _, s := range k.bands {
-		low, high := s.low, s.high
-		for j, i := range s.of {
-			low -= s.coef[j] * k.low[i]
-			high -= s.coef[j] * k.low[i]
-		}
-		least, most := add(low), add(high)
-		for j, i := range s.of {
-			least[i] += s.coef[j]
-			most[i] += s.coef[j]
-		}
-		least[slack], most[slack+1] = -1, 1
-		slack += 2
+	return true
+}
+
+// possible is the set of all that the counts can be.
+func (k *known) possible() (*region, error) {
+	if k.region == nil && k.err == nil {
+		k.region, k.err = newRegion(k)
 	}
-	return a, b, width
+	return k.region, k.err
+}
+
+// apart splits what is known into parts that share no equation and no band. It
+// returns the part of each count and its place there.
+func (k *known) apart() (parts []*known, of, at []int) {
+	var joined [][]int
+	for _, e := range k.eqs {
+		joined = append(joined, e.of)
+	}
+	for _, b := range k.bands {
+		joined = append(joined, b.of)
+	}
+	of, n := connected(len(k.low), joined)
+	parts, at = make([]*known, n), make([]int, len(k.low))
+	for i := range k.low {
+		if parts[of[i]] == nil {
+			parts[of[i]] = &known{}
+		}
+		at[i] = parts[of[i]].unknown(k.low[i], k.high[i])
+	}
+	local := func(list []int) []int {
+		out := make([]int, len(list))
+		for j, i := range list {
+			out[j] = at[i]
+		}
+		return out
+	}
+	for _, e := range k.eqs {
+		p := parts[of[e.of[0]]]
+		p.eqs = append(p.eqs, balance{local(e.of), e.coef, e.rhs})
+	}
+	for _, b := range k.bands {
+		p := parts[of[b.of[0]]]
+		p.bands = append(p.bands, band{local(b.of), b.coef, b.low, b.high})
+	}
+	return parts, of, at
+}
+
+// connected numbers the parts of n things of which those in one list hang
+// together, in the order of their first.
+func connected(n int, joined [][]int) (part []int, parts int) {
+	root := make([]int, n)
+	for i := range root {
+		root[i] = i
+	}
+	find := func(i int) int {
+		for root[i] != i {
+			root[i] = root[root[i]]
+			i = root[i]
+		}
+		return i
+	}
+	for _, list := range joined {
+		for _, i := range list[min(1, len(list)):] {
+			a, b := find(list[0]), find(i)
+			root[max(a, b)] = min(a, b)
+		}
+	}
+	part = make([]int, n)
+	for i := range part {
+		if r := find(i); r < i { // the first of its part, which has its number
+			part[i] = part[r]
+		} else {
+			part[i] = parts
+			parts++
+		}
+	}
+	return part, parts
 }

@@ -96,17 +96,18 @@ func orAll(period string) string {
 
 // Shown returns what a protected report shows, for the register.
 func Shown(r reports.Report, p Policy) []Item {
-	g := &gate{policy: p, names: map[string]int{}, found: map[Finding]int{}, keys: map[string]int{}, period: r.Period}
+	g := newGate(p)
 	out := clone(r)
+	g.read([]Member{{Report: r}}, 0)
 	g.report(&out)
-	return g.release(out).Shown
+	return g.release(0, out).Shown
 }
 
-// release is what the carriers that are not hidden show.
-func (g *gate) release(r reports.Report) Release {
+// release is what the carriers of a report that are not hidden show.
+func (g *gate) release(report int, r reports.Report) Release {
 	out := Release{Report: r.Title, Period: r.Period, Policy: g.policy.Name}
 	for _, c := range g.carriers {
-		if !c.hidden {
+		if !c.hidden && c.report == report {
 			if item, ok := g.item(c); ok {
 				out.Shown = append(out.Shown, item)
 			}

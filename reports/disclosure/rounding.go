@@ -11,11 +11,12 @@ import (
 )
 
 // finish rounds what is shown, and adds noise where the owner's key is given.
-func (g *gate) finish() {
+func (g *gate) finish(set []Member) {
 	for _, c := range g.carriers {
 		if c.hidden {
 			continue
 		}
+		g.read(set, c.report)
 		cell := c.get()
 		cell = g.finishCounts(cell, c.key)
 		if cell.Basis.Kind == reports.OfPatients {
@@ -73,10 +74,14 @@ func (g *gate) finishCounts(c reports.Cell, key string) reports.Cell {
 // identity names a count for its noise: the same count has the same noise
 // wherever it stands.
 func (g *gate) identity(quantity, key string) string {
-	if quantity != "" {
-		return g.period + "|" + quantity
+	if quantity == "" {
+		return key
 	}
-	return key
+	n := g.called(g.period, quantity)
+	if n.site != "" {
+		n.period = n.site + "|" + n.period
+	}
+	return n.period + "|" + n.name
 }
 
 // reshare works a share out again from its rounded counts. What is not the plain

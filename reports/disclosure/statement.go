@@ -6,9 +6,9 @@ import "recoup/reports"
 const StatementID = "disclosure"
 
 // state adds to a report what was done to protect patients, and who let it out
-// otherwise. What is small and what would reveal it are not told apart: who knows
+// otherwise; set says that other reports were protected with it. What is small and what would reveal it are not told apart: who knows
 // which is which knows that one is small.
-func state(r *reports.Report, o Options, hidden int) {
+func state(r *reports.Report, o Options, hidden int, set bool) {
 	p := o.Policy
 	if !p.hides() && o.Override.By == "" {
 		return
@@ -20,6 +20,9 @@ func state(r *reports.Report, o Options, hidden int) {
 	if p.hides() {
 		say(in.Text("Rule: {0}, {1}. Source: {2}.", p.Name, in.Text(p.Title), p.Source))
 		say(counted(in, hidden) + " " + in.Text("Small numbers and those that would reveal them are marked alike. Whoever solves all totals, shares and steps of this report for a hidden small number must still think more than {0} possible.", p.Max))
+		if set {
+			say("The same holds for whoever has all reports that were made together with this one.")
+		}
 		say("Means and other amounts are rounded to a unit tied to the number of patients, so that two reports one patient apart do not give that patient's value: the least of 1, 2 or 5 times a power of ten that is at least the spread of the values over that number.")
 	}
 	if p.Base > 1 {

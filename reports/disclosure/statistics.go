@@ -1,9 +1,12 @@
 package disclosure
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -212,14 +215,8 @@ func shares(r record) []Derived {
 	return out
 }
 
-func sorted(of map[string]int) []string {
-	var out []string
-	for h := range of {
-		out = append(out, h)
-	}
-	sort.Strings(out)
-	return out
-}
+// sorted are the keys of a map in order.
+func sorted[K cmp.Ordered, V any](of map[K]V) []K { return slices.Sorted(maps.Keys(of)) }
 
 var rateHead = regexp.MustCompile(`^rate per ([\d,]+)`)
 

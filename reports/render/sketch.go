@@ -7,9 +7,10 @@ import (
 	"sync"
 	"unicode"
 
-	"gonum.org/v1/plot"
+	"codeberg.org/go-fonts/liberation/liberationsansbold"
+	"codeberg.org/go-fonts/liberation/liberationsansregular"
+	"golang.org/x/image/font/opentype"
 	"gonum.org/v1/plot/font"
-	"gonum.org/v1/plot/font/liberation"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -44,8 +45,21 @@ func readable(c color.NRGBA) color.NRGBA {
 func faint(c color.NRGBA, alpha uint8) color.NRGBA { c.A = alpha; return c }
 
 // fontCache holds the metrics of Liberation Sans, which are those of Arial and
-// Helvetica too: what is measured here is what a reader's browser draws.
-var fontCache = sync.OnceValue(func() *font.Cache { return font.NewCache(liberation.Collection()) })
+// Helvetica too: what is measured here is what a reader's browser draws. Of the twelve
+// fonts of the family two are in the program.
+var fontCache = sync.OnceValue(func() *font.Cache {
+	plain, bold := style{}.font(), style{bold: true}.font()
+	return font.NewCache([]font.Face{parsed(plain, liberationsansregular.TTF), parsed(bold, liberationsansbold.TTF)})
+})
+
+// parsed is a font of the program's own, which tests hold to be readable.
+func parsed(f font.Font, ttf []byte) font.Face {
+	face, err := opentype.Parse(ttf)
+	if err != nil {
+		return font.Face{Font: f}
+	}
+	return font.Face{Font: f, Face: face}
+}
 
 // style is how a text is written.
 type style struct {
@@ -390,31 +404,30 @@ func (s *sketch) fillIn(sc scales, c color.NRGBA, pts ...xy) {
 	}
 }
 
-// scale lays data ranges over an area by gonum/plot, so that everything drawn
-// in or beside the area stands on one axis.
+// scale lays data ranges over an area, so that everything drawn in or beside the area
+// stands on one axis.
 func (s *sketch) scale(area rect, xmin, xmax, ymin, ymax float64, logX bool) scales {
-	p := plot.New()
-	p.HideAxes()
-	p.X.Padding, p.Y.Padding = 0, 0
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = xmin, xmax, ymin, ymax
-	if logX {
-		p.X.Scale = plot.LogScale{}
+	clip := draw.Crop(s.canvas, vg.Length(area.left), vg.Length(area.right-s.w), vg.Length(s.h-area.bottom), vg.Length(-area.top))
+	share := func(v, low, high float64) float64 {
+		if low == high { // one value stands in the middle
+			low, high = low-1, high+1
+		}
+		return (v - low) / (high - low)
 	}
-	whole := s.canvas
-	da := draw.Crop(whole, vg.Length(area.left), vg.Length(area.right-s.w),
-		vg.Length(s.h-area.bottom), vg.Length(-area.top))
-	dc := p.DataCanvas(da)
-	tx, ty := p.Transforms(&dc)
 	const far = 1e6 // off every picture, and near enough to compute with
 	return scales{
 		x: func(v float64) float64 {
-			if logX && v <= 0 {
-				return -far
+			low, high := xmin, xmax
+			if logX {
+				if v <= 0 {
+					return -far
+				}
+				v, low, high = math.Log(v), math.Log(low), math.Log(high)
 			}
-			return clamp(float64(tx(v)), -far, far)
+			return clamp(float64(clip.X(share(v, low, high))), -far, far)
 		},
-		y:    func(v float64) float64 { return clamp(s.h-float64(ty(v)), -far, far) },
+		y:    func(v float64) float64 { return clamp(s.h-float64(clip.Y(share(v, ymin, ymax))), -far, far) },
 		area: area,
-		clip: dc,
+		clip: clip,
 	}
 }

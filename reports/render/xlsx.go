@@ -1,17 +1,12 @@
 package render
 
 import (
-	"archive/zip"
-	"bytes"
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
-
-	"github.com/xuri/excelize/v2"
 
 	"recoup/reports"
 )
@@ -22,67 +17,20 @@ import (
 // missing ones are words. Text that a spreadsheet would take for a formula gets an
 // apostrophe before it.
 func XLSX(w io.Writer, r reports.Report) error {
-	b := workbook{file: excelize.NewFile(), styles: map[string]int{}, in: reports.In(r.Lang)}
-	defer b.file.Close() //nolint:errcheck // nothing of it is on the disk
+	b := workbook{file: newSpreadsheet(), in: reports.In(r.Lang)}
 	sheets := sheetsOf(r)
-	b.check(b.file.SetSheetName("Sheet1", readMe))
-	for _, s := range sheets {
-		_, err := b.file.NewSheet(s.name)
-		b.check(err)
-	}
 	b.readMe(r, sheets)
 	for _, s := range sheets {
 		b.sheet(s)
 	}
-	title := printable(titleOf(r))
-	b.check(b.file.SetDocProps(&excelize.DocProperties{Title: title, Creator: "recoup", LastModifiedBy: "recoup", Created: zipDate, Modified: zipDate, Language: langOf(r)}))
-	b.check(b.file.SetAppProps(&excelize.AppProperties{Application: "recoup"}))
-	if b.err != nil {
-		return fmt.Errorf("writing XLSX: %w", b.err)
-	}
-	var out bytes.Buffer
-	if _, err := b.file.WriteTo(&out); err != nil {
+	if err := b.file.write(w, titleOf(r), langOf(r)); err != nil {
 		return fmt.Errorf("writing XLSX: %w", err)
 	}
-	return repack(w, out.Bytes())
+	return nil
 }
-
-// zipDate stands where a format must have a date: it tells nothing.
-const zipDate = "2000-01-01T00:00:00Z"
 
 // readMe is the name of the first sheet.
 const readMe = "Read me"
-
-// repack writes a zip file again with its parts in order of name and without times, so
-// that equal contents are equal files.
-func repack(w io.Writer, data []byte) error {
-	in, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return err
-	}
-	files := slices.SortedFunc(slices.Values(in.File), func(a, b *zip.File) int {
-		first := func(f *zip.File) int { return len(strings.TrimPrefix(f.Name, "[Content_Types].xml")) }
-		return cmp.Or(cmp.Compare(min(first(a), 1), min(first(b), 1)), cmp.Compare(a.Name, b.Name))
-	})
-	out := zip.NewWriter(w)
-	for _, f := range files {
-		from, err := f.Open()
-		if err != nil {
-			return err
-		}
-		to, err := out.CreateHeader(&zip.FileHeader{Name: f.Name, Method: zip.Deflate})
-		if err != nil {
-			return err
-		}
-		if _, err := io.Copy(to, from); err != nil {
-			return err
-		}
-		if err := from.Close(); err != nil {
-			return err
-		}
-	}
-	return out.Close()
-}
 
 // sheet is one table of the workbook.
 type sheet struct {
@@ -159,77 +107,43 @@ func tileTable(b reports.Tiles, in reports.Language) reports.Table {
 	return in.Table(t)
 }
 
-// workbook writes cells and keeps the first error.
+// workbook lays the tables of a report out on sheets.
 type workbook struct {
-	file   *excelize.File
-	styles map[string]int
-	in     reports.Language
-	err    error
-}
-
-func (b *workbook) check(err error) {
-	if b.err == nil {
-		b.err = err
-	}
+	file *spreadsheet
+	in   reports.Language
 }
 
 // put writes a text or a number into a cell.
 func (b *workbook) put(sheet string, column, row int, value any, style int) {
-	at, err := excelize.CoordinatesToCellName(column, row)
-	b.check(err)
+	c := cell{style: style}
 	switch value := value.(type) {
+	case float64:
+		c.text, c.number = strconv.FormatFloat(value, 'f', -1, 64), true
 	case string:
-		b.check(b.file.SetCellStr(sheet, at, neutral(printable(value))))
-	default:
-		b.check(b.file.SetCellValue(sheet, at, value))
+		c.text = neutral(printable(value))
 	}
-	if style != 0 {
-		b.check(b.file.SetCellStyle(sheet, at, at, style))
-	}
-}
-
-// style returns the number of a style, made once.
-func (b *workbook) style(key string, s excelize.Style) int {
-	if n, ok := b.styles[key]; ok {
-		return n
-	}
-	n, err := b.file.NewStyle(&s)
-	b.check(err)
-	b.styles[key] = n
-	return n
+	b.file.sheet(sheet).put(column, row, c)
 }
 
 func (b *workbook) head() int {
-	return b.style("head", excelize.Style{
-		Font: &excelize.Font{Bold: true}, Alignment: &excelize.Alignment{WrapText: true, Vertical: "bottom"},
-		Border: []excelize.Border{{Type: "bottom", Color: "1F2A33", Style: 2}}, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"F2F5F8"}},
-	})
+	return b.file.style(look{bold: true, wrap: true, vertical: "bottom", ruled: true, fill: "F2F5F8"})
 }
 
-func (b *workbook) title() int {
-	return b.style("title", excelize.Style{Font: &excelize.Font{Bold: true, Size: 14}})
-}
+func (b *workbook) title() int { return b.file.style(look{bold: true, size: 14}) }
 
-func (b *workbook) strong() int {
-	return b.style("strong", excelize.Style{Font: &excelize.Font{Bold: true}})
-}
+func (b *workbook) strong() int { return b.file.style(look{bold: true}) }
 
-func (b *workbook) note() int {
-	return b.style("note", excelize.Style{Font: &excelize.Font{Color: "4A5F72", Size: 9}})
-}
+func (b *workbook) note() int { return b.file.style(look{color: "4A5F72", size: 9}) }
 
-func (b *workbook) wrapped() int {
-	return b.style("wrapped", excelize.Style{Alignment: &excelize.Alignment{WrapText: true, Vertical: "top"}})
-}
+func (b *workbook) wrapped() int { return b.file.style(look{wrap: true, vertical: "top"}) }
 
 func (b *workbook) absent() int {
-	return b.style("absent", excelize.Style{Font: &excelize.Font{Italic: true, Color: "4A5F72"}, Alignment: &excelize.Alignment{Horizontal: "right"}})
+	return b.file.style(look{italic: true, color: "4A5F72", right: true})
 }
 
 // numeric is the style of numbers of a format.
 func (b *workbook) numeric(f reports.Format, bold bool) int {
-	code := numberCode(f)
-	return b.style(fmt.Sprint(bold, code), excelize.Style{CustomNumFmt: &code, Font: &excelize.Font{Bold: bold}})
+	return b.file.style(look{bold: bold, code: numberCode(f)})
 }
 
 // numberCode is the spreadsheet's code of a format.
@@ -288,11 +202,9 @@ func (b *workbook) readMe(r reports.Report, sheets []sheet) {
 	row++
 	line(b.head(), b.in.Text("Sheet"), b.in.Text("What"), b.in.Text("Section"))
 	for _, s := range sheets {
-		at, err := excelize.CoordinatesToCellName(1, row)
-		b.check(err)
 		line(0, s.name, s.caption, s.section)
-		b.check(b.file.SetCellHyperLink(readMe, at, "'"+s.name+"'!A1", "Location"))
-		b.check(b.file.SetCellStyle(readMe, at, at, b.style("link", excelize.Style{Font: &excelize.Font{Color: "005EB8", Underline: "single"}})))
+		b.put(readMe, 1, row-1, s.name, b.file.style(look{color: "005EB8", underlined: true}))
+		b.file.sheet(readMe).link(1, row-1, "'"+s.name+"'!A1")
 	}
 	row++
 	for _, s := range sectionsOf(r) {
@@ -325,8 +237,7 @@ func (b *workbook) readMe(r reports.Report, sheets []sheet) {
 			}
 		}
 	}
-	b.check(b.file.SetColWidth(readMe, "A", "A", 60))
-	b.check(b.file.SetColWidth(readMe, "B", "C", 60))
+	b.file.sheet(readMe).width(1, 3, 60)
 }
 
 // headRow is where the heads of a table stand: after its caption, section and an empty
@@ -359,11 +270,10 @@ func (b *workbook) sheet(s sheet) {
 		b.put(s.name, 1, row, note.Text, b.note())
 		row++
 	}
-	last, err := excelize.ColumnNumberToName(max(column-1, 2))
-	b.check(err)
-	b.check(b.file.SetColWidth(s.name, "B", last, 16))
-	b.check(b.file.SetColWidth(s.name, "A", "A", 46))
-	b.check(b.file.SetPanes(s.name, &excelize.Panes{Freeze: true, YSplit: headRow, XSplit: 1, TopLeftCell: "B5", ActivePane: "bottomRight"}))
+	x := b.file.sheet(s.name)
+	x.width(1, 1, 46)
+	x.width(2, max(column-1, 2), 16)
+	x.freeze(1, headRow)
 }
 
 // extraColumns names the columns that each column of a table needs beside its own.
@@ -436,7 +346,7 @@ func (b *workbook) cell(sheet string, column, row int, c reports.Cell, r reports
 	case c.Hidden != reports.Shown || text == b.in.Text(notAvailable):
 		style = b.absent()
 	case first && r.Indent > 0:
-		style = b.style("indent"+strconv.Itoa(r.Indent), excelize.Style{Alignment: &excelize.Alignment{Indent: min(r.Indent, 3)}})
+		style = b.file.style(look{indent: min(r.Indent, 3)})
 	case r.Total:
 		style = b.strong()
 	}

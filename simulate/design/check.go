@@ -126,6 +126,22 @@ func (c *checks) population(p Population) {
 		c.within("population."+s.name+".mean", s.x.Mean, 0, s.top)
 		c.within("population."+s.name+".sd", s.x.SD, 0, s.top)
 	}
+	for i, y := range p.LifeTable {
+		path := fmt.Sprintf("population.life_table[%d]", i)
+		c.within(path+".female", y.Female, 0, 1)
+		c.within(path+".male", y.Male, 0, 1)
+		switch {
+		case i == 0 && float64(y.Age) > p.Age.Minimum:
+			c.add(path+".age", "is %d, and patients may be %g: begin the table at their least age", y.Age, p.Age.Minimum)
+		case i > 0 && y.Age <= p.LifeTable[i-1].Age:
+			c.add(path+".age", "must be higher than the one before")
+		case y.Age > 120:
+			c.add(path+".age", "must be 120 at most")
+		}
+	}
+	if p.RetirementAge != 0 {
+		c.within("population.retirement_age", p.RetirementAge, 40, 110)
+	}
 	c.within("population.opioid_dose.mean", p.OpioidDose.Mean, 1, 500)
 	c.within("population.opioid_dose.sd", p.OpioidDose.SD, 0, 1000)
 	c.within("population.weeks_off_work", p.WeeksOffWork, 0, 1000)
@@ -162,6 +178,17 @@ func (c *checks) design(path string, d Design) {
 	if k := d.Capacity; k != nil && d.PlannedWeeks() > 0 {
 		if most := float64(d.Places()) / float64(d.PlannedWeeks()); k.ArrivalsPerWeek >= most {
 			c.add(at("capacity.arrivals_per_week"), "%g patients a week can never be served: %d groups of %d for %d weeks take fewer than %.3g; add groups, or lower the arrivals", k.ArrivalsPerWeek, k.Groups, d.GroupSize, d.PlannedWeeks(), most)
+		}
+	}
+	if d.Capacity != nil && d.Capacity.Priority != nil {
+		p := d.Capacity.Priority
+		c.oneOf(at("capacity.priority.for"), p.For, FirstPain, FirstInterference, FirstMood, FirstOpioids, FirstOffWork, FirstCompensation)
+		measured := p.For == FirstPain || p.For == FirstInterference || p.For == FirstMood
+		switch {
+		case measured && p.From == 0:
+			c.add(at("capacity.priority.from"), "is needed: the least value of %s that goes first", p.For)
+		case !measured && p.From != 0:
+			c.add(at("capacity.priority.from"), "has no meaning for %s; leave it out", p.For)
 		}
 	}
 	c.sources(path, d)

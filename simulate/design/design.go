@@ -152,7 +152,28 @@ type Gate struct {
 type Capacity struct {
 	ArrivalsPerWeek float64 `yaml:"arrivals_per_week,required" json:"arrivals_per_week" range:"0,1000" doc:"patients referred a week (Poisson)"`
 	Groups          int     `yaml:"groups,required" json:"groups" range:"1,100" doc:"groups at once"`
+	// Priority says who goes first; without one it is who came first.
+	Priority *Priority `yaml:"priority" json:"priority,omitempty" doc:"who goes before the others on the waiting list; without it who came first"`
 }
+
+// Priority puts some of the patients who wait before the others. Nobody is sent away
+// for them.
+type Priority struct {
+	// For is pain, interference, mood (at From or more when they come), opioids, off-work
+	// or compensation.
+	For  string  `yaml:"for,required" json:"for" doc:"pain, interference, mood, opioids, off-work or compensation"`
+	From float64 `yaml:"from" json:"from,omitempty" range:"0,27" doc:"least value of pain, interference or mood"`
+}
+
+// Those whom a priority may be for.
+const (
+	FirstPain         = "pain"
+	FirstInterference = "interference"
+	FirstMood         = "mood"
+	FirstOpioids      = "opioids"
+	FirstOffWork      = "off-work"
+	FirstCompensation = "compensation"
+)
 
 // planned is the way through the phases of a patient who meets every benchmark.
 func (d Design) planned() []Phase {

@@ -82,6 +82,12 @@ type Population struct {
 	// and SD, cut at 500.
 	OpioidDose Spread `yaml:"opioid_dose,required" json:"opioid_dose"`
 	Work       Work   `yaml:"work,required" json:"work"`
+	// RetirementAge is the age in years from which patients are retired: they neither
+	// work nor lose wages, and are not counted in the shares of work. 0: nobody retires.
+	RetirementAge float64 `yaml:"retirement_age" json:"retirement_age"`
+	// LifeTable is mortality by age and sex; without it the evidence's mortality at 45 and
+	// its growth with age stand for it.
+	LifeTable []LifeYear `yaml:"life_table" json:"life_table,omitempty"`
 	// WeeksOffWork is the mean time off work so far of those off work or on
 	// disability, exponential.
 	WeeksOffWork float64 `yaml:"weeks_off_work,required" json:"weeks_off_work"`
@@ -90,6 +96,14 @@ type Population struct {
 	JobHeld float64 `yaml:"job_held" json:"job_held"`
 	// Compensation is the share under workers' compensation.
 	Compensation float64 `yaml:"compensation" json:"compensation"`
+}
+
+// LifeYear is the probability of dying within a year of those who are Age years old, or
+// older up to the next Age of the table.
+type LifeYear struct {
+	Age    int     `yaml:"age,required" json:"age"`
+	Female float64 `yaml:"female,required" json:"female"`
+	Male   float64 `yaml:"male,required" json:"male"`
 }
 
 // Spread is a mean and standard deviation.
@@ -117,7 +131,7 @@ type Work struct {
 // Defaults returns the settings a scenario has where its file is silent.
 func Defaults() Scenario {
 	return Scenario{
-		Population:       Population{SelfEfficacy: Spread{20.7, 12}, Sleep: Spread{17, 6}, JobHeld: 0.5},
+		Population:       Population{SelfEfficacy: Spread{20.7, 12}, Sleep: Spread{17, 6}, JobHeld: 0.5, RetirementAge: 67},
 		Perspective:      HealthSystem,
 		Discounting:      Discounting{Cost: 0.03, Effect: 0.03, Form: simulate.Annual},
 		CycleCounting:    simulate.CountHalf,

@@ -107,9 +107,6 @@ const maxBytes = 1 << 20
 // Default returns the set that comes with the program.
 func Default() (Set, error) { return Parse("the default evidence", defaultYAML) }
 
-// DefaultYAML returns the text of the default set.
-func DefaultYAML() []byte { return bytes.Clone(defaultYAML) }
-
 // Parse reads a set from YAML. Keys it does not know are an error. Name is the
 // file to speak of in errors; all faulty parameters are listed at once.
 func Parse(name string, b []byte) (Set, error) {

@@ -280,7 +280,7 @@ func Priorities(arrivals []float64, service, cv float64, servers int) ([]float64
 	free := ErlangC(servers, all*service) * service / float64(servers)
 	switch {
 	case servers == 1:
-		free = all * service * service * (1 + cv*cv) / 2
+		free = all * service * service * (1 + float64(cv*cv)) / 2
 	case cv != 1:
 		return nil, fmt.Errorf("%w: there is no formula for priorities with several places and a time in the program that is not exponential", ErrSettings)
 	}

@@ -17,14 +17,19 @@ type Calibration struct {
 	// Parameters are fitted; the others stay at their values.
 	Parameters []string `yaml:"parameters,required" json:"parameters"`
 	Targets    []Target `yaml:"targets,required" json:"targets"`
-	// Method is gauss-newton (default) or nelder-mead.
-	Method string `yaml:"method" json:"method" enum:"gauss-newton,nelder-mead"`
+	// Method is gauss-newton (default) or nelder-mead, which find the values that fit
+	// best; or imis, which samples all that fit, weighed by how well and by the evidence's
+	// own spread.
+	Method string `yaml:"method" json:"method" enum:"gauss-newton,nelder-mead,imis"`
 	// Prior adds the evidence's own value and spread of each parameter as a target.
 	Prior bool `yaml:"prior" json:"prior,omitempty"`
 	// Patients is the number simulated for each scenario (default 4000).
 	Patients int `yaml:"patients" json:"patients" range:"100,1000000"`
-	// Iterations is the most of them (default 30 for gauss-newton, 300 evaluations for
-	// nelder-mead).
+	// Samples is the number of sets imis adds in each iteration (default 100); it begins
+	// with ten times as many.
+	Samples int `yaml:"samples" json:"samples,omitempty" range:"0,100000"`
+	// Iterations is the most of them (default 30 for gauss-newton and imis, 300
+	// evaluations for nelder-mead).
 	Iterations int `yaml:"iterations" json:"iterations,omitempty" range:"0,10000"`
 }
 

@@ -107,8 +107,8 @@ func visitName(week int) string {
 }
 
 var (
-	workStatuses = []string{"full duty", "modified duty", "not working", "not in the work force"}
-	workBefore   = []string{"working", "working", "off work", "not in the work force"}
+	workStatuses = []string{"full duty", "modified duty", "not working", "not in the work force", "not in the work force"}
+	workBefore   = []string{"working", "working", "off work", "not in the work force", "not in the work force"}
 	costNames    = []string{"program", "surgery", "outpatient", "procedures and imaging", "emergency", "medication"}
 )
 
@@ -150,12 +150,12 @@ func cohortDictionary(s design.Scenario) *datasets.Dictionary {
 			resource("visits", "one row a patient alive and visit", text("visit", datasets.RoleVisit),
 				outcome("pain", "nrs", top[pain]), outcome("interference", "bpi-interference", top[interference]), outcome("phq9", "phq9", top[mood]),
 				outcome("pseq", "pseq", top[selfEfficacy]), outcome("isi", "isi", top[sleep]),
-				levels("work_status", datasets.RoleWorkStatus, workStatuses...), datasets.Field{Name: "opioids", Type: datasets.TypeBoolean, Role: datasets.RoleExposure}),
+				levels("work_status", datasets.RoleWorkStatus, workStatuses[:workRetired]...), datasets.Field{Name: "opioids", Type: datasets.TypeBoolean, Role: datasets.RoleExposure}),
 			resource("doses", "supplies, complete for every patient; the quarter before admission at the dose of admission; a dose of 0 says that nothing was supplied", day("day", datasets.RoleDay), text("drug", datasets.RoleDrug), text("route", datasets.RoleRoute),
 				number("strength", datasets.RoleStrength, ""), text("unit", datasets.RoleUnit), number("quantity", datasets.RoleQuantity, ""),
 				day("days_supplied", datasets.RoleDaysSupplied), number("dose", datasets.RoleDose, "mg"), text("indication", datasets.RoleIndication)),
 			resource("work", "spells of work status, both ends included", day("start_day", datasets.RoleStart), day("end_day", datasets.RoleEnd),
-				levels("status", datasets.RoleWorkStatus, workStatuses...)),
+				levels("status", datasets.RoleWorkStatus, workStatuses[:workRetired]...)),
 			resource("costs", "what care cost over the whole time, one row a kind, booked on the last day", day("day", datasets.RoleDay), levels("category", datasets.RoleCategory, costNames...),
 				datasets.Field{Name: "cost", Type: datasets.TypeNumber, Role: datasets.RoleCost, Unit: "USD", Constraints: between(0, math.Inf(1))}),
 		},

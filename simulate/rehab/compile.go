@@ -5,20 +5,35 @@ import (
 	"math"
 
 	"recoup/simulate/design"
-	"recoup/simulate/queue"
 	"recoup/simulate/stream"
 )
 
 // population is the scenario's population with what the kernel needs worked out.
 type population struct {
 	design.Population
-	doseMedian, doseSDLog float64 // of the lognormal dose
+	doseMedian, doseSDLog float64         // of the lognormal dose
+	mortality             [2][121]float64 // weekly by sex (female 1) and age, with a life table
 }
 
 func newPopulation(p design.Population) population {
 	cv := p.OpioidDose.SD / p.OpioidDose.Mean
 	s2 := stream.Log(1 + float64(cv*cv))
-	return population{p, p.OpioidDose.Mean * stream.Exp(-s2/2), math.Sqrt(s2)}
+	out := population{Population: p, doseMedian: p.OpioidDose.Mean * stream.Exp(-s2/2), doseSDLog: math.Sqrt(s2)}
+	for k, y := range p.LifeTable {
+		to := len(out.mortality[0])
+		if k+1 < len(p.LifeTable) {
+			to = p.LifeTable[k+1].Age
+		}
+		for age := max(0, y.Age); age < to; age++ {
+			out.mortality[0][age], out.mortality[1][age] = weeklyHazard(y.Male), weeklyHazard(y.Female)
+		}
+	}
+	return out
+}
+
+// weeklyHazard is that of a probability of a year; all but certain is made finite.
+func weeklyHazard(q float64) float64 {
+	return -stream.Log(math.Max(1-q, 1e-300)) / weeksPerYear
 }
 
 // settings hold for all draws and strategies.
@@ -108,7 +123,7 @@ type arm struct {
 	discontinue float64 // weekly probability of stopping opioids without a taper
 	growth      float64 // weekly factor of the dose
 
-	waiting, wait float64 // probability of waiting, mean weeks of those who do
+	line *line // nil where nobody waits
 }
 
 // phase is one phase of a program, per week.
@@ -161,11 +176,15 @@ func compile(set *settings, values map[string]float64, strategies []string, desi
 	share := 1.0
 	for t := range set.weeks + 1 {
 		d.drift = append(d.drift, 1-share)
-		d.ageing = append(d.ageing, stream.Exp(float64(p.Growth*float64(t))/weeksPerYear))
+		grown := 1.0 // a life table has its own
+		if set.population.LifeTable == nil {
+			grown = stream.Exp(float64(p.Growth*float64(t)) / weeksPerYear)
+		}
+		d.ageing = append(d.ageing, grown)
 		share = float64(share * left)
 	}
 	for i, name := range strategies {
-		a, err := d.arm(name, designs[i], set.weeks)
+		a, err := d.arm(set, name, designs[i])
 		if err != nil {
 			return nil, fmt.Errorf("strategy %s: %w", name, err)
 		}
@@ -195,7 +214,7 @@ func (d *draw) correlate() {
 	}
 }
 
-func (d *draw) arm(name string, x *design.Design, weeks int) (arm, error) {
+func (d *draw) arm(set *settings, name string, x *design.Design) (arm, error) {
 	a := arm{discontinue: weekly(d.p.Discontinuation), growth: 1}
 	switch {
 	case name == design.UsualCare:
@@ -208,7 +227,7 @@ func (d *draw) arm(name string, x *design.Design, weeks int) (arm, error) {
 	case x == nil:
 		return a, fmt.Errorf("has no design")
 	default:
-		return d.programArm(a, x, weeks)
+		return d.programArm(set, a, x)
 	}
 	return a, nil
 }
@@ -224,12 +243,12 @@ func (p parameters) surgicalEffect() [symptoms]float64 {
 	}
 }
 
-func (d *draw) programArm(a arm, x *design.Design, weeks int) (arm, error) {
+func (d *draw) programArm(set *settings, a arm, x *design.Design) (arm, error) {
 	p := d.p
 	a.program, a.work = true, p.WorkProgram
 	a.effect = [symptoms]float64{p.EffectPain, p.EffectInterference, p.EffectMood, -p.EffectSelfEfficacy, p.EffectSleep}
 	a.retained = [symptoms]float64{p.RetainedPain, p.RetainedInterference, p.RetainedMood, p.RetainedSelfEfficacy, p.RetainedSleep}
-	a.boosters, a.boosterCost = make([]bool, weeks+1), x.BoosterCost()*p.ProgramCost
+	a.boosters, a.boosterCost = make([]bool, set.weeks+1), x.BoosterCost()*p.ProgramCost
 	a.taper, a.accept = x.Taper, p.AcceptOptional
 	if a.taper != nil && a.taper.WeaningRequired {
 		a.accept = p.AcceptRequired
@@ -244,7 +263,7 @@ func (d *draw) programArm(a arm, x *design.Design, weeks int) (arm, error) {
 	a.dropoutOdds = math.Min((1-stay)/stay, 1e200) // finite, so that a completion of 0 works too
 	if x.Boosters != nil {
 		for _, w := range x.Boosters.Weeks {
-			if w <= weeks {
+			if w <= set.weeks {
 				a.boosters[w] = true
 			}
 		}
@@ -261,14 +280,9 @@ func (d *draw) programArm(a arm, x *design.Design, weeks int) (arm, error) {
 		a.gate, a.gateLevel = true, 1-x.Gate.InterferenceReduction
 		a.surgical = p.surgicalEffect()
 	}
-	if k := x.Capacity; k != nil {
-		wait, err := queue.Exponential(k.ArrivalsPerWeek, float64(x.PlannedWeeks()), x.Places())
-		if err != nil {
-			return a, err
-		}
-		a.waiting, a.wait = wait.Wait, wait.IfWaiting
-	}
-	return a, nil
+	var err error
+	a.line, err = newLine(x, &set.population)
+	return a, err
 }
 
 func (d *draw) phase(x *design.Design, i int) phase {

@@ -1,6 +1,7 @@
 package rehab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -30,12 +31,14 @@ type Fitted struct {
 	Method      string             `json:"method"`
 	Evaluations int                `json:"evaluations"`
 	Converged   bool               `json:"converged"`
-	Evidence    evidence.Set       `json:"evidence"` // the fitted parameters, to be put over others
+	Posterior   *Posterior         `json:"posterior,omitempty"` // of imis
+	Evidence    evidence.Set       `json:"evidence"`            // the fitted parameters, to be put over others
 	Warnings    []simulate.Warning `json:"warnings"`
 }
 
 // FittedParameter is one parameter. SE is on the scale of Value; Lower and Upper are
-// a 95 % interval made on Scale (logit, log or identity).
+// a 95 % interval made on Scale (logit, log or identity). Of imis Value and SE are mean
+// and SD of the posterior, the interval its 2.5th and 97.5th percentile.
 type FittedParameter struct {
 	Name  string       `json:"name"`
 	Start simulate.Num `json:"start"`
@@ -91,6 +94,7 @@ type fit struct {
 	start     []float64
 	step      []float64 // of the numerical derivatives, and the spread of the priors
 	runs      int
+	told      func(done, total int) // of evaluations, the total being the most there can be
 	err       error
 }
 
@@ -101,11 +105,17 @@ type fit struct {
 // alone. gauss-newton takes derivatives over steps of a quarter of each parameter's
 // spread, with Levenberg's damping; nelder-mead needs none. Standard errors are those
 // of least squares, (JᵀWJ)⁻¹ at the end, and hold for a model that can give the
-// targets. The values of the other parameters are taken as known.
+// targets. imis samples the posterior instead (see Posterior). The values of the other
+// parameters are taken as known. opt.Progress is told of evaluations, of the most there
+// may be. The evidence it returns has the correlations of the
+// fitted parameters, so that draws from it are draws from the fit.
 func Calibrate(ctx context.Context, c Calibration, s design.Scenario, ev evidence.Set, opt simulate.Options) (Fitted, error) {
 	f, err := newFit(ctx, c, s, ev, opt)
 	if err != nil {
 		return Fitted{}, err
+	}
+	if c.Method == "imis" {
+		return f.sample()
 	}
 	search := f.gaussNewton
 	if c.Method == "nelder-mead" {
@@ -122,7 +132,8 @@ func newFit(ctx context.Context, c Calibration, s design.Scenario, ev evidence.S
 	if problems := c.check(); len(problems) > 0 {
 		return nil, &design.Problems{File: "calibration " + c.Name, List: problems}
 	}
-	f := &fit{ctx: ctx, c: c, ev: ev, opt: opt, targets: c.expand()}
+	f := &fit{ctx: ctx, c: c, ev: ev, opt: opt, targets: c.expand(), told: opt.Progress}
+	f.opt.Progress = nil
 	if err := f.addScenarios(s); err != nil {
 		return nil, err
 	}
@@ -144,6 +155,9 @@ func newFit(ctx context.Context, c Calibration, s design.Scenario, ev evidence.S
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		if d.Family == simulate.Fixed && (c.Prior || c.Method == "imis") {
+			return nil, fmt.Errorf("%w: %s is fixed in the evidence, which is no prior; give it a distribution there", ErrCalibration, name)
+		}
 		spread := 0.2
 		if d.Family != simulate.Fixed { // half of the range from 16 % to 84 %, on the scale
 			lo, hi := d.Quantile(0.16), d.Quantile(0.84)
@@ -159,7 +173,7 @@ func newFit(ctx context.Context, c Calibration, s design.Scenario, ev evidence.S
 			fitted++
 		}
 	}
-	if c.Prior {
+	if c.Prior || c.Method == "imis" {
 		fitted += len(c.Parameters)
 	}
 	if fitted < len(c.Parameters) {
@@ -190,7 +204,35 @@ func (f *fit) addScenarios(own design.Scenario) error {
 		}
 		f.of = append(f.of, k)
 	}
+	for k := range f.scenarios {
+		f.trim(k)
+	}
 	return nil
+}
+
+// trim leaves out the strategies and weeks of a scenario that no target is of. Patients
+// and random numbers do not depend on them.
+func (f *fit) trim(k int) {
+	s := &f.scenarios[k]
+	last, weeks := 0, s.HorizonWeeks
+	var used []string
+	for i, t := range f.targets {
+		if f.of[i] != k {
+			continue
+		}
+		used = append(used, t.Strategy, t.Versus)
+		at := slices.IndexFunc(reviewWeeks, func(w int) bool { return strings.HasSuffix(t.Outcome, fmt.Sprintf("_%dw", w)) })
+		if at < 0 {
+			last = weeks
+		} else {
+			last = max(last, reviewWeeks[at]+1)
+		}
+	}
+	s.HorizonWeeks = min(weeks, last)
+	kept := slices.DeleteFunc(slices.Clone(s.Strategies), func(name string) bool { return !slices.Contains(used, name) })
+	if len(kept) > 0 { // a target of another strategy is refused when it is looked for
+		s.Strategies = kept
+	}
 }
 
 // model runs the scenarios at parameters y and returns each target's prediction and
@@ -207,7 +249,9 @@ func (f *fit) model(y []float64) (mean, mcse []float64, units []string, err erro
 			return nil, nil, nil, err
 		}
 	}
-	f.runs++
+	if f.runs++; f.told != nil {
+		f.told(min(f.runs, f.most()), f.most())
+	}
 	for i, t := range f.targets {
 		e, err := find(results[f.of[i]], t.Strategy, t.Versus, t.Outcome)
 		if err != nil {
@@ -224,6 +268,28 @@ func (f *fit) model(y []float64) (mean, mcse []float64, units []string, err erro
 	}
 	return mean, mcse, units, nil
 }
+
+// iterations is the most there may be.
+func (f *fit) iterations() int {
+	if f.c.Iterations == 0 && f.c.Method == "nelder-mead" {
+		return 300
+	}
+	return cmp.Or(f.c.Iterations, 30)
+}
+
+// most is the number of evaluations where every iteration is used.
+func (f *fit) most() int {
+	switch f.c.Method {
+	case "nelder-mead":
+		return f.iterations()
+	case "imis":
+		return (10 + f.iterations()) * f.samples()
+	}
+	return f.iterations() * (2*len(f.start) + 2)
+}
+
+// samples is the number of sets of an iteration of imis.
+func (f *fit) samples() int { return cmp.Or(f.c.Samples, 100) }
 
 // residuals are the z of the fitted targets and of the priors.
 func (f *fit) residuals(y []float64) ([]float64, error) {
@@ -281,14 +347,10 @@ func (f *fit) jacobian(y []float64) (*mat.Dense, error) {
 
 // gaussNewton goes down by the normal equations, damped where a step does not help.
 func (f *fit) gaussNewton() (y []float64, converged bool) {
-	most := f.c.Iterations
-	if most == 0 {
-		most = 30
-	}
 	y = slices.Clone(f.start)
 	r, err := f.residuals(y)
 	damping := 1e-3
-	for range most {
+	for range f.iterations() {
 		var j *mat.Dense
 		if err == nil {
 			j, err = f.jacobian(y)
@@ -381,10 +443,6 @@ func (f *fit) unidentified(j *mat.Dense) error {
 }
 
 func (f *fit) nelderMead() (y []float64, converged bool) {
-	most := f.c.Iterations
-	if most == 0 {
-		most = 300
-	}
 	problem := optimize.Problem{Func: func(x []float64) float64 {
 		scaled := make([]float64, len(x)) // so that one simplex fits all
 		for k := range x {
@@ -396,7 +454,7 @@ func (f *fit) nelderMead() (y []float64, converged bool) {
 		}
 		return sumOfSquares(r)
 	}}
-	settings := &optimize.Settings{FuncEvaluations: most, Converger: &optimize.FunctionConverge{Absolute: 1e-4, Iterations: 20}}
+	settings := &optimize.Settings{FuncEvaluations: f.iterations(), Converger: &optimize.FunctionConverge{Absolute: 1e-4, Iterations: 20}}
 	r, err := optimize.Minimize(problem, make([]float64, len(f.start)), settings, &optimize.NelderMead{SimplexSize: 0.5})
 	if f.ctx.Err() != nil {
 		f.err = f.ctx.Err()
@@ -503,6 +561,17 @@ func (f *fit) evidenceOf(out Fitted) evidence.Set {
 			p.Distribution, p.SE = simulate.Normal, &se
 		}
 		set.Parameters = append(set.Parameters, p)
+	}
+	if len(out.Parameters) > 1 {
+		c := evidence.Correlation{Names: f.c.Parameters}
+		for _, row := range out.Correlation {
+			var r []float64
+			for _, x := range row { // to six digits, so that both halves are the same
+				r = append(r, math.Round(float64(x)*1e6)/1e6)
+			}
+			c.Matrix = append(c.Matrix, r)
+		}
+		set.Correlations = []evidence.Correlation{c}
 	}
 	return set
 }

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/stat"
+
 	"recoup/simulate"
 	"recoup/simulate/design"
+	"recoup/simulate/evidence"
 )
 
 // Figures made by the model with other values of three parameters, by other patients,
@@ -85,23 +89,33 @@ func TestCalibrationRefuses(t *testing.T) {
 	}
 }
 
-// By hand: one parameter with prior, one target. The drift moves pain one for one (half
-// life 0, no spread), so least squares weigh the prior 0.5 ± 0.1 and the target 1.0 ± 0.1
-// alike: 0.75, with a standard error of 0.1/√2.
+// A world where pain moves one for one with the drift, and with the effect of a program
+// that is whole after its first week: half-lives and half doses of 0.
+func straight(t *testing.T, s *design.Scenario) evidence.Set {
+	t.Helper()
+	ev := with(still(t, s), map[string]float64{"symptom.drift_half_life": 0, "effect.half_dose_hours": 0, "effect.decay_half_life": 1e6})
+	for i := range ev.Parameters {
+		p, se := &ev.Parameters[i], 0.1
+		switch p.Name {
+		case "symptom.drift_pain":
+			p.Value, p.Distribution, p.SE = 0.5, simulate.Normal, &se
+		case "symptom.drift_half_life", "effect.half_dose_hours", "effect.decay_half_life":
+			p.Distribution, p.SE = simulate.Fixed, nil
+		case "effect.pain":
+			p.Value, p.Distribution, p.SE, p.Low, p.High = 1, simulate.Normal, &se, nil, nil
+		}
+	}
+	return ev
+}
+
+// By hand: one parameter with prior, one target. Least squares weigh the prior 0.5 ± 0.1
+// and the target 1.0 ± 0.1 alike: 0.75, with a standard error of 0.1/√2. The posterior is
+// the same, and the evidence of the target is the density of 1.0 under N(0.5, 0.02), up to
+// √(2π). The sampled mean within 4.5 of its errors.
 func TestCalibrationWithPriorByHand(t *testing.T) {
 	s := scenario(t, 50)
 	s.HorizonWeeks, s.Strategies = 4, []string{design.UsualCare}
-	ev := still(t, &s)
-	for i := range ev.Parameters {
-		p := &ev.Parameters[i]
-		switch p.Name {
-		case "symptom.drift_half_life":
-			p.Value = 0
-		case "symptom.drift_pain":
-			se := 0.1
-			p.Value, p.Distribution, p.SE = 0.5, simulate.Normal, &se
-		}
-	}
+	ev := straight(t, &s)
 	c := Calibration{
 		Name: "prior", Parameters: []string{"symptom.drift_pain"}, Method: "gauss-newton", Patients: 100, Prior: true,
 		Targets: []Target{{Strategy: design.UsualCare, Outcome: "pain_change_horizon", Value: -1, SE: 0.1}},
@@ -113,5 +127,63 @@ func TestCalibrationWithPriorByHand(t *testing.T) {
 	// The spread of the prior is half of 16 % to 84 %, 0.0994 instead of 0.1.
 	if p := f.Parameters[0]; math.Abs(float64(p.Value)-0.75) > 0.003 || math.Abs(float64(p.SE)-0.1/math.Sqrt2) > 0.001 {
 		t.Errorf("fitted %.4f (%.4f), want 0.75 (0.0707)", p.Value, p.SE)
+	}
+	c.Method, c.Samples = "imis", 100
+	if f, err = Calibrate(context.Background(), c, s, ev, simulate.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	p, of := f.Parameters[0], math.Sqrt(float64(f.Posterior.Effective))
+	if !f.Converged || math.Abs(float64(p.Value)-0.749) > 4.5*0.0707/of+0.003 || math.Abs(float64(p.SE)-0.0705) > 0.006 ||
+		math.Abs(float64(p.Lower)-0.61) > 0.02 || math.Abs(float64(p.Upper)-0.887) > 0.02 {
+		t.Errorf("posterior %.4f (%.4f; %.3f to %.3f), want 0.749 (0.0705; 0.611 to 0.887); converged %v", p.Value, p.SE, p.Lower, p.Upper, f.Converged)
+	}
+	v := 0.1*0.1 + 0.0994*0.0994
+	if want := -0.5*0.25/v - math.Log(math.Sqrt(v)); math.Abs(float64(f.Posterior.LogEvidence)-want) > 0.15 {
+		t.Errorf("log evidence %.3f, want %.3f", f.Posterior.LogEvidence, want)
+	}
+	mean := 0.0
+	for _, row := range f.Posterior.Draws {
+		mean += float64(row[0]) / posteriorDraws
+	}
+	if len(f.Posterior.Draws) != posteriorDraws || math.Abs(mean-float64(p.Value)) > 0.002 {
+		t.Errorf("%d draws of mean %.4f, want %d of %.4f", len(f.Posterior.Draws), mean, posteriorDraws, p.Value)
+	}
+}
+
+// By hand: of two parameters with the same spread s only the sum is seen, with error
+// τ = s/2. Their errors then have the correlation −s²/(s² + τ²) = −0.8, by least squares
+// with the priors and by sampling; and draws from the evidence have it too.
+func TestCalibrationOfASumByHand(t *testing.T) {
+	s := scenario(t, 50)
+	s.HorizonWeeks, s.Strategies = 4, []string{program}
+	ev := straight(t, &s)
+	c := Calibration{
+		Name: "sum", Parameters: []string{"symptom.drift_pain", "effect.pain"}, Patients: 100, Prior: true, Samples: 60,
+		Targets: []Target{{Strategy: program, Outcome: "pain_change_horizon", Value: -1.5, SE: 0.0497}},
+	}
+	for method, tolerance := range map[string]float64{"gauss-newton": 0.002, "imis": 0.1} {
+		c.Method = method
+		f, err := Calibrate(context.Background(), c, s, ev, simulate.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := float64(f.Correlation[0][1]); math.Abs(r+0.8) > tolerance {
+			t.Errorf("%s: correlation %.3f, want -0.8", method, r)
+		}
+		fitted, err := ev.Override(f.Evidence)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Draws = 400
+		drawn, err := Sampled(s, fitted, s.Draws)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := fitted.Names()
+		x, y := drawn[slices.Index(names, "symptom.drift_pain")], drawn[slices.Index(names, "effect.pain")]
+		if r := stat.Correlation(x, y, nil); math.Abs(r+0.8) > 0.15 {
+			t.Errorf("%s: draws from the evidence have the correlation %.3f, want -0.8", method, r)
+		}
+		s.Draws = 0
 	}
 }

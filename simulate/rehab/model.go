@@ -45,10 +45,10 @@ func (m *model) Spec() simulate.Spec { return m.spec }
 func (m *model) NewWorker() simulate.Worker { return &worker{model: m} }
 
 type worker struct {
-	model *model
-	s     state
+	s     state // first, see there
 	mask  column
 	value column
+	model *model
 	note  *scribe // nil where patients are not written
 }
 
@@ -66,7 +66,7 @@ func (w *worker) Run(draw, strategy int, b *simulate.Block) {
 	s.healthAtEntry = s.health
 	w.observe(b, 0)
 	for t := 1; t <= set.weeks; t++ {
-		s.mortality(b, d, a, t)
+		s.mortality(b, set, d, a, t)
 		if a.program {
 			s.aftercare(set, d, a, t)
 			s.program(b, set, d, a, t)
@@ -109,18 +109,15 @@ func (w *worker) observe(b *simulate.Block, t int) {
 		b.Record(k, t, s.symptom[k][:], s.alive[:])
 	}
 	b.Record(symptoms, t, s.dose[:], s.alive[:])
-	for i := range s.n {
-		w.value[i] = working(s, i)
+	n := min(s.n, simulate.BlockSize)
+	for i := range n {
+		w.mask[i] = float64(s.alive[i] * free[less(workDisability, s.work[i])])
+		w.value[i] = free[less(workModified, s.work[i])]
 	}
-	b.Record(symptoms+1, t, w.value[:], s.alive[:])
-	for i := range s.n {
-		w.mask[i], w.value[i] = 0, 0
-		if s.entryDose[i] > 0 {
-			w.mask[i] = s.alive[i]
-		}
-		if s.dose[i] == 0 && s.opioid[i] != opioidMAT {
-			w.value[i] = 1
-		}
+	b.Record(symptoms+1, t, w.value[:], w.mask[:])
+	for i := range n {
+		w.mask[i] = float64(one[less(0, s.entryDose[i])] * s.alive[i])
+		w.value[i] = free[s.takes(i)&1]
 	}
 	b.Record(symptoms+2, t, w.value[:], w.mask[:])
 	for o := range w.model.reads {
@@ -138,17 +135,15 @@ func trajectories() []simulate.Series {
 		{Name: "self_efficacy", Unit: "PSEQ points", Note: "mean of those alive; more is better"},
 		{Name: "sleep", Unit: "ISI points", Note: "mean of those alive"},
 		{Name: "dose", Unit: "MME per day", Note: "mean of those alive, patients without opioids and on medication-assisted treatment counted as 0"},
-		{Name: "working", Unit: "share", Note: "in full or modified work, of those alive"},
+		{Name: "working", Unit: "share", Note: "in full or modified work, of those alive and not retired"},
 		{Name: "off_opioids", Unit: "share", Note: "without pain opioids and medication-assisted treatment, of those alive who took opioids at entry"},
 	}
 }
 
-func working(s *state, i int) float64 {
-	if s.work[i] <= workModified {
-		return 1
-	}
-	return 0
-}
+// offWork says of a work state that it is not worked in but could be.
+func offWork(state float64) bool { return state == workOff || state == workDisability }
+
+func working(s *state, i int) float64 { return flag(s.work[i] <= workModified) }
 
 func flag(b bool) float64 {
 	if b {
@@ -193,8 +188,9 @@ func readingsAt(t int, when string) []reading {
 			return only(alive(s, i), s.symptom[k][i]-s.base[k][i])
 		})
 	}
+	active := func(s *state, i int) bool { return s.alive[i] == 1 && s.work[i] != workRetired }
 	inWork := func(name string, which float64) reading {
-		return at("work_"+name, "share", "of those alive", func(s *state, i int) float64 { return only(alive(s, i), flag(s.work[i] == which)) })
+		return at("work_"+name, "share", "of those alive and not retired", func(s *state, i int) float64 { return only(active(s, i), flag(s.work[i] == which)) })
 	}
 	const points = "points (0-10)"
 	return []reading{
@@ -216,9 +212,10 @@ func readingsAt(t int, when string) []reading {
 		}),
 		at("utility", "index", "of those alive", func(s *state, i int) float64 { return only(alive(s, i), s.health[i]) }),
 		inWork("full", workFull), inWork("modified", workModified), inWork("off", workOff), inWork("disability", workDisability),
-		at("working", "share", "in full or modified work, of those alive", func(s *state, i int) float64 { return only(alive(s, i), working(s, i)) }),
-		at("full_work_if_off", "share", "in full work, of those alive who were off work (not on disability) at entry", func(s *state, i int) float64 {
-			return only(alive(s, i) && s.entryWork[i] == workOff, flag(s.work[i] == workFull))
+		at("retired", "share", "by age, of those alive", func(s *state, i int) float64 { return only(alive(s, i), flag(s.work[i] == workRetired)) }),
+		at("working", "share", "in full or modified work, of those alive and not retired", func(s *state, i int) float64 { return only(active(s, i), working(s, i)) }),
+		at("full_work_if_off", "share", "in full work, of those alive and not retired who were off work (not on disability) at entry", func(s *state, i int) float64 {
+			return only(active(s, i) && s.entryWork[i] == workOff, flag(s.work[i] == workFull))
 		}),
 	}
 }
@@ -252,7 +249,10 @@ func finalReadings(set *settings) []reading {
 			return only(s.alive[i] == 1 && s.entryDose[i] > 0, flag(s.opioid[i] == opioidMAT))
 		}),
 		end("sustained_return", "share", "13 weeks of full or modified work running, at any time, of those off work or on disability at entry", func(s *state, i int) float64 {
-			return only(s.entryWork[i] >= workOff, s.sustained[i])
+			return only(offWork(s.entryWork[i]), s.sustained[i])
+		}),
+		end("weeks_waited", "weeks", "from referral to the start of the program, of those who started it in the time; null without a program", func(s *state, i int) float64 {
+			return only(s.inProgram && s.waiting[i] == 0, s.waited[i])
 		}),
 		end("program_dropout", "share", "left the program before its end; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.dropped[i]) }),
 		end("program_completed", "share", "stayed to the end of the program; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.completed[i]) }),

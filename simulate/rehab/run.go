@@ -203,12 +203,28 @@ func conventions(s design.Scenario, ev evidence.Set, r simulate.Result) []simula
 		{Name: "deaths", Value: "symptom, opioid and work outcomes are means of those alive"},
 		{Name: "off opioids", Value: "no pain opioids and no medication-assisted treatment that week; off_opioids_28_days, 30 and 60 ask for 4, 5 and 9 whole weeks"},
 		{Name: "dose", Value: "buprenorphine and methadone of medication-assisted treatment are not counted in MME"},
-		{Name: "waiting list", Value: "where a design has a capacity, first come first served in a steady state with exponential stays (M/M/c), whole weeks, rounded up"},
+		{Name: "waiting list", Value: "where a design has a capacity, in a steady state with exponential stays (M/M/c), first come first served, with a priority within each of its two classes; whole weeks, rounded up"},
 		{Name: "program and surgery", Value: "of a patient who had both, the effect that helps more counts, symptom by symptom"},
 		{Name: "use of care", Value: "Poisson counts a week, paid in their week"},
 		{Name: "indemnity", Value: "part of the wages lost: counted by the insurer, a transfer to society and left out there"},
+		{Name: "mortality", Value: mortality(s.Population)},
+		{Name: "retirement", Value: retirement(s.Population.RetirementAge)},
 		{Name: "sustained return", Value: fmt.Sprintf("%d weeks of work running", sustainedWeeks)},
 	}
+}
+
+func mortality(p design.Population) string {
+	if p.LifeTable == nil {
+		return "by sex at 45, growing with age (evidence mortality.*)"
+	}
+	return "life table of the scenario by sex and age, read at every year since entry; the evidence's mortality at 45 and its growth are not used"
+}
+
+func retirement(age float64) string {
+	if age == 0 {
+		return "nobody retires"
+	}
+	return fmt.Sprintf("at %g years: no work and no wages lost from then on, not counted in shares of work", age)
 }
 
 // correlated counts the parameters that hang together with others.

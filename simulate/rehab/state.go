@@ -5,11 +5,14 @@ import (
 
 	"recoup/simulate"
 	"recoup/simulate/design"
+	"recoup/simulate/internal/lanes"
 	"recoup/simulate/stream"
 )
 
-// column is one variable of the patients of a block.
-type column [simulate.BlockSize]float64
+// column is one variable of the patients of a block, and a line of the cache more: at
+// distances of a power of two, what one patient has in many columns would compete for the
+// same few places of the cache.
+type column [simulate.BlockSize + 8]float64
 
 // The work states.
 const (
@@ -17,6 +20,7 @@ const (
 	workModified
 	workOff
 	workDisability
+	workRetired // by age, from whatever state; nobody comes back
 )
 
 // The states of opioid treatment.
@@ -42,20 +46,20 @@ const (
 )
 
 // state is the patients of a block under one strategy, a struct of columns.
-// Flags are 0 or 1.
+// Flags are 0 or 1. The columns come first, so that each begins with a line of the
+// cache: a vector that lies across two is read at half the speed.
 type state struct {
-	n         int
-	inProgram bool // whether the strategy is a program
-
 	// Who they are.
 	age, female  column
 	hazard       column           // weekly mortality at entry, without opioids
 	base         [symptoms]column // at entry
 	gain         [symptoms]column // improvement without treatment in the end
+	retires      column           // first week of retirement by age, 0 at entry
 	response     column           // multiplier of the effect
 	medical      column           // multiplier of medical cost
 	compensation column
 	entryDose    column // MME a day
+	usualDose    column // dose that a resumed one goes by: at entry, or of the first prescription after surgery
 	entryWork    column
 	job          column // has a job to go back to
 	willing      column // uniform: under the share, willing to taper
@@ -75,7 +79,7 @@ type state struct {
 	sustained column
 
 	// Program.
-	waiting                       column // weeks until it begins
+	waiting, waited               column // weeks until it begins, left and in all
 	attending, completed, dropped column
 	phase, week, extended         column // place in the program
 	weeksIn                       column // weeks in the program
@@ -98,7 +102,12 @@ type state struct {
 	qaly, years, overdoses                                                     column
 
 	u, v column // random numbers of the step
+	w    column // and what is worked out with them
 	z    [symptoms]column
+	some [simulate.BlockSize]int32 // patients of a step
+
+	n         int
+	inProgram bool // whether the strategy is a program
 }
 
 // Counters of the random numbers. A week has slots of its own; entry has
@@ -135,6 +144,7 @@ const (
 	entryGate
 	entryPain      // five in a row
 	entryDriftPain = entryPain + symptoms
+	entryOvertaken = 1 << 40 // and on from there
 )
 
 func (s *state) uniforms(dst *column, b *simulate.Block, counter uint64) {
@@ -174,6 +184,10 @@ func (s *state) enterMortality(b *simulate.Block, set *settings, d *draw) {
 			annual = d.p.FemaleAt45
 		}
 		s.age[i], s.female[i] = age, flag(s.v[i] < pop.Female)
+		s.retires[i] = math.Inf(1)
+		if pop.RetirementAge > 0 {
+			s.retires[i] = math.Ceil(math.Max(0, pop.RetirementAge-age) * weeksPerYear)
+		}
 		s.hazard[i] = annual * stream.Exp(float64(d.p.Growth*(age-45))) / weeksPerYear
 	}
 }
@@ -212,14 +226,15 @@ var top = [symptoms]float64{10, 10, 27, 60, 28}
 
 // correlate turns the independent normals of z into correlated ones.
 func (s *state) correlate(d *draw) {
-	c := &d.chol
-	z0, z1, z2, z3, z4 := &s.z[0], &s.z[1], &s.z[2], &s.z[3], &s.z[4]
-	for i := range min(s.n, simulate.BlockSize) {
-		e0, e1, e2, e3, e4 := z0[i], z1[i], z2[i], z3[i], z4[i]
-		z1[i] = float64(c[1]*e0) + float64(c[2]*e1)
-		z2[i] = float64(c[3]*e0) + float64(c[4]*e1) + float64(c[5]*e2)
-		z3[i] = float64(c[6]*e0) + float64(c[7]*e1) + float64(c[8]*e2) + float64(c[9]*e3)
-		z4[i] = float64(c[10]*e0) + float64(c[11]*e1) + float64(c[12]*e2) + float64(c[13]*e3) + float64(c[14]*e4)
+	c, n, row, to := &d.chol, min(s.n, simulate.BlockSize), symptoms-1, len(d.chol)
+	for ; row > 0; row-- { // the last first: each uses those before it
+		to -= row + 1
+		of, t := c[to:], s.u[:n]
+		lanes.Weighted(t, of[0], s.z[0][:], of[1], s.z[1][:])
+		for k := 2; k <= row; k++ {
+			lanes.Weighted(t, 1, t, of[k], s.z[k][:])
+		}
+		copy(s.z[row][:], t)
 	}
 }
 
@@ -232,7 +247,7 @@ func (s *state) enterOpioids(b *simulate.Block, set *settings) {
 			s.opioid[i] = opioidStable
 			s.dose[i] = math.Min(500, pop.doseMedian*stream.Exp(float64(pop.doseSDLog*s.v[i])))
 		}
-		s.entryDose[i] = s.dose[i]
+		s.entryDose[i], s.usualDose[i] = s.dose[i], s.dose[i]
 	}
 }
 
@@ -243,6 +258,8 @@ func (s *state) enterWork(b *simulate.Block, set *settings) {
 	w := pop.Work
 	for i := range s.n {
 		switch u := s.u[i]; {
+		case s.retires[i] == 0:
+			s.work[i] = workRetired
 		case u < w.Full:
 			s.work[i] = workFull
 		case u < w.Full+w.Modified:
@@ -252,7 +269,7 @@ func (s *state) enterWork(b *simulate.Block, set *settings) {
 		default:
 			s.work[i] = workDisability
 		}
-		if s.work[i] >= workOff {
+		if offWork(s.work[i]) {
 			s.weeksOff[i] = -float64(pop.WeeksOffWork * stream.Log(s.v[i]))
 		}
 		s.entryWork[i] = s.work[i]
@@ -261,7 +278,7 @@ func (s *state) enterWork(b *simulate.Block, set *settings) {
 	s.uniforms(&s.u, b, entryCompensation)
 	s.uniforms(&s.v, b, entryJob)
 	for i := range s.n {
-		s.job[i] = flag(s.work[i] <= workModified || s.v[i] < pop.JobHeld)
+		s.job[i] = flag(s.work[i] <= workModified || s.work[i] != workRetired && s.v[i] < pop.JobHeld)
 		if s.u[i] < pop.Compensation {
 			s.compensation[i] = 1
 		}
@@ -286,21 +303,21 @@ func probability(h float64) float64 {
 	return 1 - stream.Exp(-h)
 }
 
-// expTable holds eˣ at steps of 1/32 from −8 to 8.
-var expTable = func() (t [513]float64) {
-	for i := range t {
+// expTable holds eˣ at steps of 1/32 from −8 to 8. It has room for a mask of its index.
+var expTable = func() (t [1024]float64) {
+	for i := range 513 {
 		t[i] = stream.Exp(float64(i-256) / 32)
 	}
 	return t
 }()
 
-// expBounds returns two numbers that eˣ lies between, by table. Most weeks
+// expMost returns two numbers that eˣ and e⁻ˣ are not over, by table. Most weeks
 // nothing happens, and a bound is enough to know it.
-func expBounds(x float64) (least, most float64) {
+func expMost(x float64) (plus, minus float64) {
 	k := int(float64((x + 8) * 32))
-	if !(x > -8 && x < 8) || k >= len(expTable)-1 {
-		return 0, math.Inf(1)
+	if !(x > -7.9 && x < 7.9) {
+		return math.MaxFloat64, math.MaxFloat64
 	}
 	// One step wider on both sides, so that rounding of k cannot matter.
-	return expTable[max(k-1, 0)], expTable[min(k+2, len(expTable)-1)]
+	return expTable[(k+2)&1023], expTable[(513-k)&1023]
 }

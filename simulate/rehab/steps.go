@@ -2,8 +2,10 @@ package rehab
 
 import (
 	"math"
+	"slices"
 
 	"recoup/simulate"
+	"recoup/simulate/internal/lanes"
 	"recoup/simulate/stream"
 )
 
@@ -29,11 +31,11 @@ func (s *state) begin(b *simulate.Block, set *settings, d *draw, a *arm) {
 	}
 	s.uniforms(&s.willing, b, entryWilling)
 	s.uniforms(&s.chooses, b, entryGate)
-	s.uniforms(&s.u, b, entryWait)
+	if a.line != nil {
+		a.line.join(s, b, set.weeks)
+	}
 	for i := range min(s.n, simulate.BlockSize) {
-		if s.u[i] < a.waiting { // then u/waiting is uniform as well
-			s.waiting[i] = math.Ceil(-float64(a.wait * stream.Log(s.u[i]/a.waiting)))
-		}
+		s.waited[i] = s.waiting[i]
 		if s.waiting[i] == 0 {
 			s.admit(i, a)
 		}
@@ -70,13 +72,21 @@ func (s *state) stopWork(i int, d *draw) {
 	}
 }
 
-// mortality: hazard of age and sex, grown since entry, times the ratio of the
+// mortality: hazard of age and sex, grown since entry or from the life table at every
+// year since, times the ratio of the
 // dose band; in the week after surgery the perioperative risk as well.
-func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
+func (s *state) mortality(b *simulate.Block, set *settings, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDeath)
+	if set.population.LifeTable != nil && t%weeksPerYear == 1 {
+		s.readLifeTable(&set.population, float64(t/weeksPerYear))
+	}
 	grown := d.ageing[t-1]
+	highest := max(1, d.p.DeathOver90, d.p.DeathUnder90, d.p.DeathMAT)
 	for i := range min(s.n, simulate.BlockSize) {
 		h := float64(s.hazard[i] * grown)
+		if s.u[i] >= float64(h*highest) {
+			continue // 1 − e⁻ʰ is under h
+		}
 		switch {
 		case s.dose[i] >= 90:
 			h = float64(h * d.p.DeathOver90)
@@ -85,7 +95,7 @@ func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 		case s.opioid[i] == opioidMAT:
 			h = float64(h * d.p.DeathMAT)
 		}
-		if s.u[i] < h && s.u[i] < probability(h) { // 1 − e⁻ʰ is under h
+		if s.u[i] < h && s.u[i] < probability(h) {
 			s.alive[i] = 0
 		}
 	}
@@ -98,19 +108,30 @@ func (s *state) mortality(b *simulate.Block, d *draw, a *arm, t int) {
 	}
 }
 
+// readLifeTable takes the hazards of a year of age.
+func (s *state) readLifeTable(pop *population, years float64) {
+	for i := range min(s.n, simulate.BlockSize) {
+		age := min(int(s.age[i]+years), len(pop.mortality[0])-1)
+		s.hazard[i] = pop.mortality[int(s.female[i])][age]
+	}
+}
+
 // program: a week of the waiting list or of attendance, with dropout, progression
 // and discharge.
 func (s *state) program(b *simulate.Block, set *settings, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotDropout)
 	meanMood := set.population.Mood.Mean
 	for i := range min(s.n, simulate.BlockSize) {
+		if s.alive[i] == 0 {
+			continue
+		}
 		if s.waiting[i] > 0 {
 			if s.waiting[i]--; s.waiting[i] == 0 {
 				s.admit(i, a)
 			}
 			continue
 		}
-		if s.attending[i] == 0 || s.alive[i] == 0 {
+		if s.attending[i] == 0 {
 			continue
 		}
 		ph := &a.phases[int(s.phase[i])]
@@ -153,7 +174,7 @@ func (s *state) progress(i int, set *settings, d *draw, a *arm, t int) {
 		default:
 			to = ph.stalled
 		}
-		if to != ph.next && to != ph.met {
+		if to != ph.next && to != ph.met && !over {
 			s.steps[i]++
 		}
 	}
@@ -232,7 +253,7 @@ func (s *state) recover(b *simulate.Block, set *settings, d *draw, t int) {
 		}
 		s.jobBefore[i] = -1
 		if s.reoperated[i] == 0 && s.entryDose[i] == 0 && s.v[i] < d.p.NewOpioid {
-			s.dose[i], s.opioid[i] = d.p.NewDose, opioidStable
+			s.dose[i], s.usualDose[i], s.opioid[i] = d.p.NewDose, d.p.NewDose, opioidStable
 		}
 	}
 }
@@ -241,29 +262,73 @@ func (s *state) recover(b *simulate.Block, set *settings, d *draw, t int) {
 // medication-assisted treatment for the others.
 func (s *state) taper(b *simulate.Block, set *settings, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotTaper)
-	for i := range min(s.n, simulate.BlockSize) {
-		switch s.opioid[i] {
-		case opioidNone:
-		case opioidTapering:
-			s.taperWeek(i, d, a)
-		case opioidPaused:
-			if s.u[i] < d.p.TaperRestart {
-				s.opioid[i] = opioidTapering
-			}
-		case opioidOff:
-			s.resume(i, set, d, a)
-		case opioidMAT:
-			if s.u[i] < d.leaveMAT {
-				s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.entryDose[i]), opioidResumed
-			}
-		default:
-			if s.dose[i] = math.Min(500, float64(s.dose[i]*a.growth)); s.u[i] < a.discontinue {
-				s.dose[i], s.opioid[i] = 0, opioidOff
-			}
+	// Where u is not under the bound of a state, nothing changes.
+	mood0 := float64(d.p.ResumptionMood * -set.population.Mood.Mean)
+	mood1 := mood0 + float64(d.p.ResumptionMood*top[mood])
+	bound := [8]float64{
+		opioidStable: a.discontinue, opioidTapering: 1, opioidPaused: d.p.TaperRestart, opioidMAT: d.leaveMAT, opioidResumed: a.discontinue,
+		opioidOff: 1.01 * d.resumption * stream.Exp(max(mood0, mood1)),
+	}
+	factor, most := [8]float64{1, 1, 1, 1, 1, 1, 1, 1}, [8]float64{}
+	for k := range most {
+		most[k] = math.Inf(1)
+	}
+	for _, k := range []int{opioidStable, opioidResumed} {
+		factor[k], most[k] = a.growth, 500
+	}
+	n, found := min(s.n, simulate.BlockSize), 0
+	for i := range n {
+		k := int(s.opioid[i]) & 7
+		if s.dose[i] = float64(s.dose[i] * factor[k]); s.dose[i] > most[k] {
+			s.dose[i] = most[k]
 		}
-		s.clean[i]++
-		if s.dose[i] > 0 || s.opioid[i] == opioidMAT {
-			s.clean[i] = 0
+		s.some[found&(simulate.BlockSize-1)] = int32(i)
+		found += less(s.u[i], bound[k])
+	}
+	for _, i := range s.some[:found] {
+		s.opioidEvent(int(i)&(simulate.BlockSize-1), set, d, a)
+	}
+	for i := range n {
+		s.clean[i] = float64((s.clean[i] + 1) * free[s.takes(i)&1])
+	}
+}
+
+var (
+	one      = [2]float64{0, 1}
+	free     = [2]float64{1, 0}
+	assisted = [8]int{opioidMAT: 1}
+)
+
+// takes is 1 for a patient who takes opioids for pain or medication-assisted treatment.
+func (s *state) takes(i int) int { return less(0, s.dose[i]) | assisted[int(s.opioid[i])&7] }
+
+// less is 1 where a < b and 0 elsewhere, without a branch: what differs from patient to
+// patient is not predicted.
+func less(a, b float64) int {
+	if a < b {
+		return 1
+	}
+	return 0
+}
+
+// opioidEvent is what may happen to a patient in a state of opioid treatment.
+func (s *state) opioidEvent(i int, set *settings, d *draw, a *arm) {
+	switch u := s.u[i]; s.opioid[i] {
+	case opioidTapering:
+		s.taperWeek(i, d, a)
+	case opioidPaused:
+		if u < d.p.TaperRestart {
+			s.opioid[i] = opioidTapering
+		}
+	case opioidOff:
+		s.resume(i, set, d, a)
+	case opioidMAT:
+		if u < d.leaveMAT {
+			s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.usualDose[i]), opioidResumed
+		}
+	default:
+		if u < a.discontinue {
+			s.dose[i], s.opioid[i] = 0, opioidOff
 		}
 	}
 }
@@ -310,7 +375,7 @@ func (s *state) stopTaper(i int) {
 // it is offered.
 func (s *state) resume(i int, set *settings, d *draw, a *arm) {
 	x := float64(d.p.ResumptionMood * (s.symptom[mood][i] - set.population.Mood.Mean))
-	if _, most := expBounds(x); s.u[i] >= float64(d.resumption*most) {
+	if most, _ := expMost(x); s.u[i] >= float64(d.resumption*most) {
 		return // 1 − e⁻ʰ is under h
 	}
 	p := probability(float64(d.resumption * stream.Exp(x)))
@@ -319,14 +384,18 @@ func (s *state) resume(i int, set *settings, d *draw, a *arm) {
 	case a.taper != nil && a.taper.MedicationAssisted && s.u[i] < float64(p*d.p.MATInstead):
 		s.opioid[i] = opioidMAT
 	default:
-		s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.entryDose[i]), opioidResumed
+		s.dose[i], s.opioid[i] = float64(d.p.ResumedDose*s.usualDose[i]), opioidResumed
 	}
 }
 
 // overdose: non-fatal events by dose band; deaths are in the mortality ratio.
 func (s *state) overdose(b *simulate.Block, set *settings, d *draw, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotOverdose)
+	highest := float64(slices.Max(d.overdose[:]) * max(1, d.p.OverdoseTaper))
 	for i := range min(s.n, simulate.BlockSize) {
+		if s.u[i] >= highest {
+			continue // 1 − e⁻ʰ is under h
+		}
 		if s.dose[i] == 0 && s.opioid[i] != opioidMAT || s.alive[i] == 0 {
 			continue
 		}
@@ -361,72 +430,74 @@ func (s *state) symptoms(b *simulate.Block, d *draw, a *arm, t int) {
 	s.normals(&s.z[4], b, week+2)
 	s.correlate(d)
 	n := min(s.n, simulate.BlockSize)
-	rho, drift := d.p.Autocorrelation, d.drift[t]
 	for k := range s.symptom {
-		innovation := d.innovation[k]
-		base, gain, shift, z, out := &s.base[k], &s.gain[k], &s.shift[k], &s.z[k], &s.symptom[k]
-		for i := range n {
-			dev := float64(rho*shift[i]) + float64(innovation*z[i])
-			shift[i] = dev
-			out[i] = base[i] - float64(gain[i]*drift) + dev
-		}
+		shift, out := s.shift[k][:n], s.symptom[k][:n]
+		lanes.Weighted(shift, d.p.Autocorrelation, shift, d.innovation[k], s.z[k][:])
+		lanes.Weighted(out, 1, s.base[k][:], -d.drift[t], s.gain[k][:])
+		lanes.Weighted(out, 1, out, 1, shift)
 		s.treated(k, n, a)
 	}
 	s.flares(b, d, a, t)
-	for i := range min(s.n, simulate.BlockSize) {
-		s.symptom[pain][i] += s.flare[i] + float64(d.p.RecoveryPain*s.recovery[i]/d.recovery)
-	}
-	for k := range s.symptom {
-		x, highest := &s.symptom[k], top[k]
-		for i := range n {
-			x[i] = clamp(x[i], 0, highest)
+	worse := s.flare[:n]
+	if a.surgery || a.gate {
+		worse = s.v[:n]
+		for i := range worse {
+			worse[i] = s.flare[i] + float64(d.p.RecoveryPain*s.recovery[i]/d.recovery)
 		}
+	}
+	lanes.Weighted(s.symptom[pain][:n], 1, s.symptom[pain][:], 1, worse)
+	for k := range s.symptom {
+		lanes.Clamp(s.symptom[k][:n], 0, top[k])
 	}
 }
 
 // treated takes the effect of treatment off symptom k. Of program and surgery the
 // one that helps more counts: no study tells what they do together.
 func (s *state) treated(k, n int, a *arm) {
-	out, response := &s.symptom[k], &s.response
+	out, response := s.symptom[k][:n], s.response[:n]
 	full, kept, surgical := a.effect[k], a.retained[k], a.surgical[k]
-	n = min(n, simulate.BlockSize)
-	switch {
-	case a.surgery:
-		for i := range n {
-			out[i] -= float64(float64(surgical*response[i]) * s.healed[i])
+	if a.surgery {
+		lanes.AddProduct(out, -surgical, response, s.healed[:])
+		return
+	}
+	if !a.program {
+		return
+	}
+	share := s.v[:n]
+	lanes.Weighted(share, kept, s.peak[:], 1-kept, s.fading[:])
+	if !a.gate {
+		lanes.AddProduct(out, -full, response, share)
+		return
+	}
+	for i := range out {
+		e, other := float64(full*share[i]), float64(surgical*s.healed[i])
+		if other > e && full > 0 {
+			e = other
 		}
-	case a.gate:
-		for i := range n {
-			share := float64(kept*s.peak[i]) + float64((1-kept)*s.fading[i])
-			e, other := float64(full*share), float64(surgical*s.healed[i])
-			if other > e && full > 0 {
-				e = other
-			}
-			out[i] -= float64(e * response[i])
-		}
-	case a.program:
-		for i := range n {
-			share := float64(kept*s.peak[i]) + float64((1-kept)*s.fading[i])
-			out[i] -= float64(float64(full*response[i]) * share)
-		}
+		out[i] -= float64(e * response[i])
 	}
 }
 
 // flares begin at random and halve each week.
 func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotFlare)
+	most := d.flareOdds
+	if a.program { // the share of its effect is at most 1
+		most = 1.01 * d.flareOdds * stream.Exp(max(0, d.p.FlareProgram))
+	}
+	found := 0
 	for i := range min(s.n, simulate.BlockSize) {
+		s.flare[i] *= 0.5
+		s.some[found&(simulate.BlockSize-1)] = int32(i)
+		found += less(s.u[i], most) // a probability is under its odds
+	}
+	for _, i := range s.some[:found] {
+		i &= simulate.BlockSize - 1
 		odds := d.flareOdds
 		if a.program && s.peak[i] > 0 {
 			share := float64(a.retained[0]*s.peak[i]) + float64((1-a.retained[0])*s.fading[i])
-			x := float64(d.p.FlareProgram * share)
-			if _, most := expBounds(x); s.u[i] >= float64(odds*most) {
-				s.flare[i] *= 0.5
-				continue // a probability is under its odds
-			}
-			odds = float64(odds * stream.Exp(x))
+			odds = float64(odds * stream.Exp(float64(d.p.FlareProgram*share)))
 		}
-		s.flare[i] *= 0.5
 		if float64(s.u[i]*(1+odds)) < odds {
 			s.flare[i] = d.p.FlareShock
 		}
@@ -435,22 +506,36 @@ func (s *state) flares(b *simulate.Block, d *draw, a *arm, t int) {
 
 // works: competing weekly hazards to the other work states; those to a better
 // state are multiplied, those to a worse one divided by m = exp(linear
-// predictor). Nobody changes state while recovering from surgery.
+// predictor). Nobody changes state while recovering from surgery, and the retired and
+// the dead not at all.
 func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 	s.uniforms(&s.u, b, uint64(t)*slotsPerWeek+slotWork)
-	for i := range min(s.n, simulate.BlockSize) {
-		if s.recovery[i] == 0 {
-			s.workStep(i, d, a)
+	bound := d.workBound(a)
+	n, found := min(s.n, simulate.BlockSize), 0
+	for i := range n {
+		if float64(t) >= s.retires[i] {
+			s.work[i], s.streak[i] = workRetired, 0
 		}
-		if s.work[i] <= workModified {
-			s.weeksOff[i], s.job[i] = 0, 1
-			s.streak[i]++
-			if s.streak[i] >= sustainedWeeks {
-				s.sustained[i] = 1
-			}
-		} else {
-			s.weeksOff[i]++
-			s.streak[i] = 0
+		s.some[found&(simulate.BlockSize-1)] = int32(i)
+		found += less(s.u[i], bound[int(s.work[i])&7])
+	}
+	for _, i := range s.some[:found] {
+		if i &= simulate.BlockSize - 1; s.alive[i] == 1 && s.recovery[i] == 0 {
+			s.workStep(int(i), d, a)
+		}
+	}
+	for i := range n {
+		if s.alive[i] == 0 || s.work[i] == workRetired {
+			continue
+		}
+		off := less(workModified, s.work[i])
+		s.weeksOff[i] = float64((s.weeksOff[i] + 1) * one[off])
+		s.streak[i] = float64((s.streak[i] + 1) * free[off])
+		s.job[i] = float64(s.job[i]*one[off]) + free[off]
+	}
+	for i := range n {
+		if s.streak[i] >= sustainedWeeks {
+			s.sustained[i] = 1
 		}
 	}
 }
@@ -459,7 +544,35 @@ func (s *state) works(b *simulate.Block, d *draw, a *arm, t int) {
 // sustained return.
 const sustainedWeeks = 13
 
-func (s *state) workStep(i int, d *draw, a *arm) {
+// workBound returns by work state what the probability of leaving it is under for every
+// patient: the sum of the hazards where each term of the linear predictor is the worst.
+func (d *draw) workBound(a *arm) (bound [8]float64) {
+	p, low, high := &d.p, 0.0, 0.0
+	between := func(x, y float64) { low, high = low+min(x, y), high+max(x, y) }
+	between(-float64(p.WorkInterference*p.ReferenceInterference), float64(p.WorkInterference*(top[interference]-p.ReferenceInterference)))
+	between(-float64(p.WorkMood*p.ReferenceMood), float64(p.WorkMood*(top[mood]-p.ReferenceMood)))
+	between(0, p.Compensation)
+	between(0, p.WorkDose)
+	if a.surgery || a.gate {
+		between(0, p.FusionWork)
+	}
+	if a.program {
+		between(0, a.work)
+		between(0, p.WorkVocational)
+	}
+	for from := range d.rates {
+		if from == workOff {
+			between(-float64(p.WorkJob*0.5), float64(p.WorkJob*0.5))
+			between(0, float64(3*p.WeeksOff))
+		}
+		better, worse := min(stream.Exp(high), math.MaxFloat64), min(stream.Exp(-low), math.MaxFloat64)
+		bound[from] = 1.01 * (float64(d.up[from]*better) + float64(d.down[from]*worse))
+	}
+	return bound
+}
+
+// workOdds is the linear predictor of a better work state.
+func (s *state) workOdds(i int, d *draw, a *arm) float64 {
 	x := float64(d.p.WorkInterference*(s.symptom[interference][i]-d.p.ReferenceInterference)) +
 		float64(d.p.WorkMood*(s.symptom[mood][i]-d.p.ReferenceMood)) +
 		float64(d.p.Compensation*s.compensation[i])
@@ -471,14 +584,17 @@ func (s *state) workStep(i int, d *draw, a *arm) {
 	} else if s.completed[i] == 1 {
 		x += a.work + float64(d.p.WorkVocational*s.vocational[i])
 	}
-	from := int(s.work[i])
-	if from >= workOff {
+	if s.work[i] >= workOff {
 		x += float64(d.p.WorkJob * (s.job[i] - 0.5))
 		x += float64(d.p.WeeksOff * clamp(float64(s.weeksOff[i]*(1.0/weeksPerYear))-1, 0, 3))
 	}
-	u := s.u[i]
-	least, most := expBounds(x)
-	if u >= float64(d.up[from]*most)+d.down[from]/least {
+	return x
+}
+
+func (s *state) workStep(i int, d *draw, a *arm) {
+	x, u, from := s.workOdds(i, d, a), s.u[i], int(s.work[i])
+	most, inverse := expMost(x)
+	if u >= float64(d.up[from]*most)+float64(d.down[from]*inverse) {
 		return // 1 − e⁻ˢ is under s, the sum of the hazards
 	}
 	better := stream.Exp(x)
@@ -510,7 +626,11 @@ func (s *state) workStep(i int, d *draw, a *arm) {
 func (s *state) use(b *simulate.Block, set *settings, d *draw, t int) {
 	money := set.discountCost[t]
 	for i := range min(s.n, simulate.BlockSize) {
-		level := s.medical[i] * max(0, 1+float64(d.p.UseInterference*(s.symptom[interference][i]-useReference)))
+		more := 1 + float64(d.p.UseInterference*(s.symptom[interference][i]-useReference))
+		if more < 0 {
+			more = 0
+		}
+		level := s.medical[i] * more
 		if s.attending[i] == 1 {
 			level = float64(level * d.p.UseProgram)
 		}
@@ -519,36 +639,55 @@ func (s *state) use(b *simulate.Block, set *settings, d *draw, t int) {
 	week := uint64(t)*slotsPerWeek + slotUse
 	b.Generator.Halves(s.z[0][:s.n], s.z[1][:s.n], b.Keys, week)
 	b.Generator.Halves(s.z[2][:s.n], s.z[3][:s.n], b.Keys, week+1)
+	n := min(s.n, simulate.BlockSize)
 	for c := range s.used {
 		rate, u, used, cost, price := d.use[c], &s.z[c], &s.used[c], &s.costUse[c], float64(money*d.usePrice[c])
-		for i := range min(s.n, simulate.BlockSize) {
-			mean := float64(rate * s.v[i])
-			if u[i] <= 1-mean {
-				continue // 1 − λ is under e⁻λ
+		// Those without are left out first: 1 − λ is under e⁻λ.
+		lanes.Weighted(s.u[:n], 1, ones[:], -rate, s.v[:])
+		some := lanes.Pick(s.some[:], u[:n], s.u[:n])
+		mean, least := s.u[:len(some)], s.w[:len(some)]
+		for j, i := range some {
+			mean[j] = min(float64(rate*s.v[i&(simulate.BlockSize-1)]), largestMean)
+			least[j] = -mean[j]
+		}
+		stream.Exps(least, least)
+		for j, i := range some {
+			i &= simulate.BlockSize - 1
+			p, m := least[j], mean[j]
+			next := float64(p * m)
+			k := less(p, u[i]) + less(p+next, u[i])
+			if k > 1 {
+				k = poisson(u[i], m, p+next, next)
 			}
-			if n := poisson(u[i], mean); n > 0 {
-				used[i] += n
-				cost[i] += float64(n * price)
-			}
+			used[i] += float64(k)
+			cost[i] += float64(float64(k) * price)
 		}
 	}
 }
 
+var ones = func() (c column) {
+	for i := range c {
+		c[i] = 1
+	}
+	return c
+}()
+
 // useReference is the interference at which the rates of use hold.
 const useReference = 7
 
-// poisson is the quantile function of the Poisson distribution. A mean so large that
-// its probabilities vanish is cut at 500.
-func poisson(u, mean float64) float64 {
-	mean = min(mean, 500)
-	p := stream.Exp(-mean)
-	sum, n := p, 0.0
-	for u > sum && n < 1000 {
-		n++
-		p = float64(p*mean) / n
+// largestMean is where means of a Poisson distribution are cut: with larger ones its
+// probabilities vanish.
+const largestMean = 500
+
+// poisson is the quantile function of the Poisson distribution from 2 on: up to 1 the
+// probability is sum, of 1 alone p.
+func poisson(u, mean, sum, p float64) int {
+	n := 2
+	for ; u > sum && n <= 1000; n++ {
+		p = float64(p*mean) / float64(n)
 		sum += p
 	}
-	return n
+	return n - 1
 }
 
 // accrue books the point t: QALYs from the symptoms of each patient, years, and the
@@ -559,6 +698,8 @@ func (s *state) accrue(set *settings, d *draw, a *arm, t int) {
 	if a.maintenance {
 		monitoring = d.p.MonitoringCost / weeksPerYear
 	}
+	watched := [2]float64{0, monitoring}
+	lostBy := [8]float64{workModified: d.p.ModifiedLoss, workOff: 1, workDisability: 1} // the retired have none to lose
 	for i := range min(s.n, simulate.BlockSize) {
 		if s.alive[i] == 0 {
 			continue
@@ -566,19 +707,19 @@ func (s *state) accrue(set *settings, d *draw, a *arm, t int) {
 		s.years[i] += year
 		s.health[i] = s.utility(i, d)
 		s.qaly[i] += float64(life * s.health[i])
-		cost := drugs
-		switch {
-		case s.dose[i] > 0:
-			cost += float64(mme*s.dose[i]) + monitoring
-		case s.opioid[i] == opioidMAT:
-			cost += d.p.MATCost
+		cost := drugs + (float64(mme*s.dose[i]) + watched[less(0, s.dose[i])])
+		if s.opioid[i] == opioidMAT && s.dose[i] == 0 {
+			cost = drugs + d.p.MATCost
 		}
 		s.costDrugs[i] += float64(money * cost)
-		if lost := s.workLost(i, d, a); lost > 0 {
-			wage := float64(float64(money*d.p.Wage) * lost)
-			s.costWork[i] += wage
-			s.costIndemnity[i] += float64(float64(wage*d.p.IndemnityShare) * s.compensation[i])
+		lost := lostBy[int(s.work[i])&7]
+		if s.attending[i] == 1 && lost < 1 && s.work[i] != workRetired {
+			// Hours in the program are not worked, of a week of 40.
+			lost += float64((1 - lost) * clamp(a.phases[int(s.phase[i])].clock/40, 0, 1))
 		}
+		wage := float64(float64(money*d.p.Wage) * lost)
+		s.costWork[i] += wage
+		s.costIndemnity[i] += float64(float64(wage*d.p.IndemnityShare) * s.compensation[i])
 	}
 }
 
@@ -590,20 +731,4 @@ func (s *state) utility(i int, d *draw) float64 {
 	lo := d.decrement[k]
 	return d.p.NoPain - lo - float64((x-float64(k))*(d.decrement[k+1]-lo)) -
 		float64(d.p.UtilityInterference*s.symptom[interference][i]) - float64(d.p.UtilityMood*s.symptom[mood][i])
-}
-
-// workLost is the share of a week's wage lost.
-func (s *state) workLost(i int, d *draw, a *arm) float64 {
-	lost := 1.0
-	switch s.work[i] {
-	case workFull:
-		lost = 0
-	case workModified:
-		lost = d.p.ModifiedLoss
-	}
-	if s.attending[i] == 1 && lost < 1 {
-		// Hours in the program are not worked, of a week of 40.
-		lost += float64((1 - lost) * clamp(a.phases[int(s.phase[i])].clock/40, 0, 1))
-	}
-	return lost
 }

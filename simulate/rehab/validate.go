@@ -56,10 +56,13 @@ const fourWeeks = "interdisciplinary-4-week"
 
 // Validate runs the model on patients like those of published studies and sets
 // its predictions beside what was observed. Draws and patients are the size of
-// each run; 100 x 1000 takes some seconds for each study.
+// each run; 100 x 1000 takes some seconds for each study. opt.Progress is told of studies.
 func Validate(ctx context.Context, ev evidence.Set, draws, patients int, opt simulate.Options) ([]Validation, error) {
+	told := opt.Progress
+	opt.Progress = nil
+	all := studies()
 	var out []Validation
-	for _, x := range studies() {
+	for i, x := range all {
 		s, err := x.scenario(draws, patients)
 		if err != nil {
 			return nil, err
@@ -74,6 +77,9 @@ func Validate(ctx context.Context, ev evidence.Set, draws, patients int, opt sim
 				return nil, err
 			}
 			out = append(out, v)
+		}
+		if told != nil {
+			told(i+1, len(all))
 		}
 	}
 	return out, nil

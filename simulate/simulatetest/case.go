@@ -169,7 +169,7 @@ func (c *Case) Near(path string, got, tol float64) {
 	if math.IsNaN(want) && math.IsNaN(got) {
 		return
 	}
-	if !(math.Abs(got-want) <= tol*math.Abs(want)+1e-300) {
+	if !(math.Abs(got-want) <= float64(tol*math.Abs(want))+1e-300) {
 		c.t.Errorf("%s: got %.15g, want %.15g", path, got, want)
 	}
 }
@@ -195,7 +195,7 @@ func (c *Case) List(path string, got []float64, tol, absolute float64) {
 	}
 	for i, v := range got {
 		at := fmt.Sprintf("%s/%d", path, i)
-		c.Within(at, v, tol*math.Abs(c.Number(at))+absolute)
+		c.Within(at, v, float64(tol*math.Abs(c.Number(at)))+absolute)
 	}
 }
 

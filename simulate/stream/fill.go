@@ -1,6 +1,10 @@
 package stream
 
-import "math"
+import (
+	"math"
+
+	"recoup/simulate/internal/lanes"
+)
 
 // Generator chooses how words are made from keys and counters. The zero value
 // is SplitMix64.
@@ -33,8 +37,8 @@ func (g Generator) Fill(dst, keys []uint64, counter uint64) {
 		return
 	}
 	step := (counter + 1) * gamma
-	for i, k := range keys {
-		dst[i] = Mix(k + step)
+	for i := lanes.Words(dst, keys, step); i < len(keys); i++ {
+		dst[i] = Mix(keys[i] + step)
 	}
 }
 
@@ -51,8 +55,8 @@ func (g Generator) Uniforms(dst []float64, keys []uint64, counter uint64) {
 		return
 	}
 	step := (counter + 1) * gamma
-	for i, k := range keys {
-		dst[i] = Uniform(Mix(k + step))
+	for i := lanes.Uniforms(dst, keys, step); i < len(keys); i++ {
+		dst[i] = Uniform(Mix(keys[i] + step))
 	}
 }
 
@@ -70,8 +74,8 @@ func (g Generator) Halves(a, b []float64, keys []uint64, counter uint64) {
 		return
 	}
 	step := (counter + 1) * gamma
-	for i, k := range keys {
-		a[i], b[i] = halves(Mix(k + step))
+	for i := lanes.Halves(a, b, keys, step); i < len(keys); i++ {
+		a[i], b[i] = halves(Mix(keys[i] + step))
 	}
 }
 
@@ -92,6 +96,8 @@ func (g Generator) Normals(dst []float64, keys []uint64, counter uint64) {
 		return
 	}
 	step := (counter + 1) * gamma
+	done := lanes.Normals(dst, keys, step, normalTable[:], normalBase+53<<4)
+	dst, keys = dst[done:], keys[done:]
 	for i, k := range keys {
 		// The word's first bit is the side of one half. The next 51, turned round on
 		// the upper side, are t, and (2t+1)·2⁻⁵³ is the distance from the nearer end.
@@ -125,6 +131,8 @@ func (g Generator) NormalHalves(a, b []float64, keys []uint64, counter uint64) {
 		return
 	}
 	step := (counter + 1) * gamma
+	done := lanes.NormalHalves(a, b, keys, step, normalTable[:], normalBase+33<<4)
+	a, b, keys = a[done:], b[done:], keys[done:]
 	var words [256]int64
 	for len(keys) > 0 {
 		n := min(len(keys), len(words))

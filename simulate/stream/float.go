@@ -1,11 +1,24 @@
 package stream
 
-import "math"
+import (
+	"math"
+
+	"recoup/simulate/internal/lanes"
+)
 
 const (
 	ln2Hi = 6.93147180369123816490e-01 // the upper 33 bits of ln 2
 	ln2Lo = 1.90821492927058770002e-10 // ln 2 − ln2Hi
 )
+
+// taylor holds what Exp computes with: 1/13! to 1/2!.
+var taylor = lanes.Poly{
+	Edge: [2]float64{709.78, -708.39}, PerLn2: 1 / math.Ln2, Ln2: [2]float64{ln2Hi, ln2Lo},
+	Factors: [12]float64{
+		1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
+		1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5,
+	},
+}
 
 // Exp returns eˣ with a relative error under 4·10⁻¹⁶, the same bits on every
 // processor. Results under 2⁻¹⁰²² are 0; over the largest float64, +Inf; NaN
@@ -16,27 +29,38 @@ func Exp(x float64) float64 {
 	switch {
 	case x != x:
 		return x
-	case x > 709.78:
+	case x > taylor.Edge[0]:
 		return math.Inf(1)
-	case x < -708.39:
+	case x < taylor.Edge[1]:
 		return 0
 	}
 	k := math.Floor(float64(x*(1/math.Ln2)) + 0.5)
 	r := (x - float64(k*ln2Hi)) - float64(k*ln2Lo)
-	p := 1.0 / 6227020800
-	p = float64(p*r) + 1.0/479001600
-	p = float64(p*r) + 1.0/39916800
-	p = float64(p*r) + 1.0/3628800
-	p = float64(p*r) + 1.0/362880
-	p = float64(p*r) + 1.0/40320
-	p = float64(p*r) + 1.0/5040
-	p = float64(p*r) + 1.0/720
-	p = float64(p*r) + 1.0/120
-	p = float64(p*r) + 1.0/24
-	p = float64(p*r) + 1.0/6
-	p = float64(p*r) + 0.5
+	c := &taylor.Factors
+	p := c[0]
+	p = float64(p*r) + c[1]
+	p = float64(p*r) + c[2]
+	p = float64(p*r) + c[3]
+	p = float64(p*r) + c[4]
+	p = float64(p*r) + c[5]
+	p = float64(p*r) + c[6]
+	p = float64(p*r) + c[7]
+	p = float64(p*r) + c[8]
+	p = float64(p*r) + c[9]
+	p = float64(p*r) + c[10]
+	p = float64(p*r) + c[11]
 	p = float64(float64(p*r)*r) + r
 	return 2 * float64((1+p)*math.Float64frombits(uint64(int64(k)+1022)<<52))
+}
+
+// Exps sets dst[i] to Exp(x[i]). The slices must have the same length.
+func Exps(dst, x []float64) {
+	if len(dst) != len(x) {
+		return
+	}
+	for i := lanes.Exps(dst, x, &taylor); i < len(x); i++ {
+		dst[i] = Exp(x[i])
+	}
 }
 
 // Log returns the natural logarithm of x with an absolute error under 4·10⁻¹⁶

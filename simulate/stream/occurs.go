@@ -1,5 +1,7 @@
 package stream
 
+import "recoup/simulate/internal/lanes"
+
 // Occurs says whether an event with log odds x happens at a uniform number u in
 // (0, 1): whether u < Logistic(x), false if x is NaN. A table of bounds decides
 // most cases; between the bounds the exact value does, so the answer is that of
@@ -24,6 +26,8 @@ func Events(hit []uint8, u, x []float64) {
 	if len(u) != len(hit) || len(x) != len(hit) {
 		return
 	}
+	done := lanes.Events(hit, u, x, &taylor)
+	hit, u, x = hit[done:], u[done:], x[done:]
 	for i, x := range x {
 		k := int((x + oddsEdge) * oddsSteps)
 		if uint(k) < oddsCells && u[i] >= oddsOver[k] {

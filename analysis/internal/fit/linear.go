@@ -322,9 +322,6 @@ func (l *Linear) ClusterDF(c []float64, clusters []int) float64 {
 	return trace * trace / square
 }
 
-// Residuals returns the residuals, in the order of the rows.
-func (l *Linear) Residuals() []float64 { return append([]float64(nil), l.resid...) }
-
 // BreuschPagan returns Koenker's studentised test of equal variances, n R² of the
 // squared residuals on the columns of the model, its degrees of freedom and its p
 // value; NaN where the model fits without error or the squares do not vary. The

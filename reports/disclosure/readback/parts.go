@@ -3,7 +3,9 @@ package readback
 import (
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"compress/zlib"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -14,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	"recoup/datasets/parquet"
 )
 
 // The most that is read of one part of a file, and how many parts.
@@ -62,6 +66,92 @@ func (s *scan) archive(where string, content []byte, depth int) {
 		}
 		s.file(at, strings.ToLower(path.Ext(f.Name)), b, depth+1)
 	}
+}
+
+// png looks at all of a picture but its pixels: packed pixels say anything by chance.
+func (s *scan) png(where string, content []byte) {
+	rest, ok := bytes.CutPrefix(content, []byte("\x89PNG\r\n\x1a\n"))
+	for ok && len(rest) >= 12 {
+		n := uint64(binary.BigEndian.Uint32(rest))
+		if n > uint64(len(rest)-12) {
+			break
+		}
+		kind, data := string(rest[4:8]), rest[8:8+n]
+		rest = rest[12+n:]
+		switch kind {
+		case "IDAT", "IHDR", "PLTE":
+			continue
+		case "zTXt", "iTXt":
+			s.printable(where+", "+kind, unpacked(data))
+		}
+		s.printable(where+", "+kind, data)
+	}
+	s.printable(where, rest) // what follows the picture, or is none
+}
+
+// unpacked is the first packed text within bytes. What is left of a damaged one is
+// looked at.
+func unpacked(data []byte) []byte {
+	for i, c := range data {
+		if c != 0x78 {
+			continue
+		}
+		if z, err := zlib.NewReader(bytes.NewReader(data[i:])); err == nil {
+			b, _ := io.ReadAll(io.LimitReader(z, maxPart))
+			return b
+		}
+	}
+	return nil
+}
+
+// parquet looks at every text and value of a Parquet file, those of packed pages and
+// of dictionaries too, and at the rest of its footer.
+func (s *scan) parquet(where string, content []byte) {
+	seen := map[[2]string]bool{}
+	err := parquet.Texts(content, func(column, text string) {
+		key := [2]string{column, text}
+		if seen[key] {
+			return
+		}
+		if len(seen) < maxSeen {
+			seen[key] = true
+		}
+		at := where
+		if column != "" {
+			at += ", " + column
+		} else if idHead.MatchString(text) {
+			s.leak(CodeMicrodata, where, "a column of patients' ids")
+		}
+		s.text(piece{where: at, text: text})
+	})
+	if err != nil {
+		s.leak(CodeUnread, where, "a Parquet file")
+		s.printable(where, content)
+		return
+	}
+	end := len(content) - 8
+	s.printable(where, content[end-int(binary.LittleEndian.Uint32(content[end:])):])
+}
+
+// maxSeen is how many texts of a file are remembered, so that none is looked at twice.
+const maxSeen = 1 << 20
+
+// gzip looks at what is packed.
+func (s *scan) gzip(where string, content []byte, depth int) {
+	z, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		s.leak(CodeUnread, where, "a packed file")
+		return
+	}
+	s.text(piece{where: where + ", name of a part", text: z.Name, hidden: true})
+	s.text(piece{where: where + ", comment", text: z.Comment, hidden: true})
+	b, err := io.ReadAll(io.LimitReader(z, maxPart+1))
+	if err != nil || len(b) > maxPart {
+		s.leak(CodeUnread, where, "a packed file")
+		return
+	}
+	name := strings.TrimSuffix(where, ".gz")
+	s.file(name, strings.ToLower(path.Ext(name)), b, depth+1)
 }
 
 var (

@@ -106,6 +106,12 @@ func (s *scan) file(where, ending string, content []byte, depth int) {
 		s.pdf(where, content)
 	case ".csv":
 		s.cells(where, string(content))
+	case ".parquet":
+		s.parquet(where, content)
+	case ".png":
+		s.png(where, content)
+	case ".gz":
+		s.gzip(where, content, depth)
 	case ".tsv", ".md", ".txt", ".css", ".yaml", ".yml":
 		s.lines(where, string(content))
 	default:

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -84,6 +85,11 @@ func TestCanaryInEveryPlace(t *testing.T) {
 		"info.pdf":       "%PDF-1.4\n1 0 obj<</Author (" + canary + ")>>",
 		"glyphs.pdf":     "%PDF-1.4\n1 0 obj<<>>stream\n" + deflated(t, "begincmap 1 beginbfrange <0001> <0060> <0021> endbfrange") + "\nendstream 2 0 obj<<>>stream\n" + deflated(t, "BT <"+glyphs(canary)+"> Tj ET") + "\nendstream",
 		"footer.parquet": "PAR1\x00\x01" + canary + "\x00PAR1",
+		"text.png":       pngOf("tEXt", "Comment\x00"+canary),
+		"packed.png":     pngOf("zTXt", "Comment\x00\x00"+deflated(t, canary)),
+		"itext.png":      pngOf("iTXt", "Comment\x00\x01\x00\x00\x00"+deflated(t, canary)),
+		"after.png":      pngOf("tEXt", "x") + canary,
+		"none.png":       canary,
 		"unknown.bin":    "\x00\x00" + canary + "\x00",
 	} {
 		if found := Scan(name, []byte(content), Known{Texts: []string{canary}}); !has(found, CodeKnown) {
@@ -93,6 +99,25 @@ func TestCanaryInEveryPlace(t *testing.T) {
 		if found := Scan(name, []byte(clean), Known{Texts: []string{canary}}); clean != content && has(found, CodeKnown) {
 			t.Errorf("%s without it: %v", name, found)
 		}
+	}
+}
+
+// pngOf is a picture with pixels that say a small number by chance, and one chunk
+// more.
+func pngOf(kind, data string) string {
+	chunk := func(kind, data string) string {
+		return string(binary.BigEndian.AppendUint32(nil, uint32(len(data)))) + kind + data + "\x00\x00\x00\x00"
+	}
+	return "\x89PNG\r\n\x1a\n" + chunk("IHDR", "\x00") + chunk("IDAT", "\x01x n = 3 x\x02") + chunk(kind, data) + chunk("IEND", "")
+}
+
+// Pixels say nothing.
+func TestPixelsAreNoText(t *testing.T) {
+	if found := Scan("a.png", []byte(pngOf("gAMA", "\x00")), Known{K: 11}); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+	if found := Scan("a.png", []byte(pngOf("tEXt", "Title\x00n = 3")), Known{K: 11}); !has(found, CodeHidden) {
+		t.Errorf("%v", found)
 	}
 }
 

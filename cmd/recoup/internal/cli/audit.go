@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -42,26 +43,26 @@ exactly; where they leave a count open, linear programming finds its least and i
 greatest value. Statistics that rest on too few people are told as well: means of
 few, extremes, percentiles, survival steps, odds ratios with their margins, weights.
 
-Every other file (HTML, SVG, PDF, XLSX, DOCX, JSON and more) is read through, hidden
-parts too, for identifiers, paths, users and small counts in words. Compressed
-columns of Parquet are not read. Names of authors and dates of sources are found as
-well; a person has to look.
+Every other file (HTML, SVG, PDF, XLSX, DOCX, JSON, Parquet and more) is read through,
+hidden and compressed parts too, for identifiers, paths, users and small counts in
+words. Names of authors and dates of sources are found as well; a person has to look.
 
 --before FILE holds one table against an earlier form of it: the difference of two
 counts, and the value of a patient who came or went between two means.
 
-The result may say what nobody should know: keep it. The exit status is 4 where
+What is unsafe comes first; --json lists all, each with a code. The result may say
+what nobody should know: keep it. The exit status is 4 where
 something about fewer than k people can be derived.`,
 		Example: "  recoup report audit table.csv\n  recoup report audit this-quarter.csv --before last-quarter.csv --k 8",
 		Args:    cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if k < 2 || k > 100 {
 				return usagef("expected --k from 2 to 100")
 			}
 			if before != "" && len(args) != 1 {
 				return usagef("expected one file with --before")
 			}
-			return a.runAudit(args, before, k, !zeros)
+			return a.runAudit(c.Context(), args, before, k, !zeros)
 		},
 	}
 	c.Flags().IntVar(&k, "k", 11, "counts under k are small")
@@ -70,7 +71,7 @@ something about fewer than k people can be derived.`,
 	return c
 }
 
-func (a *app) runAudit(paths []string, before string, k int, marked bool) error {
+func (a *app) runAudit(ctx context.Context, paths []string, before string, k int, marked bool) error {
 	out := struct {
 		Schema    string    `json:"schema"`
 		K         int       `json:"k"`
@@ -78,7 +79,7 @@ func (a *app) runAudit(paths []string, before string, k int, marked bool) error 
 		Files     []audited `json:"files"`
 	}{Schema: "recoup.audit/v1", K: k, Files: []audited{}}
 	for _, path := range paths {
-		x, err := auditFile(path, before, k, marked)
+		x, err := auditFile(ctx, path, before, k, marked)
 		if err != nil {
 			return err
 		}
@@ -96,7 +97,7 @@ func (a *app) runAudit(paths []string, before string, k int, marked bool) error 
 		}
 	} else {
 		for _, x := range out.Files {
-			x.text(a.Out)
+			x.text(a.Out, k)
 		}
 	}
 	if out.Dangerous > 0 {
@@ -105,7 +106,7 @@ func (a *app) runAudit(paths []string, before string, k int, marked bool) error 
 	return nil
 }
 
-func auditFile(path, before string, k int, marked bool) (audited, error) {
+func auditFile(ctx context.Context, path, before string, k int, marked bool) (audited, error) {
 	name := filepath.Base(path)
 	x := audited{File: name, Derived: []disclosure.Derived{}, Leaks: []readback.Leak{}}
 	b, err := readBounded(path, maxAudited)
@@ -120,7 +121,11 @@ func auditFile(path, before string, k int, marked bool) (audited, error) {
 	if err != nil {
 		return x, fmt.Errorf("%w: %s: %w", errInvalidInput, path, err)
 	}
-	x.Derived = append(x.Derived, disclosure.Attack([]disclosure.Sheet{sheet}, k, marked)...)
+	found, err := disclosure.Attack(ctx, []disclosure.Sheet{sheet}, k, marked)
+	if err != nil {
+		return x, err
+	}
+	x.Derived = append(x.Derived, found...)
 	if before == "" {
 		return x, nil
 	}
@@ -137,20 +142,50 @@ func auditFile(path, before string, k int, marked bool) (audited, error) {
 
 func isTable(path string) bool { return strings.EqualFold(filepath.Ext(path), ".csv") }
 
-// text writes what was found in one file for a person.
-func (x audited) text(w io.Writer) {
-	if len(x.Derived)+len(x.Leaks) == 0 {
-		fmt.Fprintf(w, "%s: nothing could be derived\n", clean(x.File))
-		return
-	}
+// mostTold is how many findings of a file are told on a terminal.
+const mostTold = 12
+
+// text writes what was found in one file for a person: what is unsafe first, without
+// codes.
+func (x audited) text(w io.Writer, k int) {
+	name := clean(x.File)
+	var unsafe, look []string
 	for _, d := range x.Derived {
-		mark := "look  "
+		line := strings.TrimPrefix(clean(d.Where), name+": ") + ": " + clean(d.String())
 		if d.Dangerous {
-			mark = "UNSAFE"
+			unsafe = append(unsafe, line)
+		} else {
+			look = append(look, line)
 		}
-		fmt.Fprintf(w, "%s  %s\n", mark, clean(d.String()))
 	}
 	for _, l := range x.Leaks {
-		fmt.Fprintf(w, "UNSAFE  %s: %s: %s (%d)\n", l.Code, clean(l.Where), l.What, l.Count)
+		line := l.What
+		if l.Count > 1 {
+			line += fmt.Sprintf(", %d times", l.Count)
+		}
+		if at := strings.TrimLeft(strings.TrimPrefix(clean(l.Where), name), "/, "); at != "" {
+			line += ", in " + at
+		}
+		unsafe = append(unsafe, line)
+	}
+	switch {
+	case len(unsafe)+len(look) == 0:
+		fmt.Fprintf(w, "%s: nothing could be derived\n", name)
+		return
+	case len(unsafe) == 0:
+		fmt.Fprintf(w, "%s: nothing about fewer than %d people could be derived\n", name, k)
+	default:
+		fmt.Fprintf(w, "%s: not safe to give out\n", name)
+	}
+	told := 0
+	for i, lines := range [][]string{unsafe, look} {
+		for _, line := range lines {
+			if told++; told <= mostTold {
+				fmt.Fprintf(w, "  %s  %s\n", [2]string{"unsafe", "look  "}[i], line)
+			}
+		}
+	}
+	if told > mostTold {
+		fmt.Fprintf(w, "  and %d more: --json lists all, with codes\n", told-mostTold)
 	}
 }

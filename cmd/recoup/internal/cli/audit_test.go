@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ func TestAudit(t *testing.T) {
 	t.Chdir(t.TempDir())
 	plant(t, "unsafe.csv", "site,women,men,Total\nNorth,24,31,55\nSouth,40,*,44\nTotal,64,35,99\n")
 	out, errs, code := run(t, "report", "audit", "unsafe.csv")
-	if code != exitPrivacy || !strings.Contains(out, "CELL_RECOVERED: unsafe.csv: South, men is 4") {
+	if code != exitPrivacy || !strings.Contains(out, "unsafe.csv: not safe to give out\n  unsafe  South, men: hidden, but it is 4, from totals less the cells shown\n") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 	// A mark that says 1 to 10, of 40 in all: 7.5 % lies from 7.45 to 7.55 %, 2.98 to 3.02.
@@ -27,7 +28,15 @@ func TestAudit(t *testing.T) {
 	}
 	plant(t, "old.csv", "site,n\nNorth,80\n")
 	plant(t, "new.csv", "site,n\nNorth,83\n")
-	if out, _, code := run(t, "report", "audit", "new.csv", "--before", "old.csv"); code != exitPrivacy || !strings.Contains(out, "RELEASE_DIFFERENCE") {
+	if out, _, code := run(t, "report", "audit", "new.csv", "--before", "old.csv"); code != exitPrivacy || !strings.Contains(out, "unsafe  North, n: 3: an earlier release less this one\n") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	many := "name,n\n"
+	for i := range 20 {
+		many += fmt.Sprintf("row %d,%d\n", i, 1+i%10)
+	}
+	plant(t, "many.csv", many)
+	if out, _, code := run(t, "report", "audit", "many.csv"); code != exitPrivacy || strings.Count(out, "\n") != 14 || !strings.Contains(out, "  and 8 more") || strings.Contains(out, "SMALL_COUNT") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 	plant(t, "page.html", "<p title='write to someone@example.org'>x</p>")

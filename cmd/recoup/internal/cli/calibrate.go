@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"recoup/analysis"
 	"recoup/simulate"
 	"recoup/simulate/rehab"
 )
@@ -35,7 +36,7 @@ least squares on common random numbers. A calibration is a file such as
   targets:
     - {strategy: interdisciplinary-4-week, outcome: pain_change_26w, value: -1.4, se: 0.2, source: our cohort}
     - {study: brox-2010, hold_out: true}
-  method: gauss-newton   # or nelder-mead
+  method: gauss-newton   # or nelder-mead; or imis, which samples all that fits
   prior: true            # hold to the evidence's own values, with their spread
   patients: 4000
 
@@ -45,12 +46,14 @@ not fitted to, but told. Claims of the field are never fitted to. The studies ar
 %s.
 
 Every parameter is told with its standard error, every target with its error before
-and after. -o FILE.yaml writes the parameters as evidence, to be given to --evidence;
-.json and .txt the whole result.`, strings.Join(rehab.Studies(), ", ")),
+and after. -o FILE.yaml writes the parameters as evidence, to be given to --evidence,
+with their correlations; .json and .txt the whole result. method: imis gives the
+posterior of prior and targets (incremental mixture importance sampling), and .csv its
+draws; it runs the model some thousand times.`, strings.Join(rehab.Studies(), ", ")),
 		Example: "  recoup simulate calibrate scenario.yaml calibration.yaml\n  recoup simulate calibrate scenario.yaml calibration.yaml -o fitted.yaml",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			format, err := formatOf(f.out, a.json, ".yaml", ".json", ".txt")
+			format, err := formatOf(f.out, a.json, ".yaml", ".json", ".txt", ".csv")
 			if err != nil {
 				return err
 			}
@@ -70,7 +73,12 @@ and after. -o FILE.yaml writes the parameters as evidence, to be given to --evid
 			if f.patients > 0 {
 				k.Patients = f.patients
 			}
-			fitted, err := rehab.Calibrate(c.Context(), k, j.Scenario, j.Evidence, simulate.Options{Workers: f.workers})
+			if format == ".csv" && k.Method != "imis" {
+				return usagef("only method: imis has draws to write as CSV; write .yaml, .json or .txt")
+			}
+			report, stop := a.progress("Fitting")
+			fitted, err := rehab.Calibrate(c.Context(), k, j.Scenario, j.Evidence, simulate.Options{Workers: f.workers, Progress: report})
+			stop()
 			if errors.Is(err, rehab.ErrCalibration) {
 				err = fmt.Errorf("%w: %w", errInvalidInput, err)
 			}
@@ -97,6 +105,8 @@ func writeCalibration(w io.Writer, format string, c calibration) error {
 	switch format {
 	case ".yaml":
 		return writeEvidence(w, format, c.Evidence)
+	case ".csv":
+		return posteriorTable(c).csv(w)
 	case ".json":
 		b, err := encode(c)
 		if err == nil {
@@ -131,8 +141,27 @@ func writeCalibration(w io.Writer, format string, c calibration) error {
 	}
 	t.text(w)
 	fmt.Fprintf(w, "\nchi-square %s on %d, p %s\n", number(float64(c.ChiSquare)), c.DF, number(float64(c.P)))
+	if p := c.Posterior; p != nil {
+		fmt.Fprintf(w, "posterior: %d sets, worth %.0f; log evidence %s\n", p.Samples, float64(p.Effective), number(float64(p.LogEvidence)))
+	}
 	for _, x := range c.Warnings {
 		fmt.Fprintf(w, "warning: %s [%s]\n", x.Message, x.Code)
 	}
 	return nil
+}
+
+// posteriorTable has a row for each draw.
+func posteriorTable(c calibration) grid {
+	g := grid{head: []string{"draw"}}
+	for _, p := range c.Parameters {
+		g.head = append(g.head, p.Name)
+	}
+	for i, row := range c.Posterior.Draws {
+		cells := []string{fmt.Sprint(i + 1)}
+		for _, x := range row {
+			cells = append(cells, analysis.Num(x).Text())
+		}
+		g.rows = append(g.rows, cells)
+	}
+	return g
 }

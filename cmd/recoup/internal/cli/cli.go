@@ -70,7 +70,6 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	a := &app{Streams: s}
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
 	if err == nil && out.err != nil {
@@ -177,16 +176,25 @@ Start with:
 	}
 	root.AddCommand(
 		a.demoCommand(), a.dataCommand(), a.analyzeCommand(), a.simulateCommand(), a.reportCommand(),
-		a.evidenceCommand(), a.designCommand(), a.instrumentCommand(), a.opioidCommand(), a.versionCommand(),
+		a.evidenceCommand(), a.designCommand(), a.instrumentCommand(), a.opioidCommand(), a.manCommand(), a.selfcheckCommand(), a.versionCommand(),
 	)
 	root.AddCommand(topics()...)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON; an error is JSON too, on standard error")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no notes and no progress on standard error")
 	root.PersistentFlags().BoolVar(&a.noProgress, "no-progress", false, "no progress on standard error")
+	if a.Out != nil { // the scripts of completion go where the output is by now
+		root.SetOut(a.Out)
+	}
 	root.InitDefaultCompletionCmd()
 	root.SetHelpCommand(helpCommand(root))
-	// A group runs only to refuse a wrong word: its usage is that of its commands.
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}\n  {{.UseLine}}{{end}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}\n  {{.UseLine}}{{end}}", 1))
+	root.SetUsageFunc(func(c *cobra.Command) error {
+		_, err := fmt.Fprint(c.OutOrStderr(), usage(c))
+		return err
+	})
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		fmt.Fprint(c.OutOrStdout(), help(c))
+	})
+	complete(root)
 	strict(root)
 	return root
 }
@@ -196,12 +204,12 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [COMMAND or TOPIC]",
 		Short:   "Help about a command or a topic",
-		Long:    "Help about a command or a topic. Topics: exit-codes, json, reproducibility, cohort-files, problems, privacy.",
+		Long:    "Help about a command or a topic. Topics: " + topicNames(root) + ".",
 		Example: "  recoup help data check\n  recoup help exit-codes",
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
-				return usagef("no help about %q; there is help about: %s, and exit-codes, json, reproducibility, cohort-files, problems, privacy", strings.Join(args, " "), words(root))
+				return usagef("no help about %q; there is help about: %s, and %s", strings.Join(args, " "), words(root), topicNames(root))
 			}
 			c.InitDefaultHelpFlag()
 			return c.Help()
@@ -248,22 +256,24 @@ func strict(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		strict(sub)
 	}
-	if !c.IsAdditionalHelpTopicCommand() {
-		c.SetHelpTemplate(helpTemplate)
-	}
 }
-
-const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
-
-{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}
-` + exitStatus + `
-{{end}}`
 
 // words lists the commands of a group.
 func words(c *cobra.Command) string {
 	var out []string
 	for _, sub := range c.Commands() {
 		if sub.IsAvailableCommand() {
+			out = append(out, sub.Name())
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// topicNames lists the help topics.
+func topicNames(root *cobra.Command) string {
+	var out []string
+	for _, sub := range root.Commands() {
+		if sub.IsAdditionalHelpTopicCommand() {
 			out = append(out, sub.Name())
 		}
 	}

@@ -64,7 +64,7 @@ func (a *app) runDemo(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	if r, _, err = g.gated(r); err != nil {
+	if r, _, err = g.gated(ctx, r); err != nil {
 		return err
 	}
 	var page bytes.Buffer

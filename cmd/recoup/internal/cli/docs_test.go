@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// The commands that the README and the tour show are run, in order, in a folder
-// with the files they name.
+// The commands that the README shows are run, in order, in a folder with the files they
+// name. Those of notebooks/ are run by a test there.
 func TestDocumentedCommands(t *testing.T) {
 	var lines []string
-	for _, doc := range []string{"README.md", "notebooks/tour.md"} {
+	for _, doc := range []string{"README.md"} {
 		b, err := os.ReadFile(filepath.Join("../../../..", doc))
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"recoup/analysis/catalog"
 	"recoup/datasets"
 )
 
@@ -38,6 +39,14 @@ func topics() []*cobra.Command {
 	return []*cobra.Command{
 		page("exit-codes", "What the exit status means", exitStatus+`
 
+1 is for what another command line would not mend: a file that is not there or cannot
+be written, too little memory, a cohort that cannot answer the question asked, a model
+that did not converge where one number was asked, a case of recoup selfcheck that
+failed. A number that cannot be computed among others is no failure: it is left empty
+with its reason, and the status is 0. 2 is for a wrong word, flag or name; the message
+lists those that there are. 3 lists every problem of the file at once (recoup help
+problems). 4 says what identifies a person, or what a report would have revealed.
+
 With --json an error is a recoup.error object on standard error.`),
 		page("json", "What --json writes", `Every command that makes data takes --json and writes one object with a schema
 name and version:
@@ -53,8 +62,11 @@ name and version:
   recoup.claims/v1       analyze claims: each claim with its tests and comparators
   recoup.simulation/v1   simulate run
   recoup.comparison/v1   simulate compare
+  recoup.sensitivity/v1  simulate sensitivity
+  recoup.budget/v1       simulate budget
   recoup.validation/v1   simulate validate
   recoup.calibration/v1  simulate calibrate
+  recoup.outcomes/v1     simulate outcomes
   recoup.markov/v1       simulate markov
   recoup.queue/v1        simulate queue
   recoup.cohort/v1       data init, describe, convert
@@ -73,6 +85,9 @@ name and version:
   recoup.design/v1       design list, show, check
   recoup.instruments/v1  instrument list, show
   recoup.opioid/v1       opioid tables, convert, rules
+  recoup.releases/v1     the register that report quarterly --releases keeps
+  recoup.selfcheck/v1    selfcheck
+  recoup.manual/v1       man
   recoup.demo/v1         demo
   recoup.version/v1      version
   recoup.error/v1        any error, on standard error
@@ -88,7 +103,11 @@ digest of the cohort (the same from CSV, Arrow and Parquet), the question with a
 settings, and the scenario's and evidence's SHA-256.
 
 Byte identity is promised per platform; between processors the last digits of
-distribution functions may differ.`),
+distribution functions may differ.
+
+recoup selfcheck holds this build on this machine against published and independently
+computed numbers, and tries that one and several workers give the same bytes.`),
+		page("definitions", "Every named definition, with its source", definitionsPage()),
 		page("cohort-files", "How a cohort is described", `One YAML or JSON file describes a cohort, in the words of the Frictionless Data
 Package with recoup's own role, instrument, visits and arms:
 
@@ -189,8 +208,9 @@ unsuppressed numbers for those who hold the data.
 A report is held against what went out before (report quarterly --releases FILE): what
 has changed since by few patients is hidden. Its finished bytes are read back. One that
 would break its policy is not written, with exit status 4; who answers for it says so
-with --override-by and --override-why, and it is written in the report. report audit
-attacks any table or file as a stranger would.
+with --override-by and --override-why, and it is written in the report. Reports of
+all sites (--each site) are protected as one set. report audit attacks any table or
+file as a stranger would.
 
 Every cohort is looked at when it is read, by column name and by content, for the
 eighteen identifiers of the Safe Harbor rule (45 CFR 164.514(b)(2)), in classes:
@@ -219,6 +239,14 @@ allowance. A column of ages with constraints: {maximum: 90} is taken to hold 90
 for all above. No rule finds every identifier: a cohort that passes may still
 identify somebody. recoup data deidentify writes a cohort that passes.
 
+Shifted dates hide less where the quarter is known. recoup data deidentify moves the
+dates of a patient by 1 to 26 whole weeks, so that a true date is one of 52; about 13
+of them lie in one quarter. That is what a column quarter beside shifted dates tells,
+and what a report that names its quarter tells whoever has the rows of that quarter's
+patients alone. The report names it all the same: it has no patient's date, and its
+numbers mean little without their time. So give out rows with quarters or with
+shifted dates rather than both, and not the rows of one quarter by themselves.
+
 recoup data synthesize --like writes a cohort like a real one, learned of groups of at
 least 11 patients: bins of numbers with their means, levels, correlations and rates,
 no id, date or free text; a number drawn between bins may be one that somebody has. It
@@ -227,6 +255,42 @@ patients of a group but one can work that one out of its mean.
 
 recoup is for program evaluation, not for decisions about a single patient.`),
 	}
+}
+
+// definitionsPage lists the definitions of every analysis, and says where the other
+// named choices are listed.
+func definitionsPage() string {
+	var b strings.Builder
+	b.WriteString(`What counts as returned, tapered or improved is a named choice: --definition NAME, or
+definitions: in the cohort file; the first of a list is what nobody chose. Every result
+names its definition.
+
+`)
+	for _, x := range catalog.All {
+		if len(x.Definitions) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "%s: %s\n", x.Name, x.Title)
+		for _, d := range x.Definitions {
+			fmt.Fprintf(&b, "  %s\n", d.Name)
+			for line := range strings.SplitSeq(wrapped(d.Rule+" ("+d.Source+")"), "\n") {
+				fmt.Fprintf(&b, "      %s\n", strings.TrimSpace(line))
+			}
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString(`Other choices are listed, each with its source, by:
+
+  recoup analyze show NAME       rules and settings of an analysis: what improvement is,
+                                 who counts, which interval
+  recoup instrument show NAME    important differences of a questionnaire, by method and
+                                 population; scoring, bands
+  recoup opioid rules            how dose records become daily doses
+  recoup opioid tables           conversion to morphine equivalents
+  recoup data comparators        published figures and benchmarks
+  recoup design list             programs to simulate
+  recoup evidence list           parameters of the simulator`)
+	return b.String()
 }
 
 // problemsPage lists every code, from the one table that there is.

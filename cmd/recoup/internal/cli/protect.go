@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -95,20 +96,36 @@ func (a *app) guard(f protectFlags, path string, co *datasets.Cohort) (guard, er
 }
 
 // protect hides what may not go out and attacks what is left.
-func (g guard) protect(r reports.Report) (reports.Report, disclosure.Audit, error) {
-	out, audit := disclosure.Protect(r, g.options)
-	if g.options.Override.By != "" || g.options.Policy.Max == 0 {
-		return out, audit, nil
+func (g guard) protect(ctx context.Context, r reports.Report) (reports.Report, disclosure.Audit, error) {
+	out, err := g.together(ctx, []disclosure.Member{{Report: r}})
+	if err != nil {
+		return reports.Report{}, disclosure.Audit{}, err
 	}
-	if audit.Broken > 0 {
-		return out, audit, fmt.Errorf("%w: %d small numbers can still be found from totals%s", errBreaks, audit.Broken, mayOverride)
+	return out[0].Report, out[0].Audit, nil
+}
+
+// together protects reports that go out together.
+func (g guard) together(ctx context.Context, set []disclosure.Member) ([]disclosure.Protected, error) {
+	out, err := disclosure.Together(ctx, set, g.options)
+	if err != nil || g.options.Override.By != "" || g.options.Policy.Max == 0 {
+		return out, err
 	}
-	if g.options.NoiseKey == nil {
-		for _, d := range disclosure.Finished(out, g.options.Policy) {
-			return out, audit, fmt.Errorf("%w: a hidden cell can be found in %s, from %s%s", errBreaks, clean(d.Where), d.How, mayOverride)
+	if n := out[0].Audit.Broken; n > 0 {
+		return nil, fmt.Errorf("%w: %d small numbers can still be found from totals%s", errBreaks, n, mayOverride)
+	}
+	if g.options.NoiseKey != nil {
+		return out, nil
+	}
+	for _, p := range out {
+		found, err := disclosure.Finished(ctx, p.Report, g.options.Policy)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			return nil, fmt.Errorf("%w: a hidden cell can be found in %s, from %s%s", errBreaks, clean(found[0].Where), found[0].How, mayOverride)
 		}
 	}
-	return out, audit, nil
+	return out, nil
 }
 
 // leaves are the findings that keep a file of ours in. Names and dates are not

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,10 +23,10 @@ import (
 func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report",
-		Short: "Reports: sections, quarterly, policy, diff, audit",
+		Short: "Reports: sections, quarterly, policy, diff, audit, crate",
 		Long:  "Reports for those who run programs. Small cells are hidden before anything is drawn.",
 	}
-	c.AddCommand(a.reportSections(), a.reportQuarterly(), a.reportPolicy(), a.reportDiff(), a.reportAudit())
+	c.AddCommand(a.reportSections(), a.reportQuarterly(), a.reportPolicy(), a.reportDiff(), a.reportAudit(), a.reportCrate())
 	return c
 }
 
@@ -102,8 +103,10 @@ the list: who has both must not find a patient by their difference. The finished
 file is read back; a report that would break its policy is not written (exit 4).
 
 --each site writes one report for each site, FILE-SITE, of its own patients alone,
-and FILE-overview with the headlines of all sites side by side. Each is protected by
-itself: who is given several of them can add and subtract.
+and FILE-overview with the headlines of all sites side by side. They are protected as
+one set: who is given all of them cannot find by subtraction what one of them hides. A
+report of all patients, made apart, is not part of the set: keep it from those who get
+the sites'.
 
 --brand FILE.yaml gives the report your title, logo and color: keys title, logo (an SVG
 file beside it), logo_text and color. The logo is drawn with its shapes and texts
@@ -190,7 +193,7 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 		return err
 	}
 	policy := g.options.Policy
-	r, audit, err := g.gated(r)
+	r, audit, err := g.gated(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -229,27 +232,47 @@ func (f reportFlags) branding() (reports.Brand, error) {
 
 // gated is a report after the disclosure rules, with the sentences that its shown
 // numbers allow.
-func (g guard) gated(r reports.Report) (reports.Report, disclosure.Audit, error) {
-	r, audit, err := g.protect(r)
+func (g guard) gated(ctx context.Context, r reports.Report) (reports.Report, disclosure.Audit, error) {
+	r, audit, err := g.protect(ctx, r)
 	return reports.Speak(r), audit, err
+}
+
+// written is a gated report and its file.
+type written struct {
+	path   string
+	report reports.Report
+	audit  disclosure.Audit
 }
 
 // writeReport writes a gated report in the format of the file's ending and tells what
 // was hidden.
 func (a *app) writeReport(ctx context.Context, path string, r reports.Report, audit disclosure.Audit, g guard) error {
-	format, ok := render.FormatOf(strings.ToLower(filepath.Ext(path)))
-	if !ok {
-		return usagef("expected a file ending in %s", strings.Join(endings(), ", "))
+	return a.writeReports(ctx, []written{{path, r, audit}}, g)
+}
+
+// writeReports writes reports once all of them may go out.
+func (a *app) writeReports(ctx context.Context, all []written, g guard) error {
+	made := make([]bytes.Buffer, len(all))
+	for i, x := range all {
+		format, ok := render.FormatOf(strings.ToLower(filepath.Ext(x.path)))
+		if !ok {
+			return usagef("expected a file ending in %s", strings.Join(endings(), ", "))
+		}
+		o := render.Options{Folder: filepath.Dir(x.path)}
+		if format.Ending == ".pdf" {
+			o.Browser = browser()
+		}
+		if err := g.letOut(x.path, x.report, func(w io.Writer) error { return format.Write(ctx, w, x.report, o) })(&made[i]); err != nil {
+			return err
+		}
 	}
-	o := render.Options{Folder: filepath.Dir(path)}
-	if format.Ending == ".pdf" {
-		o.Browser = browser()
-	}
-	if err := writeFile(path, g.letOut(path, r, func(w io.Writer) error { return format.Write(ctx, w, r, o) })); err != nil {
-		return err
-	}
-	for _, x := range audit.Findings {
-		a.note("small cells (%s): %s in %s, %d", audit.Policy.Name, x.Code, x.Where, x.Count)
+	for i, x := range all {
+		if err := writeFile(x.path, func(w io.Writer) error { _, err := made[i].WriteTo(w); return err }); err != nil {
+			return err
+		}
+		for _, f := range x.audit.Findings {
+			a.note("small cells (%s): %s in %s, %d", x.audit.Policy.Name, f.Code, f.Where, f.Count)
+		}
 	}
 	return nil
 }

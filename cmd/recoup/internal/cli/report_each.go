@@ -10,41 +10,40 @@ import (
 
 	"recoup/datasets"
 	"recoup/reports"
+	"recoup/reports/disclosure"
 )
 
-// eachSite writes a report for each site from its own patients alone, and an overview.
+// siteReport is what became of the report of one site, or of the overview.
+type siteReport struct {
+	Site string `json:"site"`
+	File string `json:"file"`
+	Why  string `json:"not_written,omitempty"`
+}
+
+// eachSite writes a report for each site from its own patients alone, and an
+// overview. They are protected as one: what one hides does not follow from the others.
 func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, g guard) error {
 	sites, err := reports.Sites(co)
 	if err != nil {
 		return usageError{err}
 	}
 	names := siteFiles(f.out, sites)
-	type written struct {
-		Site string `json:"site"`
-		File string `json:"file"`
-		Why  string `json:"not_written,omitempty"`
-	}
-	var list []written
+	var list []siteReport
+	var set []disclosure.Member
 	for i, s := range sites {
 		o := f
 		o.options.Site = s.Name
 		r, err := quarterly(ctx, s.Cohort, o)
 		if errors.Is(err, reports.ErrQuarter) {
-			list = append(list, written{Site: s.Name, Why: err.Error()})
+			list = append(list, siteReport{Site: s.Name, Why: err.Error()})
 			a.note("%s: %v", clean(s.Name), err)
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("site %s: %w", clean(s.Name), err)
 		}
-		r, audit, err := g.gated(r)
-		if err != nil {
-			return err
-		}
-		if err := a.writeReport(ctx, names[i], r, audit, g); err != nil {
-			return err
-		}
-		list = append(list, written{Site: s.Name, File: names[i]})
+		list = append(list, siteReport{Site: s.Name, File: names[i]})
+		set = append(set, disclosure.Member{Report: r, Site: s.Name})
 	}
 	o, err := f.sourced(ctx, co)
 	if err != nil {
@@ -57,19 +56,15 @@ func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, 
 	if err != nil {
 		return err
 	}
-	r, audit, err := g.gated(r)
-	if err != nil {
+	list = append(list, siteReport{File: names[len(sites)]})
+	set = append(set, disclosure.Member{Report: r})
+	if err := a.writeSet(ctx, set, list, g); err != nil {
 		return err
 	}
-	overview := names[len(sites)]
-	if err := a.writeReport(ctx, overview, r, audit, g); err != nil {
-		return err
-	}
-	list = append(list, written{File: overview})
 	if a.json {
 		return a.writeJSON(struct {
-			Schema  string    `json:"schema"`
-			Reports []written `json:"reports"`
+			Schema  string       `json:"schema"`
+			Reports []siteReport `json:"reports"`
 		}{"recoup.report/v1", list})
 	}
 	for _, x := range list {
@@ -77,8 +72,24 @@ func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, 
 			fmt.Fprintf(a.Out, "%s written\n", x.File)
 		}
 	}
-	a.note("each report is protected by itself: give a site its own, and the overview to those who may see all")
+	a.note("the reports are protected as one set; a report of all patients that is made apart is not part of it")
 	return nil
+}
+
+// writeSet protects reports as one set and writes each to its file, or none.
+func (a *app) writeSet(ctx context.Context, set []disclosure.Member, list []siteReport, g guard) error {
+	safe, err := g.together(ctx, set)
+	if err != nil {
+		return err
+	}
+	var all []written
+	for _, x := range list {
+		if x.File != "" {
+			all = append(all, written{x.File, reports.Speak(safe[0].Report), safe[0].Audit})
+			safe = safe[1:]
+		}
+	}
+	return a.writeReports(ctx, all, g)
 }
 
 // siteFiles names a file for each site and one for the overview: report.html becomes

@@ -21,14 +21,14 @@ import (
 func (a *app) simulateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "simulate",
-		Short: "Simulate program designs: init, check, run, merge, cohort, compare, sensitivity, value, budget, calibrate, validate, markov, queue",
+		Short: "Simulate program designs: init, check, outcomes, run, merge, cohort, compare, sensitivity, value, budget, calibrate, validate, markov, queue",
 		Long: `Simulate what a program design would do to pain, opioids, work and costs, beside
 usual care and surgery, with the uncertainty of the parameters and the Monte Carlo
 error of every figure. The same scenario gives the same bytes for any number of
 workers.`,
 	}
 	c.AddCommand(
-		a.simulateInit(), a.simulateCheck(), a.simulateRun(), a.simulateMerge(), a.simulateCohort(), a.simulateCompare(), a.simulateSensitivity(),
+		a.simulateInit(), a.simulateCheck(), a.simulateOutcomes(), a.simulateRun(), a.simulateMerge(), a.simulateCohort(), a.simulateCompare(), a.simulateSensitivity(),
 		a.simulateValue(), a.simulateBudget(), a.simulateCalibrate(), a.simulateValidate(), a.simulateMarkov(), a.simulateQueue(),
 	)
 	return c
@@ -56,6 +56,47 @@ func (a *app) simulateInit() *cobra.Command {
 			return err
 		},
 	}
+}
+
+func (a *app) simulateOutcomes() *cobra.Command {
+	var weeks int
+	c := &cobra.Command{
+		Use:   "outcomes",
+		Short: "List what a simulation computes, with units and definitions",
+		Long: `List the outcomes that a scenario's outputs may name, and the trajectories that every
+run records, with unit, definition and whose they are. Those with a week in their name
+stand for that week; _horizon is the end.`,
+		Example: "  recoup simulate outcomes\n  recoup simulate outcomes --weeks 260 --json",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if weeks < 1 {
+				return usagef("expected --weeks of 1 or more")
+			}
+			outcomes, series := rehab.Outcomes(weeks), rehab.Series()
+			if a.json {
+				return a.writeJSON(struct {
+					Schema       string             `json:"schema"`
+					Weeks        int                `json:"weeks"`
+					Outcomes     []simulate.Outcome `json:"outcomes"`
+					Trajectories []simulate.Series  `json:"trajectories"`
+				}{"recoup.outcomes/v1", weeks, outcomes, series})
+			}
+			g := grid{head: []string{"outcome", "unit", "definition"}}
+			for _, o := range outcomes {
+				g.rows = append(g.rows, []string{o.Name, o.Unit, o.Note})
+			}
+			g.text(a.Out)
+			t := grid{head: []string{"trajectory", "unit", "definition"}}
+			for _, x := range series {
+				t.rows = append(t.rows, []string{x.Name, x.Unit, x.Note})
+			}
+			fmt.Fprintln(a.Out)
+			t.text(a.Out)
+			return nil
+		},
+	}
+	c.Flags().IntVar(&weeks, "weeks", 104, "horizon")
+	return c
 }
 
 func (a *app) simulateCheck() *cobra.Command {

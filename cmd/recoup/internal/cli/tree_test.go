@@ -175,7 +175,10 @@ func TestExamples(t *testing.T) {
 		psa += fmt.Sprintf("%g,%g,%g,%g,%g\n", 9000+1000*y, 0.6+0.1*x, 14000-2000*x, 0.75+0.2*x*y, y*y)
 		parameters += fmt.Sprintf("%g,%g\n", x, y)
 	}
-	for name, text := range map[string]string{"calibration.yaml": fitted, "psa.csv": psa, "parameters.csv": parameters, "dictionary.csv": project, "export.csv": "record_id,pain,pain_complete\n1,7,2\n", "studies.csv": studies, "network.csv": network, "table.csv": "site,women,men\nNorth,40,*\nSouth,31,*\n", "this-quarter.csv": "site,n\nNorth,80\n", "last-quarter.csv": "site,n\nNorth,60\n"} {
+	if err := os.Mkdir("results", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"results/table.csv": "site,patients\nNorth,40\n", "calibration.yaml": fitted, "psa.csv": psa, "parameters.csv": parameters, "dictionary.csv": project, "export.csv": "record_id,pain,pain_complete\n1,7,2\n", "studies.csv": studies, "network.csv": network, "table.csv": "site,women,men\nNorth,40,*\nSouth,31,*\n", "this-quarter.csv": "site,n\nNorth,80\n", "last-quarter.csv": "site,n\nNorth,60\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

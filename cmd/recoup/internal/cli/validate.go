@@ -64,7 +64,9 @@ interval is wide. Where a study gives no standard error it is taken as 0.
 			if err != nil {
 				return err
 			}
-			figures, err := rehab.Validate(c.Context(), ev, f.draws, f.patients, simulate.Options{Workers: f.workers})
+			report, stop := a.progress("Simulating studies")
+			figures, err := rehab.Validate(c.Context(), ev, f.draws, f.patients, simulate.Options{Workers: f.workers, Progress: report})
+			stop()
 			if err != nil {
 				return err
 			}

@@ -1,22 +1,13 @@
 package disclosure
 
-import (
-	"errors"
-	"math"
-)
-
-var (
-	errInfeasible = errors.New("no solution satisfies the equations")
-	errCycling    = errors.New("the linear program did not finish")
-)
-
-const eps = 1e-7
+import "math"
 
 // minimize solves
 //
 //	min cᵀx subject to A x = b, x ≥ 0
 //
-// by the two-phase tableau simplex method with Bland's rule. It returns the
+// by the two-phase tableau simplex method with Bland's rule: slow, and the oracle of
+// what is quick. It returns the
 // optimal x, or ok = false where the objective has no lower bound. The systems
 // here are small (tens to hundreds of rows) with coefficients of one, so a
 // dense tableau is exact enough.
@@ -144,15 +135,5 @@ func (t *tableau) expel(n int) {
 			t.basis = append(t.basis[:i], t.basis[i+1:]...)
 			i--
 		}
-	}
-}
-
-// axpy adds f times x to y.
-func axpy(y []float64, f float64, x []float64) {
-	if f == 0 {
-		return
-	}
-	for j, v := range x {
-		y[j] += f * v
 	}
 }

@@ -1,0 +1,130 @@
+package datasets
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// plainly runs a test without the loops in assembly.
+func plainly(t *testing.T, run func()) {
+	t.Helper()
+	had := fast
+	fast = false
+	defer func() { fast = had }()
+	run()
+}
+
+// The loops in assembly see what the plain ones see.
+func TestSeparators(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 64))
+	for range 2000 {
+		text := make([]byte, r.IntN(300))
+		few := r.IntN(2) == 0
+		for i := range text {
+			text[i] = ",\n\"\r\x00\x80\xac\x8a\xff7x"[r.IntN(11)]
+			if few && r.IntN(8) > 0 {
+				text[i] = 'x'
+			}
+		}
+		ends, want := make([]uint32, len(text)+endsAfter), make([]uint32, len(text)+endsAfter)
+		n, m := separators(text, ',', ends), separatorsPlain(text, ',', 0, want)
+		if !slices.Equal(ends[:n], want[:m]) {
+			t.Fatalf("%q: ends %v, want %v", text, ends[:n], want[:m])
+		}
+		var got, all sight
+		got.survey(text)
+		all.surveyPlain(text)
+		if got != all {
+			t.Fatalf("%q: seen %+v, want %+v", text, got, all)
+		}
+		high := bytes.ContainsFunc(text, func(c rune) bool { return c > 127 })
+		if all.lines != bytes.Count(text, []byte("\n")) || all.quotes != bytes.Count(text, []byte{'"'}) || all.seen&sawHigh != 0 != high ||
+			all.seen&sawZero != 0 != bytes.Contains(text, []byte{0}) || all.seen&sawReturn != 0 != bytes.Contains(text, []byte{'\r'}) {
+			t.Fatalf("%q: seen %+v", text, all)
+		}
+	}
+}
+
+// Four numbers at a time are those that the careful parser reads, to the last bit; a
+// cell that it refuses is not plain.
+func TestFourNumbers(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 8))
+	text, ends := make([]byte, before), []uint32{0}
+	cells := []string{"", "0", "-0", ".5", "5.", "-.5", "-", ".", "-.", "--1", "1.2.3", "12345678", "-1234567", "123456789", "0.000001", ".0000001", "9999999.", "1e3", "+1", " 1", "1-", "100", "100.1", "-100", "-100.1"}
+	for range 200_000 {
+		cells = append(cells, strconv.FormatFloat((r.Float64()-0.5)*math.Pow(10, float64(r.IntN(8))), 'f', r.IntN(8), 64))
+		odd := make([]byte, r.IntN(10))
+		for i := range odd {
+			odd[i] = "0123456789-./:;e+ \xae"[r.IntN(19)]
+		}
+		cells = append(cells, string(odd))
+	}
+	for _, c := range cells {
+		text = append(append(text, c...), ',')
+		ends = append(ends, uint32(len(text)-before))
+	}
+	text = append(text, make([]byte, after)...)
+	out, marks := make([]float64, len(cells)), make([]byte, len(cells))
+	n, plain := fourNumbers(text[before:], places{ends, 1}, out, -100, 100, marks), 0
+	for i, c := range cells[:n] {
+		mark := marks[i/4] >> (i % 4)
+		want, err := parseNumber(c, ".", "")
+		switch {
+		case c == "":
+			if mark&0x11 != 1 || out[i] != 0 {
+				t.Fatalf("an empty cell is marked %x", mark)
+			}
+		case mark&0x11 == 0:
+			plain++
+			if err != nil || math.Float64bits(out[i]) != math.Float64bits(want) || want < -100 || want > 100 {
+				t.Fatalf("%q: %v, want %v (%v)", c, out[i], want, err)
+			}
+		case mark&0x11 != 0x10:
+			t.Fatalf("%q is marked %x", c, mark)
+		case len(c) <= 8 && err == nil && want >= -100 && want <= 100 && !bytes.ContainsAny([]byte(c), "e+ "):
+			t.Fatalf("%q is not taken for plain", c)
+		}
+	}
+	if fast && plain < 50_000 {
+		t.Errorf("only %d of %d cells are plain", plain, n)
+	}
+}
+
+// Sums that come again are known again, whatever they are.
+func TestSums(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	var s sums
+	seen := map[uint64]bool{}
+	for range 50_000 {
+		sum := r.Uint64N(30_000) << (r.Uint64N(2) * 40)
+		if s.again(sum) != seen[sum] {
+			t.Fatalf("%d: it was there: %v", sum, seen[sum])
+		}
+		seen[sum] = true
+	}
+}
+
+// A slab's memory is zero, its parts do not overlap, and each begins a cache line.
+func TestSlab(t *testing.T) {
+	var s slab
+	var parts [][]byte
+	for _, size := range []int{1, 64, 65, 0, 1 << 20, 3 << 20, 100, 9 << 20, 40 << 20, 7} {
+		b := s.bytes(size)
+		if len(b) < size || cap(b) != len(b) || bytes.Count(b, []byte{0}) != len(b) {
+			t.Fatalf("%d bytes: %d, or not zero", size, len(b))
+		}
+		for i := range b {
+			b[i] = byte(1 + len(parts))
+		}
+		parts = append(parts, b)
+	}
+	for i, b := range parts {
+		if bytes.Count(b, []byte{byte(1 + i)}) != len(b) {
+			t.Errorf("part %d was written to by another", i)
+		}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package datasets
+
+func hugePages([]byte) bool { return false }
