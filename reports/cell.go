@@ -45,6 +45,8 @@ type Cell struct {
 	Why       string      // footnote: why the value is not available
 	Lang      string      // of Text and Why, where it is not the report's
 	Hidden    Suppression // set by reports/disclosure
+	Formula   *Formula    // how it follows from other cells, for formats that compute; nil for most
+	Input     bool        // a reader may put another number in its place, and formulas follow
 }
 
 // BasisKind says what a number rests on.

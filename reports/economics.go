@@ -223,15 +223,24 @@ type BudgetYear struct {
 	Impact, Lower, Upper   float64 // with less without, and 95 % of draws; NaN where there are none
 	ImpactMCSE             float64
 	NewPatients, OnProgram float64
+	Uptake                 float64 // share of the new patients
+}
+
+// StrategyCost is what a patient of a strategy costs in each year since coming in, and the
+// share of patients who get it now.
+type StrategyCost struct {
+	Strategy string
+	Share    float64
+	Cost     []float64
 }
 
 // BudgetFigure draws the budget of each year without and with a strategy.
-func BudgetFigure(strategy, payer string, years []BudgetYear) Figure {
-	return Language{}.budget(strategy, payer, years)
+func BudgetFigure(strategy, payer, unit string, years []BudgetYear) Figure {
+	return Language{}.budget(strategy, payer, unit, years)
 }
 
-func (l Language) budget(strategy, payer string, years []BudgetYear) Figure {
-	p := Dots{X: Axis{Label: "USD in the year"}, Bars: true}
+func (l Language) budget(strategy, payer, unit string, years []BudgetYear) Figure {
+	p := Dots{X: Axis{Label: l.Text("{0} in the year", unit)}, Bars: true}
 	without, with := DotSeries{Label: l.Text("without {0}", strategy), Comparator: true}, DotSeries{Label: l.Text("with {0}", strategy)}
 	for _, y := range years {
 		p.Rows = append(p.Rows, l.Text("Year {0}", y.Year))

@@ -29,6 +29,7 @@ type PolicyInput struct {
 	Tornado     *economics.Tornado
 	Information []economics.Information
 	Budget      []BudgetYear
+	PerPatient  []StrategyCost // what the budget is made of
 	Kinds       []BudgetKind
 	Occupancy   []Occupancy
 	Success     []economics.Success
@@ -83,7 +84,27 @@ func (in PolicyInput) text(english string, arguments ...any) string {
 	return in.in.Text(english, arguments...)
 }
 
-func (in PolicyInput) usd(v analysis.Num) string { return in.in.Number(float64(v)) }
+// usd is an amount with its currency.
+func (in PolicyInput) usd(v analysis.Num) string { return in.in.Number(float64(v)) + " " + in.code() }
+
+// code is the currency, and amount a sum of it.
+func (in PolicyInput) code() string {
+	code, _ := in.Scenario.Money()
+	return code
+}
+
+func (in PolicyInput) amount(v float64) string { return in.usd(analysis.Num(v)) }
+
+// priceDate says what prices costs are of, and what was moved.
+func (in PolicyInput) priceDate() string {
+	switch {
+	case in.Scenario.PriceYear == 0:
+		return in.text("{0}; prices are as the evidence and the designs state them, not moved to one year", in.code())
+	case len(in.Scenario.Moved) == 0:
+		return in.text("{0}; nothing was moved", in.Scenario.MoneyName())
+	}
+	return in.text("{0}; what was moved, by which index and from which source, stands in the settings under Methods", in.Scenario.MoneyName())
+}
 
 func (in PolicyInput) value() economics.AtWillingness { return in.Economics.Values[in.At] }
 
@@ -164,16 +185,16 @@ func settled(l economics.Lead) bool {
 
 // choice says which strategy.
 func (in PolicyInput) choice(l economics.Lead) string {
-	at := in.usd(in.value().WillingnessToPay)
+	at := in.in.Number(float64(in.value().WillingnessToPay)) + " " + in.Scenario.MoneyName()
 	switch {
 	case l.Next == "":
 		return in.text("There is one strategy, {0}, so there is nothing to choose between.", l.Best)
 	case math.IsNaN(float64(l.MCSE)):
-		return in.text("At {0} USD for a QALY {1} has the highest net benefit in this simulation, {2} USD a patient more than {3}; its Monte Carlo error is not known, so that lead may be chance.", at, l.Best, in.usd(l.Difference), l.Next)
+		return in.text("At {0} for a QALY {1} has the highest net benefit in this simulation, {2} a patient more than {3}; its Monte Carlo error is not known, so that lead may be chance.", at, l.Best, in.usd(l.Difference), l.Next)
 	case !settled(l):
-		return in.text("At {0} USD for a QALY this simulation does not tell {1} and {2} apart: their net benefits differ by {3} USD a patient, within 2 Monte Carlo standard errors ({4}).", at, l.Best, l.Next, in.usd(l.Difference), in.usd(l.MCSE))
+		return in.text("At {0} for a QALY this simulation does not tell {1} and {2} apart: their net benefits differ by {3} a patient, within 2 Monte Carlo standard errors ({4}).", at, l.Best, l.Next, in.usd(l.Difference), in.in.Number(float64(l.MCSE)))
 	}
-	return in.text("At {0} USD for a QALY {1} has the highest mean net benefit, {2} USD a patient more than {3} (Monte Carlo standard error {4}).", at, l.Best, in.usd(l.Difference), l.Next, in.usd(l.MCSE))
+	return in.text("At {0} for a QALY {1} has the highest mean net benefit, {2} a patient more than {3} (Monte Carlo standard error {4}).", at, l.Best, in.usd(l.Difference), l.Next, in.in.Number(float64(l.MCSE)))
 }
 
 // sureness says how sure, over the draws of the parameters.
@@ -198,7 +219,7 @@ func (in PolicyInput) sureness(l economics.Lead) string {
 	if in.Economics.Draws < 100 {
 		text += " " + in.text("So few draws give a coarse figure.")
 	}
-	return text + " " + in.text("Choosing now and being wrong in the others costs {0} USD a patient on average (expected value of perfect information).", in.usd(v.EVPI))
+	return text + " " + in.text("Choosing now and being wrong in the others costs {0} a patient on average (expected value of perfect information).", in.usd(v.EVPI))
 }
 
 // price says what it costs in each year.
@@ -208,11 +229,11 @@ func (in PolicyInput) price() string {
 	}
 	first, last := in.Budget[0], in.Budget[len(in.Budget)-1]
 	say := func(y BudgetYear) string {
-		pattern := "{0} USD more in year {1}"
+		pattern := "{0} more in year {1}"
 		if y.Impact < 0 {
-			pattern = "{0} USD less in year {1}"
+			pattern = "{0} less in year {1}"
 		}
-		text := in.text(pattern, in.in.Number(math.Abs(y.Impact)), y.Year)
+		text := in.text(pattern, in.amount(math.Abs(y.Impact)), y.Year)
 		if !math.IsNaN(y.Lower) {
 			text += " " + in.text("(95 % of draws: {0} to {1})", in.in.Number(y.Lower), in.in.Number(y.Upper))
 		}
@@ -258,7 +279,7 @@ func (in PolicyInput) tiles(l economics.Lead) Tiles {
 		share.Why = "one set of parameters has no probability"
 	}
 	out := Tiles{Tiles: []Tile{
-		{Label: "Lead in net benefit", Value: because(figureOf(float64(l.Difference), 0), "one strategy"), Detail: Say(in.text("USD a patient, {0} over {1}; Monte Carlo standard error {2}", l.Best, l.Next, in.usd(l.MCSE)))},
+		{Label: "Lead in net benefit", Value: because(figureOf(float64(l.Difference), 0), "one strategy"), Detail: Say(in.text("{3} a patient, {0} over {1}; Monte Carlo standard error {2}", l.Best, l.Next, in.in.Number(float64(l.MCSE)), in.Scenario.MoneyName()))},
 		{Label: "Best in share of draws", Value: share, Detail: Say(v.Best)},
 	}}
 	for _, c := range in.Economics.Against {
@@ -268,7 +289,7 @@ func (in PolicyInput) tiles(l economics.Lead) Tiles {
 	}
 	if len(in.Budget) > 0 {
 		y := in.Budget[0]
-		out.Tiles = append(out.Tiles, Tile{Label: "Budget impact in year 1", Value: spanned(y.Impact, y.Lower, y.Upper, 0), Detail: Say(in.text("USD, {0}", in.Strategy))})
+		out.Tiles = append(out.Tiles, Tile{Label: "Budget impact in year 1", Value: spanned(y.Impact, y.Lower, y.Upper, 0), Detail: Say(in.Scenario.MoneyName() + ", " + in.Strategy)})
 	}
 	return out
 }
@@ -319,7 +340,7 @@ func places(v float64) int {
 }
 
 func (in PolicyInput) worth() Section {
-	t := Table{ID: "incremental", Caption: "Cost and QALYs of a patient by rising cost", Columns: []Column{{Label: "Strategy"}, {Label: "Cost", Unit: "USD", Align: Right}, {Label: "QALYs", Align: Right}, {Label: "More cost", Align: Right}, {Label: "More QALYs", Align: Right}, {Label: "ICER", Align: Right}, {Label: "Standing"}}}
+	t := Table{ID: "incremental", Caption: "Cost and QALYs of a patient by rising cost", Columns: []Column{{Label: "Strategy"}, {Label: "Cost", Unit: in.Scenario.MoneyName(), Align: Right}, {Label: "QALYs", Align: Right}, {Label: "More cost", Align: Right}, {Label: "More QALYs", Align: Right}, {Label: "ICER", Align: Right}, {Label: "Standing"}}}
 	for _, x := range in.Economics.Table {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{
 			Label(x.Strategy), figureOf(float64(x.Cost), 0), figureOf(float64(x.Effect), 3), reasoned(figureOf(float64(x.Comparison.Cost), 0), x.Reason), reasoned(figureOf(float64(x.Comparison.Effect), 3), x.Reason), reasoned(figureOf(float64(x.ICER), 0), x.Reason), Label(string(x.Status)),
@@ -346,12 +367,9 @@ func (in PolicyInput) budget() Section {
 		s.Blocks = []Block{Notice{Level: CannotShow, Title: "No budget", Text: Say("It needs a strategy beside the reference.")}}
 		return s
 	}
-	t := Table{ID: "budget-years", Caption: in.text("Budget of the {0} perspective, USD", in.text(in.Scenario.Perspective)), Columns: []Column{{Label: "Year"}, {Label: "New patients", Align: Right}, {Label: in.text("In {0}", in.Strategy), Align: Right}, {Label: "Without", Align: Right}, {Label: "With", Align: Right}, {Label: "Impact (95 % of draws)", Align: Right}, {Label: "MCSE", Align: Right}}}
-	k := Table{ID: "budget-kinds", Caption: "Impact by kind of cost, USD", Columns: []Column{{Label: "Kind of cost"}}, Footnotes: []Words{Say(in.text("What stands above the total adds up to it, \"of which\" to the kind above. What stands below is not in the {0} total: other perspectives' totals, and kinds that only they count.", in.text(in.Scenario.Perspective)))}}
+	t := in.budgetYears()
+	k := Table{ID: "budget-kinds", Caption: in.text("Impact by kind of cost, {0}", in.Scenario.MoneyName()), Columns: []Column{{Label: "Kind of cost"}}, Footnotes: []Words{Say(in.text("What stands above the total adds up to it, \"of which\" to the kind above. What stands below is not in the {0} total: other perspectives' totals, and kinds that only they count.", in.text(in.Scenario.Perspective)))}}
 	for _, y := range in.Budget {
-		t.Rows = append(t.Rows, Row{Cells: []Cell{
-			Label(fmt.Sprint(y.Year)), figureOf(y.NewPatients, 0), figureOf(y.OnProgram, 0), figureOf(y.Without, 0), figureOf(y.With, 0), spanned(y.Impact, y.Lower, y.Upper, 0), because(figureOf(y.ImpactMCSE, 0), "one set of parameters has no Monte Carlo error here"),
-		}})
 		k.Columns = append(k.Columns, Column{Label: in.text("Year {0}", y.Year), Align: Right})
 	}
 	for _, x := range in.Kinds {
@@ -367,9 +385,13 @@ func (in PolicyInput) budget() Section {
 		}
 		k.Rows = append(k.Rows, row)
 	}
-	s.Blocks = append(s.Blocks, in.in.budget(in.Strategy, in.text("{0} perspective", in.text(in.Scenario.Perspective)), in.Budget), t, k)
+	s.Blocks = append(s.Blocks, in.in.budget(in.Strategy, in.text("{0} perspective", in.text(in.Scenario.Perspective)), in.Scenario.MoneyName(), in.Budget), t)
+	if len(in.PerPatient) > 0 {
+		s.Blocks = append(s.Blocks, in.intake(), in.perPatient())
+	}
+	s.Blocks = append(s.Blocks, k)
 	if len(in.Occupancy) > 0 {
-		o := Table{ID: "break-even", Caption: "How full the program must be to cover its costs", Columns: []Column{{Label: "Income"}, {Label: "Of each patient, USD", Align: Right}, {Label: "Cost of a group, USD", Align: Right}, {Label: "Cost of each patient, USD", Align: Right}, {Label: "Patients to cover them", Align: Right}, {Label: "Share of places", Align: Right}}}
+		o := Table{ID: "break-even", Caption: "How full the program must be to cover its costs", Columns: []Column{{Label: "Income"}, {Label: "Of each patient", Unit: in.code(), Align: Right}, {Label: "Cost of a group", Unit: in.code(), Align: Right}, {Label: "Cost of each patient", Unit: in.code(), Align: Right}, {Label: "Patients to cover them", Align: Right}, {Label: "Share of places", Align: Right}}}
 		for _, x := range in.Occupancy {
 			share := Cell{Value: float64(x.Share), Low: math.NaN(), High: math.NaN(), Format: Format{Kind: Percent}, Basis: NoPatients()}
 			o.Rows = append(o.Rows, Row{Cells: []Cell{Label(upper(x.From)).English(), figureOf(float64(x.Income), 0), figureOf(float64(x.Fixed), 0), figureOf(float64(x.Variable), 0), reasoned(figureOf(float64(x.Patients), 1), x.Reason), reasoned(share, x.Reason)}})
@@ -377,7 +399,7 @@ func (in PolicyInput) budget() Section {
 		s.Blocks = append(s.Blocks, o)
 	}
 	if len(in.Success) > 0 {
-		c := Table{ID: "success", Caption: in.text("What one more success costs against {0}", in.Success[0].Versus), Columns: []Column{{Label: "Success"}, {Label: "Of 100 patients", Align: Right}, {Label: "More of 100", Align: Right}, {Label: "MCSE", Align: Right}, {Label: "Cost per success, USD", Align: Right}}}
+		c := Table{ID: "success", Caption: in.text("What one more success costs against {0}", in.Success[0].Versus), Columns: []Column{{Label: "Success"}, {Label: "Of 100 patients", Align: Right}, {Label: "More of 100", Align: Right}, {Label: "MCSE", Align: Right}, {Label: "Cost per success", Unit: in.code(), Align: Right}}}
 		for _, x := range in.Success {
 			c.Rows = append(c.Rows, Row{Cells: []Cell{Label(in.outcome(x.Outcome)), figureOf(100*float64(x.Rate), 1), figureOf(100*float64(x.More), 1), figureOf(100*float64(x.MoreMCSE), 2), reasoned(figureOf(float64(x.PerSuccess), 0), x.Reason)}})
 		}
@@ -410,8 +432,7 @@ func (in PolicyInput) methods() Section {
 	for _, c := range in.Result.Conventions {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(c.Name).English(), Label(c.Value).English()}})
 	}
-	t.Rows = append(t.Rows, Row{Cells: []Cell{Label("one-way sensitivity"), Label("2.5th and 97.5th percentile of each parameter, the others at their base values, on the same patients and random numbers")}},
-		Row{Cells: []Cell{Label("currency"), Label("US dollars as the designs and the evidence state them; prices are not indexed to one year")}})
+	t.Rows = append(t.Rows, Row{Cells: []Cell{Label("one-way sensitivity"), Label("2.5th and 97.5th percentile of each parameter, the others at their base values, on the same patients and random numbers")}})
 	e := Table{ID: "parameters", Caption: "Parameters", Columns: []Column{{Label: "Parameter"}, {Label: "Value", Align: Right}, {Label: "Unit"}, {Label: "Distribution"}, {Label: "Status"}, {Label: "Source"}}}
 	for _, p := range in.Evidence.Parameters {
 		e.Rows = append(e.Rows, Row{Cells: []Cell{Label(p.Name), Label(in.in.brief(p.Value)), Label(p.Unit).English(), Label(string(p.Distribution)).English(), Label(string(p.Status)), Label(p.Source).English()}})
@@ -443,7 +464,7 @@ func (in PolicyInput) cheers() Section {
 		{"Measurement of outcomes", "By the model, week by week; footnotes of the table of outcomes"},
 		{"Valuation of outcomes", "Parameters utility.*, with their sources"},
 		{"Measurement and valuation of resources and costs", "Program cost from staff hours, group size and bed days of the design; parameters cost.*"},
-		{"Currency, price date, and conversion", "US dollars; prices are not indexed to one year"},
+		{"Currency, price date, and conversion", in.priceDate()},
 		{"Rationale and description of model", "Weekly simulation of individual patients; settings under Methods; recoup can be run by anyone"},
 		{"Analytics and assumptions", "Settings under Methods; parameters with status assumed"},
 		{"Characterising heterogeneity", "Patients differ in the model; results by subgroup: not reported"},

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write texts/en.yaml")
 // analyses are not among them: they are for who runs the analysis, and in its words.
 var covered = []string{"*.go", "render/*.go", "render/*.tmpl", "disclosure/statement.go", "disclosure/figures.go"}
 
-var apart = regexp.MustCompile(`_test\.go$|^picture|^study|^language\.go$|render/(brand|pdf|data|diff|sketch)\.go$|^render/formats\.go$`)
+var apart = regexp.MustCompile(`_test\.go$|^picture|^study|^language\.go$|^formula\.go$|render/(brand|pdf|data|diff|sketch)\.go$|^render/formats\.go$`)
 
 // asking are the functions whose first texts are translated where they are called.
 var asking = map[string]int{"Text": 1, "text": 1, "Words": 1, "words": 1, "say": 1, "Say": 1, "Count": 2, "count": 2, "argument": 1}

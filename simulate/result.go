@@ -17,7 +17,9 @@ type Result struct {
 	Seed        uint64       `json:"seed"`
 	Draws       int          `json:"draws"`
 	Patients    int          `json:"patients_per_draw"`
-	Points      int          `json:"points"` // points in time of every trajectory
+	Currency    string       `json:"currency,omitempty"`   // of costs, such as USD or EUR/DEU
+	PriceYear   int          `json:"price_year,omitempty"` // of costs; 0 where it is not stated
+	Points      int          `json:"points"`               // points in time of every trajectory
 	Conventions []Convention `json:"conventions"`
 	Reference   string       `json:"reference"` // strategy that differences are taken against
 	Outcomes    []Outcome    `json:"outcomes"`  // what each outcome means, and for whom it is null

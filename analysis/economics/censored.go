@@ -108,12 +108,24 @@ func (f followUp) partitionedMean(cost [][]float64, breaks, weight []float64) fl
 	}
 	for j, b := range breaks {
 		for i, w := range weight {
-			if w > 0 && (f.complete[i] || f.time[i] >= b) {
-				sum += w * cost[j][i] / k.left(math.Min(f.time[i], b))
+			if w > 0 {
+				sum += w * cost[j][i] * f.weight(k, i, b)
 			}
 		}
 	}
 	return sum / n
+}
+
+// seen says whether all up to a day is known of a patient.
+func (f followUp) seen(i int, b float64) bool { return f.complete[i] || f.time[i] >= b }
+
+// weight is what a patient counts for of whom all up to a day is known: one over the
+// probability, by the curve of losses, of being followed as long; the others count nothing.
+func (f followUp) weight(k survival, i int, b float64) float64 {
+	if !f.seen(i, b) {
+		return 0
+	}
+	return 1 / k.left(math.Min(f.time[i], b))
 }
 
 // linMean adds up the mean cost of each interval of those still followed and alive at its

@@ -36,8 +36,8 @@ type CostsOptions struct {
 	Day        string   `opt:"day" doc:"from when day numbers of costs count: admission (0 is the day of admission), or the clock of the column with role admitted" choices:"admission|clock"`
 	NoRecord   string   `opt:"no_record" doc:"what patients without any record of a cost count as" choices:"zero|missing"`
 	Rate       float64  `opt:"rate" doc:"discount rate a year, as a share; 0 does not discount"`
-	PriceYear  string   `opt:"price_year" doc:"year whose prices costs are moved to by index; as in the file where none is given"`
-	Index      []string `opt:"index" doc:"prices by year, such as 2019:255.7,2024:313.7: a table of your own, none comes with recoup"`
+	MoneyOptions
+	Index      []string `opt:"index" doc:"prices by year, such as 2019:255.7,2024:313.7: a table of your own in place of the one that comes with recoup"`
 	Interval   string   `opt:"interval" doc:"from bootstrap samples within arms" choices:"percentile|bca"`
 	Replicates int      `opt:"replicates" doc:"bootstrap samples"`
 }
@@ -52,15 +52,15 @@ mean: of all patients as if all were followed; too low where some were not.
 weighted: of the patients whose costs were seen whole, each over the probability of being followed as long, 1/n Σ ΔM/K(T-), K the product limit of censoring within the arm. partitioned: the same within intervals of step days, so that patients lost later count for what was seen whole of them. lin: mean cost of each interval of those still followed, times the share alive at its start; right where patients are lost at the ends of intervals.
 These take loss to follow-up to be independent of costs within an arm, and need someone followed to the horizon. At equal times all who were followed as long are at risk.
 gamma: log mean cost is a sum of arm and covariates, with a variance in proportion to its square; costs must be above 0. two-part: a logistic model of whether there is any cost, times the gamma model of those there are. Means are of all patients as if in the one arm, then the other.
-price_year moves costs of one price year to another by the index given, amount × index(to)/index(from); which index suits (of all prices or of health care, of which country) is for you to say.
+price_year moves each cost from its own currency and price year to another: by consumer prices, amount × index(to)/index(from), and between currencies by purchasing power parities of GDP, from tables that come with recoup and name their sources; in the order of the CCEMG-EPPI cost converter (inflate first) by default. What a table lacks is refused. index gives an index of your own, for costs of one currency and one price year. Which index suits (of all prices or of health care) is for you to say.
 Terms: cost_mean of each arm, cost_difference, cost_ratio. Errors and intervals are of bootstrap samples within arms.
 Missing values: patients without the days under observation or a covariate are left out. Patients without any record of a cost count as zero by default.
 R: survfit(Surv(time, !complete) ~ 1); glm(cost ~ arm + age, family = Gamma("log")); glm(cost > 0 ~ arm, binomial).`,
 	Refs: []string{
-		"Bang and Tsiatis 2000, 10.1093/biomet/87.2.329", "Lin, Feuer, Etzioni and Wax 1997, 10.2307/2533947",
+		"Bang and Tsiatis 2000, 10.1093/biomet/87.2.329", "Lin, Feuer, Etzioni and Wax 1997, 10.2307/2533947", "Shemilt, Thomas and Morciano 2010, 10.1332/174426410X482999",
 	},
 	Needs: []datasets.Role{datasets.RoleArm, datasets.RoleCost},
-}, CostsOptions{Method: MethodMean, Horizon: 365, Step: 30, Day: ledger.DayAdmission, NoRecord: "zero", Interval: "percentile", Replicates: 1000}, costs)
+}, CostsOptions{MoneyOptions: defaultMoney, Method: MethodMean, Horizon: 365, Step: 30, Day: ledger.DayAdmission, NoRecord: "zero", Interval: "percentile", Replicates: 1000}, costs)
 
 // accounts are the patients of both arms, the arm first, by identifier.
 type accounts struct {
@@ -130,6 +130,8 @@ func (o CostsOptions) check(q analysis.Question) error {
 		return fmt.Errorf("%w: only method=gamma and method=two-part adjust for covariates", analysis.ErrOptions)
 	case censored && o.Followed == "":
 		return fmt.Errorf("%w: method=%s needs followed=COLUMN, the days each patient was under observation", analysis.ErrOptions, o.Method)
+	case len(o.Index) > 0 && (o.PriceYear == "" || o.Currency != "" || o.CostYear != "" || o.CostCurrency != ""):
+		return fmt.Errorf("%w: index goes with price_year, and with none of currency, cost_year and cost_currency", analysis.ErrOptions)
 	case model && o.Followed != "":
 		return fmt.Errorf("%w: method=%s takes everyone to be followed; leave followed out, or use partitioned", analysis.ErrOptions, o.Method)
 	}
@@ -144,6 +146,11 @@ func (a *accounts) read(in analysis.Input, q analysis.Question, o CostsOptions) 
 	l, err := ledger.Read(in.Cohort, o.Day, slices.Repeat([]bool{true}, in.Cohort.Patients()))
 	if err != nil {
 		return r, err
+	}
+	if len(o.Index) == 0 {
+		if r.Tables, err = o.move(l); err != nil {
+			return r, err
+		}
 	}
 	if l.Mixed || !l.Days {
 		return r, fmt.Errorf("%w: %s; %s", analysis.ErrCannot, l.Warnings[0].Message, l.Warnings[0].Cure)
@@ -163,7 +170,7 @@ func (a *accounts) read(in analysis.Input, q analysis.Question, o CostsOptions) 
 		r.Warnings = append(r.Warnings, analysis.Warning{Code: analysis.WarnAssumption, Message: "costs over more than 400 days are not discounted", Cure: "set rate=0.03"})
 	}
 	a.unit = l.Unit
-	if o.PriceYear != "" {
+	if len(o.Index) > 0 {
 		factor, err := priceFactor(l.PriceYears, o.PriceYear, o.Index)
 		if err != nil {
 			return r, err
@@ -200,7 +207,7 @@ func (a *accounts) read(in analysis.Input, q analysis.Question, o CostsOptions) 
 	return r, nil
 }
 
-// priceFactor is what costs of the years found are multiplied by to be in prices of
+// priceFactor is, of an index of one's own, what costs of the years found are multiplied by to be in prices of
 // another: its index over theirs.
 func priceFactor(found []string, to string, index []string) (float64, error) {
 	table := map[string]float64{}

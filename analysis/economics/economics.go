@@ -342,6 +342,9 @@ const fewDraws = 100
 
 func (d Draws) warnings(r Result) []analysis.Warning {
 	w := []analysis.Warning{}
+	if len(d.Strategies) == 1 {
+		w = append(w, analysis.Warning{Code: "one-strategy", Message: "there is one strategy and nothing to hold it against: it is the best in every draw whatever it costs, and no information could change that", Cure: "give the costs and effects of what patients get without it"})
+	}
 	switch {
 	case r.Draws == 1:
 		w = append(w, analysis.Warning{Code: "single-draw", Message: "with one set of parameters there is no acceptability curve and no value of information; simulate 100 or more draws"})

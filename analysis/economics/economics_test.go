@@ -71,6 +71,17 @@ func TestEqualStrategies(t *testing.T) {
 	if r.Against[0].Reason != "no difference in effect" {
 		t.Errorf("reason %q", r.Against[0].Reason)
 	}
+	if !strings.Contains(r.Table[1].Reason, "the same cost and effect as a") {
+		t.Errorf("reason %q", r.Table[1].Reason)
+	}
+}
+
+// With one strategy all is said of it, and that there is nothing to compare.
+func TestOneStrategy(t *testing.T) {
+	r := analyze(t, means([]string{"a"}, []float64{1}, []float64{2}), 10)
+	if len(r.Warnings) == 0 || r.Warnings[0].Code != "one-strategy" || float64(r.Values[0].Strategies[0].NetBenefit) != 19 {
+		t.Errorf("%+v", r)
+	}
 }
 
 // The four corners against the reference.

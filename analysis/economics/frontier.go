@@ -49,7 +49,11 @@ func efficient(rows []Row, index []int) []int {
 	for _, s := range index {
 		if len(keep) > 0 && rows[s].Effect <= rows[keep[len(keep)-1]].Effect {
 			rows[s].Status = Dominated
-			rows[s].Reason = "dominated by " + rows[keep[len(keep)-1]].Strategy
+			by := rows[keep[len(keep)-1]]
+			rows[s].Reason = "dominated by " + by.Strategy
+			if rows[s].Cost == by.Cost && rows[s].Effect == by.Effect {
+				rows[s].Reason = "the same cost and effect as " + by.Strategy + ", which is listed before it"
+			}
 			continue
 		}
 		keep = append(keep, s)

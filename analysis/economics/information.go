@@ -79,6 +79,15 @@ const fewestDraws = 50
 //
 // MCSE is of the regression's coefficients (delta method, its smoothness taken as known)
 // and of the draws together; a group of little value is biased upwards by about as much.
+//
+// Bias: the value is a maximum over fitted means, which noise in the fit can only raise, so
+// a parameter of no influence seems worth something where strategies are nearly level: of
+// two level strategies about 2 % of the standard deviation of their difference in net
+// benefit with 100 draws and 0.5 % with 1000, and 6 % for a group of five with 200. Where
+// one strategy leads clearly it is 0. The value of what does matter is drawn down by the
+// smoothing, there by 6 to 7 % (a parameter that explains a quarter of the variance, 1000
+// draws; a group of five that explains four fifths, 200 draws). Draws that are means of few
+// patients add noise and so act as fewer draws. Take values within 2 errors of 0 for none.
 // A parameter that does not vary is worth nothing. Noise of a finite number of patients
 // in the draws is smoothed away by the regression, and not subtracted here.
 //

@@ -22,16 +22,19 @@ const (
 // ReadDraws reads a probabilistic analysis: CSV with a row for each draw, columns
 // cost.NAME and effect.NAME for each strategy in the order they stand (a dot, colon,
 // underscore, hyphen or space after the word, in any case; eff, qaly and qalys are the
-// same as effect), and one for each parameter under its own name. All that is wrong comes
-// back at once, by row and column, without a cell's value; nothing is left out.
+// same as effect), and one for each parameter under its own name; a first column draw,
+// iteration or simulation numbers the rows and is none. All that is wrong comes back at once, by row and column, without a cell's value; nothing is left out.
 func ReadDraws(r io.Reader, file string) (Draws, []Parameter, error) {
 	t := &drawTable{file: file, problems: datasets.NewProblemList()}
 	t.read(r)
 	var d Draws
 	var p []Parameter
+	seen := map[string]bool{}
 	for k, name := range t.head {
 		kind, strategy := outcomeOf(name)
 		switch {
+		case k == 0 && numbersRows(name):
+			continue
 		case kind == "":
 			p = append(p, Parameter{Name: name, Values: t.columns[k]})
 			continue
@@ -44,18 +47,15 @@ func ReadDraws(r io.Reader, file string) (Draws, []Parameter, error) {
 		if kind == "effect" {
 			side = &d.Effect[at]
 		}
-		if *side != nil {
+		if seen[kind+"."+strategy] {
 			t.bad(datasets.CodeHeader, 0, name, fmt.Sprintf("expected one column of %s for each strategy", kind))
 		}
-		*side = t.columns[k]
+		*side, seen[kind+"."+strategy] = t.columns[k], true
 	}
-	for s, name := range d.Strategies {
-		for _, side := range []struct {
-			kind   string
-			values []float64
-		}{{"cost", d.Cost[s]}, {"effect", d.Effect[s]}} {
-			if side.values == nil {
-				t.bad(datasets.CodeColumnMissing, 0, side.kind+"."+name, "expected a column of cost and one of effect for each strategy")
+	for _, name := range d.Strategies {
+		for _, kind := range []string{"cost", "effect"} {
+			if !seen[kind+"."+name] {
+				t.bad(datasets.CodeColumnMissing, 0, kind+"."+name, "expected a column of cost and one of effect for each strategy")
 			}
 		}
 	}
@@ -75,7 +75,9 @@ func ReadParameters(r io.Reader, file string, draws int) ([]Parameter, error) {
 	t.read(r)
 	var p []Parameter
 	for k, name := range t.head {
-		p = append(p, Parameter{Name: name, Values: t.columns[k]})
+		if k > 0 || !numbersRows(name) {
+			p = append(p, Parameter{Name: name, Values: t.columns[k]})
+		}
 	}
 	if !t.problems.Failed() && t.rows != draws {
 		t.bad(datasets.CodeFile, 0, "", fmt.Sprintf("expected %d rows of parameters, one for each draw, not %d", draws, t.rows))
@@ -84,6 +86,11 @@ func ReadParameters(r io.Reader, file string, draws int) ([]Parameter, error) {
 		return nil, t.problems.All()
 	}
 	return p, nil
+}
+
+// numbersRows says whether a column counts the draws.
+func numbersRows(name string) bool {
+	return slices.ContainsFunc([]string{"draw", "iteration", "simulation"}, func(w string) bool { return strings.EqualFold(name, w) })
 }
 
 // outcomeOf splits the name of a column of costs or effects; kind is "" for a parameter.

@@ -66,3 +66,20 @@ func FuzzReadDraws(f *testing.F) {
 		}
 	})
 }
+
+// A first column that numbers the draws is no parameter, and a file without rows has one
+// thing wrong with it.
+func TestNumberedDraws(t *testing.T) {
+	_, p, err := ReadDraws(strings.NewReader("Iteration,cost.a,effect.a,draw\n1,2,3,4\n"), "f")
+	if err != nil || len(p) != 1 || p[0].Name != "draw" {
+		t.Errorf("%v, %v", p, err)
+	}
+	q, err := ReadParameters(strings.NewReader("draw,p\n1,2\n"), "f", 1)
+	if err != nil || len(q) != 1 || q[0].Name != "p" {
+		t.Errorf("%v, %v", q, err)
+	}
+	_, _, err = ReadDraws(strings.NewReader("cost.a,effect.a\n"), "f")
+	if err == nil || strings.Contains(err.Error(), "cost.a") {
+		t.Errorf("no rows: %v", err)
+	}
+}

@@ -34,8 +34,14 @@ type TrialOptions struct {
 	Baseline   bool     `opt:"baseline" doc:"adjust cost and effect for the outcome at baseline, without which a difference at baseline counts as gained"`
 	Covariates []string `opt:"covariates" doc:"further columns of the patients to adjust for"`
 	WTP        []string `opt:"wtp" doc:"willingness to pay for a unit of effect, in the costs' currency"`
-	Interval   string   `opt:"interval" doc:"from bootstrap samples within arms, or by t from the regression" choices:"percentile|bca|model"`
-	Replicates int      `opt:"replicates" doc:"bootstrap samples"`
+	Rate       float64  `opt:"rate" doc:"discount rate of costs a year, as a share; 0 does not discount"`
+	EffectRate float64  `opt:"effect_rate" doc:"discount rate of QALYs a year, as a share; 0 does not discount"`
+	Censoring  string   `opt:"censoring" doc:"of patients not followed to the visit asked for: left out as missing (complete), or allowed for by the inverse probability of being followed, at the end (weighted) or from visit to visit (partitioned)" choices:"complete|weighted|partitioned"`
+	Followed   string   `opt:"followed" doc:"with weighted and partitioned: column of the days each patient was under observation"`
+	Ended      string   `opt:"ended" doc:"column that is 1 for patients who died when they were last observed; 0 or nobody where none is given"`
+	MoneyOptions
+	Interval   string `opt:"interval" doc:"from bootstrap samples within arms, or by t from the regression" choices:"percentile|bca|model"`
+	Replicates int    `opt:"replicates" doc:"bootstrap samples"`
 }
 
 // Trial is economics/trial: cost and effect of patients of two arms.
@@ -47,16 +53,19 @@ var Trial = analysis.New(analysis.Analysis{
 Cost, effect and net benefit w·effect - cost are regressed on the arm, the baseline and covariates by least squares with HC2 errors, which are Welch's without covariates; the same columns for all, so that the net benefit's coefficient is w times the effect's less the cost's.
 Terms: cost_mean and effect_mean of each arm, at the mean of what is adjusted for; cost_difference, effect_difference; icer, their ratio, with Fieller's interval, and none where the effect is not apart from 0 or one arm is better and cheaper; net_benefit at each willingness to pay; probability_cost_effective, the share of bootstrap samples in which it is above 0.
 Intervals: percentiles of samples drawn within each arm, BCa, or t. Costs are skewed: of few patients with rare large bills no interval is good.
-Missing values: complete cases of cost, effect and covariates, unbiased where missingness depends on the covariates alone; impute/chained with analysis=economics/trial imputes them. Patients without any record of a cost count as zero by default. Nothing is discounted: a horizon over 400 days is warned of.
+Discounting: each cost by (1 + rate)^-(day/365.25), and QALYs by the exact integral of the utility's straight lines times (1 + effect_rate)^-t; improvement and success are not discounted. Without a rate a horizon over 400 days is warned of.
+Censoring: complete takes those followed to the visit. weighted and partitioned take followed, the days under observation, and weigh a patient by Δ/K(T-), K the product limit of censoring within the arm, as economics/costs does; cost and effect are regressed with these weights, partitioned within each interval between visits, whose coefficients are added up, so that patients lost later count for the intervals seen whole. A utility falls in a straight line to 0 at death, and is 0 after. Loss must not depend on cost or effect within an arm, and someone must be followed to the end. Without covariates the means are those of economics/costs, but where losses and ends fall on one day. Errors and intervals are the bootstrap's, which draws the weights anew; Fieller's interval takes its errors and the normal distribution.
+price_year moves costs to one currency and price year as economics/costs does.
+Missing values: complete cases of cost, effect and covariates, unbiased where missingness depends on the covariates alone; impute/chained with analysis=economics/trial imputes them. Under weighted and partitioned a patient counts as missing who lacks a utility at a visit while under observation. Patients without any record of a cost count as zero by default.
 R: lm(cost ~ arm + baseline), lm(w * qaly - cost ~ arm + baseline), sandwich::vcovHC(fit, "HC2"); boot::boot(strata = arm).`,
 	Refs: []string{
 		"Hoch, Briggs and Willan 2002, 10.1002/hec.678", "Manca, Hawkins and Sculpher 2005, 10.1002/hec.944", "Willan and O'Brien 1996, 10.1002/(SICI)1099-1050(199607)5:4<297::AID-HEC216>3.0.CO;2-T",
-		"Nixon, Wonderling and Grieve 2010, 10.1002/hec.1477",
+		"Nixon, Wonderling and Grieve 2010, 10.1002/hec.1477", "Lin 2000, 10.1093/biostatistics/1.1.35", "Bang and Tsiatis 2000, 10.1093/biomet/87.2.329",
 	},
 	Needs: []datasets.Role{datasets.RoleOutcome, datasets.RoleVisit, datasets.RoleArm, datasets.RoleCost},
 }, TrialOptions{
 	Effect: EffectChange, Threshold: 30, Day: ledger.DayAdmission, NoRecord: "zero", Baseline: true,
-	WTP: []string{"0", "1000", "10000", "50000"}, Interval: "percentile", Replicates: 2000,
+	WTP: []string{"0", "1000", "10000", "50000"}, Censoring: CensoringComplete, MoneyOptions: defaultMoney, Interval: "percentile", Replicates: 2000,
 }, trial)
 
 // arms are the patients of the two arms with all that is asked about, the arm first.
@@ -69,6 +78,9 @@ type arms struct {
 	costUnit     string
 	effectUnit   string
 	pair         analysis.Paired
+	follow       followUp
+	byInterval   [2][][]float64 // cost and effect by interval; one where they are whole
+	breaks       []float64      // days at which the intervals end
 }
 
 func trial(ctx context.Context, in analysis.Input, q analysis.Question, o TrialOptions) (analysis.Result, error) {
@@ -77,6 +89,9 @@ func trial(ctx context.Context, in analysis.Input, q analysis.Question, o TrialO
 	}
 	if o.Horizon < 0 || o.Replicates < 100 || o.Replicates > 1_000_000 {
 		return analysis.Result{}, fmt.Errorf("%w: expected a horizon of 0 days or more and 100 to 1,000,000 replicates", analysis.ErrOptions)
+	}
+	if err := o.check(); err != nil {
+		return analysis.Result{}, err
 	}
 	wtp, err := willingness(o.WTP)
 	if err != nil {
@@ -90,16 +105,39 @@ func trial(ctx context.Context, in analysis.Input, q analysis.Question, o TrialO
 	if a.n[0] <= len(a.x) || a.n[1] <= len(a.x) {
 		return r, fmt.Errorf("%w: %d and %d patients with cost and effect are too few", analysis.ErrCannot, a.n[0], a.n[1])
 	}
+	if o.Censoring != CensoringComplete {
+		return a.censored(ctx, in, q, wtp, r, o)
+	}
 	m, err := a.model()
 	if err != nil {
 		return r, fmt.Errorf("%w: %w; leave out a covariate that repeats another", analysis.ErrCannot, err)
 	}
-	draws, err := a.bootstrap(ctx, in, wtp, q.Seed, o)
+	draws, err := a.bootstrap(ctx, in, 2+len(wtp), a.leastSquares(wtp), q.Seed, o)
 	if err != nil {
 		return r, err
 	}
-	r.Estimates, r.Tables = a.answer(m, draws, wtp, q, o)
+	var tables []analysis.Table
+	r.Estimates, tables = a.answer(m, draws, wtp, q, o)
+	r.Tables = append(r.Tables, tables...)
 	return r, nil
+}
+
+func (o TrialOptions) check() error {
+	switch {
+	case !(o.Rate >= 0 && o.Rate < 1) || !(o.EffectRate >= 0 && o.EffectRate < 1):
+		return fmt.Errorf("%w: expected a rate and an effect_rate from 0 to under 1", analysis.ErrOptions)
+	case o.EffectRate > 0 && o.Effect != EffectQALY:
+		return fmt.Errorf("%w: effect_rate discounts QALYs: it goes with effect=qaly", analysis.ErrOptions)
+	case o.Censoring == CensoringComplete && (o.Followed != "" || o.Ended != ""):
+		return fmt.Errorf("%w: followed and ended go with censoring=weighted or censoring=partitioned", analysis.ErrOptions)
+	case o.Censoring != CensoringComplete && o.Followed == "":
+		return fmt.Errorf("%w: censoring=%s needs followed=COLUMN, the days each patient was under observation", analysis.ErrOptions, o.Censoring)
+	case o.Censoring != CensoringComplete && o.Interval == "model":
+		return fmt.Errorf("%w: the errors of censoring=%s are the bootstrap's: expected interval=percentile or bca", analysis.ErrOptions, o.Censoring)
+	case o.Censoring != CensoringComplete && o.Horizon != 0:
+		return fmt.Errorf("%w: with censoring=%s the horizon is the visit asked for: leave horizon out", analysis.ErrOptions, o.Censoring)
+	}
+	return nil
 }
 
 func willingness(words []string) ([]float64, error) {
@@ -128,16 +166,20 @@ func (a *arms) read(in analysis.Input, q analysis.Question, o TrialOptions) (ana
 	if a.groups, r.Excluded, err = in.Groups(q); err != nil {
 		return r, err
 	}
-	effect, warn, err := a.effects(in.Cohort, o)
+	seen, err := a.observe(in, o)
+	if err != nil {
+		return r, err
+	}
+	effect, warn, err := a.effects(in.Cohort, o, seen)
 	if err != nil {
 		return r, err
 	}
 	r.Warnings = append(r.Warnings, warn...)
-	cost, warn, err := a.costs(in.Cohort, o)
+	cost, tables, warn, err := a.costs(in.Cohort, o)
 	if err != nil {
 		return r, err
 	}
-	r.Warnings = append(r.Warnings, warn...)
+	r.Warnings, r.Tables = append(r.Warnings, warn...), append(r.Tables, tables...)
 	columns, _, err := in.Covariates(a.groups, o.Covariates)
 	if err != nil {
 		return r, err
@@ -157,12 +199,12 @@ func (a *arms) read(in analysis.Input, q analysis.Question, o TrialOptions) (ana
 			continue
 		}
 		g := arm[p] - 1
-		if math.IsNaN(cost[p]) || math.IsNaN(effect[p]) || slices.ContainsFunc(columns, func(c []float64) bool { return math.IsNaN(c[p]) }) {
+		if seen.lacks(cost, p) || seen.lacks(effect, p) || slices.ContainsFunc(columns, func(c []float64) bool { return math.IsNaN(c[p]) }) {
 			a.missing[g]++
 			continue
 		}
 		a.n[g]++
-		a.cost, a.effect = append(a.cost, cost[p]), append(a.effect, effect[p])
+		a.keep(p, cost, effect, seen)
 		a.x[0], a.x[1] = append(a.x[0], 1), append(a.x[1], float64(1-g))
 		for k, c := range columns {
 			a.x[2+k] = append(a.x[2+k], c[p])
@@ -196,10 +238,10 @@ func mean(x []float64) float64 {
 }
 
 // effects are what patients gain.
-func (a *arms) effects(c *datasets.Cohort, o TrialOptions) ([]float64, []analysis.Warning, error) {
+func (a *arms) effects(c *datasets.Cohort, o TrialOptions, seen *observed) ([][]float64, []analysis.Warning, error) {
 	p := a.pair
 	if o.Effect == EffectQALY {
-		return a.qalys(c)
+		return a.qalys(c, o.EffectRate, seen)
 	}
 	var warn []analysis.Warning
 	if !p.DirectionKnown {
@@ -232,75 +274,29 @@ func (a *arms) effects(c *datasets.Cohort, o TrialOptions) ([]float64, []analysi
 			warn = append(warn, analysis.Warning{Code: analysis.WarnPercentZero, Message: fmt.Sprintf("%d patients with a baseline of 0 have no percentage and are left out", zero)})
 		}
 	}
-	return out, warn, nil
+	return a.atTheEnd(out), warn, nil
 }
 
-// qalys are the areas under a utility from the baseline to the visit asked for.
-func (a *arms) qalys(c *datasets.Cohort) ([]float64, []analysis.Warning, error) {
-	p := a.pair
-	if p.DirectionKnown && p.Lower {
-		return nil, nil, fmt.Errorf("%w: QALYs need a utility, of which more is better: lower values of %s are; ask for effect=change", analysis.ErrCannot, p.Field.Name)
-	}
-	var visits []datasets.Visit
-	for _, v := range c.Visits() {
-		switch {
-		case v.Value == p.Baseline.Value || v.Value == p.Now.Value || v.Week != nil && p.Baseline.Week != nil && p.Now.Week != nil && *v.Week > *p.Baseline.Week && *v.Week < *p.Now.Week:
-			if v.Week == nil {
-				return nil, nil, fmt.Errorf("%w: QALYs need the week of each visit: give %s its week in the cohort file", analysis.ErrCannot, v.VisitName())
-			}
-			visits = append(visits, v)
-		}
-	}
-	slices.SortFunc(visits, func(a, b datasets.Visit) int {
-		if *a.Week < *b.Week {
-			return -1
-		}
-		return 1
-	})
-	out := make([]float64, c.Patients())
-	over := 0
-	for k, v := range visits {
-		now := c.Values(p.Field.Name, v.Value)
-		for i, u := range now {
-			if u > 1 {
-				over++
-			}
-			if k > 0 {
-				before := c.Values(p.Field.Name, visits[k-1].Value)
-				out[i] += (before[i] + u) / 2 * (*v.Week - *visits[k-1].Week) * 7 / 365.25
-			}
-		}
-	}
-	if over > 0 {
-		return nil, nil, fmt.Errorf("%w: QALYs need a utility of at most 1; %d values of %s are above", analysis.ErrCannot, over, p.Field.Name)
-	}
-	a.effectUnit = "QALY"
-	return out, nil, nil
-}
-
-// costs are those of each patient from admission to the horizon.
-func (a *arms) costs(c *datasets.Cohort, o TrialOptions) ([]float64, []analysis.Warning, error) {
-	horizon := float64(o.Horizon)
-	if horizon == 0 {
-		base, now := a.pair.Baseline.Week, a.pair.Now.Week
-		if base == nil || now == nil || !(*now > *base) {
-			return nil, nil, fmt.Errorf("%w: expected horizon=DAYS, or the weeks of the baseline and the visit in the cohort file", analysis.ErrCannot)
-		}
-		horizon = math.Round(7 * (*now - *base))
-	}
+// costs are those of each patient from admission to the horizon, by interval.
+func (a *arms) costs(c *datasets.Cohort, o TrialOptions) ([][]float64, []analysis.Table, []analysis.Warning, error) {
+	horizon := a.breaks[len(a.breaks)-1]
 	l, err := ledger.Read(c, o.Day, slices.Repeat([]bool{true}, c.Patients()))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
+	}
+	tables, err := o.move(l)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	if l.Mixed || !l.Days {
-		return nil, nil, fmt.Errorf("%w: %s; %s", analysis.ErrCannot, l.Warnings[0].Message, l.Warnings[0].Cure)
+		return nil, nil, nil, fmt.Errorf("%w: %s; %s", analysis.ErrCannot, l.Warnings[0].Message, l.Warnings[0].Cure)
 	}
 	asked := l.Categories
 	if len(o.Categories) > 0 {
 		asked = o.Categories
 		for _, name := range asked {
 			if !slices.Contains(l.Categories, name) {
-				return nil, nil, fmt.Errorf("%w: no category of costs %q; there are: %v", datasets.ErrUnknownName, name, l.Categories)
+				return nil, nil, nil, fmt.Errorf("%w: no category of costs %q; there are: %v", datasets.ErrUnknownName, name, l.Categories)
 			}
 		}
 	}
@@ -308,17 +304,25 @@ func (a *arms) costs(c *datasets.Cohort, o TrialOptions) ([]float64, []analysis.
 	if float64(l.Last) < horizon-31 {
 		warn = append(warn, analysis.Warning{Code: analysis.WarnAssumption, Message: fmt.Sprintf("the last cost is of day %d, before the horizon of %g days: what came later counts as nothing", l.Last, horizon), Cure: "set a horizon that the costs reach"})
 	}
-	if horizon > 400 {
-		warn = append(warn, analysis.Warning{Code: analysis.WarnAssumption, Message: "costs and effects over more than 400 days are not discounted", Cure: "set horizon=365, or discount the amounts in the file"})
+	if horizon > 400 && (o.Rate == 0 || o.EffectRate == 0 && o.Effect == EffectQALY) {
+		warn = append(warn, analysis.Warning{Code: analysis.WarnAssumption, Message: "costs or effects over more than 400 days are not discounted", Cure: "set rate=0.03 and, for QALYs, effect_rate=0.03"})
 	}
-	out := l.Between(0, horizon, asked)
-	for p, has := range l.Recorded {
-		if !has && o.NoRecord == "missing" {
-			out[p] = math.NaN()
+	if o.Rate > 0 {
+		l.Discount(o.Rate)
+	}
+	var out [][]float64
+	start := 0.0
+	for _, end := range a.breaks {
+		cost := l.Between(start, end, asked)
+		for p, has := range l.Recorded {
+			if !has && o.NoRecord == "missing" {
+				cost[p] = math.NaN()
+			}
 		}
+		out, start = append(out, cost), end
 	}
 	a.costUnit = l.Unit
-	return out, warn, nil
+	return out, tables, warn, nil
 }
 
 // bivariate is the regressions of cost and effect, and what goes with both.
@@ -377,10 +381,11 @@ func (m *bivariate) covariance(c []float64) float64 {
 	return a * b * (s - s0/(a*a) - s1/(b*b)) / 2
 }
 
-// statistics of the bootstrap, in order: cost, effect, and net benefit at each willingness.
-func (a *arms) bootstrap(ctx context.Context, in analysis.Input, wtp []float64, seed uint64, o TrialOptions) ([]resample.Draws, error) {
-	p, n := len(a.x), len(a.cost)
-	statistic := func(counts, values, ses []float64) {
+// leastSquares are the statistics of the bootstrap, in order: cost, effect, and net benefit
+// at each willingness.
+func (a *arms) leastSquares(wtp []float64) resample.Statistics {
+	p := len(a.x)
+	return func(counts, values, ses []float64) {
 		cross, right := mat.NewSymDense(p, nil), mat.NewDense(p, 2, nil)
 		for i, w := range counts {
 			if w == 0 {
@@ -408,6 +413,11 @@ func (a *arms) bootstrap(ctx context.Context, in analysis.Input, wtp []float64, 
 			values[2+k] = w*values[1] - values[0]
 		}
 	}
+}
+
+// bootstrap draws samples within arms of so many statistics.
+func (a *arms) bootstrap(ctx context.Context, in analysis.Input, statistics int, f resample.Statistics, seed uint64, o TrialOptions) ([]resample.Draws, error) {
+	n := len(a.cost)
 	classes := resample.Classes{Sizes: slices.Repeat([]int{1}, n), Strata: make([]int, n)}
 	for i, arm := range a.x[1] {
 		classes.Strata[i] = int(arm)
@@ -415,7 +425,19 @@ func (a *arms) bootstrap(ctx context.Context, in analysis.Input, wtp []float64, 
 	if n > 1000 {
 		classes.Blocks = 500
 	}
-	return resample.BootstrapAll(ctx, statistic, 2+len(wtp), classes, resample.Plan{Replicates: o.Replicates, Seed: seed, Progress: in.Progress})
+	return resample.BootstrapAll(ctx, f, statistics, classes, resample.Plan{Replicates: o.Replicates, Seed: seed, Progress: in.Progress})
+}
+
+// start is an estimate of the two arms without its value.
+func (a *arms) start(term string, scale analysis.Scale, unit string) analysis.Estimate {
+	e := analysis.NewEstimate(term, scale)
+	e.Outcome, e.Visit, e.Arm, e.Reference, e.Unit = a.pair.Field.Name, a.pair.Now.VisitName(), a.groups[0].Name, a.groups[1].Name, unit
+	e.N = analysis.N{Arm: a.n[0], Reference: a.n[1], Missing: a.missing[0] + a.missing[1]}
+	return e
+}
+
+func atWTP(w float64) string {
+	return "willingness to pay " + strconv.FormatFloat(w, 'g', -1, 64)
 }
 
 // answer puts the estimates together.
@@ -425,9 +447,7 @@ func (a *arms) answer(m *bivariate, draws []resample.Draws, wtp []float64, q ana
 	arm[1] = 1
 	how := "least squares, HC2 errors"
 	start := func(term string, scale analysis.Scale, unit string) analysis.Estimate {
-		e := analysis.NewEstimate(term, scale)
-		e.Outcome, e.Visit, e.Arm, e.Reference, e.Unit = a.pair.Field.Name, a.pair.Now.VisitName(), a.groups[0].Name, a.groups[1].Name, unit
-		e.N = analysis.N{Arm: a.n[0], Reference: a.n[1], Missing: a.missing[0] + a.missing[1]}
+		e := a.start(term, scale, unit)
 		e.Method = analysis.Method{Name: how + "; complete cases", R: "lm(w * effect - cost ~ arm)", Ref: "Hoch, Briggs and Willan 2002, 10.1002/hec.678"}
 		return e
 	}
@@ -469,9 +489,9 @@ func (a *arms) answer(m *bivariate, draws []resample.Draws, wtp []float64, q ana
 	out = append(out,
 		test(start("cost_difference", analysis.ScaleDifference, a.costUnit), cost, costSE, draws[0]),
 		test(start("effect_difference", analysis.ScaleDifference, a.effectUnit), effect, effectSE, draws[1]),
-		a.icer(start("icer", analysis.ScaleMean, a.costUnit+" for a unit of effect"), m, arm, q.Level))
+		differences{cost, effect, costSE, effectSE, m.covariance(arm), analysis.TQuantile(m.df, q.Level)}.icer(start("icer", analysis.ScaleMean, a.costUnit+" for a unit of effect"), q.Level))
 	for k, w := range wtp {
-		at := "willingness to pay " + strconv.FormatFloat(w, 'g', -1, 64)
+		at := atWTP(w)
 		value, se := m.contrast(arm, -1, w)
 		e := start("net_benefit", analysis.ScaleDifference, a.costUnit)
 		e.Definition = at
@@ -502,15 +522,18 @@ func probability(e analysis.Estimate, at string, d resample.Draws) analysis.Esti
 	return e
 }
 
+// differences are those of cost and effect with their errors, and the quantile that
+// intervals are of.
+type differences struct {
+	cost, effect, costSE, effectSE, cov, t float64
+}
+
 // icer is the ratio of the differences with Fieller's interval: the ratios R at which
 // ΔC - R ΔE is not apart from 0, an interval where the effect is.
-func (a *arms) icer(e analysis.Estimate, m *bivariate, arm []float64, level float64) analysis.Estimate {
-	cost, sc := m.contrast(arm, 1, 0)
-	effect, se := m.contrast(arm, 0, 1)
-	e.Method.Name = "ratio of the differences; Fieller's interval; complete cases"
+func (d differences) icer(e analysis.Estimate, level float64) analysis.Estimate {
+	e.Method.Name = "ratio of the differences; Fieller's interval; " + e.Method.Name
 	e.Method.Ref = "Willan and O'Brien 1996, 10.1002/(SICI)1099-1050(199607)5:4<297::AID-HEC216>3.0.CO;2-T"
-	t := analysis.TQuantile(m.df, level)
-	cov := m.covariance(arm)
+	t, cost, effect, sc, se, cov := d.t, d.cost, d.effect, d.costSE, d.effectSE, d.cov
 	quad, half, last := effect*effect-t*t*se*se, effect*cost-t*t*cov, cost*cost-t*t*sc*sc
 	switch {
 	case effect == 0 || !(quad > 0):

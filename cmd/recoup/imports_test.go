@@ -40,6 +40,7 @@ var packages = map[string]rule{
 	"datasets/opioid":     {nil, []string{goyaml}},
 	"datasets/open":       {[]string{"datasets", "datasets/cdisc", "datasets/fhir", "datasets/opioid", "datasets/parquet", "datasets/privacy", "datasets/redcap", "datasets/sas", "datasets/spss", "datasets/sqldb", "datasets/stata", "datasets/xlsx"}, nil},
 	"datasets/parquet":    {[]string{"datasets"}, []string{arrow}},
+	"datasets/prices":     {nil, []string{goyaml}},
 	"datasets/privacy":    {[]string{"datasets"}, []string{xtext}},
 	"datasets/published":  {nil, []string{goyaml}},
 	"datasets/redcap":     {[]string{"datasets"}, nil},
@@ -57,7 +58,7 @@ var packages = map[string]rule{
 
 	"analysis":                 {[]string{"datasets", "datasets/instrument"}, []string{gonum, goyaml}},
 	"analysis/internal/fit":    {nil, []string{gonum}},
-	"analysis/internal/ledger": {[]string{"analysis", "datasets"}, nil},
+	"analysis/internal/ledger": {[]string{"analysis", "datasets", "datasets/prices"}, nil},
 	"analysis/analysistest":    {[]string{"analysis", "datasets"}, nil},
 	"analysis/catalog":         {[]string{"analysis", "analysis/compare", "analysis/describe", "analysis/economics", "analysis/effect", "analysis/impute", "analysis/longitudinal", "analysis/power", "analysis/quality", "analysis/resample", "analysis/taper", "analysis/work"}, nil},
 	"analysis/compare":         {append([]string{"simulate/stream"}, estimator.ours...), estimator.others},

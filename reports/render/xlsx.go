@@ -20,6 +20,7 @@ func XLSX(w io.Writer, r reports.Report) error {
 	b := workbook{file: newSpreadsheet(), in: reports.In(r.Lang)}
 	sheets := sheetsOf(r)
 	b.readMe(r, sheets)
+	b.places = placesOf(sheets)
 	for _, s := range sheets {
 		b.sheet(s)
 	}
@@ -109,8 +110,9 @@ func tileTable(b reports.Tiles, in reports.Language) reports.Table {
 
 // workbook lays the tables of a report out on sheets.
 type workbook struct {
-	file *spreadsheet
-	in   reports.Language
+	file   *spreadsheet
+	in     reports.Language
+	places map[string]standing // by the ID of a table
 }
 
 // put writes a text or a number into a cell.
@@ -198,6 +200,9 @@ func (b *workbook) readMe(r reports.Report, sheets []sheet) {
 		`"hidden" is a small number of patients, what rests on one, or what would reveal one. "not available" could not be computed; the reason stands below the table.`,
 	} {
 		line(b.wrapped(), b.in.Text(s))
+	}
+	if hasInputs(sheets) {
+		line(b.wrapped(), b.in.Text("Numbers on a yellow ground can be changed; what is computed from them follows, and nothing else does."))
 	}
 	row++
 	line(b.head(), b.in.Text("Sheet"), b.in.Text("What"), b.in.Text("Section"))
@@ -332,6 +337,10 @@ func (b *workbook) cell(sheet string, column, row int, c reports.Cell, r reports
 	numbers := flat(c)
 	written := false
 	for i, p := range numbers {
+		if i == 0 && p.value != nil && b.live(sheet, column, row, c, r, p.format) {
+			written = true
+			continue
+		}
 		if p.value != nil {
 			b.put(sheet, column+i, row, *p.value, b.numeric(p.format, r.Total))
 			written = written || i == 0

@@ -89,6 +89,7 @@ func (c *checks) settings(s Scenario) {
 	c.oneOf("cycle_counting", string(s.CycleCounting), string(simulate.CountStart), string(simulate.CountEnd), string(simulate.CountHalf))
 	c.oneOf("sampling", string(s.Sampling), string(simulate.LatinHypercube), string(simulate.ScrambledSobol), string(simulate.PlainRandom))
 	c.oneOf("generator", s.Generator, "splitmix64", "philox4x32-10")
+	c.money(s)
 	for i, w := range s.WillingnessToPay {
 		path := fmt.Sprintf("willingness_to_pay[%d]", i)
 		c.within(path, w, 0, 1e9)
@@ -154,6 +155,8 @@ func (c *checks) design(path string, d Design) {
 	at := func(key string) string { return strict.Join(path, key) }
 	*c = append(*c, strict.Bounds(path, d)...)
 	c.name(at("name"), d.Name)
+	c.currency(at("currency"), d.Currency)
+	c.year(at("price_year"), d.PriceYear)
 	if len(d.Phases) == 0 || len(d.Phases) > 12 {
 		c.add(at("phases"), "must be 1 to 12 phases")
 	}

@@ -45,8 +45,11 @@ type Design struct {
 	GroupSize int `yaml:"group_size,required" json:"group_size" range:"1,100" doc:"patients who share a group hour"`
 	// Overhead is added to staff cost, as a share of it (rooms, administration).
 	Overhead float64 `yaml:"overhead" json:"overhead" range:"0,10" doc:"added to staff cost, as a share of it"`
-	// BedDayPrice is the price of one bed day in US dollars.
-	BedDayPrice float64 `yaml:"bed_day_price" json:"bed_day_price" range:"0,100000" doc:"US dollars for one bed day"`
+	// Currency (US dollars where empty) and PriceYear (not known where 0) are of its prices.
+	Currency  string `yaml:"currency" json:"currency,omitempty" doc:"of its prices, such as USD, the default, or EUR/DEU"`
+	PriceYear int    `yaml:"price_year" json:"price_year,omitempty" range:"0,2200" doc:"year of its prices; not known where it is not given"`
+	// BedDayPrice is the price of one bed day.
+	BedDayPrice float64 `yaml:"bed_day_price" json:"bed_day_price" range:"0,1000000" doc:"price of one bed day"`
 	// MaxWeeks ends the program for those still in it, 0 for no limit.
 	MaxWeeks int     `yaml:"max_weeks" json:"max_weeks,omitempty" range:"0,520" doc:"weeks after which the program ends for those still in it; 0 for no limit"`
 	Phases   []Phase `yaml:"phases,required" json:"phases" doc:"in order; the first is where patients begin"`
@@ -81,8 +84,8 @@ type Staff struct {
 	// IndividualHours are spent on each patient; GroupHours on a whole group.
 	IndividualHours float64 `yaml:"individual_hours" json:"individual_hours" range:"0,100" doc:"hours a week for each patient"`
 	GroupHours      float64 `yaml:"group_hours" json:"group_hours" range:"0,100" doc:"hours a week for a whole group"`
-	// Price is the cost of one hour in US dollars.
-	Price float64 `yaml:"price,required" json:"price" range:"0,10000" doc:"US dollars an hour"`
+	// Price is the cost of one hour.
+	Price float64 `yaml:"price,required" json:"price" range:"0,100000" doc:"of an hour"`
 }
 
 // Discharge is where a benchmark sends those who are to leave the program.
@@ -198,14 +201,14 @@ func (d Design) PlannedWeeks() int {
 	return n
 }
 
-// WeekCost is the cost of one patient-week of a phase in US dollars:
+// WeekCost is the cost of one patient-week of a phase:
 //
 //	(Σ price·(individual + group/GroupSize))·(1 + Overhead) + bed days·BedDayPrice
 func (d Design) WeekCost(p Phase) float64 {
 	return d.staffCost(p.Staff) + float64(p.BedDays*d.BedDayPrice)
 }
 
-// BoosterCost is the cost of one booster for one patient in US dollars.
+// BoosterCost is the cost of one booster for one patient.
 func (d Design) BoosterCost() float64 {
 	if d.Boosters == nil {
 		return 0
@@ -222,7 +225,7 @@ func (d Design) staffCost(staff []Staff) float64 {
 }
 
 // PlannedCost is the cost of the whole program for a patient who completes it
-// without extensions, boosters left out, in US dollars.
+// without extensions, boosters left out.
 func (d Design) PlannedCost() float64 {
 	sum := 0.0
 	for _, p := range d.planned() {

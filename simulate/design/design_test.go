@@ -146,3 +146,51 @@ func FuzzParseScenario(f *testing.F) {
 		}
 	})
 }
+
+// Prices in another money are each times the factor, and so is all that is worked out from
+// them; the design itself stays as it was.
+func TestDesignInAnotherMoney(t *testing.T) {
+	d, err := Builtin("inpatient")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Boosters = &Booster{Weeks: []int{4}, Staff: []Staff{{Discipline: "psychologist", GroupHours: 2, Price: 95}}}
+	before := d.PlannedCost()
+	x := d.Times(10, "SEK", 2022)
+	for what, v := range map[string][2]float64{
+		"plan": {d.PlannedCost(), x.PlannedCost()}, "booster": {d.BoosterCost(), x.BoosterCost()}, "bed day": {d.BedDayPrice, x.BedDayPrice}, "week": {d.WeekCost(d.Phases[0]), x.WeekCost(x.Phases[0])},
+	} {
+		if !(v[0] > 0) || v[1] < 9.999999*v[0] || v[1] > 10.000001*v[0] {
+			t.Errorf("%s: %g and %g", what, v[0], v[1])
+		}
+	}
+	if code, year := x.Money(); code != "SEK" || year != 2022 || d.PlannedCost() != before {
+		t.Errorf("%s %d", code, year)
+	}
+	if code, year := d.Money(); code != "USD" || year != 0 {
+		t.Errorf("%s %d", code, year)
+	}
+}
+
+// What a scenario says of its money is checked, and changes its digest only where said.
+func TestScenarioMoney(t *testing.T) {
+	s, err := ParseScenario("s", DefaultScenario())
+	if err != nil || s.MoneyName() != "USD" {
+		t.Fatalf("%v, %s", err, s.MoneyName())
+	}
+	for text, says := range map[string]string{
+		"price_year: 2024":                     "",
+		"currency: EUR/DEU\nprice_year: 2022":  "",
+		"currency: dollars":                    "three capital letters",
+		"price_year: 24":                       "1900",
+		"undated_price_year: 2020":             "price_year",
+		"price_year: 2024\nprice_index: gdp":   "cpi or cpi-medical",
+		"price_year: 2024\nprice_order: never": "inflate-first",
+		"moved_prices: []":                     "moved_prices",
+	} {
+		_, err := ParseScenario("s", append(DefaultScenario(), []byte("\n"+text+"\n")...))
+		if (says == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

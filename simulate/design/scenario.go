@@ -42,7 +42,21 @@ type Scenario struct {
 	Sampling simulate.Sampling `yaml:"sampling" json:"sampling"`
 	// Generator is splitmix64 (default) or philox4x32-10.
 	Generator string `yaml:"generator" json:"generator"`
-	// WillingnessToPay are the values of a QALY in US dollars at which net benefit
+	// Currency (US dollars where empty) and PriceYear are of the result; the costs of the
+	// evidence and the designs are moved to them where theirs are stated. Without a price
+	// year nothing is moved.
+	Currency  string `yaml:"currency" json:"currency,omitempty" doc:"of the result, such as USD, the default, or EUR/DEU"`
+	PriceYear int    `yaml:"price_year" json:"price_year,omitempty" doc:"year of the result's prices; costs stay as they are where it is not given"`
+	// PriceIndex is cpi (default) or cpi-medical; PriceOrder is inflate-first (default) or
+	// convert-first.
+	PriceIndex string `yaml:"price_index" json:"price_index,omitempty" doc:"cpi, the default, or cpi-medical"`
+	PriceOrder string `yaml:"price_order" json:"price_order,omitempty" doc:"of a move between currencies: inflate-first, the default, or convert-first"`
+	// UndatedPriceYear is the year that costs of no stated year are taken to be of.
+	UndatedPriceYear int `yaml:"undated_price_year" json:"undated_price_year,omitempty" doc:"year that costs of no stated year are taken to be of; they stay as they are where it is not given"`
+	// Moved are the moves of prices made when the files were read, for the conventions of
+	// the result; nobody writes them into a file.
+	Moved []simulate.Convention `yaml:"-" json:"moved_prices,omitempty"`
+	// WillingnessToPay are the values of a QALY in the result's money at which net benefit
 	// is worked out.
 	WillingnessToPay []float64 `yaml:"willingness_to_pay" json:"willingness_to_pay"`
 	// Outputs are the outcomes to report; none means all. Cost and QALY are always

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 
@@ -56,6 +57,12 @@ type Parameter struct {
 	Low  *float64 `yaml:"low" json:"low,omitempty"`
 	High *float64 `yaml:"high" json:"high,omitempty"`
 
+	// Currency and PriceYear are of money, which a unit such as USD per week says it is.
+	// The currency is needed only where its country must be named, as EUR/DEU; a price
+	// year of 0 is not known.
+	Currency  string `yaml:"currency" json:"currency,omitempty"`
+	PriceYear int    `yaml:"price_year" json:"price_year,omitempty"`
+
 	Source string `yaml:"source" json:"source,omitempty"`
 	Kind   Kind   `yaml:"kind" json:"kind"`
 	Status Status `yaml:"status" json:"status"`
@@ -64,8 +71,12 @@ type Parameter struct {
 
 // Set is a named list of parameters.
 type Set struct {
-	Name       string      `yaml:"name" json:"name"`
-	Title      string      `yaml:"title" json:"title"`
+	Name  string `yaml:"name" json:"name"`
+	Title string `yaml:"title" json:"title"`
+	// Currency and PriceYear are those of every parameter of money that states none of its
+	// own; Parse writes them into the parameters.
+	Currency   string      `yaml:"currency" json:"-"`
+	PriceYear  int         `yaml:"price_year" json:"-"`
 	Parameters []Parameter `yaml:"parameters" json:"parameters"`
 	// Correlations say which parameters hang together; the others are independent.
 	Correlations []Correlation `yaml:"correlations" json:"correlations,omitempty"`
@@ -121,6 +132,7 @@ func Parse(name string, b []byte) (Set, error) {
 	if err != nil {
 		return Set{}, fmt.Errorf("%s: %w", name, err)
 	}
+	s.spreadMoney()
 	if err := s.Check(); err != nil {
 		return Set{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -167,6 +179,9 @@ func (p Parameter) check() error {
 		return errors.New("a published value needs its source")
 	case p.Kind == Assumed && p.Note == "":
 		return errors.New("an assumed value needs a note with the reasoning")
+	}
+	if err := p.checkMoney(); err != nil {
+		return err
 	}
 	_, err := p.Sampling()
 	return err
@@ -292,8 +307,13 @@ func (s Set) Override(o Set) (Set, error) {
 	return out, nil
 }
 
-// Digest returns the SHA-256 of the set in canonical form, in hexadecimal.
+// Digest returns the SHA-256 of the set in canonical form, in hexadecimal. Of money it
+// takes the amounts, which are what results depend on, and not of which year they are.
 func (s Set) Digest() string {
+	s.Parameters = slices.Clone(s.Parameters)
+	for i := range s.Parameters {
+		s.Parameters[i].Currency, s.Parameters[i].PriceYear = "", 0
+	}
 	b, err := json.Marshal(s)
 	if err != nil {
 		return "" // a NaN or infinity, which Check refuses

@@ -21,6 +21,12 @@ func (s Set) YAML() []byte {
 		number("n", p.N)
 		number("low", p.Low)
 		number("high", p.High)
+		if p.Currency != "" {
+			fmt.Fprintf(&b, "    currency: %s\n", p.Currency)
+		}
+		if p.PriceYear != 0 {
+			fmt.Fprintf(&b, "    price_year: %d\n", p.PriceYear)
+		}
 		fmt.Fprintf(&b, "    kind: %s\n    status: %s\n", p.Kind, p.Status)
 		if p.Source != "" {
 			fmt.Fprintf(&b, "    source: %q\n", p.Source)

@@ -67,8 +67,9 @@ func Result(scenario design.Scenario, ev evidence.Set, p *simulate.Part) (simula
 	if err != nil {
 		return simulate.Result{}, err
 	}
-	r.Conventions = append(conventions(scenario, ev, r), r.Conventions...)
-	r.Warnings = append(r.Warnings, warnings(scenario, ev, r)...)
+	inMoney(&r, scenario)
+	r.Conventions = append(append(conventions(scenario, ev, r), Money(scenario)...), r.Conventions...)
+	r.Warnings = append(append(r.Warnings, warnings(scenario, ev, r)...), moneyWarnings(scenario, ev)...)
 	return r, nil
 }
 

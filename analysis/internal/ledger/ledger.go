@@ -3,13 +3,16 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"recoup/analysis"
 	"recoup/datasets"
+	"recoup/datasets/prices"
 )
 
 // Codes of warnings about costs.
@@ -37,6 +40,7 @@ type Ledger struct {
 	Warnings    []analysis.Warning
 
 	rows    []record
+	monies  []money
 	dated   bool // some record has a day
 	assumed bool // that day numbers count from admission
 }
@@ -44,9 +48,13 @@ type Ledger struct {
 type record struct {
 	patient  int32
 	category int32
+	money    int32   // which of the monies
 	day      float64 // NaN where not known
 	amount   float64
 }
+
+// money is a currency and a price year as the file states them; either may be empty.
+type money struct{ unit, year string }
 
 // Read reads the costs of the patients counted. Records without an amount are left out
 // with a warning; currencies and price years are taken as they are, more than one of
@@ -62,7 +70,7 @@ func Read(c *datasets.Cohort, day string, counted []bool) (*Ledger, error) {
 			continue
 		}
 		found = true
-		category := l.categories(t)
+		category, of := l.categories(t), l.money(t, f)
 		at, why := l.days(admitted, t, day)
 		if why != "" && l.Days {
 			l.Days = false
@@ -85,7 +93,7 @@ func Read(c *datasets.Cohort, day string, counted []bool) (*Ledger, error) {
 					undated++
 				}
 			}
-			l.add(record{p, category[row], d, amounts[row]})
+			l.add(record{p, category[row], of(row), d, amounts[row]})
 		}
 	}
 	if !found {
@@ -106,6 +114,33 @@ func Read(c *datasets.Cohort, day string, counted []bool) (*Ledger, error) {
 
 func (l *Ledger) warn(code, message, cure string) {
 	l.Warnings = append(l.Warnings, analysis.Warning{Code: code, Message: message, Cure: cure})
+}
+
+// money returns the money of each row of a table.
+func (l *Ledger) money(t *datasets.Table, f datasets.Field) func(row int) int32 {
+	text := func(role datasets.Role, fallback string) func(row int) string {
+		c, ok := t.Field(role)
+		if !ok {
+			return func(int) string { return fallback }
+		}
+		codes, levels := t.Codes(c.Name)
+		return func(row int) string {
+			if codes[row] < 0 {
+				return ""
+			}
+			return levels[codes[row]]
+		}
+	}
+	unit, year := text(datasets.RoleUnit, f.Unit), text(datasets.RolePriceYear, "")
+	return func(row int) int32 {
+		m := money{unit(row), year(row)}
+		at := slices.Index(l.monies, m)
+		if at < 0 {
+			at = len(l.monies)
+			l.monies = append(l.monies, m)
+		}
+		return int32(at)
+	}
 }
 
 func (l *Ledger) add(r record) {
@@ -275,6 +310,8 @@ func unitsOf(t *datasets.Table, f datasets.Field) []string {
 	return []string{f.Unit}
 }
 
+const noPriceYear = "the price year of the costs is not known"
+
 // prices settles currency and price year.
 func (l *Ledger) prices(units []string) {
 	slices.Sort(units)
@@ -289,7 +326,7 @@ func (l *Ledger) prices(units []string) {
 	l.PriceYears = slices.Compact(l.PriceYears)
 	switch len(l.PriceYears) {
 	case 0:
-		l.warn(WarnUnknown, "the price year of the costs is not known", "add a column or constant with role price_year")
+		l.warn(WarnUnknown, noPriceYear, "add a column or constant with role price_year")
 	case 1:
 	default:
 		l.warn(WarnMixedPrices, "costs of the price years "+strings.Join(l.PriceYears, ", ")+" are added as they are", "index them to one year")
@@ -304,6 +341,86 @@ func (l *Ledger) Discount(rate float64) {
 			l.rows[i].amount = r.amount * math.Pow(1+rate, -r.day/365.25)
 		}
 	}
+}
+
+// Move says to which money costs are moved, and what those are taken to be of that state
+// none.
+type Move struct {
+	Table    prices.Table
+	Currency string // to move to; that of the costs where empty
+	Year     int    // to move to
+	From     string // currency of the costs that state none, or the country of theirs, as EUR/DEU
+	FromYear int    // price year of the costs that state none
+	Options  prices.Options
+}
+
+// Move puts all costs into one currency and price year, each record from its own, and
+// returns how.
+func (l *Ledger) Move(m Move) ([]prices.Conversion, error) {
+	from := make([]prices.Money, len(l.monies))
+	for i, x := range l.monies {
+		var err error
+		if from[i], err = m.from(x); err != nil {
+			return nil, err
+		}
+	}
+	to := m.Currency
+	if to == "" {
+		for _, f := range from {
+			if to = f.Code(); to != from[0].Code() {
+				return nil, fmt.Errorf("%w: costs are in more than one currency: say to which they are moved by currency=USD", analysis.ErrOptions)
+			}
+		}
+	}
+	target, err := prices.Parse(to, m.Year)
+	if err != nil {
+		return nil, fmt.Errorf("%w: currency and price_year: %w", analysis.ErrOptions, err)
+	}
+	factors, moves := make([]float64, len(from)), []prices.Conversion{}
+	for i, f := range from {
+		c, err := m.Table.Convert(f, target, m.Options)
+		if err != nil {
+			if errors.Is(err, prices.ErrMissing) {
+				err = fmt.Errorf("%w; set another price_year, or price_order=convert-first, or in economics/costs an index of your own", err)
+			}
+			return nil, fmt.Errorf("%w: %w", analysis.ErrCannot, err)
+		}
+		if factors[i] = c.Factor; c.Factor != 1 && !slices.ContainsFunc(moves, func(x prices.Conversion) bool { return x.From == c.From }) {
+			moves = append(moves, c)
+		}
+	}
+	for i, r := range l.rows {
+		l.rows[i].amount *= factors[r.money]
+	}
+	l.Unit, l.Mixed, l.PriceYears = target.Code(), false, []string{strconv.Itoa(m.Year)}
+	l.Warnings = slices.DeleteFunc(l.Warnings, func(w analysis.Warning) bool {
+		return w.Code == WarnMixedCurrency || w.Code == WarnMixedPrices || w.Message == noPriceYear
+	})
+	slices.SortFunc(moves, func(a, b prices.Conversion) int { return strings.Compare(a.From.String(), b.From.String()) })
+	return moves, nil
+}
+
+// from reads what money a record is of.
+func (m Move) from(x money) (prices.Money, error) {
+	unit := x.unit
+	if own, _, _ := strings.Cut(m.From, "/"); unit == "" || m.From != "" && unit == own {
+		unit = m.From
+	}
+	year := m.FromYear
+	if x.year != "" {
+		var err error
+		if year, err = strconv.Atoi(x.year); err != nil {
+			return prices.Money{}, fmt.Errorf("%w: the price years are not all years of four digits", analysis.ErrCannot)
+		}
+	}
+	if year == 0 {
+		return prices.Money{}, fmt.Errorf("%w: some costs have no price year: give a column or constant with role price_year, or cost_year=2020", analysis.ErrCannot)
+	}
+	out, err := prices.Parse(unit, year)
+	if err != nil {
+		return out, fmt.Errorf("%w: the currency of the costs: %w; give the column of costs its unit, such as USD, or cost_currency=USD", analysis.ErrCannot, err)
+	}
+	return out, nil
 }
 
 // Scale multiplies all amounts, to move them to the prices of another year.

@@ -65,6 +65,7 @@ work, sustained return) over that horizon.
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.simulate.evidence, "evidence", "", "file of parameters put over those that come with recoup")
+	addPriceIndex(c, &f.simulate.prices)
 	fl.IntVar(&f.simulate.workers, "workers", 0, "goroutines; 0 for one a processor; the result does not depend on it")
 	fl.IntVar(&f.simulate.draws, "draws", -1, "parameter sets, in place of the scenario's; 0 for the base case alone")
 	fl.IntVar(&f.simulate.patients, "patients", 0, "patients in each draw, in place of the scenario's")
@@ -87,6 +88,7 @@ type budget struct {
 	Strategy    string                `json:"strategy"`
 	Perspective string                `json:"perspective"`
 	Currency    string                `json:"currency"`
+	PriceYear   int                   `json:"price_year,omitempty"` // 0 where it is not stated
 	Intake      []intakeYear          `json:"intake"`
 	PerPatient  []patientCost         `json:"cost_per_patient"` // by strategy and year since coming in
 	Years       []budgetRow           `json:"budget"`
@@ -95,6 +97,7 @@ type budget struct {
 	Conventions []simulate.Convention `json:"conventions"`
 	Warnings    []simulate.Warning    `json:"warnings"`
 	all         simulate.Result       // of the scenario's own horizon
+	money       string                // such as USD of 2024
 }
 
 type intakeYear struct {
@@ -154,7 +157,7 @@ func (a *app) runBudget(ctx context.Context, path string, f budgetFlags, seeded 
 		case ".csv":
 			return b.table().csv(w)
 		case ".svg", ".png":
-			return drawFigure(w, reports.BudgetFigure(b.Strategy, b.Perspective+" perspective", b.total()), format)
+			return drawFigure(w, reports.BudgetFigure(b.Strategy, b.Perspective+" perspective", b.money, b.total()), format)
 		}
 		b.text(w)
 		return nil
@@ -330,7 +333,7 @@ func (a *app) budget(ctx context.Context, job simulationJob, f budgetFlags) (*bu
 	}
 	b := &budget{
 		Schema: "recoup.budget/v1", Provenance: thisBuild(), Scenario: all.Scenario, Evidence: all.Evidence, Seed: all.Seed, Draws: all.Draws, Patients: all.Patients,
-		Strategy: s.Strategies[at], Perspective: s.Perspective, Currency: "USD", Warnings: all.Warnings, all: all,
+		Strategy: s.Strategies[at], Perspective: s.Perspective, Currency: all.Currency, PriceYear: all.PriceYear, money: s.MoneyName(), Warnings: all.Warnings, all: all,
 		Conventions: []simulate.Convention{
 			{Name: "budget", Value: "not discounted; patients come in at the start of their year; a year is 52 weeks"},
 			{Name: "total", Value: "cost is the total of the " + s.Perspective + " perspective"},
@@ -338,6 +341,7 @@ func (a *app) budget(ctx context.Context, job simulationJob, f budgetFlags) (*bu
 			{Name: "cost per success", Value: "over the scenario's horizon, discounted as it says; successes are of all who came in"},
 		},
 	}
+	b.Conventions = append(b.Conventions, rehab.Money(s)...)
 	for t := range without.Patients {
 		b.Intake = append(b.Intake, intakeYear{t + 1, with.Patients[t], goesOn(f.uptake, f.years)[t], without.Shares[t], with.Shares[t]})
 	}
@@ -358,7 +362,7 @@ func (a *app) budget(ctx context.Context, job simulationJob, f budgetFlags) (*bu
 	if err := b.breakEven(job, s.Strategies[at], at, f.payment); err != nil {
 		return nil, err
 	}
-	b.successes(at)
+	b.Success = successesOf(all, at)
 	if all.Draws < 2 {
 		b.Warnings = append(b.Warnings, simulate.Warning{Code: "single-draw", Message: "with one set of parameters the budget has no interval and no Monte Carlo error; simulate 100 or more draws"})
 	}
@@ -465,37 +469,28 @@ func (b *budget) breakEven(job simulationJob, strategy string, at int, payment f
 	return add(fmt.Sprintf("saved in other costs of the %s perspective over %d weeks", b.Perspective, job.Scenario.HorizonWeeks), saved)
 }
 
-// successNames are the outcomes that count as a success.
-var successNames = []string{"pain_responder_horizon", "off_opioids_horizon", "working_horizon", "sustained_return"}
-
-// successes works out what one more success costs against the reference.
-func (b *budget) successes(at int) {
-	b.Success = []economics.Success{}
-	if at == 0 {
-		return
-	}
-	n := float64(b.all.Draws) * float64(b.all.Patients)
-	ref, st, diff := b.all.Strategies[0], b.all.Strategies[at], b.all.Differences[at-1]
-	cost := estimateOf(diff, "cost")
-	for _, name := range successNames {
-		x, y, d := estimateOf(ref, name), estimateOf(st, name), estimateOf(diff, name)
-		of := func(e simulate.Estimate) float64 { return float64(e.Mean) * float64(e.N) / n }
-		b.Success = append(b.Success, economics.Success{
-			Strategy: b.Strategy, Versus: ref.Name, Outcome: name, Rate: analysis.Num(of(y)), More: analysis.Num(of(y) - of(x)),
-			MoreMCSE: analysis.Num(float64(d.MCSE) * float64(d.N) / n), Cost: analysis.Num(cost.Mean), CostMCSE: analysis.Num(cost.MCSE),
-		}.Ratio())
-	}
-}
-
 // total is the budget of the perspective by year.
 func (b *budget) total() (out []reports.BudgetYear) {
 	for _, y := range b.Years {
 		if y.Kind == "cost" {
 			out = append(out, reports.BudgetYear{
 				Year: y.Year, Without: float64(y.Without), With: float64(y.With), Impact: float64(y.Impact), Lower: float64(y.Lower), Upper: float64(y.Upper), ImpactMCSE: float64(y.MCSE),
-				NewPatients: b.Intake[y.Year-1].Patients, OnProgram: b.Intake[y.Year-1].Patients * b.Intake[y.Year-1].Uptake,
+				NewPatients: b.Intake[y.Year-1].Patients, OnProgram: b.Intake[y.Year-1].Patients * b.Intake[y.Year-1].Uptake, Uptake: b.Intake[y.Year-1].Uptake,
 			})
 		}
+	}
+	return out
+}
+
+// perPatient is the cost of a patient by strategy and year since coming in, with the share
+// who get it now.
+func (b *budget) perPatient() (out []reports.StrategyCost) {
+	for _, c := range b.PerPatient {
+		if c.Year == 1 {
+			out = append(out, reports.StrategyCost{Strategy: c.Strategy, Share: b.Intake[0].Without[len(out)]})
+		}
+		last := &out[len(out)-1]
+		last.Cost = append(last.Cost, float64(c.Cost))
 	}
 	return out
 }
@@ -509,7 +504,7 @@ func (b *budget) table() grid {
 }
 
 func (b *budget) text(w io.Writer) {
-	fmt.Fprintf(w, "Budget of the %s perspective with and without %s, %s; %d draws of %d patients, seed %d\n\n", b.Perspective, b.Strategy, b.Currency, b.Draws, b.Patients, b.Seed)
+	fmt.Fprintf(w, "Budget of the %s perspective with and without %s, %s; %d draws of %d patients, seed %d\n\n", b.Perspective, b.Strategy, b.money, b.Draws, b.Patients, b.Seed)
 	g := grid{head: []string{"year", "new patients", "uptake", "without", "with", "impact", "MCSE", "95 % of draws"}, right: slices.Repeat([]bool{true}, 8)}
 	for _, y := range b.total() {
 		in := b.Intake[y.Year-1]

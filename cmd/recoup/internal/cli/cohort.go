@@ -43,6 +43,7 @@ what an analysis of the cohort should find, but for chance.`,
 		},
 	}
 	c.Flags().StringVar(&f.evidence, "evidence", "", "file of parameters put over those that come with recoup")
+	addPriceIndex(c, &f.prices)
 	c.Flags().IntVar(&f.workers, "workers", 0, "goroutines; 0 for one a processor; the result does not depend on it")
 	c.Flags().IntVar(&f.patients, "patients", 0, "patients, in place of the scenario's")
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "in place of the scenario's")

@@ -80,7 +80,7 @@ assumed.`,
 
 func writeCheckedDesign(w io.Writer, c checkedDesign) {
 	d := c.Design
-	fmt.Fprintf(w, "%s is valid: %d phases, %d weeks and %.0f hours as planned, %.0f USD a patient\n", d.Name, len(d.Phases), d.PlannedWeeks(), d.PlannedHours(), d.PlannedCost())
+	fmt.Fprintf(w, "%s is valid: %d phases, %d weeks and %.0f hours as planned, %.0f %s a patient\n", d.Name, len(d.Phases), d.PlannedWeeks(), d.PlannedHours(), d.PlannedCost(), d.MoneyName())
 	names, hours := d.StaffHours()
 	for _, n := range names {
 		fmt.Fprintf(w, "  %-26s %6.1f hours a patient\n", n, hours[n])

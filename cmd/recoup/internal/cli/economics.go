@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 	"recoup/analysis/economics"
 	"recoup/reports"
 	"recoup/reports/render"
+	"recoup/simulate"
 )
 
 // economicsFlags are the flags of analyze economics.
@@ -46,7 +48,7 @@ curve and frontier, expected loss, and what better information would be worth.
 
 PSA.csv has a row for each draw, columns cost.NAME and effect.NAME for each strategy, and
 a column for each uncertain parameter (or these in a file of their own, row by row:
---parameters). Costs are of one patient, effects any unit of which more is better.
+--parameters); a first column draw, iteration or simulation only numbers the rows. Costs are of one patient, effects any unit of which more is better.
 
 Every figure has its Monte Carlo standard error (MCSE). Knowing a parameter, or a group
 of them (--group), is valued by regression: a natural cubic spline of one, a Gaussian
@@ -55,6 +57,11 @@ with --prior patients' worth of knowledge today: of a share p, p(1-p)/variance -
 mean, the variance between patients over the variance of the mean. Values are for one
 patient; --patients a year over --years make them those of a population, discounted at
 --rate from the first year on.
+
+A value found by regression is biased: upwards, by about its Monte Carlo error, for what
+has little influence where strategies are nearly level (noise can only raise a maximum),
+most with few draws and large groups; somewhat downwards for what matters, by smoothing.
+Take values within 2 MCSE of 0 for none.
 
 -o picks the format: .json, .csv, .parquet, .txt, or .svg and .png for a figure
 (--figure plane, acceptability, information).`,
@@ -89,6 +96,11 @@ type economicsResult struct {
 	Schema     string       `json:"schema"`
 	Provenance build        `json:"provenance"`
 	Sources    []poolSource `json:"sources"`
+	// Currency and PriceYear are of a simulation's costs; those of a file of draws are as
+	// whoever made it knows.
+	Currency    string                `json:"currency,omitempty"`
+	PriceYear   int                   `json:"price_year,omitempty"`
+	Conventions []simulate.Convention `json:"conventions,omitempty"`
 	economics.Result
 	Information []economics.Information `json:"information"`
 	Population  *population             `json:"population"` // null where none was asked for
@@ -320,13 +332,30 @@ func (r economicsResult) grid() grid {
 }
 
 func (r economicsResult) text(w io.Writer) {
-	fmt.Fprintf(w, "%d draws of %s\n\n", r.Draws, r.Sources[0].File)
+	draws := "draws"
+	if r.Draws == 1 {
+		draws = "draw"
+	}
+	fmt.Fprintf(w, "%d %s of %s\n\n", r.Draws, draws, r.Sources[0].File)
 	economicsText(w, r.Result, "effect", 12)
 	r.informationText(w)
 	for _, x := range r.Warnings {
 		fmt.Fprintf(w, "warning: %s [%s]\n", x.Message, x.Code)
 	}
 	fmt.Fprintf(w, "recoup %s\n", version)
+}
+
+// fewStrategies are few enough to be found in the order of the scenario.
+const fewStrategies = 4
+
+// bestFirst puts more than a few strategies in order of net benefit.
+func bestFirst(list []economics.Decision) []economics.Decision {
+	if len(list) <= fewStrategies {
+		return list
+	}
+	out := slices.Clone(list)
+	slices.SortStableFunc(out, func(a, b economics.Decision) int { return cmp.Compare(b.NetBenefit, a.NetBenefit) })
+	return out
 }
 
 // economicsText writes the comparison for a person, with at most so many values of a unit
@@ -361,12 +390,16 @@ func economicsText(w io.Writer, e economics.Result, effect string, most int) {
 	every := max(1, (len(e.Values)+most-1)/most)
 	for i := 0; i < len(e.Values); i += every {
 		x := e.Values[i]
-		for _, d := range x.Strategies {
+		wtp := number(float64(x.WillingnessToPay))
+		for k, d := range bestFirst(x.Strategies) {
+			if k > 0 && len(x.Strategies) > fewStrategies {
+				wtp = ""
+			}
 			best, evpi, error := "", "", ""
 			if d.Strategy == x.Best {
 				best, evpi, error = " (best)", number(float64(x.EVPI)), number(float64(x.EVPIMCSE))
 			}
-			v.rows = append(v.rows, []string{number(float64(x.WillingnessToPay)), d.Strategy + best, number(float64(d.NetBenefit)), number(float64(d.NetBenefitMCSE)), number(float64(d.Probability)), number(float64(d.ExpectedLoss)), evpi, error})
+			v.rows = append(v.rows, []string{wtp, d.Strategy + best, number(float64(d.NetBenefit)), number(float64(d.NetBenefitMCSE)), number(float64(d.Probability)), number(float64(d.ExpectedLoss)), evpi, error})
 		}
 	}
 	v.text(w)
@@ -440,7 +473,7 @@ func (r economicsResult) draw(w io.Writer, name, format string) error {
 	switch name {
 	case "plane":
 		if len(r.draws.Strategies) < 2 {
-			return fmt.Errorf("%w: a plane needs two strategies", analysis.ErrCannot)
+			return fmt.Errorf("%w: a plane needs two strategies or more, and the file has one", errInvalidInput)
 		}
 		at := r.Values[r.at]
 		figure = reports.PlaneFigure(r.draws, max(1, slices.Index(r.draws.Strategies, at.Best)), float64(at.WillingnessToPay))

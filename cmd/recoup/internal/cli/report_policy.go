@@ -45,6 +45,7 @@ patient's data go into it.`,
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.budget.simulate.evidence, "evidence", "", "file of parameters put over those that come with recoup")
+	addPriceIndex(c, &f.budget.simulate.prices)
 	fl.IntVar(&f.budget.simulate.workers, "workers", 0, "goroutines; 0 for one a processor; the result does not depend on it")
 	fl.IntVar(&f.budget.simulate.draws, "draws", -1, "parameter sets, in place of the scenario's; 0 for the base case alone")
 	fl.IntVar(&f.budget.simulate.patients, "patients", 0, "patients in each draw, in place of the scenario's")
@@ -115,6 +116,7 @@ func (a *app) policy(ctx context.Context, job simulationJob, f policyFlags) (rep
 		return in, err
 	}
 	in.Result, in.Draws, in.Strategy, in.Success, in.Budget = b.all, drawsOf(b.all), b.Strategy, b.Success, b.total()
+	in.PerPatient = b.perPatient()
 	for _, o := range b.Occupancy {
 		in.Occupancy = append(in.Occupancy, reports.Occupancy{From: o.Income, Occupancy: o.Occupancy})
 	}

@@ -23,6 +23,7 @@ import (
 // sensitivityFlags are the flags of simulate sensitivity.
 type sensitivityFlags struct {
 	evidence   string
+	prices     string
 	workers    int
 	batches    int
 	patients   int
@@ -42,6 +43,7 @@ type sensitivityFlags struct {
 func (f *sensitivityFlags) add(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.evidence, "evidence", "", "file of parameters put over those that come with recoup")
+	addPriceIndex(c, &f.prices)
 	fl.IntVar(&f.workers, "workers", 0, "goroutines; 0 for one a processor; the result does not depend on it")
 	fl.IntVar(&f.batches, "batches", 10, "batches of patients, whose spread gives the Monte Carlo errors")
 	fl.IntVar(&f.patients, "patients", 256, "patients in each batch")
@@ -110,6 +112,8 @@ type sensitivity struct {
 	TwoWay           []twoWayCell          `json:"two_way"`   // null where not asked for
 	Thresholds       []economics.Threshold `json:"threshold"` // null where not asked for
 	Scenarios        []scenarioRow         `json:"scenarios"` // null where not asked for
+	Currency         string                `json:"currency"`
+	PriceYear        int                   `json:"price_year,omitempty"` // 0 where it is not stated
 	Conventions      []simulate.Convention `json:"conventions"`
 	Warnings         []simulate.Warning    `json:"warnings"`
 	grid             reports.Grid2
@@ -204,7 +208,7 @@ func (a *app) runSensitivity(ctx context.Context, path string, f sensitivityFlag
 	case f.batches < 1 || f.patients < 1 || f.steps < 2 || f.steps > 50:
 		return usagef("expected --batches and --patients of at least 1 and --steps from 2 to 50")
 	}
-	job, err := a.readJob(path, simulateFlags{evidence: f.evidence, draws: -1, seed: f.seed, workers: f.workers}, seeded)
+	job, err := a.readJob(path, simulateFlags{evidence: f.evidence, prices: f.prices, draws: -1, seed: f.seed, workers: f.workers}, seeded)
 	if err != nil {
 		return err
 	}
@@ -275,6 +279,8 @@ func (a *app) sensitivity(ctx context.Context, job simulationJob, f sensitivityF
 			{Name: "incremental net benefit", Value: "willingness to pay x more QALYs - more cost, against " + s.Strategies[0]},
 		},
 	}
+	r.Currency, r.PriceYear = s.Money()
+	r.Conventions = append(r.Conventions, rehab.Money(s)...)
 	if r.Strategy == "" {
 		if r.Strategy = best; best == s.Strategies[0] {
 			r.Strategy = s.Strategies[1]
@@ -519,6 +525,13 @@ func (r *sensitivity) otherSettings(ctx context.Context, m *mover, base economic
 		}
 		if !slices.Equal(s.Strategies, m.scenario.Strategies) {
 			return fmt.Errorf("%w: %s: expected the strategies %s, in this order", errInvalidInput, path, strings.Join(m.scenario.Strategies, ", "))
+		}
+		if s.MoneyName() != m.scenario.MoneyName() {
+			return fmt.Errorf("%w: %s: expected costs in %s as in the first scenario, found %s", errInvalidInput, path, m.scenario.MoneyName(), s.MoneyName())
+		}
+		ev := m.evidence // in this money already
+		if err := inMoney(&s, &ev, f.prices); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		s.Draws, s.Patients, s.Sampling, s.Outputs, s.Seed = m.scenario.Draws, m.scenario.Patients, m.scenario.Sampling, m.scenario.Outputs, m.scenario.Seed
 		list = append(list, setting{s.Name, s})

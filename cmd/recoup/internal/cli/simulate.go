@@ -163,6 +163,7 @@ func readScenario(path string) (design.Scenario, error) {
 // simulateFlags are the flags of run and compare.
 type simulateFlags struct {
 	evidence string
+	prices   string // table of price indices
 	workers  int
 	out      string
 	draws    int
@@ -176,6 +177,7 @@ type simulateFlags struct {
 
 func (f *simulateFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.evidence, "evidence", "", "file of parameters put over those that come with recoup")
+	addPriceIndex(c, &f.prices)
 	c.Flags().IntVar(&f.workers, "workers", 0, "goroutines; 0 for one a processor; the result does not depend on it")
 	c.Flags().IntVar(&f.draws, "draws", -1, "parameter sets, in place of the scenario's; 0 for the base case alone")
 	c.Flags().IntVar(&f.patients, "patients", 0, "patients in each draw, in place of the scenario's")
@@ -437,8 +439,10 @@ func (a *app) readJob(path string, f simulateFlags, seeded bool) (j simulationJo
 	if seeded {
 		j.Scenario.Seed = f.seed
 	}
-	j.Evidence, err = readEvidence(f.evidence)
-	return j, err
+	if j.Evidence, err = readEvidence(f.evidence); err != nil {
+		return j, err
+	}
+	return j, inMoney(&j.Scenario, &j.Evidence, f.prices)
 }
 
 // toFile writes to a file whole, or to standard output where the path is empty.
@@ -473,7 +477,7 @@ func writeSimulation(w io.Writer, format string, s design.Scenario, r simulate.R
 	case ".parquet":
 		return simulationTable(r).parquet(context.Background(), w)
 	}
-	fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d\n\n", s.Title, s.HorizonWeeks, r.Draws, r.Patients, r.Seed)
+	fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d; costs in %s\n\n", s.Title, s.HorizonWeeks, r.Draws, r.Patients, r.Seed, s.MoneyName())
 	g := grid{head: []string{"outcome", "unit"}, right: []bool{false, false}}
 	for _, st := range r.Strategies {
 		g.head, g.right = append(g.head, st.Name, "MCSE", "95 % of draws"), append(g.right, true, true, true)
@@ -547,7 +551,8 @@ func (a *app) simulateCompare() *cobra.Command {
 cost-effectiveness ratio with dominance and extended dominance, and net monetary
 benefit at each willingness to pay, each with its Monte Carlo standard error
 (MCSE); with more than one draw also the probability of being the best and the
-expected value of perfect information.
+expected value of perfect information. Then what one more success of a patient costs
+each strategy (30 % less pain, off opioids, at work, sustained return).
 
 -o picks the format by its ending: .json or .txt.`,
 		Example: "  recoup simulate compare scenario.yaml --draws 3 --patients 500\n  recoup simulate compare scenario.yaml --draws 3 --patients 500 --json",
@@ -602,9 +607,12 @@ type comparison struct {
 	Evidence    simulate.Source       `json:"evidence"`
 	Seed        uint64                `json:"seed"`
 	Patients    int                   `json:"patients_per_draw"`
+	Currency    string                `json:"currency"`
+	PriceYear   int                   `json:"price_year,omitempty"` // 0 where it is not stated
 	Conventions []simulate.Convention `json:"conventions"`
 	economics.Result
-	Warnings []simulate.Warning `json:"warnings"`
+	Success  []economics.Success `json:"cost_per_success"`
+	Warnings []simulate.Warning  `json:"warnings"`
 }
 
 func writeComparison(w io.Writer, format string, s design.Scenario, r simulate.Result, e economics.Result) error {
@@ -613,14 +621,15 @@ func writeComparison(w io.Writer, format string, s design.Scenario, r simulate.R
 		warnings = append(warnings, simulate.Warning{Code: x.Code, Message: x.Message})
 	}
 	if format == ".json" {
-		b, err := encode(comparison{"recoup.comparison/v1", thisBuild(), r.Scenario, r.Evidence, r.Seed, r.Patients, r.Conventions, e, warnings})
+		b, err := encode(comparison{"recoup.comparison/v1", thisBuild(), r.Scenario, r.Evidence, r.Seed, r.Patients, r.Currency, r.PriceYear, r.Conventions, e, allSuccesses(r), warnings})
 		if err == nil {
 			_, err = w.Write(b)
 		}
 		return err
 	}
-	fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d\n\n", s.Title, s.HorizonWeeks, r.Draws, r.Patients, r.Seed)
+	fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d; costs in %s\n\n", s.Title, s.HorizonWeeks, r.Draws, r.Patients, r.Seed, s.MoneyName())
 	economicsText(w, e, "QALYs", 12)
+	successText(w, allSuccesses(r))
 	fmt.Fprintln(w)
 	for _, c := range r.Conventions {
 		fmt.Fprintf(w, "%s: %s\n", c.Name, c.Value)

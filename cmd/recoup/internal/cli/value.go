@@ -47,6 +47,10 @@ population, discounted at --rate from the first year on.
 
 A value of information is of a decision between these strategies with this model; it
 says nothing of what the model leaves out. Fifty draws are the least, a thousand better.
+A value found by regression is biased: upwards, by about its Monte Carlo error, for what
+has little influence where strategies are nearly level (noise can only raise a maximum),
+most with few draws and large groups; somewhat downwards for what matters, by smoothing.
+Take values within 2 MCSE of 0 for none.
 
 -o picks the format: .json, .csv, .parquet, .txt, or .svg and .png for a figure (--figure
 information, acceptability, plane). --draws-csv writes the draws with their parameters, named
@@ -121,9 +125,12 @@ func (a *app) runValue(ctx context.Context, path string, f valueFlags, seeded bo
 		case ".svg", ".png":
 			return r.draw(w, f.figure, format)
 		}
-		fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d\n\n", job.Scenario.Title, job.Scenario.HorizonWeeks, sim.Draws, sim.Patients, sim.Seed)
+		fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d; costs in %s\n\n", job.Scenario.Title, job.Scenario.HorizonWeeks, sim.Draws, sim.Patients, sim.Seed, job.Scenario.MoneyName())
 		economicsText(w, r.Result, "QALYs", 12)
 		r.informationText(w)
+		for _, c := range r.Conventions {
+			fmt.Fprintf(w, "%s: %s\n", c.Name, c.Value)
+		}
 		for _, x := range append(slices.Clone(sim.Warnings), warningsOf(r.Warnings)...) {
 			fmt.Fprintf(w, "warning: %s [%s]\n", x.Message, x.Code)
 		}
@@ -141,7 +148,7 @@ func warningsOf(list []analysis.Warning) (out []simulate.Warning) {
 // value works out the information of a simulation's draws.
 func (f valueFlags) value(ctx context.Context, job simulationJob, sim simulate.Result) (economicsResult, []economics.Parameter, error) {
 	s := job.Scenario
-	r := economicsResult{Schema: "recoup.economics/v1", Provenance: thisBuild(), Sources: []poolSource{{"scenario " + s.Name, sim.Scenario.Digest}, {"evidence " + sim.Evidence.Name, sim.Evidence.Digest}}, draws: drawsOf(sim)}
+	r := economicsResult{Schema: "recoup.economics/v1", Provenance: thisBuild(), Sources: []poolSource{{"scenario " + s.Name, sim.Scenario.Digest}, {"evidence " + sim.Evidence.Name, sim.Evidence.Digest}}, draws: drawsOf(sim), Currency: sim.Currency, PriceYear: sim.PriceYear, Conventions: rehab.Money(s)}
 	var err error
 	if r.at, err = (economicsFlags{at: f.at}).shown(s.WillingnessToPay); err != nil {
 		return r, nil, err

@@ -120,12 +120,16 @@ func deaths(ctx context.Context, _ *bench) (float64, error) {
 // disclosed is what reports hide, and what an attacker finds.
 func disclosed(references) []check {
 	audit := func(table string) func(context.Context, *bench) (string, error) {
-		return func(context.Context, *bench) (string, error) {
+		return func(ctx context.Context, _ *bench) (string, error) {
 			s, err := disclosure.ReadSheet("table", strings.NewReader(table))
 			if err != nil {
 				return "", err
 			}
-			for _, d := range disclosure.Attack([]disclosure.Sheet{s}, 11, false) {
+			found, err := disclosure.Attack(ctx, []disclosure.Sheet{s}, 11, false)
+			if err != nil {
+				return "", err
+			}
+			for _, d := range found {
 				if d.Dangerous && d.Low == d.High {
 					return fmt.Sprintf("found: %g", d.Low), nil
 				}
