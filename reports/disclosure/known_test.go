@@ -29,3 +29,24 @@ func TestEquationsDecide(t *testing.T) {
 		t.Errorf("y from %g to %g, %v", low, high, err)
 	}
 }
+
+// A search whose numbers have gone wrong is begun again: of x + y = 9, both at least 1,
+// x can be 8 and no more.
+func TestRoundingIsNoticed(t *testing.T) {
+	inf := math.Inf(1)
+	k := &known{low: []float64{1, 1}, high: []float64{inf, inf}, start: []float64{3, 6}, eqs: []balance{{of: []int{0, 1}, coef: []int64{1, 1}, rhs: 9}}}
+	g, err := k.possible()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range g.rows {
+		for j := range row {
+			row[j] *= 2 // as if errors had added up
+		}
+	}
+	for value, want := range map[float64]bool{8: true, 9: false, 12: false} {
+		if ok, err := k.canBe(0, value); ok != want || err != nil {
+			t.Errorf("x can be %g: %v, %v", value, ok, err)
+		}
+	}
+}

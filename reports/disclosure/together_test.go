@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"recoup/reports"
@@ -260,5 +261,53 @@ func TestTogetherCanBeInterrupted(t *testing.T) {
 	}
 	if _, err := Attack(ctx, []Sheet{newSheet("t", [][]string{{"", "a", "Total"}, {"x", "*", "3"}})}, 11, true); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Where a site's number is hidden so that nothing follows from the total, its mean goes
+// with it: the total's mean less the others' is its own.
+func TestMeansOfSitesGoWithTheirNumbers(t *testing.T) {
+	report := func(n int) reports.Report {
+		return list(reports.Count(n).Named("seen"), reports.Mean(5, 1, 1, n).Named("seen"))
+	}
+	hidden := 0
+	for i, r := range asSet(t, report(200), report(195), report(5), report(400)) {
+		got := seen(r)
+		if got[0] != got[1] {
+			t.Errorf("report %d: the number is shown: %v, its mean: %v", i, got[0], got[1])
+		}
+		if !got[0] {
+			hidden++
+		}
+	}
+	if hidden != 2 {
+		t.Errorf("%d are hidden, want the 5 and one more", hidden)
+	}
+}
+
+// Places of two sites are not held against each other.
+func TestPlacesNameTheirSite(t *testing.T) {
+	set := []Member{{Report: list(reports.Count(40)), Site: "A"}, {Report: list(reports.Count(43)), Site: "B"}, {Report: list(reports.Count(90))}}
+	g, out, err := pass(t.Context(), set, Options{Policy: named(t, "cms-11")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"A|all patients|s/t|", "B|all patients|s/t|", "all patients|s/t|"} {
+		if r := g.release(i, out[i]); len(r.Shown) != 1 || !strings.HasPrefix(r.Shown[0].Key, want) {
+			t.Errorf("report %d: %+v, want the key %s", i, r.Shown, want)
+		}
+	}
+}
+
+// A total of 8 over two hidden counts of at least one leaves each 1 to 7.
+func TestEachHiddenCountIsAsked(t *testing.T) {
+	found, err := Attack(t.Context(), []Sheet{newSheet("t", [][]string{{"", "a", "b", "Total"}, {"x", "*", "*", "8"}, {"y", "20", "30", "50"}})}, 11, true)
+	if err != nil || len(found) < 2 {
+		t.Fatalf("%v, %v", found, err)
+	}
+	for i, d := range found[len(found)-2:] {
+		if d.Code != CodeNarrowed || d.Low != 1 || d.High != 7 {
+			t.Errorf("count %d: %+v", i, d)
+		}
 	}
 }
