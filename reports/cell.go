@@ -29,6 +29,7 @@ type Format struct {
 	Signed   bool   // write + before a positive value
 	Prefix   string // before the digits, such as "$"
 	Suffix   string // after the digits, such as " MME"
+	Lang     string // whose marks and words are written, such as "de"; English where empty
 }
 
 // Cell is one number or word of a report: the raw value, how to write it and
@@ -42,6 +43,7 @@ type Cell struct {
 	Format    Format
 	Basis     Basis
 	Why       string      // footnote: why the value is not available
+	Lang      string      // of Text and Why, where it is not the report's
 	Hidden    Suppression // set by reports/disclosure
 	Formula   *Formula    // how it follows from other cells, for formats that compute; nil for most
 	Input     bool        // a reader may put another number in its place, and formulas follow
@@ -188,6 +190,10 @@ func NotAvailable(why string) Cell {
 		Format: Format{Kind: NumberOf}, Basis: NoPatients(), Why: why,
 	}
 }
+
+// English returns the cell with its text, or its reason, in the words of an analysis or a
+// source, whatever the report's language.
+func (c Cell) English() Cell { c.Lang = "en"; return c }
 
 // Named returns the cell with its quantity named; see Basis.Quantity.
 func (c Cell) Named(quantity string) Cell { c.Basis.Quantity = quantity; return c }

@@ -3,7 +3,6 @@ package reports
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
 
@@ -46,18 +45,18 @@ func buildCosts(_ context.Context, q *quarter) (Section, error) {
 			s.Blocks = append(s.Blocks, cannot("Costs are not shown", upper(why)))
 			return s, nil
 		}
-		s.Lead = Say(fmt.Sprintf("Amounts per patient in %s, price year %s. Costs are skewed: the mean is what a budget needs, the median what is usual.", orUnknown(r.Unit), orUnknown(strings.Join(r.PriceYears, ", "))))
+		s.Lead = Say(q.text("Amounts per patient in {0}, price year {1}. Costs are skewed: the mean is what a budget needs, the median what is usual.", q.orUnknown(r.Unit), q.orUnknown(strings.Join(r.PriceYears, ", "))))
 		s.Blocks = append(s.Blocks, q.costTable(g, r))
 		for _, w := range r.Warnings {
-			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Read with care", Text: Say(upper(w.Message) + ".")})
+			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Read with care", Text: foreign(upper(w.Message) + ".")})
 		}
 	}
 	return s, nil
 }
 
-func orUnknown(s string) string {
+func (q *quarter) orUnknown(s string) string {
 	if s == "" {
-		return "an unknown unit"
+		return q.text("an unknown unit")
 	}
 	return s
 }
@@ -67,13 +66,13 @@ const careRow = "All care but the program"
 
 func (q *quarter) costTable(g string, r describe.CostsResult) Table {
 	t := Table{
-		ID: "costs-" + slug(groupName(g)), Caption: fmt.Sprintf("Cost per patient by kind of care, %d days before and after admission", r.Window),
-		Columns:   []Column{{Label: "Kind of care"}, {Label: "n", Align: Right}, {Label: "Before, mean", Align: Right}, {Label: "After, mean", Align: Right}, {Label: fmt.Sprintf("Change (%g %% CI)", 100*q.opt.Level), Align: Right}, {Label: "Change, median", Align: Right}},
-		Footnotes: []Words{Say("Student's t intervals, rough for rare large bills. " + upper(r.Who) + ". Patients without a record cost nothing here. Use of care often peaks just before entry, so part of a fall would come without a program.")},
+		ID: "costs-" + slug(groupName(g)), Caption: q.text("Cost per patient by kind of care, {0} days before and after admission", r.Window),
+		Columns:   []Column{{Label: "Kind of care"}, {Label: "n", Align: Right}, {Label: "Before, mean", Align: Right}, {Label: "After, mean", Align: Right}, {Label: q.text("Change ({0} % CI)", 100*q.opt.Level), Align: Right}, {Label: "Change, median", Align: Right}},
+		Footnotes: []Words{Say("Student's t intervals, rough for rare large bills. Patients without a record cost nothing here. Use of care often peaks just before entry, so part of a fall would come without a program."), foreign(upper(r.Who) + ".")},
 	}
 	if !r.Periods {
 		t.Caption = "Cost per patient by kind of care"
-		t.Columns = []Column{{Label: "Kind of care"}, {Label: "n", Align: Right}, {Label: fmt.Sprintf("Mean (%g %% CI)", 100*q.opt.Level), Align: Right}, {Label: "Median", Align: Right}}
+		t.Columns = []Column{{Label: "Kind of care"}, {Label: "n", Align: Right}, {Label: q.text("Mean ({0} % CI)", 100*q.opt.Level), Align: Right}, {Label: "Median", Align: Right}}
 	}
 	money := currency(r.Unit)
 	items := append([]describe.CostItem{}, r.Categories...)

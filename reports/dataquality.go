@@ -2,7 +2,6 @@ package reports
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -18,8 +17,8 @@ func buildData(_ context.Context, q *quarter) (Section, error) {
 		s.Blocks = append(s.Blocks, cannot("Completeness is not shown", "The cohort has no visits with outcomes."))
 	}
 	s.Blocks = append(s.Blocks, q.excludedBlock(), q.missingReasons())
-	if len(q.words) > 0 {
-		words := slices.Clone(q.words)
+	if len(q.terms) > 0 {
+		words := slices.Clone(q.terms)
 		slices.SortStableFunc(words, func(a, b Definition) int {
 			switch {
 			case a.Term < b.Term:
@@ -48,7 +47,7 @@ func (q *quarter) completeness() (Table, bool) {
 	}
 	t := Table{
 		ID: "completeness", Caption: "Patients with each measure at each visit", Columns: []Column{{Label: "Measure"}},
-		Footnotes: []Words{Say("Share of ").With(Count(q.now.Patients()).Named(population(""))).And(" patients.")},
+		Footnotes: []Words{q.words("Share of {0} patients.", Count(q.now.Patients()).Named(population("")))},
 	}
 	for _, v := range visits {
 		t.Columns = append(t.Columns, Column{Label: upper(v.VisitName()), Align: Right})
@@ -89,9 +88,9 @@ func (q *quarter) excludedBlock() Block {
 			rows = Count(x.Rows).Of(whom)
 		}
 		if table == "" {
-			table = "all"
+			table = q.text("all")
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(table), Label(upper(x.Reason)), Label(x.Code), rows, patients}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(table), Label(upper(x.Reason)).English(), Label(x.Code), rows, patients}})
 	}
 	if len(t.Rows) == 0 {
 		if q.opt.Site != "" {
@@ -146,6 +145,6 @@ func (q *quarter) missingReasons() Block {
 	if len(t.Rows) == 0 {
 		return Paragraph{Text: Say("No missing code of the cohort gives a reason.")}
 	}
-	t.Footnotes = []Words{Say(fmt.Sprintf("Counted when the cohort was read; %s. Cells that are empty have no reason.", counted(len(t.Rows), "reason", "reasons")))}
+	t.Footnotes = []Words{Say(q.count(len(t.Rows), "Counted when the cohort was read; {0} reason. Cells that are empty have no reason.", "Counted when the cohort was read; {0} reasons. Cells that are empty have no reason."))}
 	return t
 }

@@ -15,7 +15,9 @@ func money(v float64) Cell {
 }
 
 // AcceptabilityFigure draws acceptability curves and the frontier.
-func AcceptabilityFigure(r economics.Result) Figure {
+func AcceptabilityFigure(r economics.Result) Figure { return Language{}.acceptability(r) }
+
+func (l Language) acceptability(r economics.Result) Figure {
 	p := Acceptability{X: Axis{Label: "Willingness to pay for a unit of effect"}, Y: Axis{Label: "Share of draws in which it is best"}}
 	if len(r.Values) > 0 {
 		for s, d := range r.Values[0].Strategies {
@@ -30,15 +32,17 @@ func AcceptabilityFigure(r economics.Result) Figure {
 		p.Frontier = append(p.Frontier, Point{X: float64(v.WillingnessToPay), Y: float64(v.Probability), Low: math.NaN(), High: math.NaN(), Basis: NoPatients()})
 	}
 	return Figure{
-		ID: "acceptability", Title: "Which strategy is best, and how sure is that?", Subtitle: fmt.Sprintf("Acceptability curves of %d draws; the frontier is the strategy of highest mean net benefit", r.Draws),
+		ID: "acceptability", Title: "Which strategy is best, and how sure is that?", Subtitle: l.Text("Acceptability curves of {0} draws; the frontier is the strategy of highest mean net benefit", r.Draws),
 		Alt: Say("The share of draws in which each strategy has the highest net benefit, by willingness to pay."), Plot: p,
 	}
 }
 
 // PlaneFigure draws the draws of strategy s against the first, with the line of one
 // willingness to pay.
-func PlaneFigure(d economics.Draws, s int, wtp float64) Figure {
-	p := Plane{X: Axis{Label: "More effect"}, Y: Axis{Label: "More cost"}, Threshold: wtp, ThresholdText: thousands(wtp) + " for a unit"}
+func PlaneFigure(d economics.Draws, s int, wtp float64) Figure { return Language{}.plane(d, s, wtp) }
+
+func (l Language) plane(d economics.Draws, s int, wtp float64) Figure {
+	p := Plane{X: Axis{Label: "More effect"}, Y: Axis{Label: "More cost"}, Threshold: wtp, ThresholdText: l.Text("{0} for a unit", l.Number(wtp))}
 	n := float64(len(d.Cost[s]))
 	for i, c := range d.Cost[s] {
 		q := [2]float64{d.Effect[s][i] - d.Effect[0][i], c - d.Cost[0][i]}
@@ -57,7 +61,7 @@ func PlaneFigure(d economics.Draws, s int, wtp float64) Figure {
 		p.Ellipses = append(p.Ellipses, e)
 	}
 	return Figure{
-		ID: "plane", Title: d.Strategies[s] + " against " + d.Strategies[0], Subtitle: fmt.Sprintf("More cost and more effect in %d draws, with regions that hold 50 %% and 95 %%", len(d.Cost[s])),
+		ID: "plane", Title: l.Text("{0} against {1}", d.Strategies[s], d.Strategies[0]), Subtitle: l.Text("More cost and more effect in {0} draws, with regions that hold 50 % and 95 %", len(d.Cost[s])),
 		Alt: Say("A cloud of draws: more effect across, more cost upwards."), Plot: p,
 	}
 }
@@ -68,6 +72,10 @@ const mostRanked = 15
 // InformationFigure draws what it would be worth to know each group, at one of the values
 // of a unit of effect.
 func InformationFigure(list []economics.Information, at int) Figure {
+	return Language{}.information(list, at)
+}
+
+func (l Language) information(list []economics.Information, at int) Figure {
 	ranked := economics.Ranked(list, at)
 	ranked = ranked[:min(mostRanked, len(ranked))]
 	p := Dots{X: Axis{Label: "EVPPI for a patient"}}
@@ -89,13 +97,15 @@ func InformationFigure(list []economics.Information, at int) Figure {
 	}
 	p.Series = []DotSeries{dots}
 	return Figure{
-		ID: "information", Title: "What would it be worth to know more?", Subtitle: fmt.Sprintf("Expected value of perfect information of each parameter or group at %s for a unit of effect, with 95 %% Monte Carlo intervals", thousands(float64(wtp))),
+		ID: "information", Title: "What would it be worth to know more?", Subtitle: l.Text("Expected value of perfect information of each parameter or group at {0} for a unit of effect, with 95 % Monte Carlo intervals", l.Number(float64(wtp))),
 		Alt: Say("Dots of what it would be worth to know each parameter, the most first."), Plot: p,
 	}
 }
 
 // TornadoFigure draws the widest swings of a one-way sensitivity analysis.
-func TornadoFigure(t economics.Tornado) Figure {
+func TornadoFigure(t economics.Tornado) Figure { return Language{}.tornado(t) }
+
+func (l Language) tornado(t economics.Tornado) Figure {
 	p := Dots{X: Axis{Label: "Change of incremental net benefit from the base case"}, Bars: true, Shared: true}
 	low, high := DotSeries{Label: "parameter at 2.5 %"}, DotSeries{Label: "parameter at 97.5 %", Comparator: true}
 	end := func(e economics.SwingEnd) Cell {
@@ -112,7 +122,7 @@ func TornadoFigure(t economics.Tornado) Figure {
 		if len(p.Rows) == mostRanked || s.Reason != "" || !(s.Width > 0) {
 			continue
 		}
-		label := fmt.Sprintf("%s (%s to %s)", s.Parameter, brief(float64(s.AtLow.Value)), brief(float64(s.AtHigh.Value)))
+		label := l.Text("{0} ({1} to {2})", s.Parameter, l.brief(float64(s.AtLow.Value)), l.brief(float64(s.AtHigh.Value)))
 		if s.Changes {
 			label = "* " + label
 		}
@@ -123,13 +133,13 @@ func TornadoFigure(t economics.Tornado) Figure {
 	if at := -float64(t.NetBenefit); math.Abs(at) < 2*widest(t) {
 		p.Lines = []ReferenceLine{{Value: at, Label: "incremental net benefit of 0"}}
 	}
-	caption := Say(fmt.Sprintf("Base case: %s (Monte Carlo standard error %s). Thin lines are 95 %% Monte Carlo intervals.", thousands(float64(t.NetBenefit)), thousands(float64(t.NetBenefitMCSE))))
+	caption := Say(l.Text("Base case: {0} (Monte Carlo standard error {1}). Thin lines are 95 % Monte Carlo intervals.", l.Number(float64(t.NetBenefit)), l.Number(float64(t.NetBenefitMCSE))))
 	if changes > 0 {
-		caption = caption.And(" * the best strategy is another one at an end of the range.")
+		caption = caption.And(" " + l.Text("* the best strategy is another one at an end of the range."))
 	}
 	return Figure{
 		ID: "tornado", Title: "Which parameter moves the answer most?",
-		Subtitle: fmt.Sprintf("Net benefit of %s against %s at %s for a unit of effect, each parameter alone moved to the ends of its 95 %% range", t.Strategy, t.Reference, thousands(float64(t.WillingnessToPay))),
+		Subtitle: l.Text("Net benefit of {0} against {1} at {2} for a unit of effect, each parameter alone moved to the ends of its 95 % range", t.Strategy, t.Reference, l.Number(float64(t.WillingnessToPay))),
 		Caption:  caption, Alt: Say("Bars of how far each parameter moves incremental net benefit, the widest first."), Plot: p,
 		Absent: Say("No parameter that was moved changes the net benefit."),
 	}
@@ -143,6 +153,8 @@ func widest(t economics.Tornado) float64 {
 }
 
 // brief writes a number to three digits.
+func (l Language) brief(v float64) string { return l.Digits(brief(v)) }
+
 func brief(v float64) string {
 	if math.Abs(v) >= 1000 {
 		return thousands(v)
@@ -199,7 +211,7 @@ func HeatMapFigure(g Grid2) Figure {
 	}
 	return Figure{
 		ID: "heat-map", Title: "Which strategy is best when two parameters differ?",
-		Subtitle: fmt.Sprintf("Color: the strategy of highest net benefit at %s for a unit of effect. Number: net benefit of %s against %s", thousands(g.WillingnessToPay), g.Strategy, g.Strategies[0]),
+		Subtitle: Language{}.Text("Color: the strategy of highest net benefit at {0} for a unit of effect. Number: net benefit of {1} against {2}", thousands(g.WillingnessToPay), g.Strategy, g.Strategies[0]),
 		Alt:      Say("A grid of two parameters: the best strategy in each cell, and incremental net benefit."), Plot: p,
 	}
 }
@@ -224,15 +236,19 @@ type StrategyCost struct {
 
 // BudgetFigure draws the budget of each year without and with a strategy.
 func BudgetFigure(strategy, payer, unit string, years []BudgetYear) Figure {
-	p := Dots{X: Axis{Label: unit + " in the year"}, Bars: true}
-	without, with := DotSeries{Label: "without " + strategy, Comparator: true}, DotSeries{Label: "with " + strategy}
+	return Language{}.budget(strategy, payer, unit, years)
+}
+
+func (l Language) budget(strategy, payer, unit string, years []BudgetYear) Figure {
+	p := Dots{X: Axis{Label: l.Text("{0} in the year", unit)}, Bars: true}
+	without, with := DotSeries{Label: l.Text("without {0}", strategy), Comparator: true}, DotSeries{Label: l.Text("with {0}", strategy)}
 	for _, y := range years {
-		p.Rows = append(p.Rows, fmt.Sprintf("Year %d", y.Year))
+		p.Rows = append(p.Rows, l.Text("Year {0}", y.Year))
 		without.Values, with.Values = append(without.Values, money(y.Without)), append(with.Values, money(y.With))
 	}
 	p.Series = []DotSeries{without, with}
 	return Figure{
-		ID: "budget", Title: "What does it cost in each year?", Subtitle: fmt.Sprintf("Budget of the %s by year, all patients who have come in since the first; not discounted", payer),
+		ID: "budget", Title: "What does it cost in each year?", Subtitle: l.Text("Budget of the {0} by year, all patients who have come in since the first; not discounted", payer),
 		Alt: Say("Bars of the yearly budget without and with the strategy."), Plot: p,
 	}
 }

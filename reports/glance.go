@@ -26,21 +26,19 @@ var goals = []goal{
 	{"Less reliance on health care", careTile},
 }
 
-// lastYear stands before the figure of the same quarter a year earlier; Speak finds it
-// by this.
-const lastYear = " Same quarter last year: "
-
 func buildGlance(ctx context.Context, q *quarter) (Section, error) {
-	s := Section{Lead: Say("The five goals of interdisciplinary pain rehabilitation, for ").With(Count(q.now.Patients()).Named(population("")).PartOf(everybody)).And(" patients. A change from before to after contains the natural course and regression to the mean; only a comparison with like patients is an effect.")}
+	s := Section{Lead: q.words("The five goals of interdisciplinary pain rehabilitation, for {0} patients. A change from before to after contains the natural course and regression to the mean; only a comparison with like patients is an effect.", Count(q.now.Patients()).Named(population("")).PartOf(everybody))}
 	group := q.groups[0]
 	if group != "" {
 		who, _, err := analysis.Input{Cohort: q.now}.Groups(analysis.Question{Arm: group})
 		if err != nil {
 			return s, err
 		}
-		s.Lead = append(s.Lead, Say(" Shown here: "+group+", ").With(Count(len(who[0].Patients)).Named(population(group)).PartOf(population(""))).And(" patients.")...)
+		s.Lead = s.Lead.And(" ").join(q.words("Shown here: {0}, {1} patients.", group, Count(len(who[0].Patients)).Named(population(group)).PartOf(population(""))))
 	}
 	var tiles Tiles
+	var then []Tile
+	var none []string
 	var notices []Block
 	for _, g := range goals {
 		t, why, err := g.tile(ctx, q, q.now, group)
@@ -52,24 +50,28 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 			continue
 		}
 		t.Topic = g.title
-		if q.last != nil {
-			before, none, err := g.tile(ctx, q, q.last, group)
-			if err != nil {
-				return s, err
-			}
-			if none == "" {
-				value := before.Value
-				value = value.Of(q.lastName) // of other patients than this quarter's
-				t.Detail = t.Detail.And(lastYear).With(value).And(".")
-			}
+		before, missing, err := q.yearBefore(ctx, g, group)
+		if err != nil {
+			return s, err
 		}
-		tiles.Tiles = append(tiles.Tiles, t)
+		if missing == "" {
+			t.Detail = t.Detail.And(" ").join(q.words("Same quarter last year: {0}.", before.Value.Of(q.lastName))) // of other patients than this quarter's
+		}
+		tiles.Tiles, then, none = append(tiles.Tiles, t), append(then, before), append(none, missing)
 	}
 	if len(tiles.Tiles) > 0 {
-		s.Blocks = append(s.Blocks, tiles)
+		s.Blocks = append(s.Blocks, tiles, q.goalsYearBefore(tiles.Tiles, then, none))
 	}
 	s.Blocks = append(s.Blocks, notices...)
 	return s, nil
+}
+
+// yearBefore is a goal's figure of the same quarter a year before, or why there is none.
+func (q *quarter) yearBefore(ctx context.Context, g goal, group string) (Tile, string, error) {
+	if why := q.noYearBefore(); why != "" {
+		return Tile{}, why, nil
+	}
+	return g.tile(ctx, q, q.last, group)
 }
 
 // outcomeIn returns the first outcome whose instrument is of one of the domains,
@@ -101,16 +103,16 @@ func importantTile(ctx context.Context, q *quarter, c *datasets.Cohort, group st
 	}
 	if why != "" {
 		if _, has := i.Default(); !has {
-			why = "No sourced important difference is known for " + i.Title + "."
+			why = q.text("No sourced important difference is known for {0}.", i.Title)
 		}
 		return Tile{}, why, nil
 	}
 	seen, _ := find(r, "responders_seen", group)
 	all, _ := find(r, "responders_all", group)
-	q.define("Important improvement, "+i.Title, seen.Definition, "see recoup instrument show "+i.Name)
+	q.defined(q.text("Important improvement, {0}", i.Title), seen.Definition, "recoup instrument show "+i.Name)
 	return Tile{
-		Label: "had an important improvement in " + lower(f.Label()) + " at " + q.discharge.VisitName() + ", of those seen",
-		Value: shared(seen), Detail: Say("").With(shared(all)).And(" if those not seen did not improve."),
+		Label: q.text("had an important improvement in {0} at {1}, of those seen", q.in.lower(f.Label()), q.discharge.VisitName()),
+		Value: shared(seen), Detail: q.words("{0} if those not seen did not improve.", shared(all)),
 	}, "", nil
 }
 

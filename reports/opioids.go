@@ -23,10 +23,10 @@ func opioidTile(ctx context.Context, q *quarter, c *datasets.Cohort, group strin
 	if !ok || known.N.Arm == 0 {
 		return Tile{}, "No patient of this quarter has a known daily dose both before admission and later.", nil
 	}
-	q.define("Daily opioid dose", known.Definition, "recoup analyze show taper/reduction")
+	q.defined("Daily opioid dose", known.Definition, "recoup analyze show taper/reduction")
 	return Tile{
-		Label: "of those on opioids at entry cut their daily dose by half or more (" + last + ")", Value: shared(known),
-		Detail: Say("").With(shared(all)).And(" if those of unknown dose did not."),
+		Label: q.text("of those on opioids at entry cut their daily dose by half or more ({0})", q.when(last)), Value: shared(known),
+		Detail: q.words("{0} if those of unknown dose did not.", shared(all)),
 	}, "", nil
 }
 
@@ -70,7 +70,7 @@ func buildOpioids(ctx context.Context, q *quarter) (Section, error) {
 			s.Blocks = append(s.Blocks, cannot("Opioid doses are not shown", upper(why)))
 			return s, nil
 		}
-		s.Lead = Say("Daily dose in morphine milligram equivalents (MME). " + opioid.Caution + " Medication for opioid use disorder is never converted and is not counted here.")
+		s.Lead = Say(q.text("Daily dose in morphine milligram equivalents (MME).") + " " + q.text(opioid.Caution) + " " + q.text("Medication for opioid use disorder is never converted and is not counted here."))
 		s.Blocks = append(s.Blocks, q.doseTable(g, r), q.taperTable(g, r))
 		f, err := q.doseFigure(ctx, g)
 		if err != nil {
@@ -79,7 +79,7 @@ func buildOpioids(ctx context.Context, q *quarter) (Section, error) {
 		s.Blocks = append(s.Blocks, f)
 		for _, w := range r.Warnings {
 			if w.Code == analysis.WarnUnknownDose || w.Code == analysis.WarnNotConverted {
-				s.Blocks = append(s.Blocks, Notice{Level: Caution, Title: "Doses that are not known", Text: Say(upper(w.Message) + ".")})
+				s.Blocks = append(s.Blocks, Notice{Level: Caution, Title: "Doses that are not known", Text: foreign(upper(w.Message) + ".")})
 			}
 		}
 	}
@@ -99,13 +99,13 @@ func visitsOf(r analysis.Result, term string) []string {
 
 func (q *quarter) doseTable(g string, r analysis.Result) Table {
 	t := Table{
-		ID: "dose-" + slug(groupName(g)), Caption: "Mean daily opioid dose, patients on opioids at entry",
+		ID: "dose-" + slug(groupName(g)), Caption: q.text("Mean daily opioid dose, patients on opioids at entry"),
 		Columns: []Column{
 			{Label: "Window"},
 			{Label: "n", Align: Right},
 			{Label: "Before", Unit: "MME", Align: Right},
 			{Label: "In the window", Unit: "MME", Align: Right},
-			{Label: fmt.Sprintf("Change (%g %% CI)", 100*q.opt.Level), Unit: "MME", Align: Right},
+			{Label: q.text("Change ({0} % CI)", 100*q.opt.Level), Unit: "MME", Align: Right},
 			{Label: "Mean of percentages", Align: Right},
 		},
 	}
@@ -117,8 +117,8 @@ func (q *quarter) doseTable(g string, r analysis.Result) Table {
 		before, _ := at(r, "mme_baseline_mean", g, v)
 		now, _ := at(r, "mme_mean", g, v)
 		pct, _ := at(r, "percent_change_mean", g, v)
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(v)), Count(change.N.Arm).Named("dose known/" + change.Visit + "/" + g).PartOf("on opioids at entry/" + g), single(before, 1), single(now, 1), estimated(change, 1).WithSign(), estimated(pct, 0).WithSign().WithUnit("", "%")}})
-		t.Footnotes = []Words{Say("Definition: " + change.Definition + ". " + upper(change.Method.Name) + ".")}
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(q.when(v))), Count(change.N.Arm).Named("dose known/" + change.Visit + "/" + g).PartOf("on opioids at entry/" + g), single(before, 1), single(now, 1), estimated(change, 1).WithSign(), estimated(pct, 0).WithSign().WithUnit("", "%")}})
+		t.Footnotes = []Words{foreign("Definition: " + change.Definition + ". " + upper(change.Method.Name) + ".")}
 	}
 	return t
 }
@@ -126,7 +126,7 @@ func (q *quarter) doseTable(g string, r analysis.Result) Table {
 // single is an estimate as a number without interval.
 func single(e analysis.Estimate, decimals int) Cell {
 	if !e.Value.OK() {
-		return NotAvailable(reason(e))
+		return without(e)
 	}
 	return Number(float64(e.Value), decimals, e.N.Arm)
 }
@@ -144,7 +144,7 @@ var taperShares = []struct{ term, label string }{
 
 func (q *quarter) taperTable(g string, r analysis.Result) Table {
 	t := Table{
-		ID: "taper-" + slug(groupName(g)), Caption: "Shares of the patients on opioids at entry",
+		ID: "taper-" + slug(groupName(g)), Caption: q.text("Shares of the patients on opioids at entry"),
 		Columns:   []Column{{Label: "Reached"}, {Label: "Window"}, {Label: "Those of known dose", Align: Right}, {Label: "Unknown = not reached", Align: Right}},
 		Footnotes: []Words{Say("Wilson intervals. An unknown dose is not a dose of zero. A fast fall is a flag to look at the patient's record, not a fault: how long a patient was on opioids is not asked here.")},
 	}
@@ -155,7 +155,7 @@ func (q *quarter) taperTable(g string, r analysis.Result) Table {
 		for _, v := range visitsOf(r, x.term+"_known") {
 			known, _ := at(r, x.term+"_known", g, v)
 			all, _ := at(r, x.term+"_all", g, v)
-			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(x.label), Label(v), shared(known), shared(all)}})
+			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(x.label), Label(q.when(v)), shared(known), shared(all)}})
 		}
 	}
 	return t
@@ -164,7 +164,7 @@ func (q *quarter) taperTable(g string, r analysis.Result) Table {
 // doseFigure shows the mean daily dose week by week.
 func (q *quarter) doseFigure(ctx context.Context, g string) (Figure, error) {
 	f := Figure{
-		ID: "dose-by-week-" + slug(groupName(g)), Title: "Daily opioid dose by week", Subtitle: fmt.Sprintf("Mean over patients of their own weekly mean, MME a day, %g %% t intervals", 100*q.opt.Level),
+		ID: "dose-by-week-" + slug(groupName(g)), Title: "Daily opioid dose by week", Subtitle: q.text("Mean over patients of their own weekly mean, MME a day, {0} % t intervals", 100*q.opt.Level),
 		Caption: Say("Patients with a known dose in the week, those recorded as taking none too; week 0 begins on the day of admission. The patients of one week are not all those of another."),
 		Absent:  Say("No week has known doses of enough patients."),
 	}
@@ -173,7 +173,7 @@ func (q *quarter) doseFigure(ctx context.Context, g string) (Figure, error) {
 		return f, err
 	}
 	if why != "" {
-		f.Absent = Say(upper(why) + ".")
+		f.Absent = foreign(upper(why) + ".")
 		return f, nil
 	}
 	s := Series{Label: groupName(g)}
@@ -193,6 +193,6 @@ func (q *quarter) doseFigure(ctx context.Context, g string) (Figure, error) {
 		top = math.Max(top, p.Y)
 	}
 	f.Plot = Lines{X: Axis{Label: "Weeks since admission"}, Y: Axis{Label: "MME a day"}, Series: []Series{s}, Ribbon: true}
-	f.Alt = Say(fmt.Sprintf("Mean daily dose over %s.", counted(len(s.Points), "week", "weeks")))
+	f.Alt = Say(q.count(len(s.Points), "Mean daily dose over {0} week.", "Mean daily dose over {0} weeks."))
 	return f, nil
 }

@@ -2,7 +2,6 @@ package reports
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -65,7 +64,7 @@ func buildOutcomes(ctx context.Context, q *quarter) (Section, error) {
 			return s, err
 		}
 		if len(rows) == 0 {
-			s.Blocks = append(s.Blocks, cannot("Outcomes at "+v.VisitName(), "No outcome was seen both at baseline and at this visit."))
+			s.Blocks = append(s.Blocks, cannot(q.text("Outcomes at {0}", v.VisitName()), "No outcome was seen both at baseline and at this visit."))
 			continue
 		}
 		s.Blocks = append(s.Blocks, q.outcomeTable(v, rows))
@@ -139,19 +138,18 @@ func (q *quarter) measureOne(ctx context.Context, f datasets.Field, i instrument
 	m.seen, _ = find(r, "responders_seen", g)
 	m.all, _ = find(r, "responders_all", g)
 	if m.seen.Definition != "" {
-		q.define("Important improvement, "+i.Title, m.seen.Definition, "recoup instrument show "+i.Name)
+		q.defined(q.text("Important improvement, {0}", i.Title), m.seen.Definition, "recoup instrument show "+i.Name)
 	}
 	return m, err
 }
 
 func (q *quarter) outcomeTable(v datasets.Visit, rows []measured) Table {
 	right := func(label string) Column { return Column{Label: label, Align: Right} }
-	pct := fmt.Sprintf("%g %% CI", 100*q.opt.Level)
 	t := Table{
-		ID: "outcomes-" + slug(v.Value), Caption: "From entry to " + v.VisitName(),
+		ID: "outcomes-" + slug(v.Value), Caption: q.text("From entry to {0}", v.VisitName()),
 		Columns: []Column{
 			{Label: "Measure"},
-			right("n"), right("Entry, mean (SD)"), right("Now, mean (SD)"), right("Change (" + pct + ")"),
+			right("n"), right("Entry, mean (SD)"), right("Now, mean (SD)"), right(q.text("Change ({0} % CI)", 100*q.opt.Level)),
 			right("Effect size"), right("Important improvement, those seen"), right("Missing = not improved"),
 		},
 		Footnotes: []Words{Say("n: patients with the measure at both occasions. Change: mean of individual changes with Student's t interval. Effect size: mean change / SD of change, Hedges' J (d_z). Important improvement: by each instrument's sourced rule, listed under Data quality; Wilson intervals are in the figure.")},
@@ -188,14 +186,14 @@ func (q *quarter) outcomeTable(v datasets.Visit, rows []measured) Table {
 // plain is an estimate as a number without its interval.
 func plain(e analysis.Estimate, decimals int) Cell {
 	if !e.Value.OK() {
-		return NotAvailable(reason(e))
+		return without(e)
 	}
 	return Number(float64(e.Value), decimals, e.N.Arm).WithSign()
 }
 
 func meanSD(mean, sd analysis.Estimate, decimals int) Cell {
 	if !mean.Value.OK() {
-		return NotAvailable(reason(mean))
+		return without(mean)
 	}
 	if !sd.Value.OK() {
 		return Number(float64(mean.Value), decimals, mean.N.Arm)
@@ -241,11 +239,11 @@ func better(e analysis.Estimate, i instrument.Instrument) (value, low, high floa
 func (q *quarter) effectForest(v datasets.Visit, rows []measured) Figure {
 	f := Figure{
 		ID: "effects", Title: "How much each measure changed, in standard deviations",
-		Subtitle: fmt.Sprintf("Mean change from entry to %s over the SD of change (d_z), turned so that right is better, %g %% intervals", v.VisitName(), 100*q.opt.Level),
+		Subtitle: q.text("Mean change from entry to {0} over the SD of change (d_z), turned so that right is better, {1} % intervals", v.VisitName(), 100*q.opt.Level),
 		Caption:  Say("Hedges' J; exact intervals by the non-central t. Patients seen at both occasions. Squares sized by n. Measures without an instrument are left out: which way is better is not known."),
 		Absent:   Say("No measure has an instrument and enough patients for an effect size."),
 	}
-	plot := Forest{LabelHead: "Measure", Columns: []string{"n"}, Result: fmt.Sprintf("d_z (%g %% CI)", 100*q.opt.Level), Reference: 0, Favors: [2]string{"Worse", "Better"}}
+	plot := Forest{LabelHead: "Measure", Columns: []string{"n"}, Result: q.text("d_z ({0} % CI)", 100*q.opt.Level), Reference: 0, Favors: [2]string{"Worse", "Better"}}
 	domain, count := "", 0
 	for _, m := range rows {
 		if m.instrument.Name == "" || !m.standardised.CI.Low.OK() {
@@ -265,7 +263,7 @@ func (q *quarter) effectForest(v datasets.Visit, rows []measured) Figure {
 	}
 	if count > 0 {
 		f.Plot = plot
-		f.Alt = Say(fmt.Sprintf("%s with intervals, by domain; the table above gives the same numbers.", counted(count, "effect size", "effect sizes")))
+		f.Alt = Say(q.count(count, "{0} effect size with intervals, by domain; the table above gives the same numbers.", "{0} effect sizes with intervals, by domain; the table above gives the same numbers."))
 	}
 	return f
 }
@@ -275,7 +273,7 @@ func (q *quarter) effectForest(v datasets.Visit, rows []measured) Figure {
 func (q *quarter) responderDots(v datasets.Visit, rows []measured) Figure {
 	f := Figure{
 		ID: "responders", Title: "Who improved by an important amount, and what those not seen could change",
-		Subtitle: fmt.Sprintf("Share with the instrument's important improvement at %s, Wilson %g %% intervals", v.VisitName(), 100*q.opt.Level),
+		Subtitle: q.text("Share with the instrument's important improvement at {0}, Wilson {1} % intervals", v.VisitName(), 100*q.opt.Level),
 		Caption:  Say("Two denominators: the patients seen at both occasions, and all patients with those not seen counted as not improved."),
 		Absent:   Say("No measure has a sourced important difference."),
 	}
@@ -297,7 +295,7 @@ func (q *quarter) responderDots(v datasets.Visit, rows []measured) Figure {
 	}
 	if len(plot.Rows) > 0 {
 		f.Plot = plot
-		f.Alt = Say(fmt.Sprintf("Shares of %s under the two rules; the table above gives the same numbers.", counted(len(plot.Rows), "measure", "measures")))
+		f.Alt = Say(q.count(len(plot.Rows), "Shares of {0} measure under the two rules; the table above gives the same numbers.", "Shares of {0} measures under the two rules; the table above gives the same numbers."))
 	}
 	return f
 }
@@ -308,7 +306,7 @@ func (q *quarter) trajectory(ctx context.Context) (Figure, bool, error) {
 	if !ok {
 		return Figure{}, false, nil
 	}
-	plot := Lines{X: Axis{Label: "Weeks since entry"}, Y: Axis{Label: fmt.Sprintf("%s, %g–%g", f.Label(), i.Min, i.Max), Range: []float64{i.Min, i.Max}}, Markers: true}
+	plot := Lines{X: Axis{Label: "Weeks since entry"}, Y: Axis{Label: q.text("{0}, {1}–{2}", f.Label(), i.Min, i.Max), Range: []float64{i.Min, i.Max}}, Markers: true}
 	for _, g := range q.groups {
 		s := Series{Label: groupName(g), Comparator: len(q.groups) > 1 && g == q.opt.Reference}
 		for _, v := range q.now.Visits() {
@@ -340,9 +338,9 @@ func (q *quarter) trajectory(ctx context.Context) (Figure, bool, error) {
 		return Figure{}, false, nil
 	}
 	return Figure{
-		ID: "trajectory", Title: f.Label() + " over time", Subtitle: fmt.Sprintf("Mean at each visit with %g %% t intervals, available cases", 100*q.opt.Level),
+		ID: "trajectory", Title: q.text("{0} over time", f.Label()), Subtitle: q.text("Mean at each visit with {0} % t intervals, available cases", 100*q.opt.Level),
 		Caption: Say("Those seen at a later visit are not all who were seen at the first: see the follow-up shares."),
-		Alt:     Say(fmt.Sprintf("Mean %s at each visit for %s.", lower(f.Label()), counted(len(plot.Series), "group", "groups"))), Plot: plot,
+		Alt:     Say(q.count(len(plot.Series), "Mean {1} at each visit for {0} group.", "Mean {1} at each visit for {0} groups.", q.in.lower(f.Label()))), Plot: plot,
 	}, true, nil
 }
 
@@ -363,12 +361,12 @@ func (q *quarter) meanAt(ctx context.Context, f datasets.Field, g string, v data
 // against is the table of differences from the reference arm.
 func (q *quarter) against(ctx context.Context, v datasets.Visit) (Block, error) {
 	arm, reference := q.groups[0], q.groups[1]
-	pct := fmt.Sprintf("%g %% CI", 100*q.opt.Level)
+	level := 100 * q.opt.Level
 	right := func(label string) Column { return Column{Label: label, Align: Right} }
 	t := Table{
-		ID: "against-" + slug(v.Value), Caption: arm + " against " + reference + ", " + v.VisitName(),
-		Columns:   []Column{{Label: "Measure"}, right("n, " + arm), right("n, " + reference), right("Difference, adjusted for entry (" + pct + ")"), right("Hedges' g of change (" + pct + ")"), right("Difference in important improvement, missing = not improved (" + pct + ")")},
-		Footnotes: []Words{Say("Difference: " + arm + " minus " + reference + ", analysis of covariance with the measure at entry, patients seen at both occasions. Hedges' g: difference in mean change over the pooled SD of change, exact interval. Shares: Newcombe interval, in percentage points.")},
+		ID: "against-" + slug(v.Value), Caption: q.text("{0} against {1}, {2}", arm, reference, v.VisitName()),
+		Columns:   []Column{{Label: "Measure"}, right(q.text("n, {0}", arm)), right(q.text("n, {0}", reference)), right(q.text("Difference, adjusted for entry ({0} % CI)", level)), right(q.text("Hedges' g of change ({0} % CI)", level)), right(q.text("Difference in important improvement, missing = not improved ({0} % CI)", level))},
+		Footnotes: []Words{Say(q.text("Difference: {0} minus {1}, analysis of covariance with the measure at entry, patients seen at both occasions. Hedges' g: difference in mean change over the pooled SD of change, exact interval. Shares: Newcombe interval, in percentage points.", arm, reference))},
 	}
 	question := analysis.Question{Arm: arm, Reference: reference, Visit: v.Value}
 	for _, f := range q.all.Outcomes() {
@@ -401,7 +399,7 @@ func (q *quarter) against(ctx context.Context, v datasets.Visit) (Block, error) 
 		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(f.Label()), Count(a.N.Arm), Count(a.N.Reference), estimated(a, 1).WithSign(), estimated(h, 2).WithSign(), share}})
 	}
 	if len(t.Rows) == 0 {
-		return cannot("The arms are not compared", "No outcome has enough patients in both arms at "+v.VisitName()+"."), nil
+		return cannot("The arms are not compared", q.text("No outcome has enough patients in both arms at {0}.", v.VisitName())), nil
 	}
 	return t, nil
 }

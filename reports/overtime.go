@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"recoup/analysis"
 	"recoup/analysis/effect"
@@ -15,6 +16,15 @@ import (
 
 func buildOverTime(ctx context.Context, q *quarter) (Section, error) {
 	s := Section{}
+	t, why, err := q.measuresYearBefore(ctx)
+	if err != nil {
+		return s, err
+	}
+	if why != "" {
+		s.Blocks = append(s.Blocks, cannot("The same quarter last year is not compared", why))
+	} else {
+		s.Blocks = append(s.Blocks, t)
+	}
 	f, i, ok := q.outcomeIn("pain", "interference", "function")
 	if !ok || q.discharge.Value == "" {
 		s.Blocks = append(s.Blocks, cannot("Charts over time and between sites are not shown", "They follow an important improvement in pain, and no outcome has an instrument for pain and a visit after baseline."))
@@ -29,7 +39,7 @@ func buildOverTime(ctx context.Context, q *quarter) (Section, error) {
 		}
 		s.Blocks = append(s.Blocks, blocks...)
 	}
-	block, err := q.funnel(ctx, f)
+	block, err := q.funnel(ctx, f, i)
 	if err != nil {
 		return s, err
 	}
@@ -37,163 +47,245 @@ func buildOverTime(ctx context.Context, q *quarter) (Section, error) {
 	return s, nil
 }
 
-// series returns the quarters up to the one reported on, in order.
-func (q *quarter) series() []string {
-	var out []string
-	for _, x := range q.quarters {
-		if x != "" && (q.opt.Quarter == "" || x <= q.opt.Quarter) && !slices.Contains(out, x) {
-			out = append(out, x)
-		}
+// improved are the settings of analyses of who improved by an important amount, of
+// those seen.
+func improved(more ...string) map[string]string {
+	out := map[string]string{"measure": quality.MeasureResponders, "rule": "important", "denominator": "seen"}
+	for i := 0; i < len(more); i += 2 {
+		out[more[i]] = more[i+1]
 	}
-	slices.Sort(out)
 	return out
 }
 
 // charts are the p chart of important improvements and the XmR chart of mean
 // change, by quarter.
 func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Instrument) ([]Block, error) {
-	group := q.groups[0]
-	var counts []quality.Count
-	var means []quality.Measurement
-	few := 0
-	for _, name := range q.series() {
-		c, err := q.of(name)
-		if err != nil {
-			return nil, err
-		}
-		question := analysis.Question{Outcome: f.Name, Visit: q.discharge.Value, Arm: group}
-		r, why, err := q.ask(ctx, effect.Responders, began(c), question, map[string]string{"rule": effect.RuleImportant})
-		if err != nil {
-			return nil, err
-		}
-		if why == "" {
-			e, _ := find(r, "responders_seen", group)
-			if q.tooFew(e) {
-				few++
-				continue
-			}
-			counts = append(counts, quality.Count{Label: name, Events: e.N.Events, N: e.N.Arm})
-		}
-		r, _, err = q.ask(ctx, effect.MeanChange, began(c), question, nil)
-		if err != nil {
-			return nil, err
-		}
-		e, _ := find(r, "change", group)
-		if e.N.Arm < q.opt.Fewest {
+	label, visit := q.in.lower(f.Label()), q.discharge.VisitName()
+	var out []Block
+	for _, x := range []struct {
+		figure Figure
+		set    map[string]string
+	}{
+		{Figure{
+			ID: importantByQuarter, Title: q.text("Important improvement in {0} by quarter", label),
+			Subtitle: q.text("Share of those seen at {0} with an important improvement, three-sigma limits", visit),
+		}, improved("type", "auto")},
+		{Figure{
+			ID: "change-by-quarter", Title: q.text("Mean change in {0} by quarter", label),
+			Subtitle: q.text("Mean change from entry to {0}, three-sigma limits", visit),
+		}, map[string]string{"measure": quality.MeasureChange, "type": quality.KindXmR}},
+	} {
+		if _, has := i.Default(); !has && x.set["rule"] != "" {
+			out = append(out, cannot(x.figure.Title, q.text("No sourced important difference is known for {0}.", i.Title)))
 			continue
 		}
-		means = append(means, quality.Measurement{Label: name, Value: float64(e.Value), N: e.N.Arm})
+		blocks, err := q.chart(ctx, x.figure, f, x.set)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, blocks...)
 	}
-	options := quality.DefaultChart
-	options.Better = quality.BetterHigher
-	p := quality.PChart(counts, options)
-	options.Better = quality.BetterLower
-	if i.Direction == instrument.HigherIsBetter {
-		options.Better = quality.BetterHigher
-	}
-	x := quality.XmR(means, options)
-	share := q.chart("important-by-quarter", "Important improvement in "+lower(f.Label())+" by quarter",
-		"Share of those seen at "+q.discharge.VisitName()+" with an important improvement; p chart, three-sigma limits", p, Format{Kind: Percent})
-	mean := q.chart("change-by-quarter", "Mean change in "+lower(f.Label())+" by quarter",
-		"Mean change from entry to "+q.discharge.VisitName()+"; XmR chart, three-sigma limits from moving ranges", x, Format{Kind: NumberOf, Decimals: 1})
-	if few > 0 {
-		left := " Quarters are left out, before limits are worked out, that would tell of fewer than " + strconv.Itoa(q.opt.Fewest) + " patients."
-		share.Caption, mean.Caption = share.Caption.And(left), mean.Caption.And(left)
-	}
-	return []Block{share, mean}, nil
+	return out, nil
 }
 
-// chart draws a control chart.
-func (q *quarter) chart(id, title, subtitle string, c quality.Chart, format Format) Figure {
-	f := Figure{ID: id, Title: title, Subtitle: subtitle, Caption: Say(upper(c.Method) + "."), Alt: Say(counted(len(c.Points), "quarter", "quarters") + " in order, with limits and signals.")}
-	if len(c.Points) < 2 || !c.Center.OK() {
-		f.Absent = Say("There are too few quarters for a chart over time.")
-		for _, w := range c.Warnings {
-			f.Absent = Say(upper(w.Message) + ".")
-		}
-		return f
+// importantByQuarter is the chart that Speak reads.
+const importantByQuarter = "important-by-quarter"
+
+// chart draws the control chart that quality/control-chart gives of an outcome, up to
+// the quarter reported on, with what it warns of.
+func (q *quarter) chart(ctx context.Context, fig Figure, f datasets.Field, set map[string]string) ([]Block, error) {
+	none := q.text("There are too few quarters for a chart over time.")
+	question := analysis.Question{Outcome: f.Name, Visit: q.discharge.Value, Arm: q.groups[0]}
+	keep := make([]bool, len(q.quarters))
+	for p, x := range q.quarters {
+		keep[p] = x != "" && (q.opt.Quarter == "" || x <= q.opt.Quarter)
 	}
-	plot := Control{Y: Axis{Format: format}, Center: float64(c.Center), Target: math.NaN(), Limits: "3 sigma"}
-	for _, p := range c.Points {
-		point := ControlPoint{Label: p.Label, Y: float64(p.Value), Lower: float64(p.Low), Upper: float64(p.High), Center: math.NaN(), Basis: On(p.N)}
-		if format.Kind == Percent {
-			point.Basis = ShareOf(p.Events, p.N)
-		}
-		point.Signal = signalOf(string(p.Meaning))
-		if len(p.Rules) > 0 {
-			point.Rule = p.Rules[0]
-		}
-		plot.Points = append(plot.Points, point)
+	r, few, why, err := q.withoutSmall(ctx, quality.ControlChartAnalysis, "chart", parted{q.all, q.quarters, keep}, question, set)
+	if err != nil {
+		return nil, err
 	}
-	for _, w := range c.Warnings {
-		f.Caption = f.Caption.And(" " + upper(w.Message) + ".")
+	g, p, ok := controlPlot(r)
+	if why != "" || !ok || len(p.Points) < 2 {
+		fig.Absent = Say(none)
+		return []Block{fig}, nil
 	}
-	f.Plot = plot
-	return f
+	for i := range p.Points {
+		p.Points[i].Rule = q.text(strings.ReplaceAll(p.Points[i].Rule, "-", " "))
+	}
+	p.Limits = "3 sigma"
+	fig.Plot = p
+	fig.Alt = Say(q.count(len(p.Points), "{0} quarter in order, with limits and signals.", "{0} quarters in order, with limits and signals."))
+	fig.Caption = Say(q.kindOf(g.Title) + " " + q.text("Rules: a point outside the limits; {0} in a row on one side of the center.", strconv.Itoa(quality.DefaultChart.Run)))
+	if few {
+		fig.Caption = fig.Caption.And(" " + q.text("Quarters are left out, before limits are worked out, that would tell of fewer than {0} patients.", q.opt.Fewest))
+	}
+	for _, w := range r.Warnings {
+		fig.Caption = fig.Caption.And(" ").join(q.chartWarning(w))
+	}
+	return []Block{fig}, nil
 }
 
-// funnel compares the sites by the share with an important improvement.
-func (q *quarter) funnel(ctx context.Context, f datasets.Field) (Block, error) {
+// chartWarning is a warning of a chart in words of the report, without the numbers that
+// the analysis gives: of those some may be hidden.
+func (q *quarter) chartWarning(w analysis.Warning) Words {
+	switch w.Code {
+	case quality.WarnShortSeries:
+		return Say(q.text("Without {0} quarters that have values there are no limits, and no rules are read.", quality.MinPoints))
+	case quality.WarnOverdispersed:
+		return Say(q.text("The shares vary by more than chance gives: the level has changed, or the limits are too narrow."))
+	case quality.WarnGap:
+		return Say(q.text("Some quarters have no value; runs and trends end there."))
+	case analysis.WarnSmallCount:
+		return Say(q.text("In some quarters so few are expected to have improved, or not to have, that limits of three sigma are rough."))
+	case analysis.WarnNoVariance:
+		return Say(q.text("The values do not differ, so there are no limits."))
+	}
+	return foreign(upper(w.Message) + ".")
+}
+
+// kindOf says by the title of a chart's table how its limits come about.
+func (q *quarter) kindOf(title string) string {
+	kind := strings.TrimSuffix(strings.TrimPrefix(title, "Control chart ("), ")")
+	switch kind {
+	case "p":
+		return q.text("p chart: limits p̄ ± 3 √(p̄(1-p̄)/n), by chance alone.")
+	case "p'":
+		return q.text("p′ chart: limits by chance alone, times the moving range of z (Laney), since the shares differ by more than chance.")
+	case "XmR":
+		return q.text("XmR chart: limits mean ± 3 × mean moving range / d2.")
+	}
+	return title + "."
+}
+
+// parted is a cohort and its parts, quarters or sites.
+type parted struct {
+	cohort *datasets.Cohort
+	of     []string // by patient
+	keep   []bool   // who counts at all
+}
+
+func (p parted) chosen() *datasets.Cohort {
+	if !slices.Contains(p.keep, false) {
+		return began(p.cohort)
+	}
+	return began(p.cohort.Select(p.keep, "patients of other quarters or sites"))
+}
+
+// withoutSmall asks an analysis of parts of a cohort; where some of them tell of too few
+// patients it asks again without these, so that no limit or target rests on what is not
+// shown.
+func (q *quarter) withoutSmall(ctx context.Context, a *analysis.Analysis, table string, p parted, question analysis.Question, set map[string]string) (r analysis.Result, left bool, why string, err error) {
+	if !slices.Contains(p.keep, true) {
+		return r, false, "nobody is left", nil
+	}
+	if r, why, err = q.ask(ctx, a, p.chosen(), question, set); err != nil || why != "" {
+		return r, false, why, err
+	}
+	small := q.smallParts(r, table)
+	if len(small) == 0 {
+		return r, false, "", nil
+	}
+	p.keep = slices.Clone(p.keep)
+	for i := range p.keep {
+		p.keep[i] = p.keep[i] && !small[p.of[i]]
+	}
+	if !slices.Contains(p.keep, true) {
+		return analysis.Result{}, true, "nobody is left", nil
+	}
+	r, why, err = q.ask(ctx, a, p.chosen(), question, set)
+	return r, true, why, err
+}
+
+// smallParts are the parts of a table that tell of too few patients.
+func (q *quarter) smallParts(r analysis.Result, table string) map[string]bool {
+	out := map[string]bool{}
+	for _, t := range r.Tables {
+		if t.Name != table {
+			continue
+		}
+		g := grid{t}
+		for _, row := range g.Rows {
+			var e analysis.Estimate
+			e.N.Arm, e.N.Events = g.count(row, "n"), g.count(row, "events")
+			if e.N.Arm > 0 && q.tooFew(e) {
+				out[row[0].Text] = true
+			}
+		}
+	}
+	return out
+}
+
+// funnel compares the sites by the share with an important improvement, by
+// quality/funnel with limits that over-dispersion widens.
+func (q *quarter) funnel(ctx context.Context, f datasets.Field, i instrument.Instrument) (Block, error) {
 	codes, levels := q.now.Attribute(datasets.RoleSite)
 	if codes == nil || len(levels) < 2 {
 		return cannot("Sites are not compared", "The cohort does not record a site, or has only one."), nil
 	}
-	group := q.groups[0]
-	var counts []quality.Count
-	places := map[string]Basis{}
-	seen, improved := QuantitySum{}, QuantitySum{}
-	for k, site := range levels {
-		keep := make([]bool, len(codes))
-		for p, c := range codes {
-			keep[p] = int(c) == k
+	fig := Figure{
+		ID: "sites", Title: q.text("Important improvement in {0} by site", q.in.lower(f.Label())),
+		Subtitle: q.text("Share of those seen at {0}, with the 95 % and 99.8 % limits about the share of all sites", q.discharge.VisitName()),
+		Absent:   Say("Too few sites have patients for a comparison."),
+	}
+	if _, has := i.Default(); !has {
+		fig.Absent = Say(q.text("No sourced important difference is known for {0}.", i.Title))
+		return fig, nil
+	}
+	question := analysis.Question{Outcome: f.Name, Visit: q.discharge.Value, Arm: q.groups[0]}
+	of, keep := make([]string, len(codes)), make([]bool, len(codes))
+	for p, c := range codes {
+		if keep[p] = c >= 0; keep[p] {
+			of[p] = levels[c]
 		}
-		if !slices.Contains(keep, true) {
+	}
+	set := improved("overdispersion", quality.OverdispersionAdditive)
+	numerators, wholes, err := q.siteNames(ctx, question, levels)
+	if err != nil {
+		return nil, err
+	}
+	r, _, why, err := q.withoutSmall(ctx, quality.FunnelAnalysis, "funnel", parted{q.now, of, keep}, question, set)
+	if err != nil || why != "" {
+		return fig, err
+	}
+	for _, t := range r.Tables {
+		p, ok := funnelPlot(grid{t}, r)
+		p.Points = slices.DeleteFunc(p.Points, func(x FunnelPoint) bool { return math.IsNaN(x.Y) })
+		if t.Name != "funnel" || !ok || len(p.Points) < 2 {
 			continue
 		}
-		r, why, err := q.ask(ctx, effect.Responders, q.now.Select(keep, "patients of other sites"), analysis.Question{Outcome: f.Name, Visit: q.discharge.Value, Arm: group}, map[string]string{"rule": effect.RuleImportant})
-		if err != nil {
-			return nil, err
+		p.X.Label = "Patients seen"
+		for i := range p.Points {
+			site := "/" + p.Points[i].Label
+			p.Points[i].Basis.Quantity, p.Points[i].Basis.Whole = numerators+site, wholes+site
 		}
-		if why == "" {
-			e, _ := find(r, "responders_seen", group)
-			b := ShareOf(e.N.Events, e.N.Arm)
-			seen.Total, _ = denominator(e)
-			improved.Total = numerator(e)
-			b.Quantity, b.Whole = improved.Total+"/"+site, seen.Total+"/"+site
-			improved.Parts, seen.Parts = append(improved.Parts, b.Quantity), append(seen.Parts, b.Whole)
-			places[site] = b
-			if q.tooFew(e) {
-				continue
-			}
-			counts = append(counts, quality.Count{Label: site, Events: e.N.Events, N: e.N.Arm})
+		how := "Exact binomial limits, interpolated: sites do not differ by more than chance."
+		switch tau, _ := find(r, "tau", ""); {
+		case !tau.Value.OK():
+			how = "Exact binomial limits, interpolated; by how much sites differ beyond chance is not known of fewer than three."
+		case tau.Value > 0:
+			how = "Limits widened by over-dispersion, since sites differ by more than chance: share ± z √(s² + τ²)."
 		}
-	}
-	q.joins = append(q.joins, seen, improved)
-	options := quality.DefaultFunnel
-	options.Better = quality.BetterHigher
-	r := quality.Funnel(counts, options)
-	fig := Figure{
-		ID: "sites", Title: "Important improvement in " + lower(f.Label()) + " by site", Subtitle: "Share of those seen at " + q.discharge.VisitName() + ", with the 95 % and 99.8 % limits about the share of all sites",
-		Caption: Say(upper(r.Method) + ". Not adjusted for who the patients are: a site outside the limits is one to look at, not a verdict."),
-		Alt:     Say(counted(len(counts), "site", "sites") + " by number of patients seen."), Absent: Say("Too few sites have patients for a comparison."),
-	}
-	plot := Funnel{X: Axis{Label: "Patients seen"}, Y: Axis{Format: Format{Kind: Percent}}, Center: float64(r.Target), Target: math.NaN()}
-	for _, s := range r.Sites {
-		if s.Value.OK() {
-			plot.Points = append(plot.Points, FunnelPoint{Label: s.Label, N: float64(s.N), Y: float64(s.Value), Basis: places[s.Label], Signal: signalOf(string(s.Meaning))})
-		}
-	}
-	for _, l := range r.Curve {
-		plot.Limits = append(plot.Limits, FunnelLimit{N: l.Size, Lower95: l.Low95, Upper95: l.High95, Lower998: l.Low998, Upper998: l.High998})
-	}
-	plot.Y.Range = funnelRange(plot)
-	for _, w := range r.Warnings {
-		fig.Caption = fig.Caption.And(" " + upper(w.Message) + ".")
-	}
-	if len(plot.Points) >= 2 && r.Target.OK() {
-		fig.Plot = plot
+		fig.Plot, fig.Alt = p, Say(q.count(len(p.Points), "{0} site by number of patients seen.", "{0} sites by number of patients seen."))
+		fig.Caption = Say(q.text(how) + " " + q.text("Not adjusted for who the patients are: a site outside the limits is one to look at, not a verdict."))
 	}
 	return fig, nil
+}
+
+// siteNames names the count of improved patients and the count judged of all sites, which
+// the outcome table shows too; a site's own are these with its name behind.
+func (q *quarter) siteNames(ctx context.Context, question analysis.Question, levels []string) (numerators, wholes string, err error) {
+	r, why, err := q.ask(ctx, effect.Responders, q.now, question, map[string]string{"rule": effect.RuleImportant})
+	if err != nil || why != "" {
+		return "", "", err
+	}
+	e, _ := find(r, "responders_seen", question.Arm)
+	seen, got := QuantitySum{}, QuantitySum{Total: numerator(e)}
+	seen.Total, _ = denominator(e)
+	for _, site := range levels {
+		seen.Parts, got.Parts = append(seen.Parts, seen.Total+"/"+site), append(got.Parts, got.Total+"/"+site)
+	}
+	q.joins = append(q.joins, seen, got)
+	return got.Total, seen.Total, nil
 }
 
 // funnelRange holds the points and the limits at the smallest of them, so that the

@@ -99,17 +99,35 @@ func isShare(r analysis.Result) bool {
 func controlPicture(title string, g grid, r analysis.Result) (Figure, bool) {
 	notes := g.notes()
 	f := Figure{ID: "control-chart", Title: title, Subtitle: upper(notes[0]), Caption: Say("Method: " + notes[1] + "."), Alt: Say(fmt.Sprintf("%s: %d points in order, with limits and signals.", title, len(g.Rows)))}
-	p := Control{Center: math.NaN(), Target: math.NaN(), X: Axis{}}
+	_, p, ok := controlPlot(r)
+	if !ok {
+		return f, false
+	}
+	for _, t := range r.Tables {
+		if t.Name == "summary" {
+			f.Subtitle += summaryWords(grid{t})
+		}
+	}
+	f.Caption = f.Caption.And(rebaseWords(r) + warningWords(r))
+	f.Plot = p
+	return f, true
+}
+
+// controlPlot is the chart of a result with a table chart. It is false where no point has
+// a value.
+func controlPlot(r analysis.Result) (grid, Control, bool) {
+	at := slices.IndexFunc(r.Tables, func(t analysis.Table) bool { return t.Name == "chart" })
+	if at < 0 {
+		return grid{}, Control{}, false
+	}
+	g := grid{r.Tables[at]}
+	p := Control{Center: math.NaN(), Target: math.NaN()}
 	var values []float64
 	starts := rebasedAt(r)
-	every := max(1, (len(g.Rows)+11)/12)
-	for i, row := range g.Rows {
+	for _, row := range g.Rows {
 		q := ControlPoint{
-			Y: g.number(row, "value"), Lower: g.number(row, "low"), Upper: g.number(row, "high"), Center: g.number(row, "center"),
+			Label: row[0].Text, Y: g.number(row, "value"), Lower: g.number(row, "low"), Upper: g.number(row, "high"), Center: g.number(row, "center"),
 			Signal: signalOf(g.text(row, "meaning")), Rebased: slices.Contains(starts, row[0].Text), Basis: On(g.count(row, "n")),
-		}
-		if i%every == 0 {
-			q.Label = row[0].Text
 		}
 		if rules := g.text(row, "rules"); rules != "" {
 			q.Rule = strings.ReplaceAll(strings.Split(rules, ", ")[0], "-", " ")
@@ -123,20 +141,13 @@ func controlPicture(title string, g grid, r analysis.Result) (Figure, bool) {
 		values = append(values, q.Y, q.Lower, q.Upper)
 		p.Points = append(p.Points, q)
 	}
-	if !slices.ContainsFunc(p.Points, func(q ControlPoint) bool { return !math.IsNaN(q.Y) }) {
-		return f, false
-	}
 	p.Y.Format = formatOf(isShare(r), values...)
 	for _, t := range r.Tables {
 		if t.Name == "summary" {
-			s := grid{t}
-			p.Target = s.number(t.Rows[0], "target")
-			f.Subtitle += summaryWords(s)
+			p.Target = grid{t}.number(t.Rows[0], "target")
 		}
 	}
-	f.Caption = f.Caption.And(rebaseWords(r) + warningWords(r))
-	f.Plot = p
-	return f, true
+	return g, p, slices.ContainsFunc(p.Points, func(q ControlPoint) bool { return !math.IsNaN(q.Y) })
 }
 
 // summaryWords are the two icons in words.
@@ -193,7 +204,15 @@ func warningWords(r analysis.Result) string {
 func funnelPicture(title string, g grid, r analysis.Result) (Figure, bool) {
 	notes := g.notes()
 	f := Figure{ID: "funnel", Title: title, Subtitle: upper(notes[0]), Caption: Say(upper(notes[1]) + "." + warningWords(r)), Alt: Say(fmt.Sprintf("%s: %d sites by size, with limits.", title, len(g.Rows)))}
-	value := g.Columns[3]
+	p, ok := funnelPlot(g, r)
+	f.Plot = p
+	return f, ok
+}
+
+// funnelPlot is the funnel of a table and the limit lines beside it. It is false where no
+// site has a value.
+func funnelPlot(g grid, r analysis.Result) (Funnel, bool) {
+	value := g.Columns[min(3, len(g.Columns)-1)]
 	p := Funnel{Center: math.NaN(), Target: math.NaN(), X: Axis{Label: "Patients"}}
 	if value == "ratio" {
 		p.X.Label = "Expected events"
@@ -222,8 +241,7 @@ func funnelPicture(title string, g grid, r analysis.Result) (Figure, bool) {
 	if value == "share" && len(p.Limits) > 0 {
 		p.Y.Range = funnelRange(p)
 	}
-	f.Plot = p
-	return f, slices.ContainsFunc(p.Points, func(q FunnelPoint) bool { return !math.IsNaN(q.Y) })
+	return p, slices.ContainsFunc(p.Points, func(q FunnelPoint) bool { return !math.IsNaN(q.Y) })
 }
 
 // sitesPicture is a caterpillar: sites in order of their effect, with intervals.

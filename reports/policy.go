@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"recoup/analysis"
 	"recoup/analysis/economics"
 	"recoup/simulate"
 	"recoup/simulate/design"
@@ -33,6 +34,9 @@ type PolicyInput struct {
 	Occupancy   []Occupancy
 	Success     []economics.Success
 	Facts       []Fact
+	Lang        string // BCP 47 tag of the brief's language; "" for English
+
+	in Language
 }
 
 // BudgetKind is the impact on one kind of cost by year. Kinds come as they add up: the
@@ -56,20 +60,32 @@ func Policy(in PolicyInput) (Report, error) {
 	if in.At < 0 || in.At >= len(in.Economics.Values) {
 		return Report{}, fmt.Errorf("the brief is about value %d of %d of a unit of effect", in.At+1, len(in.Economics.Values))
 	}
+	var err error
+	if in.in, err = LanguageOf(in.Lang); err != nil {
+		return Report{}, err
+	}
 	answer, err := in.answer()
 	if err != nil {
 		return Report{}, err
 	}
 	r := Report{
-		Title: "Policy brief", Subtitle: in.Scenario.Title, Audience: "those who pay for and plan programs", Lang: "en",
+		Title: "Policy brief", Subtitle: in.Scenario.Title, Audience: "those who pay for and plan programs", Lang: in.in.Tag(),
 		Sections:   []Section{answer, in.strategies(), in.worth(), in.budget(), in.sensitivity(), in.methods(), in.cheers()},
 		Provenance: Provenance{Facts: in.Facts},
 	}
 	for _, w := range in.Economics.Warnings {
-		r.Warnings = append(r.Warnings, Warning{Code: w.Code, Text: upper(w.Message) + "."})
+		r.Warnings = append(r.Warnings, Warning{Code: w.Code, Text: upper(w.Message) + ".", Lang: "en"})
 	}
-	return r, nil
+	return in.in.Translate(r), nil
 }
+
+// text writes a text in the brief's language, and usd an amount.
+func (in PolicyInput) text(english string, arguments ...any) string {
+	return in.in.Text(english, arguments...)
+}
+
+// usd is an amount with its currency.
+func (in PolicyInput) usd(v analysis.Num) string { return in.in.Number(float64(v)) + " " + in.code() }
 
 // code is the currency, and amount a sum of it.
 func (in PolicyInput) code() string {
@@ -77,17 +93,17 @@ func (in PolicyInput) code() string {
 	return code
 }
 
-func (in PolicyInput) amount(v float64) string { return thousands(v) + " " + in.code() }
+func (in PolicyInput) amount(v float64) string { return in.usd(analysis.Num(v)) }
 
 // priceDate says what prices costs are of, and what was moved.
 func (in PolicyInput) priceDate() string {
 	switch {
 	case in.Scenario.PriceYear == 0:
-		return in.code() + "; prices are as the evidence and the designs state them, not moved to one year"
+		return in.text("{0}; prices are as the evidence and the designs state them, not moved to one year", in.code())
 	case len(in.Scenario.Moved) == 0:
-		return in.Scenario.MoneyName() + "; nothing was moved"
+		return in.text("{0}; nothing was moved", in.Scenario.MoneyName())
 	}
-	return in.Scenario.MoneyName() + "; what was moved, by which index and from which source, stands in the settings under Methods"
+	return in.text("{0}; what was moved, by which index and from which source, stands in the settings under Methods", in.Scenario.MoneyName())
 }
 
 func (in PolicyInput) value() economics.AtWillingness { return in.Economics.Values[in.At] }
@@ -107,6 +123,14 @@ func spanned(v, low, high float64, decimals int) Cell {
 	c := figureOf(v, decimals)
 	if !math.IsNaN(low) && !math.IsNaN(high) {
 		c.Low, c.High, c.Format.Kind = low, high, Interval
+	}
+	return c
+}
+
+// reasoned is because in the words of an analysis.
+func reasoned(c Cell, reason string) Cell {
+	if c = because(c, reason); reason != "" {
+		c.Lang = "en"
 	}
 	return c
 }
@@ -136,8 +160,8 @@ func (in PolicyInput) answer() (Section, error) {
 	}
 	s.Blocks = append(s.Blocks, in.tiles(lead))
 	assumed, unverified := in.weak()
-	s.Blocks = append(s.Blocks, Notice{Level: Caution, Title: "What this rests on", Text: Say(fmt.Sprintf(
-		"A model, not observed patients: of %d parameters %d are assumed and %d come from sources not yet checked. Monte Carlo errors and draws say how far the numbers of this model may be off by chance and by the spread its evidence states; they do not say how right the model is. Its known limits stand under Methods.",
+	s.Blocks = append(s.Blocks, Notice{Level: Caution, Title: "What this rests on", Text: Say(in.text(
+		"A model, not observed patients: of {0} parameters {1} are assumed and {2} come from sources not yet checked. Monte Carlo errors and draws say how far the numbers of this model may be off by chance and by the spread its evidence states; they do not say how right the model is. Its known limits stand under Methods.",
 		len(in.Evidence.Parameters), assumed, unverified))})
 	return s, nil
 }
@@ -161,16 +185,16 @@ func settled(l economics.Lead) bool {
 
 // choice says which strategy.
 func (in PolicyInput) choice(l economics.Lead) string {
-	at := "At " + thousands(float64(in.value().WillingnessToPay)) + " " + in.Scenario.MoneyName() + " for a QALY"
+	at := in.in.Number(float64(in.value().WillingnessToPay)) + " " + in.Scenario.MoneyName()
 	switch {
 	case l.Next == "":
-		return fmt.Sprintf("There is one strategy, %s, so there is nothing to choose between.", l.Best)
+		return in.text("There is one strategy, {0}, so there is nothing to choose between.", l.Best)
 	case math.IsNaN(float64(l.MCSE)):
-		return fmt.Sprintf("%s %s has the highest net benefit in this simulation, %s a patient more than %s; its Monte Carlo error is not known, so that lead may be chance.", at, l.Best, in.amount(float64(l.Difference)), l.Next)
+		return in.text("At {0} for a QALY {1} has the highest net benefit in this simulation, {2} a patient more than {3}; its Monte Carlo error is not known, so that lead may be chance.", at, l.Best, in.usd(l.Difference), l.Next)
 	case !settled(l):
-		return fmt.Sprintf("%s this simulation does not tell %s and %s apart: their net benefits differ by %s a patient, within 2 Monte Carlo standard errors (%s).", at, l.Best, l.Next, in.amount(float64(l.Difference)), thousands(float64(l.MCSE)))
+		return in.text("At {0} for a QALY this simulation does not tell {1} and {2} apart: their net benefits differ by {3} a patient, within 2 Monte Carlo standard errors ({4}).", at, l.Best, l.Next, in.usd(l.Difference), in.in.Number(float64(l.MCSE)))
 	}
-	return fmt.Sprintf("%s %s has the highest mean net benefit, %s a patient more than %s (Monte Carlo standard error %s).", at, l.Best, in.amount(float64(l.Difference)), l.Next, thousands(float64(l.MCSE)))
+	return in.text("At {0} for a QALY {1} has the highest mean net benefit, {2} a patient more than {3} (Monte Carlo standard error {4}).", at, l.Best, in.usd(l.Difference), l.Next, in.in.Number(float64(l.MCSE)))
 }
 
 // sureness says how sure, over the draws of the parameters.
@@ -180,7 +204,7 @@ func (in PolicyInput) sureness(l economics.Lead) string {
 		return ""
 	}
 	if in.Economics.Draws < 2 {
-		return "The parameters stood at their base values, so nothing can be said of how sure that is: simulate 100 or more draws."
+		return in.text("The parameters stood at their base values, so nothing can be said of how sure that is: simulate 100 or more draws.")
 	}
 	p, se := float64(v.Probability), 0.0
 	for _, d := range v.Strategies {
@@ -188,14 +212,14 @@ func (in PolicyInput) sureness(l economics.Lead) string {
 			se = float64(d.ProbabilityMCSE)
 		}
 	}
-	text := fmt.Sprintf("%s is the best in %.0f %% of %d draws of the parameters (Monte Carlo standard error %.1f points)", v.Best, 100*p, in.Economics.Draws, 100*se)
+	text := in.text("{0} is the best in {1} % of {2} draws of the parameters (Monte Carlo standard error {3} points).", v.Best, fmt.Sprintf("%.0f", 100*p), in.Economics.Draws, in.in.Digits(fmt.Sprintf("%.1f", 100*se)))
 	if p < 0.5 {
-		text += ", in fewer than half of them although it is the best on average"
+		text += " " + in.text("That is fewer than half of them, although it is the best on average.")
 	}
 	if in.Economics.Draws < 100 {
-		text += "; that many draws give a coarse figure"
+		text += " " + in.text("So few draws give a coarse figure.")
 	}
-	return text + fmt.Sprintf(". Choosing now and being wrong in the others costs %s a patient on average (expected value of perfect information).", in.amount(float64(v.EVPI)))
+	return text + " " + in.text("Choosing now and being wrong in the others costs {0} a patient on average (expected value of perfect information).", in.usd(v.EVPI))
 }
 
 // price says what it costs in each year.
@@ -205,21 +229,21 @@ func (in PolicyInput) price() string {
 	}
 	first, last := in.Budget[0], in.Budget[len(in.Budget)-1]
 	say := func(y BudgetYear) string {
-		word := "more"
+		pattern := "{0} more in year {1}"
 		if y.Impact < 0 {
-			word = "less"
+			pattern = "{0} less in year {1}"
 		}
-		text := fmt.Sprintf("%s %s in year %d", in.amount(math.Abs(y.Impact)), word, y.Year)
+		text := in.text(pattern, in.amount(math.Abs(y.Impact)), y.Year)
 		if !math.IsNaN(y.Lower) {
-			text += fmt.Sprintf(" (95 %% of draws: %s to %s)", thousands(y.Lower), thousands(y.Upper))
+			text += " " + in.text("(95 % of draws: {0} to {1})", in.in.Number(y.Lower), in.in.Number(y.Upper))
 		}
 		return text
 	}
-	text := fmt.Sprintf("For %s new patients a year at first, %s of them in %s, the budget of the %s perspective is %s", thousands(first.NewPatients), thousands(first.OnProgram), in.Strategy, in.Scenario.Perspective, say(first))
+	years := say(first)
 	if len(in.Budget) > 1 {
-		text += " and " + say(last)
+		years = in.text("{0} and {1}", years, say(last))
 	}
-	return text + " than without it, not discounted."
+	return in.text("For {0} new patients a year at first, {1} of them in {2}, the budget of the {3} perspective is {4} than without it, not discounted.", in.in.Number(first.NewPatients), in.in.Number(first.OnProgram), in.Strategy, in.text(in.Scenario.Perspective), years)
 }
 
 // changes says what would change the answer.
@@ -229,7 +253,7 @@ func (in PolicyInput) changes() string {
 		return ""
 	}
 	if math.Abs(float64(t.NetBenefit)) < 2*float64(t.NetBenefitMCSE) && len(t.Swings) > 2 {
-		return fmt.Sprintf("%s and %s lie within Monte Carlo error of each other in the base case, so small changes may tip the choice; the parameters that move it most are %s, %s and %s.", t.Strategy, t.Reference, t.Swings[0].Parameter, t.Swings[1].Parameter, t.Swings[2].Parameter)
+		return in.text("{0} and {1} lie within Monte Carlo error of each other in the base case, so small changes may tip the choice; the parameters that move it most are {2}, {3} and {4}.", t.Strategy, t.Reference, t.Swings[0].Parameter, t.Swings[1].Parameter, t.Swings[2].Parameter)
 	}
 	var names []string
 	for _, s := range t.Swings {
@@ -238,14 +262,14 @@ func (in PolicyInput) changes() string {
 		}
 	}
 	if len(names) == 0 {
-		return "No parameter that was moved alone to the ends of its 95 % range, by more than Monte Carlo error, makes another strategy the best; several together may."
+		return in.text("No parameter that was moved alone to the ends of its 95 % range, by more than Monte Carlo error, makes another strategy the best; several together may.")
 	}
 	n := min(3, len(names))
-	text := "Another strategy is the best when one of these parameters alone lies at an end of its 95 % range: " + strings.Join(names[:n], ", ")
+	list := strings.Join(names[:n], ", ")
 	if len(names) > n {
-		text += fmt.Sprintf(" and %d more", len(names)-n)
+		list = in.text("{0} and {1} more", list, len(names)-n)
 	}
-	return text + "."
+	return in.text("Another strategy is the best when one of these parameters alone lies at an end of its 95 % range: {0}.", list)
 }
 
 func (in PolicyInput) tiles(l economics.Lead) Tiles {
@@ -255,12 +279,12 @@ func (in PolicyInput) tiles(l economics.Lead) Tiles {
 		share.Why = "one set of parameters has no probability"
 	}
 	out := Tiles{Tiles: []Tile{
-		{Label: "Lead in net benefit", Value: because(figureOf(float64(l.Difference), 0), "one strategy"), Detail: Say(fmt.Sprintf("%s a patient, %s over %s; Monte Carlo standard error %s", in.Scenario.MoneyName(), l.Best, l.Next, thousands(float64(l.MCSE))))},
+		{Label: "Lead in net benefit", Value: because(figureOf(float64(l.Difference), 0), "one strategy"), Detail: Say(in.text("{3} a patient, {0} over {1}; Monte Carlo standard error {2}", l.Best, l.Next, in.in.Number(float64(l.MCSE)), in.Scenario.MoneyName()))},
 		{Label: "Best in share of draws", Value: share, Detail: Say(v.Best)},
 	}}
 	for _, c := range in.Economics.Against {
 		if c.Strategy == in.Strategy {
-			out.Tiles = append(out.Tiles, Tile{Label: "Cost of one QALY more", Value: because(figureOf(float64(c.ICER), 0), c.Reason), Detail: Say(c.Strategy + " against " + c.Versus)})
+			out.Tiles = append(out.Tiles, Tile{Label: "Cost of one QALY more", Value: reasoned(figureOf(float64(c.ICER), 0), c.Reason), Detail: Say(in.text("{0} against {1}", c.Strategy, c.Versus))})
 		}
 	}
 	if len(in.Budget) > 0 {
@@ -273,8 +297,13 @@ func (in PolicyInput) tiles(l economics.Lead) Tiles {
 // shownOutcomes are what strategies are shown to achieve.
 var shownOutcomes = []string{"pain_change_horizon", "pain_responder_horizon", "interference_horizon", "off_opioids_horizon", "working_horizon", "sustained_return", "overdose", "death", "qaly", "cost"}
 
+// outcome names an outcome of the simulation for readers.
+func (in PolicyInput) outcome(name string) string {
+	return in.text(strings.ReplaceAll(strings.TrimSuffix(name, "_horizon"), "_", " "))
+}
+
 func (in PolicyInput) strategies() Section {
-	t := Table{ID: "outcomes", Caption: fmt.Sprintf("What each strategy achieves over %d weeks: mean (95 %% of draws)", in.Scenario.HorizonWeeks), Columns: []Column{{Label: "Outcome"}, {Label: "Unit"}}}
+	t := Table{ID: "outcomes", Caption: in.text("What each strategy achieves over {0} weeks: mean (95 % of draws)", in.Scenario.HorizonWeeks), Columns: []Column{{Label: "Outcome"}, {Label: "Unit"}}}
 	for _, st := range in.Result.Strategies {
 		t.Columns = append(t.Columns, Column{Label: st.Name, Align: Right})
 	}
@@ -286,17 +315,17 @@ func (in PolicyInput) strategies() Section {
 		if !slices.Contains(shownOutcomes, e.Outcome) {
 			continue
 		}
-		row := Row{Cells: []Cell{Label(strings.ReplaceAll(strings.TrimSuffix(e.Outcome, "_horizon"), "_", " ")), Label(e.Unit)}}
+		row := Row{Cells: []Cell{Label(in.outcome(e.Outcome)), Label(e.Unit)}}
 		for _, st := range in.Result.Strategies {
 			x := st.Estimates[i]
 			row.Cells = append(row.Cells, spanned(float64(x.Mean), float64(x.Lower), float64(x.Upper), places(float64(x.Mean))))
 		}
 		t.Rows = append(t.Rows, row)
 		if n := notes[e.Outcome]; n != "" {
-			t.Footnotes = append(t.Footnotes, Say(strings.ReplaceAll(strings.TrimSuffix(e.Outcome, "_horizon"), "_", " ")+": "+n))
+			t.Footnotes = append(t.Footnotes, Say(in.outcome(e.Outcome)+": ").join(foreign(n)))
 		}
 	}
-	return Section{ID: "strategies", Title: "What each strategy achieves", Lead: Say(fmt.Sprintf("%d draws of %d simulated patients, the same patients under every strategy.", in.Result.Draws, in.Result.Patients)), Blocks: []Block{t}}
+	return Section{ID: "strategies", Title: "What each strategy achieves", Lead: Say(in.text("{0} draws of {1} simulated patients, the same patients under every strategy.", in.Result.Draws, in.Result.Patients)), Blocks: []Block{t}}
 }
 
 // places is how many decimals a number of a size is written with.
@@ -314,7 +343,7 @@ func (in PolicyInput) worth() Section {
 	t := Table{ID: "incremental", Caption: "Cost and QALYs of a patient by rising cost", Columns: []Column{{Label: "Strategy"}, {Label: "Cost", Unit: in.Scenario.MoneyName(), Align: Right}, {Label: "QALYs", Align: Right}, {Label: "More cost", Align: Right}, {Label: "More QALYs", Align: Right}, {Label: "ICER", Align: Right}, {Label: "Standing"}}}
 	for _, x := range in.Economics.Table {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{
-			Label(x.Strategy), figureOf(float64(x.Cost), 0), figureOf(float64(x.Effect), 3), because(figureOf(float64(x.Comparison.Cost), 0), x.Reason), because(figureOf(float64(x.Comparison.Effect), 3), x.Reason), because(figureOf(float64(x.ICER), 0), x.Reason), Label(string(x.Status)),
+			Label(x.Strategy), figureOf(float64(x.Cost), 0), figureOf(float64(x.Effect), 3), reasoned(figureOf(float64(x.Comparison.Cost), 0), x.Reason), reasoned(figureOf(float64(x.Comparison.Effect), 3), x.Reason), reasoned(figureOf(float64(x.ICER), 0), x.Reason), Label(string(x.Status)),
 		}})
 	}
 	t.Footnotes = []Words{Say("Increments are against the strategy before on the frontier. A dominated strategy costs no less and gains no more than another, or than a mix of two others (extended).")}
@@ -324,11 +353,11 @@ func (in PolicyInput) worth() Section {
 		return s
 	}
 	at := max(1, slices.Index(in.Draws.Strategies, in.Strategy))
-	ceac := AcceptabilityFigure(in.Economics)
+	ceac := in.in.acceptability(in.Economics)
 	if len(in.Curve.Values) > 0 {
-		ceac = AcceptabilityFigure(in.Curve)
+		ceac = in.in.acceptability(in.Curve)
 	}
-	s.Blocks = append(s.Blocks, PlaneFigure(in.Draws, at, float64(in.value().WillingnessToPay)), ceac)
+	s.Blocks = append(s.Blocks, in.in.plane(in.Draws, at, float64(in.value().WillingnessToPay)), ceac)
 	return s
 }
 
@@ -339,16 +368,16 @@ func (in PolicyInput) budget() Section {
 		return s
 	}
 	t := in.budgetYears()
-	k := Table{ID: "budget-kinds", Caption: "Impact by kind of cost, " + in.Scenario.MoneyName(), Columns: []Column{{Label: "Kind of cost"}}, Footnotes: []Words{Say(fmt.Sprintf("What stands above the total adds up to it, \"of which\" to the kind above. What stands below is not in the %s total: other perspectives' totals, and kinds that only they count.", in.Scenario.Perspective))}}
+	k := Table{ID: "budget-kinds", Caption: in.text("Impact by kind of cost, {0}", in.Scenario.MoneyName()), Columns: []Column{{Label: "Kind of cost"}}, Footnotes: []Words{Say(in.text("What stands above the total adds up to it, \"of which\" to the kind above. What stands below is not in the {0} total: other perspectives' totals, and kinds that only they count.", in.text(in.Scenario.Perspective)))}}
 	for _, y := range in.Budget {
-		k.Columns = append(k.Columns, Column{Label: fmt.Sprintf("Year %d", y.Year), Align: Right})
+		k.Columns = append(k.Columns, Column{Label: in.text("Year {0}", y.Year), Align: Right})
 	}
 	for _, x := range in.Kinds {
 		name := strings.ReplaceAll(x.Kind, "_", " ")
 		switch x.PartOf {
 		case "", "cost":
 		default:
-			name = "of which " + strings.TrimPrefix(name, "cost ")
+			name = in.text("of which {0}", in.text(strings.TrimPrefix(name, "cost ")))
 		}
 		row := Row{Cells: []Cell{Label(name)}, Total: x.Kind == "cost"}
 		for _, v := range x.Impact {
@@ -356,7 +385,7 @@ func (in PolicyInput) budget() Section {
 		}
 		k.Rows = append(k.Rows, row)
 	}
-	s.Blocks = append(s.Blocks, BudgetFigure(in.Strategy, in.Scenario.Perspective+" perspective", in.Scenario.MoneyName(), in.Budget), t)
+	s.Blocks = append(s.Blocks, in.in.budget(in.Strategy, in.text("{0} perspective", in.text(in.Scenario.Perspective)), in.Scenario.MoneyName(), in.Budget), t)
 	if len(in.PerPatient) > 0 {
 		s.Blocks = append(s.Blocks, in.intake(), in.perPatient())
 	}
@@ -365,14 +394,14 @@ func (in PolicyInput) budget() Section {
 		o := Table{ID: "break-even", Caption: "How full the program must be to cover its costs", Columns: []Column{{Label: "Income"}, {Label: "Of each patient", Unit: in.code(), Align: Right}, {Label: "Cost of a group", Unit: in.code(), Align: Right}, {Label: "Cost of each patient", Unit: in.code(), Align: Right}, {Label: "Patients to cover them", Align: Right}, {Label: "Share of places", Align: Right}}}
 		for _, x := range in.Occupancy {
 			share := Cell{Value: float64(x.Share), Low: math.NaN(), High: math.NaN(), Format: Format{Kind: Percent}, Basis: NoPatients()}
-			o.Rows = append(o.Rows, Row{Cells: []Cell{Label(upper(x.From)), figureOf(float64(x.Income), 0), figureOf(float64(x.Fixed), 0), figureOf(float64(x.Variable), 0), because(figureOf(float64(x.Patients), 1), x.Reason), because(share, x.Reason)}})
+			o.Rows = append(o.Rows, Row{Cells: []Cell{Label(upper(x.From)).English(), figureOf(float64(x.Income), 0), figureOf(float64(x.Fixed), 0), figureOf(float64(x.Variable), 0), reasoned(figureOf(float64(x.Patients), 1), x.Reason), reasoned(share, x.Reason)}})
 		}
 		s.Blocks = append(s.Blocks, o)
 	}
 	if len(in.Success) > 0 {
-		c := Table{ID: "success", Caption: "What one more success costs against " + in.Success[0].Versus, Columns: []Column{{Label: "Success"}, {Label: "Of 100 patients", Align: Right}, {Label: "More of 100", Align: Right}, {Label: "MCSE", Align: Right}, {Label: "Cost per success", Unit: in.code(), Align: Right}}}
+		c := Table{ID: "success", Caption: in.text("What one more success costs against {0}", in.Success[0].Versus), Columns: []Column{{Label: "Success"}, {Label: "Of 100 patients", Align: Right}, {Label: "More of 100", Align: Right}, {Label: "MCSE", Align: Right}, {Label: "Cost per success", Unit: in.code(), Align: Right}}}
 		for _, x := range in.Success {
-			c.Rows = append(c.Rows, Row{Cells: []Cell{Label(strings.ReplaceAll(strings.TrimSuffix(x.Outcome, "_horizon"), "_", " ")), figureOf(100*float64(x.Rate), 1), figureOf(100*float64(x.More), 1), figureOf(100*float64(x.MoreMCSE), 2), because(figureOf(float64(x.PerSuccess), 0), x.Reason)}})
+			c.Rows = append(c.Rows, Row{Cells: []Cell{Label(in.outcome(x.Outcome)), figureOf(100*float64(x.Rate), 1), figureOf(100*float64(x.More), 1), figureOf(100*float64(x.MoreMCSE), 2), reasoned(figureOf(float64(x.PerSuccess), 0), x.Reason)}})
 		}
 		c.Footnotes = []Words{Say("All of the extra cost is set against each success in turn; the figures cannot be added.")}
 		s.Blocks = append(s.Blocks, c)
@@ -383,15 +412,15 @@ func (in PolicyInput) budget() Section {
 func (in PolicyInput) sensitivity() Section {
 	s := Section{ID: "changes", Title: "What would change the answer"}
 	if in.Tornado != nil {
-		s.Blocks = append(s.Blocks, TornadoFigure(*in.Tornado))
+		s.Blocks = append(s.Blocks, in.in.tornado(*in.Tornado))
 		for _, w := range in.Tornado.Warnings {
-			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Monte Carlo error", Text: Say(upper(w.Message) + ".")})
+			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Monte Carlo error", Text: foreign(upper(w.Message) + ".")})
 		}
 	} else {
 		s.Blocks = append(s.Blocks, Notice{Level: CannotShow, Title: "No tornado", Text: Say("It needs a strategy beside the reference.")})
 	}
 	if len(in.Information) > 0 {
-		s.Blocks = append(s.Blocks, InformationFigure(in.Information, in.At), Paragraph{Text: Say("The value of a parameter of little influence is biased upwards by about its Monte Carlo error, so short bars at the end of the list may be nothing.")})
+		s.Blocks = append(s.Blocks, in.in.information(in.Information, in.At), Paragraph{Text: Say("The value of a parameter of little influence is biased upwards by about its Monte Carlo error, so short bars at the end of the list may be nothing.")})
 	} else {
 		s.Blocks = append(s.Blocks, Notice{Level: CannotShow, Title: "No value of information", Text: Say("It needs two strategies and 50 draws of the parameters, better a thousand.")})
 	}
@@ -401,16 +430,16 @@ func (in PolicyInput) sensitivity() Section {
 func (in PolicyInput) methods() Section {
 	t := Table{ID: "conventions", Caption: "Settings that could have been otherwise", Columns: []Column{{Label: "Setting"}, {Label: "Here"}}}
 	for _, c := range in.Result.Conventions {
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(c.Name), Label(c.Value)}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(c.Name).English(), Label(c.Value).English()}})
 	}
 	t.Rows = append(t.Rows, Row{Cells: []Cell{Label("one-way sensitivity"), Label("2.5th and 97.5th percentile of each parameter, the others at their base values, on the same patients and random numbers")}})
 	e := Table{ID: "parameters", Caption: "Parameters", Columns: []Column{{Label: "Parameter"}, {Label: "Value", Align: Right}, {Label: "Unit"}, {Label: "Distribution"}, {Label: "Status"}, {Label: "Source"}}}
 	for _, p := range in.Evidence.Parameters {
-		e.Rows = append(e.Rows, Row{Cells: []Cell{Label(p.Name), Label(brief(p.Value)), Label(p.Unit), Label(string(p.Distribution)), Label(string(p.Status)), Label(p.Source)}})
+		e.Rows = append(e.Rows, Row{Cells: []Cell{Label(p.Name), Label(in.in.brief(p.Value)), Label(p.Unit).English(), Label(string(p.Distribution)).English(), Label(string(p.Status)), Label(p.Source).English()}})
 	}
 	s := Section{ID: "methods", Title: "Limits, methods and parameters"}
 	for _, w := range in.Result.Warnings {
-		s.Blocks = append(s.Blocks, Notice{Level: Caution, Title: "Limit", Text: Say(upper(w.Message) + ".")})
+		s.Blocks = append(s.Blocks, Notice{Level: Caution, Title: "Limit", Text: foreign(upper(w.Message) + ".")})
 	}
 	s.Blocks = append(s.Blocks, t, e)
 	return s
@@ -421,16 +450,16 @@ func (in PolicyInput) cheers() Section {
 	s := in.Scenario
 	const not = "Not reported: for the authors of a publication to add"
 	items := []struct{ topic, where string }{
-		{"Title", "Title: " + s.Title},
+		{"Title", in.text("Title: {0}", s.Title)},
 		{"Abstract", "The answer on one page"},
 		{"Background and objectives", orNot(s.Description, not)},
 		{"Health economic analysis plan", "The scenario file is the plan; its digest is in the provenance. Whether it was fixed beforehand: not reported"},
-		{"Study population", fmt.Sprintf("Simulated adults: age %g (SD %g), %.0f %% women, pain %g, %.0f %% on opioids; the scenario has the rest", s.Population.Age.Mean, s.Population.Age.SD, 100*s.Population.Female, s.Population.Pain.Mean, 100*s.Population.OpioidShare)},
+		{"Study population", in.text("Simulated adults: age {0} (SD {1}), {2} % women, pain {3}, {4} % on opioids; the scenario has the rest", s.Population.Age.Mean, s.Population.Age.SD, math.Round(100*s.Population.Female), s.Population.Pain.Mean, math.Round(100*s.Population.OpioidShare))},
 		{"Setting and location", not},
-		{"Comparators", strings.Join(s.Strategies, ", ") + "; why chosen: not reported"},
+		{"Comparators", in.text("{0}; why chosen: not reported", strings.Join(s.Strategies, ", "))},
 		{"Perspective", s.Perspective},
-		{"Time horizon", fmt.Sprintf("%d weeks; other horizons: recoup simulate sensitivity --scenarios", s.HorizonWeeks)},
-		{"Discount rate", fmt.Sprintf("%g for costs and %g for effects a year", s.Discounting.Cost, s.Discounting.Effect)},
+		{"Time horizon", in.text("{0} weeks; other horizons: recoup simulate sensitivity --scenarios", s.HorizonWeeks)},
+		{"Discount rate", in.text("{0} for costs and {1} for effects a year", s.Discounting.Cost, s.Discounting.Effect)},
 		{"Selection of outcomes", "What each strategy achieves; QALYs in cost-effectiveness"},
 		{"Measurement of outcomes", "By the model, week by week; footnotes of the table of outcomes"},
 		{"Valuation of outcomes", "Parameters utility.*, with their sources"},
@@ -468,5 +497,5 @@ func (in PolicyInput) uncertainty() string {
 	if in.Economics.Draws < 2 {
 		return "One-way sensitivity; Monte Carlo errors; draws of the parameters: none were simulated"
 	}
-	return fmt.Sprintf("%d draws of all parameters, one-way sensitivity, value of information; Monte Carlo errors", in.Economics.Draws)
+	return in.text("{0} draws of all parameters, one-way sensitivity, value of information; Monte Carlo errors", in.Economics.Draws)
 }

@@ -21,7 +21,7 @@ const (
 //	without(t) = Σ over k ≤ t of new(k) · now(t − k)
 //	impact(t)  = Σ over k ≤ t of on(k) · more(t − k),   with(t) = without(t) + impact(t)
 func (in PolicyInput) budgetYears() Table {
-	t := Table{ID: tableYears, Caption: fmt.Sprintf("Budget of the %s perspective, %s", in.Scenario.Perspective, in.Scenario.MoneyName()), Columns: []Column{{Label: "Year"}, {Label: "New patients", Align: Right}, {Label: "In " + in.Strategy, Align: Right}, {Label: "Without", Align: Right}, {Label: "With", Align: Right}, {Label: "Impact (95 % of draws)", Align: Right}, {Label: "MCSE", Align: Right}}}
+	t := Table{ID: tableYears, Caption: in.text("Budget of the {0} perspective, {1}", in.text(in.Scenario.Perspective), in.Scenario.MoneyName()), Columns: []Column{{Label: "Year"}, {Label: "New patients", Align: Right}, {Label: in.text("In {0}", in.Strategy), Align: Right}, {Label: "Without", Align: Right}, {Label: "With", Align: Right}, {Label: "Impact (95 % of draws)", Align: Right}, {Label: "MCSE", Align: Right}}}
 	live := len(in.PerPatient) > 0
 	now, more := len(in.PerPatient), len(in.PerPatient)+1 // rows of the table of costs
 	for i, y := range in.Budget {
@@ -51,9 +51,9 @@ func (in PolicyInput) budgetYears() Table {
 // intake is who comes in, as inputs.
 func (in PolicyInput) intake() Table {
 	t := Table{ID: tableIntake, Caption: "Who comes in", Columns: []Column{{Label: "In the year"}}}
-	rows := [][]Cell{rowNew: {Label("New patients")}, rowUptake: {Label("Share of them who get " + in.Strategy)}}
+	rows := [][]Cell{rowNew: {Label("New patients")}, rowUptake: {Label(in.text("Share of them who get {0}", in.Strategy))}}
 	for _, y := range in.Budget {
-		t.Columns = append(t.Columns, Column{Label: fmt.Sprintf("Year %d", y.Year), Align: Right})
+		t.Columns = append(t.Columns, Column{Label: in.text("Year {0}", y.Year), Align: Right})
 		rows[rowNew] = append(rows[rowNew], figureOf(y.NewPatients, 0).Changeable())
 		rows[rowUptake] = append(rows[rowUptake], shareOf(y.Uptake).Changeable())
 	}
@@ -66,14 +66,14 @@ func (in PolicyInput) intake() Table {
 // perPatient is what a patient costs by year since coming in, as inputs, with the mean of
 // what patients get now and what one who gets the strategy instead costs more.
 func (in PolicyInput) perPatient() Table {
-	t := Table{ID: tablePerPatient, Caption: "What a patient costs, " + in.Scenario.MoneyName(), Columns: []Column{{Label: "Since coming in"}, {Label: "Share of patients now", Align: Right}}}
+	t := Table{ID: tablePerPatient, Caption: in.text("What a patient costs, {0}", in.Scenario.MoneyName()), Columns: []Column{{Label: "Since coming in"}, {Label: "Share of patients now", Align: Right}}}
 	rows := make([]Row, len(in.PerPatient)+2)
 	now, more := len(in.PerPatient), len(in.PerPatient)+1
 	for s, x := range in.PerPatient {
 		rows[s].Cells = []Cell{Label(x.Strategy), shareOf(x.Share).Changeable()}
 	}
 	rows[now].Cells = []Cell{Label("As patients are treated now"), Label("")}
-	rows[more].Cells = []Cell{Label("More for one who gets " + in.Strategy + " instead"), Label("")}
+	rows[more].Cells = []Cell{Label(in.text("More for one who gets {0} instead", in.Strategy)), Label("")}
 	at := 0
 	for s, x := range in.PerPatient {
 		if x.Strategy == in.Strategy {
@@ -81,7 +81,7 @@ func (in PolicyInput) perPatient() Table {
 		}
 	}
 	for j := range in.Budget {
-		t.Columns = append(t.Columns, Column{Label: fmt.Sprintf("Year %d", j+1), Align: Right})
+		t.Columns = append(t.Columns, Column{Label: in.text("Year {0}", j+1), Align: Right})
 		mean := 0.0
 		var parts []*Formula
 		for s, x := range in.PerPatient {

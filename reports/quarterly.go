@@ -22,6 +22,7 @@ type QuarterlyOptions struct {
 	Fewest    int     // fewest patients, had it or not, of a quarter or site in a chart; 0 for any
 	Facts     []Fact  // of the program that writes the report, for its end
 	Brand     Brand
+	Lang      string // BCP 47 tag of the report's language, such as de; "" for English
 
 	// Site is the site that the cohort holds the patients of, where it is one site of
 	// several: what was left out before they were chosen is of other sites too, and
@@ -54,6 +55,7 @@ var QuarterlySections = []SectionBuilder{
 // quarter is what the sections of one report share.
 type quarter struct {
 	opt       QuarterlyOptions
+	in        Language
 	all       *datasets.Cohort // every patient
 	came      *datasets.Cohort // the patients of the quarter, those who never began too
 	now       *datasets.Cohort // those of them who began
@@ -66,7 +68,7 @@ type quarter struct {
 	discharge datasets.Visit // the visit at the end of treatment; its Value is "" where there is none
 	followUp  datasets.Visit // the last visit after it with any data
 
-	words []Definition // the definitions used, each once
+	terms []Definition // the definitions used, each once
 	joins []QuantitySum
 }
 
@@ -81,7 +83,7 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 		return Report{}, err
 	}
 	r := Report{
-		Title: "Quarterly outcome report", Subtitle: c.Title(), Audience: "program directors", Lang: "en", Brand: o.Brand,
+		Title: "Quarterly outcome report", Subtitle: c.Title(), Audience: "program directors", Lang: q.in.Tag(), Brand: o.Brand,
 		Period: q.period(), Warnings: q.warnings(),
 	}
 	if o.Site != "" {
@@ -107,7 +109,11 @@ func newQuarter(c *datasets.Cohort, o QuarterlyOptions) (*quarter, error) {
 	if o.Reference != "" && o.Arm == "" {
 		return nil, fmt.Errorf("%w: expected an arm to compare with the reference", datasets.ErrUnknownName)
 	}
-	q := &quarter{opt: o, all: c, came: c}
+	in, err := LanguageOf(o.Lang)
+	if err != nil {
+		return nil, err
+	}
+	q := &quarter{opt: o, in: in, all: c, came: c}
 	quarters, from := c.Quarters()
 	q.quarters = quarters
 	if o.Quarter != "" {
@@ -126,7 +132,7 @@ func newQuarter(c *datasets.Cohort, o QuarterlyOptions) (*quarter, error) {
 		if last, err := q.of(q.lastName); err == nil {
 			q.last = began(last)
 		}
-		q.define("Quarter", "a patient belongs to the quarter of "+join(from), "the cohort file")
+		q.define("Quarter", q.text("a patient belongs to the quarter of {0}", q.roles(from)), "the cohort file")
 	}
 	q.now = began(q.came)
 	if q.now != q.came {
@@ -139,12 +145,30 @@ func newQuarter(c *datasets.Cohort, o QuarterlyOptions) (*quarter, error) {
 	return q, nil
 }
 
-func join(roles []datasets.Role) string {
-	var out []string
-	for _, r := range roles {
-		out = append(out, string(r))
+// text, words and count are texts in the report's language.
+func (q *quarter) text(english string, arguments ...any) string {
+	return q.in.Text(english, arguments...)
+}
+
+func (q *quarter) words(english string, arguments ...any) Words {
+	return q.in.Words(english, arguments...)
+}
+
+func (q *quarter) count(n int, one, many string, arguments ...any) string {
+	return q.in.Count(n, one, many, arguments...)
+}
+
+// roles lists what a quarter is that of, the first that a patient has.
+func (q *quarter) roles(roles []datasets.Role) string {
+	out := ""
+	for i, r := range roles {
+		if i == 0 {
+			out = string(r)
+			continue
+		}
+		out = q.text("{0}, else {1}", out, string(r))
 	}
-	return strings.Join(out, ", else ")
+	return out
 }
 
 // of returns the patients of a quarter.
@@ -237,9 +261,17 @@ func (q *quarter) chooseVisits() {
 
 // define notes a definition for the end of the report, once.
 func (q *quarter) define(term, meaning, source string) {
-	d := Definition{Term: term, Meaning: meaning, Source: source}
-	if !slices.Contains(q.words, d) {
-		q.words = append(q.words, d)
+	q.note(Definition{Term: term, Meaning: meaning, Source: source})
+}
+
+// defined is define for a meaning in the words of an analysis.
+func (q *quarter) defined(term, meaning, source string) {
+	q.note(Definition{Term: term, Meaning: meaning, Source: source, Lang: "en"})
+}
+
+func (q *quarter) note(d Definition) {
+	if !slices.Contains(q.terms, d) {
+		q.terms = append(q.terms, d)
 	}
 }
 
@@ -264,16 +296,16 @@ func find(r analysis.Result, term, group string) (analysis.Estimate, bool) {
 	return analysis.NewEstimate(term, ""), false
 }
 
-// reason returns why an estimate has no number.
-func reason(e analysis.Estimate) string {
+// without is an estimate that has no number, and why in the words of its analysis.
+func without(e analysis.Estimate) Cell {
 	if len(e.Warnings) == 0 {
-		return "There are no patients with the values needed."
+		return NotAvailable("There are no patients with the values needed.")
 	}
 	w := e.Warnings[0]
 	if w.Cure != "" {
-		return upper(w.Message) + "; " + w.Cure + "."
+		return NotAvailable(upper(w.Message) + "; " + w.Cure + ".").English()
 	}
-	return upper(w.Message) + "."
+	return NotAvailable(upper(w.Message) + ".").English()
 }
 
 func upper(s string) string {
@@ -286,7 +318,7 @@ func upper(s string) string {
 // estimated is an estimate as a cell with its interval.
 func estimated(e analysis.Estimate, decimals int) Cell {
 	if !e.Value.OK() {
-		return NotAvailable(reason(e))
+		return without(e)
 	}
 	n := e.N.Arm + e.N.Reference
 	if e.Reference != "" {
@@ -298,7 +330,7 @@ func estimated(e analysis.Estimate, decimals int) Cell {
 // shared is an estimate of a share as a cell with its interval.
 func shared(e analysis.Estimate) Cell {
 	if !e.Value.OK() {
-		return NotAvailable(reason(e))
+		return without(e)
 	}
 	whole, within := denominator(e)
 	return Share(e.N.Events, e.N.Arm).Within(float64(e.CI.Low), float64(e.CI.High)).Named(numerator(e)).OutOf(whole).PartOf(within)
@@ -338,7 +370,7 @@ func (q *quarter) warnings() []Warning {
 		}
 		out = append(out, Warning{Code: "all-patients", Text: text})
 	} else if q.last == nil {
-		out = append(out, Warning{Code: "no-comparison", Text: "No patient belongs to " + q.lastName + ", so nothing is compared with the year before."})
+		out = append(out, Warning{Code: "no-comparison", Text: q.noYearBefore()})
 	}
 	if q.all.Dictionary().Drafted {
 		out = append(out, Warning{Code: datasets.CodeDraft, Text: "What the columns mean was guessed from the data file; a person has to check it before the numbers are used."})
@@ -361,7 +393,7 @@ func (q *quarter) warnings() []Warning {
 			if whole > 0 && float64(n) < 0.7*float64(whole) {
 				out = append(out, Warning{
 					Code: analysis.WarnLowFollowUp,
-					Text: fmt.Sprintf("Under 70 %% of the patients seen at %s were seen at %s: its outcomes are those of the people who came back.", q.baseline.VisitName(), v.VisitName()),
+					Text: q.text("Under 70 % of the patients seen at {0} were seen at {1}: its outcomes are those of the people who came back.", q.baseline.VisitName(), v.VisitName()),
 				})
 			}
 		}

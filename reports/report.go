@@ -38,6 +38,7 @@ type Brand struct {
 type Warning struct {
 	Code string // stable, such as "follow-up-low"
 	Text string // what is wrong and what would cure it
+	Lang string // of the text, where it is not the report's
 }
 
 // Section is one headed part of a report.
@@ -67,6 +68,7 @@ type Words []Span
 type Span struct {
 	Text string
 	Cell Cell
+	Lang string // of the text, where it is not the report's: an analysis speaks English
 }
 
 // Say begins running text.
@@ -78,6 +80,12 @@ func Say(text string) Words { return Words{{Text: text}} }
 func (w Words) And(text string) Words {
 	return append(w[:len(w):len(w)], Span{Text: text})
 }
+
+// foreign is running text in the words of an analysis, which are English.
+func foreign(text string) Words { return Words{{Text: text, Lang: "en"}} }
+
+// join appends running text.
+func (w Words) join(more Words) Words { return append(w[:len(w):len(w)], more...) }
 
 // With appends a number.
 func (w Words) With(c Cell) Words {
@@ -144,6 +152,7 @@ type Definition struct {
 	Term    string
 	Meaning string
 	Source  string
+	Lang    string // of the meaning, where it is not the report's
 }
 
 // Table is a table of cells.

@@ -52,49 +52,57 @@ func Overview(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Repo
 		return Report{}, err
 	}
 	s := Section{ID: "sites", Title: "The sites side by side", Lead: Say("Each row is a report of its own. Not adjusted for who the patients are: sites differ by whom they treat, and by chance; where intervals overlap widely nothing can be said.")}
-	t := Table{ID: "by-site", Columns: []Column{{Label: "Site"}, {Label: "Patients", Align: Right}}, Caption: "The five goals by site, " + q.period()}
+	t := Table{ID: "by-site", Columns: []Column{{Label: "Site"}, {Label: "Patients", Align: Right}}, Caption: q.text("The five goals by site, {0}", q.periodWords())}
 	if g := q.groups[0]; g != "" {
 		t.Caption += ", " + g
 	}
+	compared := q.yearBeforeTable("-sites", q.text("Each site against the same quarter last year"), "Goal")
 	for _, g := range goals {
 		t.Columns = append(t.Columns, Column{Label: g.title, Align: Right})
 	}
 	meaning := make([]string, len(goals))
 	for _, site := range sites {
-		row, err := q.siteRow(ctx, site, meaning)
+		row, before, err := q.siteRow(ctx, site, meaning)
 		if err != nil {
 			return Report{}, err
 		}
-		t.Rows = append(t.Rows, row)
+		t.Rows, compared.Rows = append(t.Rows, row), append(compared.Rows, before...)
 	}
 	for i, g := range goals {
 		if meaning[i] != "" {
-			t.Footnotes = append(t.Footnotes, Say(g.title+": "+meaning[i]+"."))
+			t.Footnotes = append(t.Footnotes, Say(q.text(g.title)+": "+meaning[i]+"."))
 		}
 	}
 	s.Blocks = append(s.Blocks, t)
+	if why := q.noYearBefore(); why != "" {
+		s.Blocks = append(s.Blocks, cannot("The same quarter last year is not compared", why))
+	} else {
+		s.Blocks = append(s.Blocks, compared)
+	}
 	if codes, _ := c.Attribute(datasets.RoleSite); slices.Contains(codes, -1) {
 		s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Patients without a site", Text: Say("Some patients have no site recorded and are in none of the reports by site.")})
 	}
-	if f, _, ok := q.outcomeIn("pain", "interference", "function"); ok && q.discharge.Value != "" {
-		b, err := q.funnel(ctx, f)
+	if f, i, ok := q.outcomeIn("pain", "interference", "function"); ok && q.discharge.Value != "" {
+		b, err := q.funnel(ctx, f, i)
 		if err != nil {
 			return Report{}, err
 		}
 		s.Blocks = append(s.Blocks, b)
 	}
-	if len(q.words) > 0 {
-		s.Blocks = append(s.Blocks, Definitions{Title: "Definitions used", Items: q.words})
+	if len(q.terms) > 0 {
+		s.Blocks = append(s.Blocks, Definitions{Title: "Definitions used", Items: q.terms})
 	}
 	return Report{
-		Title: "Outcome overview of the sites", Subtitle: c.Title(), Audience: "those who may see every site", Lang: "en", Brand: o.Brand, Period: q.period(),
+		Title: "Outcome overview of the sites", Subtitle: c.Title(), Audience: "those who may see every site", Lang: q.in.Tag(), Brand: o.Brand, Period: q.period(),
 		Sections: []Section{s}, Warnings: q.warnings(), Provenance: q.provenance(),
 	}, nil
 }
 
-// siteRow is the headlines of one site, measured at the visits of the whole cohort.
-// What each means is noted once, and again in the row where a site's differs.
-func (q *quarter) siteRow(ctx context.Context, site Site, meaning []string) (Row, error) {
+// siteRow is the headlines of one site, measured at the visits of the whole cohort, and
+// the same against the year before. What each means is noted once, and again in the row
+// where a site's differs.
+func (q *quarter) siteRow(ctx context.Context, site Site, meaning []string) (Row, []Row, error) {
+	compared := []Row{{Heading: true, Cells: []Cell{Label(site.Name)}}}
 	row := Row{Cells: []Cell{Label(site.Name)}}
 	own, err := newQuarter(site.Cohort, q.opt)
 	if errors.Is(err, ErrQuarter) {
@@ -102,48 +110,66 @@ func (q *quarter) siteRow(ctx context.Context, site Site, meaning []string) (Row
 		for range goals {
 			row.Cells = append(row.Cells, NotAvailable("The site has no patient in this quarter."))
 		}
-		return row, nil
+		return row, append(compared, Row{Indent: 1, Cells: []Cell{Label("The site has no patient in this quarter.")}}), nil
 	}
 	if err != nil {
-		return row, err
+		return row, nil, err
 	}
 	own.baseline, own.discharge, own.followUp = q.baseline, q.discharge, q.followUp
 	who, _, err := analysis.Input{Cohort: own.now}.Groups(analysis.Question{Arm: q.groups[0]})
 	if err != nil {
-		return row, err
+		return row, nil, err
 	}
-	named := func(quantity string) string { // as the site's own report calls it
-		if quantity != "" {
-			quantity += "/" + site.Name
-		}
-		return quantity
-	}
-	row.Cells = append(row.Cells, Count(len(who[0].Patients)).Named(named(population(q.groups[0]))))
+	row.Cells = append(row.Cells, ofSite(Count(len(who[0].Patients)).Named(population(q.groups[0])), site))
 	for i, g := range goals {
 		tile, why, err := g.tile(ctx, own, own.now, q.groups[0])
 		if err != nil {
-			return row, err
+			return row, nil, err
 		}
-		cell := tile.Value
+		cell := ofSite(tile.Value, site)
 		if why != "" {
 			cell = NotAvailable(upper(strings.TrimSuffix(why, ".")) + ".")
+		} else {
+			before, missing, err := own.yearBefore(ctx, g, q.groups[0])
+			if err != nil {
+				return row, nil, err
+			}
+			then := ofSite(before.Value, site)
+			if missing != "" {
+				then = NotAvailable(upper(strings.TrimSuffix(missing, ".")) + ".")
+			}
+			line := q.yearBeforeRow(g.title, cell, then)
+			line.Indent = 1
+			compared = append(compared, line)
 		}
-		b := &cell.Basis // the same names mean other patients at another site
-		b.Quantity, b.Whole, b.Within = named(b.Quantity), named(b.Whole), named(b.Within)
 		switch {
 		case why != "":
 		case meaning[i] == "":
 			meaning[i] = tile.Label
 		case meaning[i] != tile.Label:
-			cell = NotAvailable("At this site it would be: " + tile.Label + ".")
+			cell = NotAvailable(q.text("At this site it would be: {0}.", tile.Label))
 		}
 		row.Cells = append(row.Cells, cell)
 	}
-	for _, d := range own.words {
-		q.define(d.Term, d.Meaning, d.Source)
+	for _, d := range own.terms {
+		q.note(d)
 	}
-	return row, nil
+	return row, compared, nil
 }
+
+// ofSite names the counts behind a cell as those of one site, as the gate calls them in its
+// own report: the same names mean other patients at another.
+func ofSite(c Cell, site Site) Cell {
+	for _, name := range []*string{&c.Basis.Quantity, &c.Basis.Whole, &c.Basis.Within} {
+		if *name != "" {
+			*name += "/" + site.Name
+		}
+	}
+	return c
+}
+
+// periodWords is the time that a report covers, as its language writes it.
+func (q *quarter) periodWords() string { return q.text(q.in.Quarter(q.period())) }
 
 // period is the time that a report covers, in words.
 func (q *quarter) period() string {

@@ -22,7 +22,7 @@ import (
 // patients are not compared at all. Where under 70 % were seen again it is said.
 func Speak(r Report) Report {
 	r.Sections = slices.Clone(r.Sections)
-	groups := groupsOf(r)
+	groups, in := groupsOf(r), In(r.Lang)
 	for i := range r.Sections {
 		s := &r.Sections[i]
 		s.Blocks = slices.Clone(s.Blocks)
@@ -33,13 +33,19 @@ func Speak(r Report) Report {
 		if speak == nil {
 			continue
 		}
-		s.Found = speak(s, speaker{groups: groups, warnings: r.Warnings})
+		s.Found = speak(s, speaker{in: in, groups: groups, warnings: r.Warnings})
+		for j, b := range s.Blocks {
+			if t, ok := b.(Table); ok && strings.HasPrefix(t.ID, againstYearBefore) {
+				s.Blocks[j] = sayYearBefore(t, in)
+			}
+		}
 	}
-	return r
+	return in.Translate(r)
 }
 
 // speaker is what the sentences of all sections need.
 type speaker struct {
+	in       Language
 	groups   []string // as in the tables; one "" where there are none
 	warnings []Warning
 }
@@ -173,11 +179,11 @@ func difference(now, then Cell) (Cell, bool) {
 }
 
 // list joins names as a sentence does.
-func list(names []string) string {
+func (l Language) list(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")
 	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	return l.Text("{0} and {1}", strings.Join(names[:len(names)-1], ", "), names[len(names)-1])
 }
 
 // sayGlance marks each tile by its difference from the same quarter last year, and
@@ -192,7 +198,7 @@ func sayGlance(s *Section, sp speaker) Words {
 		tiles.Tiles = slices.Clone(tiles.Tiles)
 		for j := range tiles.Tiles {
 			t := &tiles.Tiles[j]
-			then, ok := cellAfter(t.Detail, lastYear)
+			then, ok := ofAnotherPeriod(t.Detail)
 			if !ok {
 				continue
 			}
@@ -204,7 +210,7 @@ func sayGlance(s *Section, sp speaker) Words {
 			if t.Value.Format.Kind != Percent && side != unclear {
 				side = up + down - side
 			}
-			topic := lower(t.Topic)
+			topic := sp.in.lower(sp.in.Text(t.Topic))
 			switch side {
 			case up:
 				t.Status, t.StatusText = Better, "Better than a year before"
@@ -216,11 +222,11 @@ func sayGlance(s *Section, sp speaker) Words {
 				t.Status, t.StatusText = Same, "No clear change from a year before"
 				open = append(open, topic)
 			}
-			unit := "."
+			text := "Difference: {0}."
 			if t.Value.Format.Kind == Percent {
-				unit = " percentage points."
+				text = "Difference: {0} percentage points."
 			}
-			t.Detail = t.Detail.And(" Difference: ").With(d).And(unit)
+			t.Detail = t.Detail.And(" ").join(sp.in.Words(text, d))
 		}
 		s.Blocks[i] = tiles
 	}
@@ -231,19 +237,20 @@ func sayGlance(s *Section, sp speaker) Words {
 	for _, x := range []struct {
 		names []string
 		text  string
-	}{{better, "clearly better"}, {worse, "clearly worse"}, {open, "without a clear change"}} {
+	}{{better, "clearly better: {0}"}, {worse, "clearly worse: {0}"}, {open, "without a clear change: {0}"}} {
 		if len(x.names) > 0 {
-			parts = append(parts, x.text+": "+list(x.names))
+			parts = append(parts, sp.in.Text(x.text, sp.in.list(x.names)))
 		}
 	}
-	return Say("Against the same quarter last year, " + strings.Join(parts, "; ") + ". They were other patients, and nothing is adjusted.")
+	return Say(sp.in.Text("Against the same quarter last year, {0}. They were other patients, and nothing is adjusted.", strings.Join(parts, "; ")))
 }
 
-// cellAfter returns the number that follows a text.
-func cellAfter(w Words, text string) (Cell, bool) {
-	for i, s := range w {
-		if s.Text == text && i+1 < len(w) {
-			return w[i+1].Cell, true
+// ofAnotherPeriod returns the number of another period in running text, such as that of
+// the same quarter last year.
+func ofAnotherPeriod(w Words) (Cell, bool) {
+	for _, s := range w {
+		if s.Cell.Basis.Period != "" {
+			return s.Cell, true
 		}
 	}
 	return Cell{}, false
@@ -253,7 +260,7 @@ func cellAfter(w Words, text string) (Cell, bool) {
 const enough = 0.7
 
 // sayWho says how many began, and how many were seen at the last visit.
-func sayWho(s *Section, _ speaker) Words {
+func sayWho(s *Section, sp speaker) Words {
 	t, ok := tableIn(*s, "followed")
 	if !ok {
 		return nil
@@ -261,29 +268,26 @@ func sayWho(s *Section, _ speaker) Words {
 	var w Words
 	for _, r := range t.Rows {
 		if r.Cells[0].Text == "Admitted" && shown(r.Cells[1]) && shown(r.Cells[2]) {
-			w = Say("Of ").With(spoken(r.Cells[2])).And(" " + r.Cells[3].Text + ", ").With(spoken(r.Cells[1])).And(" were admitted.")
+			w = sp.in.Words("Of {0} {1}, {2} were admitted.", spoken(r.Cells[2]), r.Cells[3].Text, spoken(r.Cells[1])).And(" ")
 		}
 	}
 	last := t.Rows[len(t.Rows)-1]
-	if !strings.HasPrefix(last.Cells[0].Text, "Seen at ") {
+	visit, ok := sp.in.argument(seenAt, last.Cells[0].Text)
+	if !ok {
 		return w
 	}
-	visit, share := strings.TrimPrefix(last.Cells[0].Text, "Seen at "), last.Cells[4]
-	if len(w) > 0 {
-		w = w.And(" ")
+	share, whom := last.Cells[4], last.Cells[3].Text
+	switch {
+	case !shown(share):
+		return w.join(sp.in.Words("How many were seen at {0} is not shown.", visit))
+	case asWritten(share.Value, share.Format) < enough && whom == sp.in.Text("all"):
+		return w.join(sp.in.Words("{0} of all patients were seen at {1}: under 70 %, so the results at that visit are those of the patients who came back.", estimateOnly(share), visit))
+	case asWritten(share.Value, share.Format) < enough:
+		return w.join(sp.in.Words("{0} of those {2} were seen at {1}: under 70 %, so the results at that visit are those of the patients who came back.", estimateOnly(share), visit, whom))
+	case whom == sp.in.Text("all"):
+		return w.join(sp.in.Words("{0} of all patients were seen at {1}.", estimateOnly(share), visit))
 	}
-	if !shown(share) {
-		return w.And("How many were seen at " + visit + " is not shown.")
-	}
-	whom := "those " + last.Cells[3].Text
-	if last.Cells[3].Text == "all" {
-		whom = "all patients"
-	}
-	w = w.With(estimateOnly(share)).And(" of " + whom + " were seen at " + visit)
-	if asWritten(share.Value, share.Format) < enough {
-		return w.And(": under 70 %, so the results at that visit are those of the patients who came back.")
-	}
-	return w.And(".")
+	return w.join(sp.in.Words("{0} of those {2} were seen at {1}.", estimateOnly(share), visit, whom))
 }
 
 // sayOutcomes counts the measures that changed for the better, for each group by
@@ -317,20 +321,19 @@ func sayOutcomes(s *Section, sp speaker) Words {
 		if all == 0 {
 			continue
 		}
-		who := ""
+		text := sp.in.Count(all, "of {0} measure with an effect size, {1} improved clearly, {2} got clearly worse and {3} did not change clearly", "of {0} measures with an effect size, {1} improved clearly, {2} got clearly worse and {3} did not change clearly", count[up], count[down], count[unclear])
 		if g != "" {
-			who = g + ": "
+			text = g + ": " + text
 		}
-		text := fmt.Sprintf("%sof %s with an effect size, %d improved clearly, %d got clearly worse and %d did not change clearly", who, counted(all, "measure", "measures"), count[up], count[down], count[unclear])
 		if hidden > 0 {
-			text += fmt.Sprintf(" (%d not shown)", hidden)
+			text += " (" + sp.in.Text("{0} not shown", hidden) + ")"
 		}
 		parts = append(parts, text)
 	}
 	if len(parts) == 0 {
 		return Say("What changed is not summed up: no measure has an effect size with an interval that may be shown.")
 	}
-	w := Say(upper(strings.Join(parts, "; ")) + ". These are changes of the patients who came back, from before to after: they are not by themselves an effect of the treatment.")
+	w := Say(upper(strings.Join(parts, "; ")) + ". " + sp.in.Text("These are changes of the patients who came back, from before to after: they are not by themselves an effect of the treatment."))
 	for _, x := range sp.warnings {
 		if x.Code == analysis.WarnLowFollowUp {
 			w = w.And(" " + x.Text)
@@ -339,7 +342,7 @@ func sayOutcomes(s *Section, sp speaker) Words {
 	return w
 }
 
-// counted is a number with its noun.
+// counted is a number with its noun, in English.
 func counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -356,6 +359,17 @@ func verdict(c Cell) string {
 	return map[way]string{up: "a clear rise", down: "a clear fall", unclear: "no clear change", noInterval: "no interval, so no change is claimed"}[k]
 }
 
+// ofGroup is a sentence about a group, which is named before it.
+func ofGroup(w Words, group string, sentence Words) Words {
+	if len(w) > 0 {
+		w = w.And(" ")
+	}
+	if group != "" {
+		w = w.And(upper(group) + ": ")
+	}
+	return w.join(sentence)
+}
+
 // sayOpioids says for each group how the mean dose changed by its last window.
 func sayOpioids(s *Section, sp speaker) Words {
 	var w Words
@@ -365,26 +379,19 @@ func sayOpioids(s *Section, sp speaker) Words {
 			continue
 		}
 		r := t.Rows[len(t.Rows)-1]
-		if len(w) > 0 {
-			w = w.And(" ")
-		}
-		who := ""
-		if g != "" {
-			who = upper(g) + ": "
-		}
 		if !shown(r.Cells[4]) || !shown(r.Cells[1]) {
-			w = w.And(who + "The change in dose is not shown.")
+			w = ofGroup(w, g, sp.in.Words("The change in dose is not shown."))
 			continue
 		}
-		w = w.And(who + "The mean daily dose changed by ").With(spoken(r.Cells[4])).And(" MME by " + lower(r.Cells[0].Text) + ", among ").
-			With(spoken(r.Cells[1])).And(" patients on opioids at entry: " + verdict(r.Cells[4]) + ".")
+		w = ofGroup(w, g, sp.in.Words("The mean daily dose changed by {0} MME by {1}, among {2} patients on opioids at entry: {3}.",
+			spoken(r.Cells[4]), sp.in.lower(r.Cells[0].Text), spoken(r.Cells[1]), sp.in.Text(verdict(r.Cells[4]))))
 	}
 	return w
 }
 
 // sayWork repeats the cohort's own shares at work, which are not compared: their
 // patients differ.
-func sayWork(s *Section, _ speaker) Words {
+func sayWork(s *Section, sp speaker) Words {
 	t, ok := tableIn(*s, "surgery")
 	if !ok {
 		return nil
@@ -395,29 +402,25 @@ func sayWork(s *Section, _ speaker) Words {
 		if !r.Total || len(r.Cells) < 5 {
 			continue
 		}
-		ours++
-		if len(w) > 0 {
-			w = w.And("; ")
+		if ours++; ours > 1 {
+			w = w.And(" ")
 		}
+		when, who, definition := r.Cells[2].Text, r.Cells[1].Text, r.Cells[3].Text
 		if !shown(r.Cells[4]) {
-			w = w.And("the share at work at " + r.Cells[2].Text + " is not shown (" + r.Cells[1].Text + ")")
+			w = w.join(sp.in.Words("The share at work at {0} is not shown ({1}).", when, who))
 			continue
 		}
-		w = w.And("at " + r.Cells[2].Text + ", ").With(spoken(r.Cells[4])).And(" had returned or were at work (" + r.Cells[1].Text + ", " + r.Cells[3].Text + ")")
+		w = w.join(sp.in.Words("At {0}, {1} had returned or were at work ({2}, {3}).", when, spoken(r.Cells[4]), who, definition))
 	}
-	if ours == 0 {
-		return nil
-	}
-	w[0].Text = upper(w[0].Text)
 	if ours > 1 {
-		return w.And(". The groups are not compared here: their patients may differ.")
+		return w.And(" " + sp.in.Text("The groups are not compared here: their patients may differ."))
 	}
-	return w.And(".")
+	return w
 }
 
 // sayTime says whether the rules of the chart signal in the last quarter, and which
 // sites lie outside the wide limits.
-func sayTime(s *Section, _ speaker) Words {
+func sayTime(s *Section, sp speaker) Words {
 	var w Words
 	for _, b := range s.Blocks {
 		f, ok := b.(Figure)
@@ -427,11 +430,11 @@ func sayTime(s *Section, _ speaker) Words {
 		text := ""
 		switch p := f.Plot.(type) {
 		case Control:
-			if f.ID == "important-by-quarter" {
-				text = sayChart(p)
+			if f.ID == importantByQuarter {
+				text = sayChart(p, sp.in)
 			}
 		case Funnel:
-			text = sayFunnel(p)
+			text = sayFunnel(p, sp.in)
 		}
 		if text != "" && len(w) > 0 {
 			text = " " + text
@@ -443,27 +446,31 @@ func sayTime(s *Section, _ speaker) Words {
 	return w
 }
 
-func sayChart(p Control) string {
+func sayChart(p Control, in Language) string {
 	n := len(p.Points)
 	if n == 0 {
 		return ""
 	}
 	last := p.Points[n-1]
+	quarter := in.Quarter(last.Label)
 	if math.IsNaN(last.Y) {
-		return "The share improved in " + last.Label + " is not shown."
+		return in.Text("The share improved in {0} is not shown.", quarter)
+	}
+	if !slices.ContainsFunc(p.Points, func(q ControlPoint) bool { return !math.IsNaN(q.Upper) }) {
+		return in.Text("The chart of important improvements has no limits, so nothing is said of {0}.", quarter)
 	}
 	what := map[Signal]string{CommonCause: "no signal", Improvement: "a signal for the better", Concern: "a signal of concern"}[last.Signal]
 	if what == "" {
 		what = "a signal"
 	}
-	text := fmt.Sprintf("The control chart of important improvements gives %s in %s, the last of %s", what, last.Label, counted(n, "quarter", "quarters"))
+	what = in.Text(what)
 	if last.Rule != "" && last.Signal != CommonCause {
-		text += " (" + strings.ReplaceAll(last.Rule, "-", " ") + ")"
+		what += " (" + last.Rule + ")"
 	}
-	return text + "."
+	return in.Count(n, "The control chart of important improvements gives {1} in {2}, the last of {0} quarter.", "The control chart of important improvements gives {1} in {2}, the last of {0} quarters.", what, quarter)
 }
 
-func sayFunnel(p Funnel) string {
+func sayFunnel(p Funnel, in Language) string {
 	var outside []string
 	known := 0
 	for _, q := range p.Points {
@@ -488,9 +495,9 @@ func sayFunnel(p Funnel) string {
 	case known < 2:
 		return ""
 	case len(outside) == 0:
-		return fmt.Sprintf("Of %d sites none lies outside the 99.8 %% limits.", known)
+		return in.Text("Of {0} sites none lies outside the 99.8 % limits.", known)
 	}
-	return fmt.Sprintf("Of %d sites these lie outside the 99.8 %% limits: %s. That is a reason to look, not a verdict.", known, list(outside))
+	return in.Text("Of {0} sites these lie outside the 99.8 % limits: {1}. That is a reason to look, not a verdict.", known, in.list(outside))
 }
 
 // wideLimits returns the 99.8 % limits at a size, between those that are drawn.
@@ -522,25 +529,18 @@ func sayCosts(s *Section, sp speaker) Words {
 			if r.Cells[0].Text != careRow {
 				continue
 			}
-			if len(w) > 0 {
-				w = w.And(" ")
-			}
-			who := ""
-			if g != "" {
-				who = upper(g) + ": "
-			}
 			if !shown(r.Cells[4]) {
-				w = w.And(who + "The change in the cost of other care is not shown.")
+				w = ofGroup(w, g, sp.in.Words("The change in the cost of other care is not shown."))
 				continue
 			}
-			w = w.And(who + "The mean cost of other care than the program's changed by ").With(spoken(r.Cells[4])).And(" a patient, after admission against before: " + verdict(r.Cells[4]) + ".")
+			w = ofGroup(w, g, sp.in.Words("The mean cost of other care than the program's changed by {0} a patient, after admission against before: {1}.", spoken(r.Cells[4]), sp.in.Text(verdict(r.Cells[4]))))
 		}
 	}
 	return w
 }
 
 // sayData says how complete the measures are at the last visit.
-func sayData(s *Section, _ speaker) Words {
+func sayData(s *Section, sp speaker) Words {
 	t, ok := tableIn(*s, "completeness")
 	if !ok {
 		return nil
@@ -567,23 +567,24 @@ func sayData(s *Section, _ speaker) Words {
 			high, most = c.Value, c
 		}
 	}
-	visit := t.Columns[column].Label
+	visit := sp.in.lower(t.Columns[column].Label)
 	if math.IsInf(low, 1) {
-		return Say("How complete the measures are at " + lower(visit) + " is not shown.")
+		return sp.in.Words("How complete the measures are at {0} is not shown.", visit)
 	}
-	w := Say("At " + lower(visit) + " the measures are known for ").With(least)
+	shares := Words{{Cell: least}}
 	if low != high {
-		w = w.And(" to ").With(most)
+		shares = sp.in.Words("{0} to {1}", least, most)
 	}
-	w = w.And(" of the patients")
+	text := "At {0} the measures are known for {1} of the patients."
 	if hidden > 0 {
-		w = w.And(" where that is shown")
+		text = "At {0} the measures are known for {1} of the patients where that is shown."
 	}
+	w := sp.in.Words(text, visit, shares)
 	if none > 0 {
-		w = w.And(fmt.Sprintf(", but for %s without any value there", counted(none, "measure", "measures")))
+		w = w.And(" " + sp.in.Count(none, "{0} measure has no value there at all.", "{0} measures have no value there at all."))
 	}
 	if low < enough {
-		return w.And(": under 70 %, so what is said of that visit is of those who came back.")
+		w = w.And(" " + sp.in.Text("Under 70 % are known: what is said of that visit is of those who came back."))
 	}
-	return w.And(".")
+	return w
 }

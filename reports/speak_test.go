@@ -86,7 +86,7 @@ func TestWayOf(t *testing.T) {
 }
 
 func glanceOf(now, then Cell) Report {
-	return Report{Sections: []Section{{ID: "glance", Blocks: []Block{Tiles{Tiles: []Tile{{Topic: "Less pain", Value: now, Detail: Say("x").And(lastYear).With(then).And(".")}}}}}}}
+	return Report{Sections: []Section{{ID: "glance", Blocks: []Block{Tiles{Tiles: []Tile{{Topic: "Less pain", Value: now, Detail: Say("x").And(" Same quarter last year: ").With(then.Of("2025Q3")).And(".")}}}}}}}
 }
 
 // A headline is better or worse only where the interval of the difference says so.
@@ -119,7 +119,7 @@ func TestGlanceClaims(t *testing.T) {
 			t.Errorf("says %q, want %q", got, c.want)
 		}
 		tile := Speak(r).Sections[0].Blocks[0].(Tiles).Tiles[0]
-		if tile.Status != c.status || (c.status != NoStatus) != (len(tile.Detail) == 7) {
+		if tile.Status != c.status || (c.status != NoStatus) != (len(tile.Detail) == 8) {
 			t.Errorf("status %v with %d spans, want %v", tile.Status, len(tile.Detail), c.status)
 		}
 		if given := r.Sections[0].Blocks[0].(Tiles).Tiles[0]; given.Status != NoStatus || len(given.Detail) != 4 {
@@ -209,7 +209,7 @@ func TestDoseAndCostClaims(t *testing.T) {
 func TestSitesOutsideTheLimits(t *testing.T) {
 	limits := []FunnelLimit{{N: 1, Lower998: 0, Upper998: 0.99}, {N: 100, Lower998: 0.4, Upper998: 0.8}}
 	of := func(points ...FunnelPoint) string {
-		return sayFunnel(Funnel{Center: 0.6, Limits: limits, Points: append(points, FunnelPoint{Label: "x", N: 100, Y: 0.6})})
+		return sayFunnel(Funnel{Center: 0.6, Limits: limits, Points: append(points, FunnelPoint{Label: "x", N: 100, Y: 0.6})}, Language{})
 	}
 	for _, c := range []struct {
 		n, y float64

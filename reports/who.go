@@ -2,7 +2,6 @@ package reports
 
 import (
 	"context"
-	"fmt"
 
 	"recoup/analysis"
 	"recoup/analysis/describe"
@@ -18,8 +17,8 @@ func buildWho(_ context.Context, q *quarter) (Section, error) {
 		s.Blocks = append(s.Blocks, cannot("The flow from referral to follow-up is not shown", "The cohort does not say who was referred, admitted or completed the program; the roles referred, admitted and completed would cure this."), q.followTable(flow))
 	}
 	if flow.Wait.Known && flow.Wait.N > 0 {
-		s.Blocks = append(s.Blocks, Paragraph{Text: Say("Waiting time from referral to admission: median ").With(Number(float64(flow.Wait.Median), 0, flow.Wait.N)).
-			And(" days, half of the patients between ").With(Number(float64(flow.Wait.Q1), 0, flow.Wait.N)).And(" and ").With(Number(float64(flow.Wait.Q3), 0, flow.Wait.N)).And(" days.")})
+		days := func(v analysis.Num) Cell { return Number(float64(v), 0, flow.Wait.N) }
+		s.Blocks = append(s.Blocks, Paragraph{Text: q.words("Waiting time from referral to admission: median {0} days, half of the patients between {1} and {2} days.", days(flow.Wait.Median), days(flow.Wait.Q1), days(flow.Wait.Q3))})
 	}
 	t, err := q.tableOne()
 	if err != nil {
@@ -37,11 +36,11 @@ func buildWho(_ context.Context, q *quarter) (Section, error) {
 // of everyone of the step before: a box is read as a share of the box above it.
 func (q *quarter) flowFigure(flow describe.FlowResult) (Figure, bool) {
 	var steps []FlowStep
-	caption := "Follow-up is in the table below: who was seen later need not have completed the program."
+	caption := q.text("Follow-up is in the table below: who was seen later need not have completed the program.")
 	for _, name := range []string{describe.StageReferred, describe.StageAdmitted, describe.StageCompleted} {
 		switch s := flow.Stage(name); {
 		case s.Known && s.Missing > 0:
-			caption = upper(name) + " is not drawn: it is not recorded for everyone, see the table below. " + caption
+			caption = q.text("{0} is not drawn: it is not recorded for everyone, see the table below.", q.text(upper(name))) + " " + caption
 		case s.Known:
 			steps = append(steps, FlowStep{Label: upper(name), Count: Count(s.N).Named("flow-" + name)})
 		}
@@ -55,6 +54,9 @@ func (q *quarter) flowFigure(flow describe.FlowResult) (Figure, bool) {
 	}, true
 }
 
+// seenAt names who was seen at a visit.
+const seenAt = "Seen at {0}"
+
 // followTable is who was seen at each visit after treatment.
 func (q *quarter) followTable(flow describe.FlowResult) Block {
 	t := Table{
@@ -67,11 +69,11 @@ func (q *quarter) followTable(flow describe.FlowResult) Block {
 		}
 		name := upper(s.Name)
 		if s.Visit != "" {
-			name = "Seen at " + s.Name
+			name = q.text(seenAt, s.Name)
 		}
-		whom := s.Parent
+		whom := q.text(s.Parent)
 		if s.Missing > 0 {
-			whom += ", where it is recorded"
+			whom = q.text("{0}, where it is recorded", whom)
 		}
 		share := Share(s.Within, s.Of).Within(float64(s.CI.Low), float64(s.CI.High))
 		of := Count(s.Of).Named("flow-" + s.Parent)
@@ -196,7 +198,7 @@ func careTile(_ context.Context, q *quarter, c *datasets.Cohort, group string) (
 	change := costs.Care.Change
 	cell := Estimate(float64(change.Mean), float64(change.CI.Low), float64(change.CI.High), 0, payers(change)).WithUnit(currency(costs.Unit), "").WithSign()
 	return Tile{
-		Label: fmt.Sprintf("change in the cost of other care per patient, %d days after admission against before", costs.Window), Value: cell,
+		Label: q.text("change in the cost of other care per patient, {0} days after admission against before", costs.Window), Value: cell,
 		Detail: Say("Costs are skewed: see the medians under Costs. Costs were high before entry for many, and fall for some without a program."),
 	}, "", nil
 }

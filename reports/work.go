@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"recoup/analysis"
@@ -27,7 +29,10 @@ func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 		return Tile{}, noWork, nil
 	}
 	q.define("Return to work", o.definition, "recoup analyze show work/return")
-	t := Tile{Label: "of " + o.who + " had returned to work or were at work (" + o.definition + ", " + o.when + o.how + ")", Value: o.share, Detail: Say("").With(o.all).And(" if those not seen had not.")}
+	t := Tile{
+		Label: q.text(o.label, o.definition, q.when(o.when), q.text(o.how)),
+		Value: o.share, Detail: q.words("{0} if those not seen had not.", o.all),
+	}
 	if o.off {
 		t.Benchmark, t.BenchmarkSource = benchmark("rivano-fischer-2019", "work", "on full temporary sick leave before")
 	}
@@ -36,9 +41,9 @@ func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 
 // own is our figure of work as it is held beside published ones.
 type own struct {
-	who, when, definition, how string
-	off                        bool // of those off work at entry
-	share, all                 Cell // of those followed, and with those not seen as not returned
+	who, label, when, definition, how string
+	off                               bool // of those off work at entry
+	share, all                        Cell // of those followed, and with those not seen as not returned
 }
 
 // ownWork returns the share returned at the last time: of those off work at entry
@@ -54,16 +59,19 @@ func ownWork(r analysis.Result, group string) (own, bool) {
 		}
 	}
 	r.Estimates = first
-	for _, x := range []struct{ term, who string }{{"returned_off_work", "those off work at entry"}, {"returned_all", "all patients"}} {
+	for _, x := range []struct{ term, who, label string }{
+		{"returned_off_work", "those off work at entry", "of those off work at entry had returned to work or were at work ({0}, {1}, {2})"},
+		{"returned_all", "all patients", "of all patients had returned to work or were at work ({0}, {1}, {2})"},
+	} {
 		when := lastVisit(r, x.term+"_seen")
 		seen, ok := at(r, x.term+"_seen", group, when)
 		if !ok {
 			continue
 		}
 		all, _ := at(r, x.term, group, when)
-		o := own{who: x.who, off: x.term == "returned_off_work", when: when, definition: seen.Definition, how: ", those seen", share: shared(seen), all: shared(all)}
+		o := own{who: x.who, label: x.label, off: x.term == "returned_off_work", when: when, definition: seen.Definition, how: "those seen", share: shared(seen), all: shared(all)}
 		if km, ok := at(r, "km_returned", group, when); ok && km.Value.OK() {
-			o.how = ", Kaplan-Meier"
+			o.how = "Kaplan-Meier"
 			o.share = Cell{Value: float64(km.Value), Low: float64(km.CI.Low), High: float64(km.CI.High), Format: Format{Kind: Percent}, Basis: ShareOf(km.N.Events, km.N.Arm)}
 		}
 		return o, true
@@ -96,7 +104,7 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 		s.Blocks = append(s.Blocks, q.workTable(g, r))
 		if o, ok := ownWork(r, g); ok {
 			definition, horizon = o.definition, q.horizonOf(o.when)
-			ours = append(ours, Row{Total: true, Cells: []Cell{Label("this cohort"), Label(strings.TrimPrefix(g+", ", ", ") + o.who + o.how), Label(o.when), Label(o.definition), o.share, Label("")}})
+			ours = append(ours, Row{Total: true, Cells: []Cell{Label("this cohort"), Label(strings.TrimPrefix(g+", ", ", ") + q.text(o.who) + ", " + q.text(o.how)), Label(q.when(o.when)), Label(o.definition), o.share, Label("")}})
 		}
 		for _, series := range r.Series {
 			if strings.HasPrefix(series.Name, "kaplan-meier/") {
@@ -110,15 +118,30 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 		}
 		if f, ok := stack("Work states over time", wholes[1], states.Series); ok && why == "" {
 			f.Absent = Say("A work state holds too few patients for any share to be shown without telling of them.")
-			f.ID, f.Caption = "states-"+slug(groupName(g)), Say("From dated spells of work. Not working is not unemployed; those lost to follow-up are censored.")
+			f.ID, f.Title, f.Subtitle = "states-"+slug(groupName(g)), "Work states over time", "Share in each work state, by day (Aalen-Johansen)"
+			f.Alt, f.Plot = Say(f.Subtitle), q.states(f.Plot.(Stack))
+			f.Caption = Say("From dated spells of work. Not working is not unemployed; those lost to follow-up are censored.")
 			s.Blocks = append(s.Blocks, f)
 		}
 		for _, w := range r.Warnings {
-			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Read with care", Text: Say(upper(w.Message) + ".")})
+			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Read with care", Text: foreign(upper(w.Message) + ".")})
 		}
 	}
 	s.Blocks = append(s.Blocks, q.surgery(ours, definition, horizon)...)
 	return s, nil
+}
+
+// states names the states of a figure in the report's language.
+func (q *quarter) states(p Stack) Stack {
+	p.X.Label, p.RiskTitle = "Days since admission", "Number followed"
+	p.Layers = slices.Clone(p.Layers)
+	for i, state := range p.Layers {
+		p.Layers[i] = q.text(state)
+	}
+	for i := range p.Panels {
+		p.Panels[i].Label = q.text(p.Panels[i].Label)
+	}
+	return p
 }
 
 // horizonOf reads when a share was seen: "day 365", or a visit with a week.
@@ -143,7 +166,7 @@ var workTerms = []struct{ term, label string }{
 
 func (q *quarter) workTable(g string, r analysis.Result) Table {
 	t := Table{
-		ID: "work-" + slug(groupName(g)), Caption: "Share at work or returned, by definition, denominator and time",
+		ID: "work-" + slug(groupName(g)), Caption: q.text("Share at work or returned, by definition, denominator and time"),
 		Columns:   []Column{{Label: "When"}, {Label: "Definition"}, {Label: "Of whom"}, {Label: "Those seen", Align: Right}, {Label: "Not seen = not at work", Align: Right}},
 		Footnotes: []Words{Say("Wilson intervals. Not working is not unemployed: it holds those who retired, study or keep house. Those lost to follow-up are unknown, not out of work.")},
 	}
@@ -157,9 +180,9 @@ func (q *quarter) workTable(g string, r analysis.Result) Table {
 				continue
 			}
 			seen, _ := find(analysis.Result{Estimates: same(r, x.term+"_seen", e)}, x.term+"_seen", "")
-			when := upper(e.Visit)
+			when := upper(q.when(e.Visit))
 			if strings.HasPrefix(e.Visit, "day ") {
-				when, ever = "Ever by "+e.Visit, true
+				when, ever = q.text("Ever by {0}", q.when(e.Visit)), true
 			}
 			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(when), Label(e.Definition), Label(x.label), shared(seen), shared(e)}})
 		}
@@ -168,6 +191,20 @@ func (q *quarter) workTable(g string, r analysis.Result) Table {
 		t.Footnotes = append(t.Footnotes, Say("Ever by a day: worked on any day from admission up to it, whether or not at work on it; who works from the first day counts at once. Of those seen this is too high, since who worked early counts as seen however soon lost: the curve below uses everyone's follow-up."))
 	}
 	return t
+}
+
+// when names a time as analyses do, such as "day 365", in the report's language.
+func (q *quarter) when(visit string) string {
+	var from, to int
+	if n, _ := fmt.Sscanf(visit, "days %d to %d", &from, &to); n == 2 {
+		return q.text("days {0} to {1}", from, to)
+	}
+	if day, ok := strings.CutPrefix(visit, "day "); ok {
+		if _, err := strconv.ParseFloat(day, 64); err == nil {
+			return q.text("day {0}", day)
+		}
+	}
+	return visit
 }
 
 // same returns the estimates of a term that agree with another in visit, arm and
@@ -186,7 +223,7 @@ func same(r analysis.Result, term string, like analysis.Estimate) []analysis.Est
 func (q *quarter) returnFigure(g string, s analysis.Series, r analysis.Result) Figure {
 	definition := strings.TrimPrefix(s.Name, "kaplan-meier/")
 	f := Figure{
-		ID: "return-" + slug(groupName(g)), Title: "Time to return to work", Subtitle: fmt.Sprintf("Cumulative share returned (1 − Kaplan-Meier), definition %s, %g %% bands", definition, 100*q.opt.Level),
+		ID: "return-" + slug(groupName(g)), Title: "Time to return to work", Subtitle: q.text("Cumulative share returned (1 − Kaplan-Meier), definition {0}, {1} % bands", definition, 100*q.opt.Level),
 		Absent: Say("No patient has a usable time to return to work."),
 	}
 	if len(s.Points) < 2 || s.Points[0].N == 0 {
@@ -196,11 +233,11 @@ func (q *quarter) returnFigure(g string, s analysis.Series, r analysis.Result) F
 	plot.X, plot.Y = Axis{Label: "Days since admission"}, Axis{Label: "Returned", Format: Format{Kind: Percent}, Range: []float64{0, 1}}
 	plot.RiskTitle, plot.Curves[0].Label = "Number not yet returned and still followed", groupName(g)
 	f.Plot = plot
-	f.Caption = Say("Patients off work at entry where that is known. Those lost to follow-up are censored, which assumes that they return as those who are followed.")
+	f.Caption = Say(q.text("Patients off work at entry where that is known. Those lost to follow-up are censored, which assumes that they return as those who are followed."))
 	if m, ok := find(r, "median_time", g); ok && m.Value.OK() {
-		f.Caption = f.Caption.And(" Median ").With(estimated(m, 0)).And(" days.")
+		f.Caption = f.Caption.And(" ").join(q.words("Median {0} days.", estimated(m, 0)))
 	} else {
-		f.Caption = f.Caption.And(" Fewer than half had returned by the end, so there is no median.")
+		f.Caption = f.Caption.And(" " + q.text("Fewer than half had returned by the end, so there is no median."))
 	}
 	f.Alt = Say("The cumulative share returned to work over time, with the number still followed below.")
 	return f
@@ -252,7 +289,7 @@ func (q *quarter) surgery(ours []Row, definition string, horizon published.Horiz
 				source += " (complement of the share disabled, not a measured return)"
 			}
 			value := Cell{Value: r.Share(), Format: Format{Kind: Percent}, Basis: NoPatients(), Low: math.NaN(), High: math.NaN()}
-			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(source), Label(who), Label(r.At.String()), Label(r.Definition), value, Label(mismatches(mix, e.CaseMix(r)))}})
+			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(source).English(), Label(who).English(), Label(r.At.String()).English(), Label(r.Definition).English(), value, Label(q.mismatches(mix, e.CaseMix(r)))}})
 		}
 	}
 	return []Block{
@@ -262,10 +299,10 @@ func (q *quarter) surgery(ours []Row, definition string, horizon published.Horiz
 }
 
 // mismatches lists in words the fields in which case mixes differ.
-func mismatches(ours, theirs published.CaseMix) string {
+func (q *quarter) mismatches(ours, theirs published.CaseMix) string {
 	var differs, unknown []string
 	for _, m := range published.Compare(ours, theirs) {
-		field := strings.ReplaceAll(m.Field, "_", " ")
+		field := q.text(strings.ReplaceAll(m.Field, "_", " "))
 		if m.Ours == "not recorded" || m.Theirs == "not reported" {
 			unknown = append(unknown, field)
 		} else {
@@ -277,7 +314,7 @@ func mismatches(ours, theirs published.CaseMix) string {
 		out = append(out, strings.Join(differs, ", "))
 	}
 	if len(unknown) > 0 {
-		out = append(out, "not known: "+strings.Join(unknown, ", "))
+		out = append(out, q.text("not known: {0}", strings.Join(unknown, ", ")))
 	}
 	return strings.Join(out, "; ")
 }

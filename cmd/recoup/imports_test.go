@@ -87,7 +87,7 @@ var packages = map[string]rule{
 	"simulate/queue":           {[]string{"simulate", "simulate/stream"}, []string{gonum}},
 	"simulate/simulatetest":    {nil, nil},
 
-	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, nil},
+	"reports":            {[]string{"analysis", "analysis/...", estData, "simulate/..."}, []string{goyaml}},
 	"reports/crate":      {nil, nil},
 	"reports/disclosure": {[]string{"reports"}, []string{gonum}},
 

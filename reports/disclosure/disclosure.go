@@ -178,7 +178,7 @@ type place struct {
 
 // read turns to a report of the set.
 func (g *gate) read(set []Member, i int) {
-	g.reading, g.site, g.period = i, set[i].Site, set[i].Report.Period
+	g.reading, g.site, g.period, g.in = i, set[i].Site, set[i].Report.Period, reports.In(set[i].Report.Lang)
 }
 
 // called names a quantity of the report that is being read. In a report of all
@@ -252,7 +252,8 @@ type gate struct {
 	found    map[place]int
 	later    []func() // what depends on what is hidden in the end
 
-	broken  int // small counts that can still be found
+	in      reports.Language // of the report that is being registered
+	broken  int              // small counts that can still be found
 	noise   []byte
 	reading int             // the report that is being registered
 	sites   []string        // of all reports

@@ -120,7 +120,7 @@ func (g *gate) control(p reports.Control, where string) {
 // the end: they are worked out from all points, so that one left out could be found
 // from them. The chart is the block at j, its carriers those from a place on.
 func (g *gate) centers(blocks []reports.Block, j, from int) {
-	to := len(g.carriers)
+	to, in := len(g.carriers), g.in
 	g.later = append(g.later, func() {
 		f, ok := blocks[j].(reports.Figure)
 		if !ok || !slices.ContainsFunc(g.carriers[from:to], func(c carrier) bool { return c.hidden }) {
@@ -143,7 +143,7 @@ func (g *gate) centers(blocks []reports.Block, j, from int) {
 		default:
 			return
 		}
-		f.Caption = f.Caption.And(" The center line and the limits are not drawn: they would tell of a point that is left out.")
+		f.Caption = f.Caption.And(" " + in.Text("The center line and the limits are not drawn: they would tell of a point that is left out."))
 		blocks[j] = f
 	})
 }
@@ -252,12 +252,8 @@ func (g *gate) survival(p reports.Survival, caption reports.Words, where string)
 		return p, caption
 	}
 	threshold := strconv.Itoa(g.policy.Max + 1)
-	at := strconv.FormatFloat(p.Grid, 'g', 4, 64)
-	caption = caption.And(" To protect patients each curve joins by straight lines its values at multiples of " + at +
-		" by which at least " + threshold + " further events have gathered, marks no censoring, and ends where fewer than " +
-		threshold + " remain or too few events follow; numbers at risk stand only where none or at least " +
-		threshold + " have left since the one before.")
-	return p, caption
+	at := g.in.Digits(strconv.FormatFloat(p.Grid, 'g', 4, 64))
+	return p, caption.And(" " + g.in.Text("To protect patients each curve joins by straight lines its values at multiples of {0} by which at least {1} further events have gathered, marks no censoring, and ends where fewer than {1} remain or too few events follow; numbers at risk stand only where none or at least {1} have left since the one before.", at, threshold))
 }
 
 // stack keeps of each panel the shares on a grid of time at which every layer holds
@@ -287,9 +283,8 @@ func (g *gate) stack(p reports.Stack, caption reports.Words, where string) (repo
 		return p, caption
 	}
 	threshold := strconv.Itoa(g.policy.Max + 1)
-	return p, caption.And(" To protect patients the areas join by straight lines the shares at multiples of " + strconv.FormatFloat(p.Grid, 'g', 4, 64) +
-		" at which every part holds none or at least " + threshold + " patients, and between which none or at least " + threshold +
-		" came into each part or left it; they end where fewer than " + threshold + " are followed.")
+	at := g.in.Digits(strconv.FormatFloat(p.Grid, 'g', 4, 64))
+	return p, caption.And(" " + g.in.Text("To protect patients the areas join by straight lines the shares at multiples of {0} at which every part holds none or at least {1} patients, and between which none or at least {1} came into each part or left it; they end where fewer than {1} are followed.", at, threshold))
 }
 
 // coarsenStack keeps the shares of a panel at the ends of grid cells where none is small.

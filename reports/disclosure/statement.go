@@ -1,10 +1,6 @@
 package disclosure
 
-import (
-	"strconv"
-
-	"recoup/reports"
-)
+import "recoup/reports"
 
 // StatementID is the section that says what was withheld.
 const StatementID = "disclosure"
@@ -17,12 +13,13 @@ func state(r *reports.Report, o Options, hidden int, set bool) {
 	if !p.hides() && o.Override.By == "" {
 		return
 	}
-	r.Provenance.Facts = append(r.Provenance.Facts, reports.Fact{Name: "Disclosure rule", Value: reports.Label(p.Name + ": " + p.Title)})
+	in := reports.In(r.Lang)
+	r.Provenance.Facts = append(r.Provenance.Facts, reports.Fact{Name: "Disclosure rule", Value: reports.Label(p.Name + ": " + in.Text(p.Title))})
 	s := reports.Section{ID: StatementID, Title: "Disclosure statement"}
 	say := func(text string) { s.Blocks = append(s.Blocks, reports.Paragraph{Text: reports.Say(text)}) }
 	if p.hides() {
-		say("Rule: " + p.Name + ", " + p.Title + ". Source: " + p.Source + ".")
-		say(counted(hidden) + " Small numbers and those that would reveal them are marked alike. Whoever solves all totals, shares and steps of this report for a hidden small number must still think more than " + strconv.Itoa(p.Max) + " possible.")
+		say(in.Text("Rule: {0}, {1}. Source: {2}.", p.Name, in.Text(p.Title), p.Source))
+		say(counted(in, hidden) + " " + in.Text("Small numbers and those that would reveal them are marked alike. Whoever solves all totals, shares and steps of this report for a hidden small number must still think more than {0} possible.", p.Max))
 		if set {
 			say("The same holds for whoever has all reports that were made together with this one.")
 		}
@@ -35,23 +32,20 @@ func state(r *reports.Report, o Options, hidden int, set bool) {
 		say("A little noise is added to counts, a keyed function of each count; shares are worked out from them, and totals need not be the sums of their parts. The key stays with the owner of the data.")
 	}
 	if len(o.Earlier) > 0 {
-		say("Held against " + strconv.Itoa(len(o.Earlier)) + " earlier releases of this cohort: what has changed since by few patients is not shown again.")
+		say(in.Text("Held against earlier releases of this cohort, {0} in number: what has changed since by few patients is not shown again.", len(o.Earlier)))
 	}
 	if o.Override.By != "" {
 		s.Blocks = append(s.Blocks, reports.Notice{
 			Level: reports.Caution, Title: "Let out against the rule",
-			Text: reports.Say("By " + o.Override.By + ": " + o.Override.Why),
+			Text: reports.Say(in.Text("By {0}: {1}", o.Override.By, o.Override.Why)),
 		})
 	}
 	r.Sections = append(r.Sections, s)
 }
 
-func counted(hidden int) string {
-	switch hidden {
-	case 0:
-		return "Nothing had to be hidden."
-	case 1:
-		return "One number or point is hidden."
+func counted(in reports.Language, hidden int) string {
+	if hidden == 0 {
+		return in.Text("Nothing had to be hidden.")
 	}
-	return strconv.Itoa(hidden) + " numbers and points are hidden."
+	return in.Count(hidden, "{0} number or point is hidden.", "{0} numbers and points are hidden.")
 }

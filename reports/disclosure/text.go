@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// countInText finds counts of patients in plain words: "n = 3" and "3 patients".
-var countInText = regexp.MustCompile(`(?i)(\bn\s*=\s*)(\d+)\b|\b(\d+)(\s+(?:of\s+[\d,]+\s+)?(?:patients?|people|persons?|participants?|women|men|completers?|cases|rows|deaths?)\b)`)
+// countInText finds counts of patients in plain words, those of the languages that reports
+// have: "n = 3", "3 patients", "3 Patienten".
+var countInText = regexp.MustCompile(`(?i)(\bn\s*=\s*)(\d+)\b|\b(\d+)(\s+(?:of\s+[\d,]+\s+)?(?:patients?|people|persons?|participants?|women|men|completers?|cases|rows|deaths?|patient(?:en|innen)|person(?:en)?|personen|teilnehmer(?:n|innen)?|frauen|m[aä]nner|f[aä]llen?|zeilen|todesf[aä]llen?)\b)`)
 
 // text replaces small counts of patients in plain words by "few". Limits
 // ("fewer than 10 patients") are no counts and stay.
@@ -23,7 +24,7 @@ func (g *gate) text(s, where string) string {
 			lo, hi = m[6], m[7]
 		}
 		n, err := strconv.Atoi(s[lo:hi])
-		if err != nil || !g.policy.small(n) || isLimit(s[:lo]) {
+		if err != nil || !g.policy.small(n) || isLimit(s[:lo]) || goesOn(s[hi:]) {
 			continue
 		}
 		b.WriteString(s[from:lo])
@@ -35,11 +36,16 @@ func (g *gate) text(s, where string) string {
 	return b.String()
 }
 
+// goesOn tells whether a number goes on after its digits, as 2,669 does.
+func goesOn(after string) bool {
+	return len(after) > 1 && (after[0] == ',' || after[0] == '.') && after[1] >= '0' && after[1] <= '9'
+}
+
 // isLimit tells whether the words before a number make it a limit, or part of a
 // longer number.
 func isLimit(before string) bool {
 	before = strings.ToLower(strings.TrimRight(before, " "))
-	for _, w := range []string{"than", "least", "most", "under", "over", "to", "every", "per", "≥", "≤", "<", ">", ",", ".", "/", "-", "–"} {
+	for _, w := range []string{"than", "least", "most", "under", "over", "to", "every", "per", "als", "mindestens", "höchstens", "unter", "über", "bis", "je", "≥", "≤", "<", ">", ",", ".", "/", "-", "–"} {
 		if strings.HasSuffix(before, w) {
 			return true
 		}
@@ -55,7 +61,7 @@ func CountsInText(s string) []int {
 		if lo < 0 {
 			lo, hi = m[6], m[7]
 		}
-		if n, err := strconv.Atoi(s[lo:hi]); err == nil && !isLimit(s[:lo]) {
+		if n, err := strconv.Atoi(s[lo:hi]); err == nil && !isLimit(s[:lo]) && !goesOn(s[hi:]) {
 			out = append(out, n)
 		}
 	}

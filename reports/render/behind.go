@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -17,6 +16,7 @@ func behind(f reports.Figure) []reports.Table {
 		return nil
 	}
 	var out []reports.Table
+	in := reports.In(langOfPlot(f.Plot))
 	switch p := f.Plot.(type) {
 	case reports.Lines:
 		out = append(out, wide(p.X, p.Y, p.Series))
@@ -32,14 +32,14 @@ func behind(f reports.Figure) []reports.Table {
 		for _, c := range p.Curves {
 			labels, rows = append(labels, c.Label), append(rows, c.AtRisk)
 		}
-		out = append(out, steps(p), followed(p.RiskTitle, p.RiskTimes, labels, rows))
+		out = append(out, steps(p), followed(p.RiskTitle, p.RiskTimes, labels, rows, p.Y.Format.Lang))
 	case reports.Stack:
 		var rows [][]reports.Cell
 		var labels []string
 		for _, c := range p.Panels {
 			labels, rows = append(labels, c.Label), append(rows, c.AtRisk)
 		}
-		out = append(out, layers(p), followed(p.RiskTitle, p.RiskTimes, labels, rows))
+		out = append(out, layers(p), followed(p.RiskTitle, p.RiskTimes, labels, rows, p.Y.Format.Lang))
 	case reports.Forest:
 		out = append(out, forestNumbers(p))
 	case reports.Dots:
@@ -61,8 +61,44 @@ func behind(f reports.Figure) []reports.Table {
 		if i > 0 {
 			out[i].ID += "-" + strconv.Itoa(i+1)
 		}
+		out[i] = in.Table(out[i])
 	}
 	return out
+}
+
+// langOfPlot is the language in which a plot writes its numbers.
+func langOfPlot(p reports.Plot) string {
+	switch p := p.(type) {
+	case reports.Lines:
+		return p.Y.Format.Lang
+	case reports.Acceptability:
+		return p.Y.Format.Lang
+	case reports.Survival:
+		return p.Y.Format.Lang
+	case reports.Stack:
+		return p.Y.Format.Lang
+	case reports.Forest:
+		return p.X.Format.Lang
+	case reports.Dots:
+		return p.X.Format.Lang
+	case reports.Control:
+		return p.Y.Format.Lang
+	case reports.Funnel:
+		return p.Y.Format.Lang
+	case reports.Plane:
+		return p.Y.Format.Lang
+	case reports.Flow:
+		for _, s := range p.Steps {
+			return s.Count.Format.Lang
+		}
+	case reports.Matrix:
+		for _, row := range p.Cells {
+			for _, c := range row {
+				return c.Cell.Format.Lang
+			}
+		}
+	}
+	return ""
 }
 
 // notDrawn is why a point of a figure has no number.
@@ -113,8 +149,8 @@ func figureCell(y, low, high float64, f reports.Format, decimals int) reports.Ce
 	return c
 }
 
-func position(x float64) reports.Cell {
-	return reports.Label(number(x, min(fineness(x), digitsOf(x))))
+func position(x float64, lang string) reports.Cell {
+	return reports.Label(localNumber(x, min(fineness(x), digitsOf(x)), lang))
 }
 
 // digitsOf is how many decimals a number has, as far as four.
@@ -132,7 +168,7 @@ func wide(x, y reports.Axis, series []reports.Series) reports.Table {
 	t := reports.Table{Columns: []reports.Column{{Label: named(x.Label, "At")}}}
 	var at, values []float64
 	for i, s := range series {
-		t.Columns = append(t.Columns, rightColumn(named(s.Label, named(y.Label, "Series "+strconv.Itoa(i+1)))))
+		t.Columns = append(t.Columns, rightColumn(named(s.Label, named(y.Label, say(y.Format.Lang, "Series {0}", i+1)))))
 		for _, p := range s.Points {
 			at = append(at, p.X)
 			values = append(values, p.Y)
@@ -141,7 +177,7 @@ func wide(x, y reports.Axis, series []reports.Series) reports.Table {
 	slices.Sort(at)
 	digits := fineness(values...)
 	for _, v := range slices.Compact(at) {
-		row := reports.Row{Cells: []reports.Cell{position(v)}}
+		row := reports.Row{Cells: []reports.Cell{position(v, y.Format.Lang)}}
 		for _, s := range series {
 			cell := reports.Cell{}
 			for _, p := range s.Points {
@@ -162,7 +198,7 @@ func steps(p reports.Survival) reports.Table {
 	for _, c := range p.Curves {
 		name := reports.Label(named(c.Label, "All"))
 		add := func(time, y, low, high float64) {
-			t.Rows = append(t.Rows, reports.Row{Cells: []reports.Cell{name, position(time), figureCell(y, low, high, p.Y.Format, 4)}})
+			t.Rows = append(t.Rows, reports.Row{Cells: []reports.Cell{name, position(time, p.Y.Format.Lang), figureCell(y, low, high, p.Y.Format, 4)}})
 		}
 		if len(c.Steps) > 0 {
 			add(0, c.Start, math.NaN(), math.NaN())
@@ -178,11 +214,11 @@ func steps(p reports.Survival) reports.Table {
 func layers(p reports.Stack) reports.Table {
 	t := reports.Table{Columns: []reports.Column{{Label: "Group"}, {Label: named(p.X.Label, "Time")}}}
 	for i, l := range p.Layers {
-		t.Columns = append(t.Columns, rightColumn(named(l, "Part "+strconv.Itoa(i+1))))
+		t.Columns = append(t.Columns, rightColumn(named(l, say(p.Y.Format.Lang, "Part {0}", i+1))))
 	}
 	for _, panel := range p.Panels {
 		for _, s := range panel.Steps {
-			row := reports.Row{Cells: []reports.Cell{reports.Label(named(panel.Label, "All")), position(s.Time)}}
+			row := reports.Row{Cells: []reports.Cell{reports.Label(named(panel.Label, "All")), position(s.Time, p.Y.Format.Lang)}}
 			for i := range p.Layers {
 				v := math.NaN()
 				if i < len(s.Shares) {
@@ -197,10 +233,10 @@ func layers(p reports.Stack) reports.Table {
 }
 
 // followed are the numbers at risk under curves.
-func followed(title string, times []float64, labels []string, atRisk [][]reports.Cell) reports.Table {
+func followed(title string, times []float64, labels []string, atRisk [][]reports.Cell, lang string) reports.Table {
 	t := reports.Table{Caption: title, Columns: []reports.Column{{Label: named(title, "Number at risk")}}}
 	for _, x := range times {
-		t.Columns = append(t.Columns, rightColumn(number(x, digitsOf(x))))
+		t.Columns = append(t.Columns, rightColumn(localNumber(x, digitsOf(x), lang)))
 	}
 	for i, cells := range atRisk {
 		if len(cells) > 0 {
@@ -237,7 +273,7 @@ func forestNumbers(p reports.Forest) reports.Table {
 func dotNumbers(p reports.Dots) reports.Table {
 	t := reports.Table{Columns: []reports.Column{{Label: "Row"}}}
 	for i, s := range p.Series {
-		t.Columns = append(t.Columns, rightColumn(named(s.Label, named(p.X.Label, "Series "+strconv.Itoa(i+1)))))
+		t.Columns = append(t.Columns, rightColumn(named(s.Label, named(p.X.Label, say(p.X.Format.Lang, "Series {0}", i+1)))))
 	}
 	for i, label := range p.Rows {
 		row := reports.Row{Cells: []reports.Cell{reports.Label(label)}}
@@ -273,14 +309,14 @@ func chartNumbers(p reports.Control) reports.Table {
 		for _, v := range []float64{q.Y, q.Lower, center, q.Upper} {
 			row.Cells = append(row.Cells, figureCell(v, math.NaN(), math.NaN(), p.Y.Format, digits))
 		}
-		t.Rows = append(t.Rows, reports.Row{Cells: append(row.Cells, reports.Label(signalWord(q)))})
+		t.Rows = append(t.Rows, reports.Row{Cells: append(row.Cells, reports.Label(signalWord(q, p.Y.Format.Lang)))})
 	}
 	return t
 }
 
-func signalWord(q reports.ControlPoint) string {
+func signalWord(q reports.ControlPoint, lang string) string {
 	word := map[reports.Signal]string{reports.Improvement: "improvement", reports.Concern: "concern", reports.Changed: "change"}[q.Signal]
-	if word == "" || q.Rule == "" {
+	if word = say(lang, word); word == "" || q.Rule == "" {
 		return word
 	}
 	return word + ": " + q.Rule
@@ -306,7 +342,7 @@ func limitNumbers(p reports.Funnel) reports.Table {
 	}
 	for _, i := range evenly(len(p.Limits), fewLimits) {
 		l := p.Limits[i]
-		row := reports.Row{Cells: []reports.Cell{position(l.N)}}
+		row := reports.Row{Cells: []reports.Cell{position(l.N, p.Y.Format.Lang)}}
 		for _, v := range []float64{l.Lower998, l.Lower95, p.Center, l.Upper95, l.Upper998} {
 			row.Cells = append(row.Cells, figureCell(v, math.NaN(), math.NaN(), p.Y.Format, 4))
 		}
@@ -339,7 +375,7 @@ func planeNumbers(p reports.Plane) reports.Table {
 	}
 	add("Mean", p.MeanX, p.MeanY)
 	for _, e := range p.Ellipses {
-		add(fmt.Sprintf("Standard deviation, region of %g %%", 100*e.Level), math.Sqrt(e.VarX), math.Sqrt(e.VarY))
+		add(say(p.Y.Format.Lang, "Standard deviation, region of {0} %", 100*e.Level), math.Sqrt(e.VarX), math.Sqrt(e.VarY))
 	}
 	return t
 }

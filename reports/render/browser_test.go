@@ -18,7 +18,7 @@ import (
 // inBrowser opens a page in Chromium at a width and returns the document as it is then,
 // what the browser said, and what it asked the network for, but for the browser's own
 // services.
-func inBrowser(t *testing.T, page string, width int) (dom, said string, asked []string) {
+func inBrowser(t *testing.T, page string, width int, more ...string) (dom, said string, asked []string) {
 	t.Helper()
 	chromium := chromiumPath()
 	if chromium == "" {
@@ -49,10 +49,11 @@ func inBrowser(t *testing.T, page string, width int) (dom, said string, asked []
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+	arguments := append(more, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 		"--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-features=OptimizationHints,MediaRouter,Translate", "--enable-logging=stderr",
 		"--proxy-server=http://"+proxy.Addr().String(), "--proxy-bypass-list=<-loopback>",
 		fmt.Sprintf("--window-size=%d,900", width), "--user-data-dir="+filepath.Join(dir, "profile"), "--dump-dom", "file://"+path)
+	cmd := exec.CommandContext(ctx, chromium, arguments...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
@@ -129,7 +130,7 @@ func TestPageFitsItsWindow(t *testing.T) {
 	t.Parallel()
 	var page strings.Builder
 	page.WriteString("<!DOCTYPE html><html><head>" + measure + "</head><body>")
-	pages := []string{pageOf(t, example()), pageOf(t, hostile()), `<p style="white-space:nowrap">` + strings.Repeat("word ", 400) + "</p>"}
+	pages := []string{pageOf(t, example()), pageOf(t, hostile()), pageOf(t, quarterlyOf(t, "de")), `<p style="white-space:nowrap">` + strings.Repeat("word ", 400) + "</p>"}
 	for _, p := range pages {
 		for _, width := range []int{360, 768, 1280} {
 			fmt.Fprintf(&page, `<iframe style="width:%dpx;border:0" srcdoc="%s"></iframe>`, width, html.EscapeString(policyTag.ReplaceAllString(p, "")))
@@ -138,12 +139,12 @@ func TestPageFitsItsWindow(t *testing.T) {
 	page.WriteString("</body></html>")
 	dom, _, _ := inBrowser(t, page.String(), 1400)
 	all := regexp.MustCompile(`data-measured="(\d+) of (\d+): ([^"]*)"`).FindAllStringSubmatch(dom, -1)
-	if len(all) != 9 {
-		t.Fatalf("%d of 9 pages were measured", len(all))
+	if len(all) != 12 {
+		t.Fatalf("%d of 12 pages were measured", len(all))
 	}
 	for i, m := range all {
 		wide := m[1] != m[2] || m[3] != ""
-		if wide != (i >= 6) {
+		if wide != (i >= 9) {
 			t.Errorf("page %d: %s of %s wide: %s", i+1, m[1], m[2], m[3])
 		}
 	}

@@ -41,18 +41,18 @@ func newControl(p reports.Control) drawing {
 }
 
 func (d *controlDrawing) key() []keyItem {
-	out := []keyItem{{"Common cause", func(s *sketch, x, y float64) { s.signal(reports.CommonCause, x, y) }}}
+	out := []keyItem{{d.say("Common cause"), func(s *sketch, x, y float64) { s.signal(reports.CommonCause, x, y) }}}
 	if d.has(reports.Improvement) {
-		out = append(out, keyItem{"Improvement", func(s *sketch, x, y float64) { s.signal(reports.Improvement, x, y) }})
+		out = append(out, keyItem{d.say("Improvement"), func(s *sketch, x, y float64) { s.signal(reports.Improvement, x, y) }})
 	}
 	if d.has(reports.Concern) {
-		out = append(out, keyItem{"Concern", func(s *sketch, x, y float64) { s.signal(reports.Concern, x, y) }})
+		out = append(out, keyItem{d.say("Concern"), func(s *sketch, x, y float64) { s.signal(reports.Concern, x, y) }})
 	}
 	if d.has(reports.Changed) {
-		out = append(out, keyItem{"Change", func(s *sketch, x, y float64) { s.signal(reports.Changed, x, y) }})
+		out = append(out, keyItem{d.say("Change"), func(s *sketch, x, y float64) { s.signal(reports.Changed, x, y) }})
 	}
 	if !math.IsNaN(d.Target) {
-		out = append(out, keyItem{"Target " + d.value(d.Target), lineMark(pen{green, 1.6, dotted})})
+		out = append(out, keyItem{d.say("Target {0}", d.value(d.Target)), lineMark(pen{green, 1.6, dotted})})
 	}
 	return out
 }
@@ -64,6 +64,11 @@ func (d *controlDrawing) has(signal reports.Signal) bool {
 		}
 	}
 	return false
+}
+
+// say writes a word of the chart.
+func (d *controlDrawing) say(english string, arguments ...any) string {
+	return say(d.Y.Format.Lang, english, arguments...)
 }
 
 // value writes a level as its axis does.
@@ -93,10 +98,10 @@ func (d *controlDrawing) remark() string {
 		out += r
 	}
 	if out != "" {
-		out = "Signals: " + out + "."
+		out = d.say("Signals: {0}.", out)
 	}
 	if d.Limits != "" {
-		out = "Limits: " + d.Limits + ". " + out
+		out = d.say("Limits: {0}.", d.Limits) + " " + out
 	}
 	return out
 }
@@ -189,7 +194,7 @@ func (d *controlDrawing) rebases(s *sketch, sc scales) {
 		if i > 0 && q.Rebased {
 			x := sc.x(float64(i) - 0.5)
 			s.stroke(pen{axisColor, 1.2, dotted}, xy{x, sc.area.top}, xy{x, sc.area.bottom})
-			s.text(x+4, sc.area.top+9, noteStyle, start, "limits rebased")
+			s.text(x+4, sc.area.top+9, noteStyle, start, d.say("limits rebased"))
 		}
 	}
 }
@@ -243,9 +248,9 @@ func (d *controlDrawing) levelNames() []string {
 	for _, l := range []struct {
 		name string
 		at   []float64
-	}{{"Upper ", d.upper}, {"Center ", d.centers}, {"Lower ", d.lower}} {
+	}{{"Upper {0}", d.upper}, {"Center {0}", d.centers}, {"Lower {0}", d.lower}} {
 		if v := last(l.at); !math.IsNaN(v) {
-			out = append(out, l.name+d.value(v))
+			out = append(out, d.say(l.name, d.value(v)))
 		} else {
 			out = append(out, "")
 		}

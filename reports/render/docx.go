@@ -17,13 +17,13 @@ import (
 // their heads, figures as pictures with a text for those who cannot see them, and page
 // numbers. It is written by hand: a document of these few parts needs no library.
 func DOCX(w io.Writer, r reports.Report) error {
-	d := document{numbers: newNumbering()}
+	d := document{numbers: newNumbering(), in: reports.In(r.Lang)}
 	d.paragraph("Title", titleOf(r))
 	if s := subtitleOf(r); s != "" {
 		d.paragraph("Subtitle", s)
 	}
 	for _, warning := range r.Warnings {
-		d.marked("Caution", warning.Text)
+		d.marked(d.in.Text("Caution"), warning.Text)
 	}
 	for _, s := range sectionsOf(r) {
 		d.paragraph("Heading1", s.Title)
@@ -47,6 +47,7 @@ type document struct {
 	body     strings.Builder
 	pictures [][]byte
 	numbers  *numbering
+	in       reports.Language
 }
 
 // xmlText escapes a text for XML.
@@ -81,16 +82,16 @@ func (d *document) block(b reports.Block) error {
 	case reports.Paragraph:
 		d.paragraph("", words(b.Text))
 	case reports.Tiles:
-		d.table(layTable(tileTable(b)))
+		d.table(layTable(tileTable(b, d.in)))
 	case reports.Table:
 		d.numbers.tables++
 		g := layTable(b)
-		d.paragraph("Caption", fmt.Sprintf("Table %d. %s", d.numbers.tables, b.Caption))
+		d.paragraph("Caption", d.in.Text("Table {0}. {1}", d.numbers.tables, b.Caption))
 		d.table(g)
 	case reports.Figure:
 		return d.figure(b)
 	case reports.Notice:
-		d.marked(noticeTitle(b), words(b.Text))
+		d.marked(noticeTitle(b, d.in), words(b.Text))
 	case reports.Definitions:
 		if b.Title != "" {
 			d.paragraph("Heading2", b.Title)
@@ -142,10 +143,10 @@ func (d *document) table(g grid) {
 	}
 	d.body.WriteString("</w:tbl>\n")
 	for i, reason := range g.Reasons {
-		d.paragraph("Note", letters(i+1)+". "+reason)
+		d.paragraph("Note", letters(i+1)+". "+reason.Text)
 	}
 	for _, note := range g.Notes {
-		d.paragraph("Note", note)
+		d.paragraph("Note", note.Text)
 	}
 	if len(g.Reasons)+len(g.Notes) == 0 {
 		d.paragraph("Note", "") // two tables without a paragraph between them become one
@@ -208,7 +209,7 @@ func (d *document) figure(f reports.Figure) error {
 	var picture bytes.Buffer
 	err := PNG(&picture, untitled, Size{}, 0)
 	if f.Plot == nil || errors.Is(err, ErrNoData) {
-		return d.block(noFigure(f))
+		return d.block(noFigure(f, d.in))
 	}
 	if err != nil {
 		return err
@@ -224,7 +225,7 @@ func (d *document) figure(f reports.Figure) error {
 	if most := 14000 * emu; high > most { // no picture is taller than its page
 		wide, high = wide*most/high, most
 	}
-	title := fmt.Sprintf("Figure %d. %s", d.numbers.figures, f.Title)
+	title := d.in.Text("Figure {0}. {1}", d.numbers.figures, f.Title)
 	alt := words(f.Alt)
 	if alt == "" {
 		alt = f.Subtitle
@@ -266,7 +267,7 @@ func (d *document) write(w io.Writer, r reports.Report) error {
 		{"word/document.xml", xmlHead + `<w:document ` + wordName + ` xmlns:r="` + relation + `" xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" xmlns:pic="http://schemas.openxmlformats.org/drawingml/2006/picture"><w:body>` + "\n" + d.body.String() + wordPage + `</w:body></w:document>`},
 		{"word/styles.xml", wordStyles(langOf(r))},
 		{"word/settings.xml", xmlHead + `<w:settings ` + wordName + `><w:compat><w:compatSetting w:name="compatibilityMode" w:uri="http://schemas.microsoft.com/office/word" w:val="15"/></w:compat></w:settings>`},
-		{"word/footer.xml", xmlHead + `<w:ftr ` + wordName + `><w:p><w:pPr><w:pStyle w:val="Footer"/><w:jc w:val="right"/></w:pPr>` + run(titleOf(r)+", page ", "") + field("PAGE") + run(" of ", "") + field("NUMPAGES") + `</w:p></w:ftr>`},
+		{"word/footer.xml", xmlHead + `<w:ftr ` + wordName + `><w:p><w:pPr><w:pStyle w:val="Footer"/><w:jc w:val="right"/></w:pPr>` + run(d.in.Text("{0}, page ", titleOf(r)), "") + field("PAGE") + run(d.in.Text(" of "), "") + field("NUMPAGES") + `</w:p></w:ftr>`},
 		{"word/_rels/document.xml.rels", xmlHead + `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="styles" Type="` + relation + `/styles" Target="styles.xml"/><Relationship Id="settings" Type="` + relation + `/settings" Target="settings.xml"/><Relationship Id="footer" Type="` + relation + `/footer" Target="footer.xml"/>` + pictures.String() + `</Relationships>`},
 	} {
 		if err := add(f.name, []byte(f.content)); err != nil {

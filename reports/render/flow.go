@@ -100,7 +100,7 @@ func (d *flowDrawing) share(i int) string {
 	if i == 0 || !drawable(d.Steps[i].Count) || !drawable(d.Steps[i-1].Count) || plotted(d.Steps[i-1].Count) <= 0 {
 		return ""
 	}
-	return "(" + percent(plotted(d.Steps[i].Count)/plotted(d.Steps[i-1].Count), 0) + ")"
+	return "(" + percent(plotted(d.Steps[i].Count)/plotted(d.Steps[i-1].Count), 0, d.Steps[i].Count.Format.Lang) + ")"
 }
 
 func (d *flowDrawing) lost(s *sketch, st reports.FlowStep, x, y, right float64) {

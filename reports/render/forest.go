@@ -48,15 +48,16 @@ func (d *forestDrawing) remark() string {
 		pooled = pooled || r.Role == reports.Pooled
 		benchmark = benchmark || r.Role == reports.Benchmark
 	}
+	text := ""
 	switch {
 	case pooled && benchmark:
-		return "Filled diamond: all together. Open diamond: published benchmark."
+		text = "Filled diamond: all together. Open diamond: published benchmark."
 	case pooled:
-		return "Diamond: all together."
+		text = "Diamond: all together."
 	case benchmark:
-		return "Open diamond: published benchmark."
+		text = "Open diamond: published benchmark."
 	}
-	return ""
+	return say(d.X.Format.Lang, text)
 }
 
 func (d *forestDrawing) height(float64) float64 {

@@ -12,17 +12,22 @@ const (
 	minus        = "\u2212"
 	hiddenMark   = "hidden"
 	notAvailable = "not available"
-	notShown     = " (not shown)"
+	notShown     = "{0} (not shown)"
 )
+
+// say writes a text of the page in the language of a tag.
+func say(lang, english string, arguments ...any) string {
+	return reports.In(lang).Text(english, arguments...)
+}
 
 // Cell writes a cell as readers see it: real minus signs, thousands separated,
 // intervals as (a to b), "hidden" where the disclosure rules hide it and "not
 // available" where there is no number.
 func Cell(c reports.Cell) string {
-	if c.Hidden != reports.Shown {
-		return hiddenMark
-	}
 	f := c.Format
+	if c.Hidden != reports.Shown {
+		return say(f.Lang, hiddenMark)
+	}
 	switch f.Kind {
 	case reports.Blank:
 		return ""
@@ -31,30 +36,30 @@ func Cell(c reports.Cell) string {
 	case reports.CountOf:
 		return Value(float64(c.Count), f)
 	case reports.PValue:
-		return PValue(c.Value)
+		return pValue(c.Value, f.Lang)
 	case reports.CountPercent:
-		count := Value(float64(c.Count), reports.Format{})
+		count := Value(float64(c.Count), reports.Format{Lang: f.Lang})
 		if math.IsNaN(c.Value) {
 			return count
 		}
-		return count + " (" + percent(c.Value, f.Decimals) + ")"
+		return count + " (" + percent(c.Value, f.Decimals, f.Lang) + ")"
 	}
 	if math.IsNaN(c.Value) || math.IsInf(c.Value, 0) {
-		return notAvailable
+		return say(f.Lang, notAvailable)
 	}
 	s := Value(c.Value, f)
 	switch {
 	case f.Kind == reports.MeanSD:
 		if math.IsNaN(c.SD) {
-			return s + " (SD " + notAvailable + ")"
+			return s + " (" + say(f.Lang, "SD not available") + ")"
 		}
-		return s + " (" + number(c.SD, f.Decimals) + ")"
+		return s + " (" + localNumber(c.SD, f.Decimals, f.Lang) + ")"
 	case !math.IsNaN(c.Low) && !math.IsNaN(c.High) && (f.Kind == reports.Interval || f.Kind == reports.Percent):
 		bounds := f
 		bounds.Signed = false
-		return s + " (" + Value(c.Low, bounds) + " to " + Value(c.High, bounds) + ")"
+		return s + " (" + Value(c.Low, bounds) + reports.In(f.Lang).To() + Value(c.High, bounds) + ")"
 	case f.Kind == reports.Interval:
-		return s + " (interval " + notAvailable + ")"
+		return s + " (" + say(f.Lang, "interval not available") + ")"
 	}
 	return s
 }
@@ -63,51 +68,59 @@ func Cell(c reports.Cell) string {
 // kind is Percent or CountPercent, with prefix, suffix and sign.
 func Value(v float64, f reports.Format) string {
 	if math.IsNaN(v) {
-		return notAvailable
+		return say(f.Lang, notAvailable)
 	}
 	if f.Kind == reports.Percent || f.Kind == reports.CountPercent {
-		s := percent(v, f.Decimals)
+		s := percent(v, f.Decimals, f.Lang)
 		if f.Signed && v > 0 {
 			s = "+" + s
 		}
 		return s
 	}
-	s := number(v, f.Decimals)
+	s, sign, in := number(v, f.Decimals), "", reports.In(f.Lang)
 	switch {
 	case strings.HasPrefix(s, minus):
-		return minus + f.Prefix + strings.TrimPrefix(s, minus) + f.Suffix
+		s, sign = strings.TrimPrefix(s, minus), minus
 	case f.Signed && strings.ContainsAny(s, "123456789∞"):
-		return "+" + f.Prefix + s + f.Suffix
+		sign = "+"
 	}
-	return f.Prefix + s + f.Suffix
+	return in.Money(sign, f.Prefix, in.Digits(s)) + f.Suffix
+}
+
+// localNumber is number as a language writes it.
+func localNumber(v float64, decimals int, lang string) string {
+	return reports.In(lang).Digits(number(v, decimals))
 }
 
 // PValue writes a p-value: three decimals under 0.1, two above, and never 0.
-func PValue(p float64) string {
+func PValue(p float64) string { return pValue(p, "") }
+
+func pValue(p float64, lang string) string {
+	in := reports.In(lang)
 	switch {
 	case math.IsNaN(p):
-		return notAvailable
+		return in.Text(notAvailable)
 	case p < 0.001:
-		return "<0.001"
+		return in.Digits("<0.001")
 	case p > 0.99:
-		return ">0.99"
+		return in.Digits(">0.99")
 	case p < 0.1:
-		return number(p, 3)
+		return in.Digits(number(p, 3))
 	}
-	return number(p, 2)
+	return in.Digits(number(p, 2))
 }
 
 // percent writes a share; a share that is neither none nor all is never written
 // as 0% or 100%.
-func percent(v float64, decimals int) string {
-	unit := math.Pow(10, -float64(decimals))
+func percent(v float64, decimals int, lang string) string {
+	unit, mark := math.Pow(10, -float64(decimals)), reports.In(lang).Percent()
 	if v > 0 && v*100 < unit/2 {
-		return "<" + number(unit, decimals) + "%"
+		return "<" + localNumber(unit, decimals, lang) + mark
 	}
 	if v < 1 && v*100 > 100-unit/2 && v > 0 {
-		return ">" + number(100-unit, decimals) + "%"
+		return ">" + localNumber(100-unit, decimals, lang) + mark
 	}
-	return number(v*100, decimals) + "%"
+	return localNumber(v*100, decimals, lang) + mark
 }
 
 // number writes v with thousands separated, a real minus sign and no minus
@@ -144,19 +157,34 @@ func number(v float64, decimals int) string {
 // words writes running text with its numbers.
 func words(w reports.Words) string {
 	var b strings.Builder
-	one := false // a count of 1 was just written
-	for _, s := range w {
-		text := s.Text
-		if rest, ok := strings.CutPrefix(text, " patients"); ok && one {
-			text = " patient" + rest // here and not where it is said: the noun would tell a hidden 1
-		}
-		b.WriteString(text)
-		one = s.Cell.Hidden == reports.Shown && s.Cell.Format.Kind == reports.CountOf && s.Cell.Count == 1
-		if s.Cell.Hidden != reports.Shown {
-			b.WriteString("[" + hiddenMark + "]") // in a sentence the bare word reads as one of it
-		} else {
-			b.WriteString(Cell(s.Cell))
-		}
+	for _, s := range spoken(w) {
+		b.WriteString(s.text)
 	}
 	return b.String()
+}
+
+// spokenSpan is a piece of running text as it is read.
+type spokenSpan struct{ text, lang string }
+
+// spoken writes the spans of running text, each with the language it is in.
+func spoken(w reports.Words) []spokenSpan {
+	var out []spokenSpan
+	before := reports.Cell{}
+	for _, s := range w {
+		text := s.Text
+		one := before.Hidden == reports.Shown && before.Format.Kind == reports.CountOf && before.Count == 1
+		in := reports.In(before.Format.Lang)
+		if rest, ok := strings.CutPrefix(text, in.Text(" patients")); ok && one {
+			text = in.Text(" patient") + rest // here and not where it is said: the noun would tell a hidden 1
+		}
+		if text != "" {
+			out = append(out, spokenSpan{text, s.Lang})
+		}
+		if before = s.Cell; s.Cell.Hidden != reports.Shown {
+			out = append(out, spokenSpan{text: "[" + Cell(s.Cell) + "]"}) // in a sentence the bare word reads as one of it
+		} else {
+			out = append(out, spokenSpan{text: Cell(s.Cell)})
+		}
+	}
+	return out
 }

@@ -41,28 +41,29 @@ func newFunnel(p reports.Funnel) drawing {
 }
 
 func (d *funnelDrawing) key() []keyItem {
+	lang := d.Y.Format.Lang
 	unit := d.Unit
 	if unit == "" {
-		unit = "Site"
+		unit = say(lang, "Site")
 	}
 	out := []keyItem{{unit, func(s *sketch, x, y float64) { s.circle(slate, x, y, 5) }}}
 	for _, q := range d.Points {
 		if q.Own && !math.IsNaN(q.Y) {
-			out = append(out, keyItem{"This program", func(s *sketch, x, y float64) { s.diamond(blue, x-7, x, x+7, y, 7) }})
+			out = append(out, keyItem{say(lang, "This program"), func(s *sketch, x, y float64) { s.diamond(blue, x-7, x, x+7, y, 7) }})
 			break
 		}
 	}
 	for signal, name := range []string{"", "Better than limits", "Worse than limits", "Outside limits"} {
 		if name != "" && d.has(reports.Signal(signal)) {
-			out = append(out, keyItem{name, func(s *sketch, x, y float64) { s.unit(reports.Signal(signal), x, y) }})
+			out = append(out, keyItem{say(lang, name), func(s *sketch, x, y float64) { s.unit(reports.Signal(signal), x, y) }})
 		}
 	}
 	if len(d.Limits) > 0 {
-		out = append(out, keyItem{"95% limits", lineMark(pen{slate, 1.4, dotted})},
-			keyItem{"99.8% limits", lineMark(pen{slate, 1.4, dashed})})
+		out = append(out, keyItem{say(lang, "95 % limits"), lineMark(pen{slate, 1.4, dotted})},
+			keyItem{say(lang, "99.8 % limits"), lineMark(pen{slate, 1.4, dashed})})
 	}
 	if !math.IsNaN(d.Target) {
-		out = append(out, keyItem{"Target", lineMark(pen{green, 1.6, dotted})})
+		out = append(out, keyItem{say(lang, "Target"), lineMark(pen{green, 1.6, dotted})})
 	}
 	return out
 }
@@ -95,7 +96,7 @@ func (d *funnelDrawing) draw(s *sketch, area rect) {
 		ys.min, ys.max = math.Max(ys.min, 0), math.Min(ys.max, 1)
 	}
 	xs, xt := layAxis(d.X, d.xs, 7, false)
-	center := "Mean " + Value(d.Center, d.Y.Format)
+	center := say(d.Y.Format.Lang, "Mean {0}", Value(d.Center, d.Y.Format))
 	plot := rect{
 		area.left + tickStyle.widest(tickLabels(yt)) + 10, area.top + 6,
 		area.right - clamp(noteStyle.width(center)+14, 24, area.width()*0.3), area.bottom - xAxisHeight(d.X.Label),

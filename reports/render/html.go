@@ -56,6 +56,9 @@ func HTML(w io.Writer, r reports.Report) error {
 	return err
 }
 
+// languageTag is a BCP 47 tag in its usual forms.
+var languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+
 // together is a number and its percent sign, which no line may part; nor may it part a
 // minus from its currency.
 var together = regexp.MustCompile(`(\d) %`)
@@ -80,13 +83,17 @@ type page struct {
 	Sections              []pageSection
 }
 
+// Say writes a text of the page itself.
+func (p page) Say(english string) string { return say(p.Lang, english) }
+
 type pageSection struct {
-	ID, Title, Found, Lead string
-	Blocks                 []pageBlock
+	ID, Title   string
+	Found, Lead template.HTML
+	Blocks      []pageBlock
 }
 
 type pageBlock struct {
-	Paragraph   string
+	Paragraph   template.HTML
 	Tiles       []pageTile
 	Table       *grid
 	Figure      *pageFigure
@@ -95,20 +102,45 @@ type pageBlock struct {
 }
 
 type pageTile struct {
-	Value, Interval, Label, Detail string
-	Status                         *pageStatus
-	Benchmark                      *pageBenchmark
+	Value, Interval, Label string
+	Detail                 template.HTML
+	Status                 *pageStatus
+	Benchmark              *pageBenchmark
 }
 
 type (
 	pageStatus    struct{ Class, Text string }
-	pageBenchmark struct{ Value, Source string }
-	pageNotice    struct{ Class, Title, Text string }
+	pageBenchmark struct{ Value, Source, Lang string }
+	pageNotice    struct {
+		Class, Title string
+		Text         template.HTML
+	}
 )
 
 type pageFigure struct {
 	ID, Caption string
 	SVG         template.HTML
+}
+
+// HTML is a remark with the languages of its parts.
+func (r remark) HTML() template.HTML {
+	if r.spans == nil {
+		return markup([]spokenSpan{{r.Text, r.Lang}})
+	}
+	return markup(r.spans)
+}
+
+// markup escapes running text and marks what is in another language.
+func markup(spans []spokenSpan) template.HTML {
+	var b strings.Builder
+	for _, s := range spans {
+		text := template.HTMLEscapeString(s.text)
+		if s.lang != "" && strings.TrimSpace(s.text) != "" {
+			text = `<span lang="` + template.HTMLEscapeString(s.lang) + `">` + text + `</span>`
+		}
+		b.WriteString(text)
+	}
+	return template.HTML(b.String())
 }
 
 // layPage numbers tables and figures in reading order and gives every heading
@@ -119,12 +151,13 @@ func layPage(r reports.Report) (page, error) {
 		return page{}, err
 	}
 	p := page{Logo: mark, LogoText: r.Brand.LogoText, Lang: r.Lang, Title: titleOf(r), Subtitle: subtitleOf(r), Style: template.CSS(pageStyle + style), Warnings: r.Warnings}
-	if p.Lang == "" {
+	if !languageTag.MatchString(p.Lang) {
 		p.Lang = "en"
 	}
 	n := newNumbering()
+	n.in = reports.In(r.Lang)
 	for _, s := range sectionsOf(r) {
-		ps := pageSection{ID: n.id(s.ID, "section"), Title: s.Title, Found: words(s.Found), Lead: words(s.Lead)}
+		ps := pageSection{ID: n.id(s.ID, "section"), Title: s.Title, Found: markup(spoken(s.Found)), Lead: markup(spoken(s.Lead))}
 		for _, b := range s.Blocks {
 			pb, err := layBlock(b, n)
 			if err != nil {
@@ -144,7 +177,7 @@ func branded(b reports.Brand) (style string, mark template.HTML, err error) {
 		if err != nil {
 			return "", "", err
 		}
-		style = ":root{--blue:" + color + "}"
+		style = ":root{--blue:" + color + "}@media screen and (prefers-color-scheme:dark){:root{--blue:color-mix(in srgb," + color + " 40%,#fff)}}"
 	}
 	if b.Logo != "" {
 		drawing, err := logo(b.Logo)
@@ -169,13 +202,14 @@ func titleOf(r reports.Report) string {
 // subtitleOf joins what stands under the title.
 func subtitleOf(r reports.Report) string {
 	var parts []string
-	for _, s := range []string{r.Subtitle, r.Period} {
+	in := reports.In(r.Lang)
+	for _, s := range []string{r.Subtitle, in.Text(in.Quarter(r.Period))} {
 		if s != "" {
 			parts = append(parts, s)
 		}
 	}
 	if r.Audience != "" {
-		parts = append(parts, "for "+r.Audience)
+		parts = append(parts, in.Text("for {0}", r.Audience))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -186,7 +220,7 @@ func sectionsOf(r reports.Report) []reports.Section {
 	if len(r.Provenance.Facts)+len(r.Provenance.Tables) == 0 {
 		return out
 	}
-	s := reports.Section{ID: "provenance", Title: "Where these numbers come from"}
+	s := reports.Section{ID: "provenance", Title: say(r.Lang, "Where these numbers come from")}
 	if len(r.Provenance.Facts) > 0 {
 		var d reports.Definitions
 		for _, f := range r.Provenance.Facts {
@@ -204,6 +238,7 @@ func sectionsOf(r reports.Report) []reports.Section {
 type numbering struct {
 	tables, figures int
 	used            map[string]bool
+	in              reports.Language
 }
 
 func newNumbering() *numbering {
@@ -242,19 +277,19 @@ func (n *numbering) id(name, kind string) string {
 func layBlock(b reports.Block, n *numbering) (pageBlock, error) {
 	switch b := b.(type) {
 	case reports.Paragraph:
-		return pageBlock{Paragraph: words(b.Text)}, nil
+		return pageBlock{Paragraph: markup(spoken(b.Text))}, nil
 	case reports.Tiles:
-		return pageBlock{Tiles: layTiles(b)}, nil
+		return pageBlock{Tiles: layTiles(b, n.in)}, nil
 	case reports.Table:
 		n.tables++
 		g := layTable(b)
 		g.ID = n.id(b.ID, "table")
-		g.Caption = fmt.Sprintf("Table %d. %s", n.tables, b.Caption)
+		g.Caption = n.in.Text("Table {0}. {1}", n.tables, b.Caption)
 		return pageBlock{Table: &g}, nil
 	case reports.Figure:
 		return pageFigureOf(b, n)
 	case reports.Notice:
-		return pageBlock{Notice: noticeOf(b)}, nil
+		return pageBlock{Notice: noticeOf(b, n.in)}, nil
 	case reports.Definitions:
 		return pageBlock{Definitions: &b}, nil
 	}
@@ -263,10 +298,10 @@ func layBlock(b reports.Block, n *numbering) (pageBlock, error) {
 
 func pageFigureOf(f reports.Figure, n *numbering) (pageBlock, error) {
 	id := n.id(f.ID, "figure")
-	number := fmt.Sprintf("Figure %d. ", n.figures+1)
+	number := n.in.Text("Figure {0}. {1}", n.figures+1, "")
 	doc, err := svg(f, Size{Width: pageFigureWidth}, id, number)
 	if f.Plot == nil || errors.Is(err, ErrNoData) {
-		return pageBlock{Notice: noticeOf(noFigure(f))}, nil
+		return pageBlock{Notice: noticeOf(noFigure(f, n.in), n.in)}, nil
 	}
 	if err != nil {
 		return pageBlock{}, err
@@ -276,44 +311,47 @@ func pageFigureOf(f reports.Figure, n *numbering) (pageBlock, error) {
 }
 
 // noFigure stands where a figure without data would be.
-func noFigure(f reports.Figure) reports.Notice {
+func noFigure(f reports.Figure, in reports.Language) reports.Notice {
 	text := f.Absent
 	if len(text) == 0 {
-		text = reports.Say("There is no number to draw, or none that may be shown.")
+		text = reports.Say(in.Text("There is no number to draw, or none that may be shown."))
 	}
-	return reports.Notice{Level: reports.CannotShow, Title: "Not shown: " + f.Title, Text: text}
+	return reports.Notice{Level: reports.CannotShow, Title: in.Text("Not shown: {0}", f.Title), Text: text}
 }
 
-func noticeOf(b reports.Notice) *pageNotice {
+func noticeOf(b reports.Notice, in reports.Language) *pageNotice {
 	class := map[reports.Level]string{reports.Info: "info", reports.Caution: "caution", reports.CannotShow: "cannot-show"}[b.Level]
-	return &pageNotice{Class: class, Title: noticeTitle(b), Text: words(b.Text)}
+	return &pageNotice{Class: class, Title: noticeTitle(b, in), Text: markup(spoken(b.Text))}
 }
 
-func noticeTitle(b reports.Notice) string {
+func noticeTitle(b reports.Notice, in reports.Language) string {
 	switch {
 	case b.Title != "":
 		return b.Title
 	case b.Level == reports.Caution:
-		return "Caution"
+		return in.Text("Caution")
 	case b.Level == reports.CannotShow:
-		return "Not shown"
+		return in.Text("Not shown")
 	}
-	return "Note"
+	return in.Text("Note")
 }
 
-func layTiles(b reports.Tiles) []pageTile {
+func layTiles(b reports.Tiles, in reports.Language) []pageTile {
 	var out []pageTile
 	for _, t := range b.Tiles {
 		value, interval := splitInterval(t.Value)
-		pt := pageTile{Value: value, Interval: interval, Label: t.Label, Detail: words(t.Detail)}
-		if t.Value.Why != "" && value == notAvailable {
+		pt := pageTile{Value: value, Interval: interval, Label: t.Label, Detail: markup(spoken(t.Detail))}
+		if t.Value.Why != "" && value == in.Text(notAvailable) {
 			pt.Interval = t.Value.Why
 		}
 		if class, text := statusWords(t); text != "" {
 			pt.Status = &pageStatus{class, text}
 		}
 		if t.Benchmark.Format.Kind != reports.Blank {
-			pt.Benchmark = &pageBenchmark{Cell(t.Benchmark), t.BenchmarkSource}
+			pt.Benchmark = &pageBenchmark{Value: in.Text("Benchmark {0}", Cell(t.Benchmark)), Source: t.BenchmarkSource}
+			if !in.English() {
+				pt.Benchmark.Lang = "en" // sources are described in English
+			}
 		}
 		out = append(out, pt)
 	}
@@ -348,6 +386,7 @@ func statusWords(t reports.Tile) (class, text string) {
 	default:
 		return "", ""
 	}
+	text = say(t.Value.Format.Lang, text)
 	if t.StatusText != "" {
 		text = t.StatusText
 	}

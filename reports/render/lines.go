@@ -80,7 +80,7 @@ func (d *lineDrawing) key() []keyItem {
 	if d.frontier == nil {
 		return d.signals()
 	}
-	return []keyItem{{"Frontier: highest expected net benefit", func(s *sketch, x, y float64) {
+	return []keyItem{{say(d.y.Format.Lang, "Frontier: highest expected net benefit"), func(s *sketch, x, y float64) {
 		s.stroke(pen{faint(gray, 0x70), 9, nil}, xy{x - 12, y}, xy{x + 12, y})
 	}}}
 }
@@ -92,7 +92,7 @@ func (d *lineDrawing) signals() []keyItem {
 		if name != "" && slices.ContainsFunc(d.series, func(s reports.Series) bool {
 			return slices.ContainsFunc(s.Points, func(p reports.Point) bool { return p.Signal == reports.Signal(signal) })
 		}) {
-			out = append(out, keyItem{name, func(s *sketch, x, y float64) { s.signal(reports.Signal(signal), x, y) }})
+			out = append(out, keyItem{say(d.y.Format.Lang, name), func(s *sketch, x, y float64) { s.signal(reports.Signal(signal), x, y) }})
 		}
 	}
 	return out
@@ -109,7 +109,7 @@ func (d *lineDrawing) endNames() []string {
 	for _, s := range d.series {
 		name := printable(s.Label)
 		if math.IsNaN(lastY(s.Points)) {
-			name += notShown
+			name = say(d.y.Format.Lang, notShown, name)
 		}
 		out = append(out, name)
 	}

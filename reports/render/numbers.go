@@ -62,7 +62,10 @@ type DocumentFact struct {
 
 // Numbers returns every number of a report: of tiles, running text, tables and
 // figures. A place (section, block, row, column) is there once.
+//
+// Numbers are written as machines read them, whatever the report's language.
 func Numbers(r reports.Report) Document {
+	r = reports.Machine(r)
 	d := Document{
 		Schema: DocumentSchema, Title: printable(titleOf(r)), Subtitle: printable(r.Subtitle), Period: printable(r.Period),
 		Warnings: []DocumentWarning{}, Facts: []DocumentFact{}, Numbers: []Number{},

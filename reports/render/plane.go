@@ -55,21 +55,17 @@ func newPlane(p reports.Plane) drawing {
 func ellipseRadius(level float64) float64 { return math.Sqrt(-2 * math.Log(1-level)) }
 
 func (d *planeDrawing) key() []keyItem {
+	lang := d.Y.Format.Lang
 	out := []keyItem{
-		{"Simulation", func(s *sketch, x, y float64) { s.circle(faint(blue, 0x73), x, y, 5) }},
-		{"Mean", func(s *sketch, x, y float64) { s.circle(navy, x, y, 5.5) }},
+		{say(lang, "Simulation"), func(s *sketch, x, y float64) { s.circle(faint(blue, 0x73), x, y, 5) }},
+		{say(lang, "Mean"), func(s *sketch, x, y float64) { s.circle(navy, x, y, 5.5) }},
 	}
 	if len(d.Ellipses) > 0 {
-		label := ""
-		for i, e := range d.Ellipses {
-			if i > 0 {
-				label += " and "
-			}
-			label += percent(e.Level, 0)
+		label := percent(d.Ellipses[0].Level, 0, lang)
+		for _, e := range d.Ellipses[1:] {
+			label = say(lang, "{0} and {1}", label, percent(e.Level, 0, lang))
 		}
-		if label += " region"; len(d.Ellipses) > 1 {
-			label += "s"
-		}
+		label = reports.In(lang).Count(len(d.Ellipses), "{1} region", "{1} regions", label)
 		out = append(out, keyItem{label, lineMark(pen{navy, 2, nil})})
 	}
 	if !math.IsNaN(d.Threshold) {
@@ -80,7 +76,8 @@ func (d *planeDrawing) key() []keyItem {
 
 func (d *planeDrawing) remark() string {
 	if d.all > len(d.shown) {
-		return number(float64(len(d.shown)), 0) + " of " + number(float64(d.all), 0) + " simulations drawn, evenly spaced."
+		lang := d.Y.Format.Lang
+		return say(lang, "{0} of {1} simulations drawn, evenly spaced.", localNumber(float64(len(d.shown)), 0, lang), localNumber(float64(d.all), 0, lang))
 	}
 	return ""
 }
@@ -169,9 +166,9 @@ func (d *planeDrawing) quadrants(s *sketch, sc scales) {
 	}
 	right := sc.area.right - 8
 	if sc.area.bottom-sc.y(0) > 24 {
-		write(right, sc.area.bottom-8, right-sc.x(0)-8, "Dominant: more effective, less costly")
+		write(right, sc.area.bottom-8, right-sc.x(0)-8, say(d.Y.Format.Lang, "Dominant: more effective, less costly"))
 	}
 	if sc.x(0)-sc.area.left > 30 && sc.y(0)-sc.area.top > 30 {
-		write(sc.x(0)-8, sc.area.top+16, sc.x(0)-sc.area.left-12, "Less effective, more costly")
+		write(sc.x(0)-8, sc.area.top+16, sc.x(0)-sc.area.left-12, say(d.Y.Format.Lang, "Less effective, more costly"))
 	}
 }

@@ -36,7 +36,7 @@ func newStack(p reports.Stack) drawing {
 		return nil
 	}
 	for _, t := range p.RiskTimes {
-		d.X.Ticks = append(d.X.Ticks, reports.Tick{At: t, Label: number(t, decimalsOf(t))})
+		d.X.Ticks = append(d.X.Ticks, reports.Tick{At: t, Label: localNumber(t, decimalsOf(t), p.X.Format.Lang)})
 	}
 	d.Y.Range = []float64{0, 1}
 	if d.Y.Format.Kind == reports.Blank {
@@ -89,9 +89,9 @@ func (d *stackDrawing) panel(s *sketch, p reports.StackPanel, area rect) {
 	label := p.Label
 	switch {
 	case len(p.Steps) == 0 || !(p.End > 0):
-		label += notShown
+		label = say(d.Y.Format.Lang, notShown, label)
 	case p.N > 0:
-		label += " (n = " + number(float64(p.N), 0) + ")"
+		label += " (n = " + localNumber(float64(p.N), 0, d.Y.Format.Lang) + ")"
 	}
 	s.text(area.left, area.top+14, strongStyle, start, strongStyle.fit(printable(label), area.width()))
 	_, yt := layAxis(d.Y, span{0, 1}, 5, true)
@@ -168,7 +168,7 @@ func (d *stackDrawing) followed(s *sketch, sc scales, p reports.StackPanel, area
 	y := sc.area.bottom + xAxisHeight(d.X.Label) + 16
 	title := d.RiskTitle
 	if title == "" {
-		title = "Number followed"
+		title = say(d.Y.Format.Lang, "Number followed")
 	}
 	s.text(area.left, y, captionStyle, start, captionStyle.fit(title, area.width()))
 	last := math.Inf(-1)

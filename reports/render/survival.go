@@ -36,7 +36,7 @@ func newSurvival(p reports.Survival) drawing {
 	}
 	if d.X.Ticks == nil {
 		for _, t := range p.RiskTimes {
-			d.X.Ticks = append(d.X.Ticks, reports.Tick{At: t, Label: number(t, decimalsOf(t))})
+			d.X.Ticks = append(d.X.Ticks, reports.Tick{At: t, Label: localNumber(t, decimalsOf(t), p.X.Format.Lang)})
 		}
 	}
 	return d
@@ -47,9 +47,9 @@ func (d *survivalDrawing) key() []keyItem {
 	for i, c := range d.Curves {
 		label := c.Label
 		if c.End <= 0 {
-			label += notShown
+			label = say(d.Y.Format.Lang, notShown, label)
 		} else if c.N > 0 {
-			label += " (n = " + number(float64(c.N), 0) + ")"
+			label += " (n = " + localNumber(float64(c.N), 0, d.Y.Format.Lang) + ")"
 		}
 		out = append(out, keyItem{label, lineMark(d.pens[i])})
 	}
@@ -61,7 +61,7 @@ func (d *survivalDrawing) remark() string {
 	for _, c := range d.Curves {
 		for _, q := range c.Steps {
 			if q.Censored > 0 {
-				return "Ticks mark censoring."
+				return say(d.Y.Format.Lang, "Ticks mark censoring.")
 			}
 		}
 	}
@@ -144,7 +144,7 @@ func (d *survivalDrawing) riskTable(s *sketch, sc scales, area rect) {
 	y := sc.area.bottom + xAxisHeight(d.X.Label) + 16
 	title := d.RiskTitle
 	if title == "" {
-		title = "Number at risk"
+		title = say(d.Y.Format.Lang, "Number at risk")
 	}
 	s.text(area.left, y, strongStyle, start, strongStyle.fit(title, area.width()))
 	for i, c := range d.Curves {

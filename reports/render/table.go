@@ -11,9 +11,17 @@ type grid struct {
 	ID, Caption string
 	Columns     []gridColumn
 	Rows        []gridRow
-	Reasons     []string // why a value is not available or hidden, lettered a, b, c
-	Notes       []string
+	Reasons     []remark // why a value is not available or hidden, lettered a, b, c
+	Notes       []remark
 }
+
+// remark is a note below a table.
+type remark struct {
+	Text, Lang string
+	spans      []spokenSpan
+}
+
+func remarkOf(w reports.Words) remark { return remark{Text: words(w), spans: spoken(w)} }
 
 type gridColumn struct{ Label, Unit, Class string }
 
@@ -28,6 +36,7 @@ type gridCell struct {
 	Class string
 	Scope string // "row" or "rowgroup" for headings
 	Span  int
+	Lang  string // of the text, where it is not the page's
 }
 
 func layTable(t reports.Table) grid {
@@ -40,7 +49,7 @@ func layTable(t reports.Table) grid {
 		g.Rows = append(g.Rows, g.row(r, t.Columns, marks))
 	}
 	for _, n := range t.Footnotes {
-		g.Notes = append(g.Notes, words(n))
+		g.Notes = append(g.Notes, remarkOf(n))
 	}
 	return g
 }
@@ -70,6 +79,9 @@ func (g *grid) row(r reports.Row, columns []reports.Column, marks map[string]str
 			c = r.Cells[i]
 		}
 		gc := gridCell{Text: Cell(c), Mark: g.mark(c, marks)}
+		if c.Format.Kind == reports.Text {
+			gc.Lang = c.Lang
+		}
 		if i < len(columns) {
 			gc.Class = alignClass(columns[i].Align)
 		}
@@ -82,7 +94,7 @@ func (g *grid) row(r reports.Row, columns []reports.Column, marks map[string]str
 		switch {
 		case c.Hidden != reports.Shown:
 			gc.Class += " hidden"
-		case gc.Text == notAvailable:
+		case gc.Text == say(c.Format.Lang, notAvailable):
 			gc.Class += " none"
 		}
 		out.Cells = append(out.Cells, gc)
@@ -92,30 +104,32 @@ func (g *grid) row(r reports.Row, columns []reports.Column, marks map[string]str
 
 // mark letters the reason for a missing or hidden value, once for each reason.
 func (g *grid) mark(c reports.Cell, marks map[string]string) string {
-	why := reasonOf(c)
-	if why == "" {
+	why := remark{Text: reasonOf(c), Lang: c.Lang}
+	if why.Text == "" {
 		return ""
 	}
-	if _, ok := marks[why]; !ok {
-		g.Reasons = append(g.Reasons, why)
-		marks[why] = letters(len(g.Reasons))
+	if why.Text != c.Why {
+		why.Lang = ""
 	}
-	return marks[why]
+	if _, ok := marks[why.Text]; !ok {
+		g.Reasons = append(g.Reasons, why)
+		marks[why.Text] = letters(len(g.Reasons))
+	}
+	return marks[why.Text]
 }
 
 func reasonOf(c reports.Cell) string {
 	switch c.Hidden {
 	case reports.Protected:
-		return "Hidden: a small number of patients, or one that would reveal such a number."
+		return say(c.Format.Lang, "Hidden: a small number of patients, or one that would reveal such a number.")
 	case reports.NoBasis:
-		return "Hidden: the number of patients behind it is not stated."
+		return say(c.Format.Lang, "Hidden: the number of patients behind it is not stated.")
 	}
 	if c.Why != "" {
 		return c.Why
 	}
-	switch Cell(c) {
-	case notAvailable:
-		return "Not available: it could not be computed from these data."
+	if c.Format.Kind != reports.Text && Cell(c) == say(c.Format.Lang, notAvailable) {
+		return say(c.Format.Lang, "Not available: it could not be computed from these data.")
 	}
 	return ""
 }

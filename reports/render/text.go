@@ -22,6 +22,7 @@ func Text(w io.Writer, r reports.Report) error {
 		escape: plainLine,
 		item:   "- ",
 		table:  textTable,
+		in:     reports.In(r.Lang),
 	})
 }
 
@@ -34,6 +35,7 @@ func Markdown(w io.Writer, r reports.Report) error {
 		escape:  markdownEscape,
 		item:    "- ",
 		table:   markdownTable,
+		in:      reports.In(r.Lang),
 	})
 }
 
@@ -44,6 +46,7 @@ type outline struct {
 	escape  func(string) string
 	item    string
 	table   func(grid) string
+	in      reports.Language
 }
 
 func plainLine(s string) string { return strings.Join(strings.Fields(printable(s)), " ") }
@@ -61,7 +64,7 @@ func writeOutline(w io.Writer, r reports.Report, o outline) error {
 		b.WriteString("\n" + o.escape(s) + "\n")
 	}
 	for _, warning := range r.Warnings {
-		b.WriteString("\n" + o.strong("Caution:") + " " + o.escape(warning.Text) + "\n")
+		b.WriteString("\n" + o.strong(o.in.Text("Caution:")) + " " + o.escape(warning.Text) + "\n")
 	}
 	n := newNumbering()
 	for _, s := range sectionsOf(r) {
@@ -94,14 +97,14 @@ func (o outline) block(b *strings.Builder, block reports.Block, n *numbering) er
 	case reports.Table:
 		n.tables++
 		g := layTable(block)
-		b.WriteString(o.strong(fmt.Sprintf("Table %d. %s", n.tables, o.escape(g.Caption))) + "\n\n" + o.table(g))
+		b.WriteString(o.strong(o.in.Text("Table {0}. {1}", n.tables, o.escape(g.Caption))) + "\n\n" + o.table(g))
 		o.notes(b, g)
 	case reports.Figure:
 		if _, err := drawingOf(block.Plot); err != nil {
-			return o.block(b, noFigure(block), n)
+			return o.block(b, noFigure(block, o.in), n)
 		}
 		n.figures++
-		b.WriteString(o.strong(fmt.Sprintf("Figure %d. %s", n.figures, o.escape(block.Title))) + "\n")
+		b.WriteString(o.strong(o.in.Text("Figure {0}. {1}", n.figures, o.escape(block.Title))) + "\n")
 		for _, s := range []string{block.Subtitle, words(block.Alt), words(block.Caption)} {
 			if s != "" {
 				b.WriteString("\n" + o.escape(s) + "\n")
@@ -111,7 +114,7 @@ func (o outline) block(b *strings.Builder, block reports.Block, n *numbering) er
 			o.numbers(b, t)
 		}
 	case reports.Notice:
-		b.WriteString(o.strong(o.escape(noticeTitle(block))+":") + " " + o.escape(words(block.Text)) + "\n")
+		b.WriteString(o.strong(o.escape(noticeTitle(block, o.in))+":") + " " + o.escape(words(block.Text)) + "\n")
 	case reports.Definitions:
 		if block.Title != "" {
 			b.WriteString(o.strong(o.escape(block.Title)) + "\n\n")
@@ -140,7 +143,7 @@ func (o outline) numbers(b *strings.Builder, t reports.Table) {
 		t.Rows = append(t.Rows, all[i])
 	}
 	if len(t.Rows) < len(all) {
-		t.Footnotes = append(t.Footnotes, reports.Say(fmt.Sprintf("%d of %d rows, evenly spaced; the spreadsheet and data formats hold all.", len(t.Rows), len(all))))
+		t.Footnotes = append(t.Footnotes, reports.Say(o.in.Text("{0} of {1} rows, evenly spaced; the spreadsheet and data formats hold all.", len(t.Rows), len(all))))
 	}
 	g := layTable(t)
 	if g.Caption != "" {
@@ -159,7 +162,7 @@ func (o outline) tile(t reports.Tile) string {
 		line += "; " + o.escape(s)
 	}
 	if t.Benchmark.Format.Kind != reports.Blank {
-		line += "; benchmark " + o.escape(Cell(t.Benchmark))
+		line += "; " + o.in.Text("benchmark {0}", o.escape(Cell(t.Benchmark)))
 		if t.BenchmarkSource != "" {
 			line += " (" + o.escape(t.BenchmarkSource) + ")"
 		}
@@ -169,10 +172,10 @@ func (o outline) tile(t reports.Tile) string {
 
 func (o outline) notes(b *strings.Builder, g grid) {
 	for i, r := range g.Reasons {
-		b.WriteString("\n" + letters(i+1) + ". " + o.escape(r) + "\n")
+		b.WriteString("\n" + letters(i+1) + ". " + o.escape(r.Text) + "\n")
 	}
 	for _, note := range g.Notes {
-		b.WriteString("\n" + o.escape(note) + "\n")
+		b.WriteString("\n" + o.escape(note.Text) + "\n")
 	}
 }
 

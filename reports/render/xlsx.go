@@ -17,7 +17,7 @@ import (
 // missing ones are words. Text that a spreadsheet would take for a formula gets an
 // apostrophe before it.
 func XLSX(w io.Writer, r reports.Report) error {
-	b := workbook{file: newSpreadsheet()}
+	b := workbook{file: newSpreadsheet(), in: reports.In(r.Lang)}
 	sheets := sheetsOf(r)
 	b.readMe(r, sheets)
 	b.places = placesOf(sheets)
@@ -42,25 +42,25 @@ type sheet struct {
 // sheetsOf lists the tables of a report in reading order, numbered as on the page.
 func sheetsOf(r reports.Report) []sheet {
 	var out []sheet
-	tables, figures := 0, 0
+	tables, figures, in := 0, 0, reports.In(r.Lang)
 	for _, s := range sectionsOf(r) {
 		for _, b := range s.Blocks {
 			switch b := b.(type) {
 			case reports.Tiles:
-				out = append(out, sheet{name: "Headlines", section: s.Title, caption: "Headlines", table: tileTable(b)})
+				out = append(out, sheet{name: in.Text("Headlines"), section: s.Title, caption: in.Text("Headlines"), table: tileTable(b, in)})
 			case reports.Table:
 				tables++
-				out = append(out, sheet{"T" + strconv.Itoa(tables) + " " + b.Caption, s.Title, fmt.Sprintf("Table %d. %s", tables, b.Caption), b})
+				out = append(out, sheet{"T" + strconv.Itoa(tables) + " " + b.Caption, s.Title, in.Text("Table {0}. {1}", tables, b.Caption), b})
 			case reports.Figure:
 				behind := behind(b)
 				if len(behind) > 0 {
 					figures++
 				}
 				for i, t := range behind {
-					caption := fmt.Sprintf("Figure %d. %s", figures, b.Title)
+					caption := in.Text("Figure {0}. {1}", figures, b.Title)
 					prefix := "F" + strconv.Itoa(figures)
 					if i > 0 {
-						caption += ": " + named(t.Caption, "part "+strconv.Itoa(i+1))
+						caption += ": " + named(t.Caption, in.Text("part {0}", i+1))
 						prefix += letters(i + 1)
 					}
 					t.Footnotes = append(t.Footnotes, reports.Say(b.Subtitle), b.Caption)
@@ -97,7 +97,7 @@ func sheetName(s string, used map[string]bool) string {
 }
 
 // tileTable is the headlines as a table.
-func tileTable(b reports.Tiles) reports.Table {
+func tileTable(b reports.Tiles, in reports.Language) reports.Table {
 	t := reports.Table{ID: "tiles", Caption: "Headlines", Columns: []reports.Column{{Label: "Headline"}, rightColumn("Value"), {Label: "Standing"}, rightColumn("Benchmark"), {Label: "Source of the benchmark"}, {Label: "Detail"}}}
 	for _, x := range b.Tiles {
 		_, status := statusWords(x)
@@ -105,12 +105,13 @@ func tileTable(b reports.Tiles) reports.Table {
 			reports.Label(x.Label), x.Value, reports.Label(status), x.Benchmark, reports.Label(x.BenchmarkSource), reports.Label(words(x.Detail)),
 		}})
 	}
-	return t
+	return in.Table(t)
 }
 
 // workbook lays the tables of a report out on sheets.
 type workbook struct {
 	file   *spreadsheet
+	in     reports.Language
 	places map[string]standing // by the ID of a table
 }
 
@@ -191,20 +192,20 @@ func (b *workbook) readMe(r reports.Report, sheets []sheet) {
 	line(0, subtitleOf(r))
 	row++
 	for _, w := range r.Warnings {
-		line(b.wrapped(), "Caution: "+w.Text)
+		line(b.wrapped(), b.in.Text("Caution:")+" "+w.Text)
 	}
 	for _, s := range []string{
 		"Each sheet holds one table of the report, or the numbers behind one figure.",
 		"Numbers are rounded as in the report, shares are from 0 to 1 shown as percentages, and an interval takes three columns: value, low, high.",
 		`"hidden" is a small number of patients, what rests on one, or what would reveal one. "not available" could not be computed; the reason stands below the table.`,
 	} {
-		line(b.wrapped(), s)
+		line(b.wrapped(), b.in.Text(s))
 	}
 	if hasInputs(sheets) {
-		line(b.wrapped(), "Numbers on a yellow ground can be changed; what is computed from them follows, and nothing else does.")
+		line(b.wrapped(), b.in.Text("Numbers on a yellow ground can be changed; what is computed from them follows, and nothing else does."))
 	}
 	row++
-	line(b.head(), "Sheet", "What", "Section")
+	line(b.head(), b.in.Text("Sheet"), b.in.Text("What"), b.in.Text("Section"))
 	for _, s := range sheets {
 		line(0, s.name, s.caption, s.section)
 		b.put(readMe, 1, row-1, s.name, b.file.style(look{color: "005EB8", underlined: true}))
@@ -223,12 +224,12 @@ func (b *workbook) readMe(r reports.Report, sheets []sheet) {
 			case reports.Paragraph:
 				line(b.wrapped(), s.Title+": "+words(x.Text))
 			case reports.Notice:
-				line(b.wrapped(), s.Title+": "+noticeTitle(x)+". "+words(x.Text))
+				line(b.wrapped(), s.Title+": "+noticeTitle(x, b.in)+". "+words(x.Text))
 			}
 		}
 	}
 	row++
-	line(b.head(), "Where these numbers come from", "", "")
+	line(b.head(), b.in.Text("Where these numbers come from"), "", "")
 	for _, f := range r.Provenance.Facts {
 		line(0, f.Name, Cell(f.Value))
 	}
@@ -262,7 +263,7 @@ func (b *workbook) sheet(s sheet) {
 		b.put(s.name, column, headRow, label, b.head())
 		column++
 		for _, name := range extra[j] {
-			b.put(s.name, column, headRow, label+", "+name, b.head())
+			b.put(s.name, column, headRow, label+", "+b.in.Text(name), b.head())
 			column++
 		}
 	}
@@ -274,7 +275,7 @@ func (b *workbook) sheet(s sheet) {
 	g := layTable(s.table)
 	row++
 	for _, note := range append(g.Reasons, g.Notes...) {
-		b.put(s.name, 1, row, note, b.note())
+		b.put(s.name, 1, row, note.Text, b.note())
 		row++
 	}
 	x := b.file.sheet(s.name)
@@ -354,7 +355,7 @@ func (b *workbook) cell(sheet string, column, row int, c reports.Cell, r reports
 	}
 	style := 0
 	switch {
-	case c.Hidden != reports.Shown || text == notAvailable:
+	case c.Hidden != reports.Shown || text == b.in.Text(notAvailable):
 		style = b.absent()
 	case first && r.Indent > 0:
 		style = b.file.style(look{indent: min(r.Indent, 3)})

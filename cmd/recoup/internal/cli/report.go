@@ -112,6 +112,9 @@ the sites'.
 file beside it), logo_text and color. The logo is drawn with its shapes and texts
 alone; the color must be readable on white. The logo stands in .html and .pdf.
 
+--language writes the words, numbers and dates of another language; data formats keep
+numbers as machines read them, and what an analysis warns of stays English, marked so.
+
 Without --quarter the report covers all patients. The cohort needs a date of
 discharge or admission, or a period column, for a quarter.`,
 		Example: "  recoup report quarterly cohort.yaml --quarter 2026Q3 -o report.html\n  recoup report quarterly cohort.yaml --each site -o report.docx",
@@ -125,6 +128,7 @@ discharge or admission, or a period column, for a quarter.`,
 	c.Flags().StringVar(&f.options.Arm, "arm", "", "the program's arm, where the cohort has arms; each arm where not given")
 	c.Flags().StringVar(&f.options.Reference, "reference", "", "an arm to show beside it")
 	c.Flags().Float64Var(&f.options.Level, "level", 0.95, "confidence level")
+	languageFlag(c, &f.options.Lang)
 	f.protect.add(c)
 	c.Flags().StringVar(&f.each, "each", "", "site: a report for each site and an overview")
 	c.Flags().StringVar(&f.brand, "brand", "", "file with your title, logo and color")
@@ -132,7 +136,15 @@ discharge or admission, or a period column, for a quarter.`,
 	return c
 }
 
+// languageFlag is the flag of a report's language.
+func languageFlag(c *cobra.Command, tag *string) {
+	c.Flags().StringVar(tag, "language", "en", "of the report: "+strings.Join(reports.Languages(), ", "))
+}
+
 func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) error {
+	if _, err := reports.LanguageOf(f.options.Lang); err != nil {
+		return usagef("--language: %w", err)
+	}
 	if _, err := disclosure.Named(f.protect.policy); err != nil {
 		return usageError{err}
 	}

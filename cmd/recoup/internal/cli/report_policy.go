@@ -19,7 +19,8 @@ type policyFlags struct {
 	budget  budgetFlags
 	at      float64
 	batches int
-	out     string
+
+	language, out string
 }
 
 func (a *app) reportPolicy() *cobra.Command {
@@ -52,6 +53,7 @@ patient's data go into it.`,
 	fl.StringVar(&f.budget.strategy, "strategy", "", "strategy the brief is about; the scenario's second where not given")
 	fl.Float64Var(&f.at, "at", math.NaN(), "willingness to pay for a QALY, one of the scenario's; its middle one where not given")
 	fl.IntVar(&f.batches, "batches", 10, "batches of the patients of the tornado")
+	languageFlag(c, &f.language)
 	fl.StringVarP(&f.out, "output", "o", "", "file to write: "+strings.Join(endings(), ", "))
 	f.budget.add(c)
 	return c
@@ -63,6 +65,9 @@ func (a *app) runPolicy(ctx context.Context, path string, f policyFlags, seeded 
 	}
 	if _, err := formatOf(f.out, a.json, endings()...); err != nil {
 		return err
+	}
+	if _, err := reports.LanguageOf(f.language); err != nil {
+		return usagef("--language: %w", err)
 	}
 	if f.batches < 1 {
 		return usagef("expected --batches of at least 1")
@@ -98,7 +103,7 @@ func (a *app) runPolicy(ctx context.Context, path string, f policyFlags, seeded 
 // policy runs everything a brief is made of.
 func (a *app) policy(ctx context.Context, job simulationJob, f policyFlags) (reports.PolicyInput, error) {
 	s := job.Scenario
-	in := reports.PolicyInput{Scenario: s, Evidence: job.Evidence}
+	in := reports.PolicyInput{Scenario: s, Evidence: job.Evidence, Lang: f.language}
 	if len(s.WillingnessToPay) == 0 {
 		return in, fmt.Errorf("%w: the scenario has no willingness to pay", errInvalidInput)
 	}
