@@ -48,10 +48,8 @@ type fastReader struct {
 	stay    []bool // by spec: its cells stay in memory as they are
 	slab    *slab  // what these are written to
 
-	reading sync.Mutex
-	input   io.ReaderAt
-	next    int64  // where to read
-	rest    []byte // read, and belongs to the next piece
+	reading sync.Mutex // of the file, one piece after the other
+	rest    []byte     // read, and belongs to the next piece
 	ended   bool
 	order   chan (<-chan fastResult)
 }
@@ -74,11 +72,9 @@ type piece struct {
 // took, and errOdd where what follows them needs the slow way. Each worker holds one
 // piece's text; at most a few pieces a worker wait to be handed on.
 func (f *fastReader) each(ctx context.Context, hand func(*piece) error) (int64, error) {
-	var ok bool
-	if f.input, ok = f.src.seeker.(io.ReaderAt); !ok {
+	if _, err := f.src.seeker.Seek(f.src.read, io.SeekStart); err != nil {
 		return 0, errOdd
 	}
-	f.next = f.src.read
 	f.order = make(chan (<-chan fastResult), 2*f.workers+1)
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -160,14 +156,13 @@ func (w *fastWorker) cut() ([]byte, error) {
 	w.sight = sight{}
 	w.survey(text[:n])
 	for n < need && !f.ended {
-		got, err := f.input.ReadAt(text[n:min(need, n+readBytes)], f.next)
+		got, err := io.ReadFull(f.src.seeker, text[n:min(need, n+readBytes)])
 		w.survey(text[n : n+got])
-		f.next += int64(got)
 		n += got
-		if err != nil && !errors.Is(err, io.EOF) {
+		f.ended = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !f.ended {
 			return nil, errOdd // the slow way tells of the disk's fault
 		}
-		f.ended = err != nil
 	}
 	text, f.rest = text[:n], f.rest[:0]
 	if f.ended {

@@ -189,12 +189,15 @@ func words(line string) []string {
 	return out
 }
 
+var folder string // of the program, once it is built
+
 // built is the program as it is, built once for both tests.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "recoup-notebooks-*")
 	if err != nil {
 		return "", err
 	}
+	folder = dir
 	path := filepath.Join(dir, "recoup")
 	if out, err := exec.Command("go", "build", "-o", path, "recoup/cmd/recoup").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
@@ -214,8 +217,8 @@ func recoup(t *testing.T) string {
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
-	if path, err := built(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path)) // of our own
+	if folder != "" {
+		_ = os.RemoveAll(folder)
 	}
 	os.Exit(code)
 }

@@ -25,6 +25,7 @@ const (
 	plot    = "gonum.org/v1/plot"
 	pretty  = "github.com/jedib0t/go-pretty/v6"
 	xcpu    = "golang.org/x/sys/cpu"
+	xunix   = "golang.org/x/sys/unix"
 	xtext   = "golang.org/x/text"
 	xterm   = "golang.org/x/term"
 	estData = "datasets/..."
@@ -35,7 +36,7 @@ var estimator = rule{[]string{"analysis", estData, "analysis/internal/fit", "ana
 
 // packages is the house: which packages there are and who may import whom.
 var packages = map[string]rule{
-	"datasets":            {[]string{"datasets/instrument"}, []string{arrow, goyaml, xcpu, xtext}},
+	"datasets":            {[]string{"datasets/instrument"}, []string{arrow, goyaml, xcpu, xtext, xunix}},
 	"datasets/instrument": {nil, []string{goyaml}},
 	"datasets/opioid":     {nil, []string{goyaml}},
 	"datasets/open":       {[]string{"datasets", "datasets/cdisc", "datasets/fhir", "datasets/opioid", "datasets/parquet", "datasets/privacy", "datasets/redcap", "datasets/sas", "datasets/spss", "datasets/sqldb", "datasets/stata", "datasets/xlsx"}, nil},

@@ -177,8 +177,8 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 			}
 		}
 		n := min(batchRows, s.left)
-		for _, r := range s.chunks {
-			if r == nil {
+		for i, r := range s.chunks {
+			if s.skip != nil && s.skip[i] {
 				c.Arrays = append(c.Arrays, nil)
 				continue
 			}
@@ -210,7 +210,7 @@ func (s *source) nextGroup() error {
 	s.left = g.NumRows()
 	s.chunks = s.chunks[:0]
 	for i := range s.columns {
-		if s.skip[i] {
+		if s.skip != nil && s.skip[i] {
 			s.chunks = append(s.chunks, nil)
 			continue
 		}

@@ -113,6 +113,9 @@ func (o outline) block(b *strings.Builder, block reports.Block, n *numbering) er
 	case reports.Notice:
 		b.WriteString(o.strong(o.escape(noticeTitle(block))+":") + " " + o.escape(words(block.Text)) + "\n")
 	case reports.Definitions:
+		if block.Title != "" {
+			b.WriteString(o.strong(o.escape(block.Title)) + "\n\n")
+		}
 		for _, d := range block.Items {
 			line := o.item + o.strong(o.escape(d.Term)+":") + " " + o.escape(d.Meaning)
 			if d.Source != "" {

@@ -235,6 +235,9 @@ func (b *workbook) readMe(r reports.Report, sheets []sheet) {
 	for _, s := range r.Sections {
 		for _, x := range s.Blocks {
 			if d, ok := x.(reports.Definitions); ok {
+				if d.Title != "" {
+					line(b.head(), d.Title, "", "")
+				}
 				for _, item := range d.Items {
 					line(b.wrapped(), item.Term, item.Meaning, item.Source)
 				}

@@ -245,6 +245,9 @@ func (s *scan) pdf(where string, content []byte) {
 			s.markup(at+", metadata", string(b), 1)
 			continue
 		}
+		if isFont(b) {
+			continue // its bytes are outlines: what looks like a text in them is chance
+		}
 		for _, t := range pdfString.FindAllString(string(b), -1) {
 			s.text(piece{where: at, text: unescapePDF(t[1 : len(t)-1])})
 		}
@@ -265,6 +268,16 @@ func (s *scan) pdf(where string, content []byte) {
 			}
 		}
 	}
+}
+
+// isFont tells whether a stream is a TrueType or OpenType font, by its first bytes.
+func isFont(b []byte) bool {
+	for _, magic := range []string{"\x00\x01\x00\x00\x00", "true\x00", "OTTO\x00"} {
+		if bytes.HasPrefix(b, []byte(magic)) {
+			return true
+		}
+	}
+	return false
 }
 
 // characters reads which glyph stands for which characters.

@@ -98,60 +98,77 @@ func (a *app) runPlan(ctx context.Context, path string, f planFlags) error {
 	if err != nil {
 		return err
 	}
-	b, err := os.ReadFile(path)
+	p, err := a.readPlan(ctx, path, f.cohort, &f.load)
 	if err != nil {
 		return err
-	}
-	p, err := analysis.ParsePlan(filepath.Base(path), b, catalog.Find)
-	if err != nil {
-		return err
-	}
-	cohort := f.cohort
-	if cohort == "" {
-		if p.Cohort == "" {
-			return usagef("expected a cohort: name it in the plan, cohort: FILE, or by --cohort FILE")
-		}
-		cohort = filepath.Join(filepath.Dir(path), filepath.FromSlash(p.Cohort))
-		if filepath.IsAbs(p.Cohort) {
-			cohort = p.Cohort
-		}
-	}
-	if p.Where != "" {
-		if f.load.where != "" {
-			return usagef("the plan has a condition already: expected it in the plan or by --where, not both")
-		}
-		f.load.where = p.Where
-	}
-	co, err := a.load(ctx, cohort, f.load)
-	if err != nil {
-		return err
-	}
-	runs, err := p.Runs(catalog.Find)
-	if err != nil {
-		return err
-	}
-	if lacks := p.Check(co, runs); len(lacks) > 0 {
-		return planProblems(filepath.Base(path), lacks)
 	}
 	if f.check {
-		return a.listPlan(p, runs)
+		return a.listPlan(p.plan, p.runs)
 	}
-	origin, err := co.Origin(ctx)
+	origin, err := p.cohort.Origin(ctx)
 	if err != nil {
 		return err
 	}
-	report, stop := a.progress("Running the plan")
-	r, err := p.Run(ctx, analysis.Input{Cohort: co, Find: catalog.Find, Progress: report}, f.workers)
-	stop()
+	r, err := a.executePlan(ctx, p, f.workers)
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(b)
 	out := planned{
-		Schema: "recoup.plan/v1", PlanSHA256: hex.EncodeToString(sum[:]), Plan: p, PlanResult: r,
+		Schema: "recoup.plan/v1", PlanSHA256: p.digest, Plan: p.plan, PlanResult: r,
 		Provenance: provenance{build: thisBuild(), Origin: &origin, Where: f.load.where, SetAside: f.load.setAside},
 	}
 	return a.emit(ctx, f.out, format, result{out, planTable(r), func(w io.Writer) { planText(w, out) }})
+}
+
+// readPlan is a plan with the cohort it asks.
+type readPlan struct {
+	plan   *analysis.Plan
+	name   string // of its file
+	digest string // SHA-256 of its file
+	runs   []analysis.PlanRun
+	cohort *datasets.Cohort
+	path   string // of the cohort file
+}
+
+// readPlan reads a plan, and the cohort given or the plan's. What the plan asks and the
+// cohort lacks is refused at once.
+func (a *app) readPlan(ctx context.Context, path, cohort string, load *loadFlags) (readPlan, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return readPlan{}, err
+	}
+	sum := sha256.Sum256(b)
+	out := readPlan{name: filepath.Base(path), digest: hex.EncodeToString(sum[:]), path: cohort}
+	p, err := analysis.ParsePlan(out.name, b, catalog.Find)
+	if err != nil {
+		return out, err
+	}
+	if cohort == "" {
+		if p.Cohort == "" {
+			return out, usagef("expected a cohort: name it in the plan, cohort: FILE, or give one with the plan")
+		}
+		out.path = filepath.Join(filepath.Dir(path), filepath.FromSlash(p.Cohort))
+		if filepath.IsAbs(p.Cohort) {
+			out.path = p.Cohort
+		}
+	}
+	if p.Where != "" {
+		if load.where != "" {
+			return out, usagef("the plan has a condition already: expected it in the plan or by --where, not both")
+		}
+		load.where = p.Where
+	}
+	if out.cohort, err = a.load(ctx, out.path, *load); err != nil {
+		return out, err
+	}
+	if out.runs, err = p.Runs(catalog.Find); err != nil {
+		return out, err
+	}
+	if lacks := p.Check(out.cohort, out.runs); len(lacks) > 0 {
+		return out, planProblems(out.name, lacks)
+	}
+	out.plan = p
+	return out, nil
 }
 
 // planProblems says what a plan asks that the cohort does not have.

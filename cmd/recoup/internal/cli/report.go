@@ -23,10 +23,10 @@ import (
 func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report",
-		Short: "Reports: sections, quarterly, policy, diff, audit, crate",
+		Short: "Reports: sections, quarterly, policy, study, diff, audit, crate",
 		Long:  "Reports for those who run programs. Small cells are hidden before anything is drawn.",
 	}
-	c.AddCommand(a.reportSections(), a.reportQuarterly(), a.reportPolicy(), a.reportDiff(), a.reportAudit(), a.reportCrate())
+	c.AddCommand(a.reportSections(), a.reportQuarterly(), a.reportPolicy(), a.reportStudy(), a.reportDiff(), a.reportAudit(), a.reportCrate())
 	return c
 }
 

@@ -23,7 +23,6 @@ var (
 	low   = field{"lower bound", func(e analysis.Estimate) float64 { return float64(e.CI.Low) }}
 	high  = field{"upper bound", func(e analysis.Estimate) float64 { return float64(e.CI.High) }}
 	logs  = field{"log", func(e analysis.Estimate) float64 { return math.Log(float64(e.Value)) }}
-	logSE = field{"standard error of the log", func(e analysis.Estimate) float64 { return float64(e.SE) / float64(e.Value) }}
 )
 
 // asked is an analysis with its question, of which several numbers are tried.
