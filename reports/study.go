@@ -260,7 +260,7 @@ func (s *study) warnings() []Warning {
 		}
 	}
 	if len(cannot) > 0 {
-		out = append(out, Warning{Code: "not-answered", Text: "The cohort could not answer all of the plan; the reasons stand in place of: " + list(cannot) + "."})
+		out = append(out, Warning{Code: "not-answered", Text: "The cohort could not answer all of the plan; the reasons stand in place of: " + Language{}.list(cannot) + "."})
 	}
 	if low := s.lowFollowUp(); low != "" {
 		out = append(out, Warning{Code: analysis.WarnLowFollowUp, Text: low})
@@ -279,7 +279,7 @@ func (s *study) lowFollowUp() string {
 	if len(ids) == 0 {
 		return ""
 	}
-	return "Under 70 % of the patients were followed up in: " + list(ids) + ". These results are those of the people who came back, or rest on what is assumed of the others."
+	return "Under 70 % of the patients were followed up in: " + Language{}.list(ids) + ". These results are those of the people who came back, or rest on what is assumed of the others."
 }
 
 // told is a warning as a sentence with its cure.
@@ -347,5 +347,5 @@ func (w studyWarning) says() string {
 	if len(names) > 3 {
 		names = append(slices.Clone(names[:3]), "others")
 	}
-	return fmt.Sprintf("Of %s: %s", list(names), lower(text))
+	return fmt.Sprintf("Of %s: %s", Language{}.list(names), lower(text))
 }

@@ -112,18 +112,18 @@ multiplicity:
   - {name: main, method: holm, of: [pain, responders]}
 `
 
-// theStudy is the study of studyPlan on a synthetic cohort; it is made once, and tests
+// theStudy is the study of studyPlan on a synthetic cohort; it is studies once, and tests
 // only read it.
 func theStudy(t *testing.T) studied {
 	t.Helper()
-	s, err := made()
+	s, err := studies()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-var made = sync.OnceValues(func() (studied, error) {
+var studies = sync.OnceValues(func() (studied, error) {
 	ctx := context.Background()
 	o := synthetic.Default
 	o.Patients, o.Comparison = 300, true
