@@ -66,7 +66,7 @@ func (s *study) conventions() Definitions {
 	if s.Plan.Where != "" {
 		d.Items = append(d.Items, Definition{Term: "Patients", Meaning: "those of the cohort with " + s.Plan.Where})
 	}
-	d.Items = append(d.Items, s.q.words...)
+	d.Items = append(d.Items, s.q.terms...)
 	return d
 }
 

@@ -324,9 +324,6 @@ func (s *study) itemWarnings(x studyItem) (loud []Block, quiet []Words) {
 	return loud, quiet
 }
 
-// join appends running text with its numbers.
-func (w Words) join(more Words) Words { return append(w[:len(w):len(w)], more...) }
-
 func loudTitle(code string) string {
 	switch code {
 	case analysis.WarnTimeOrigin, compare.WarnImmortal, compare.WarnAfterZero:

@@ -108,7 +108,7 @@ func (a *app) runStudy(ctx context.Context, path, cohort string, f studyFlags) e
 		return err
 	}
 	policy := g.options.Policy
-	r, audit, err := g.protect(r)
+	r, audit, err := g.protect(ctx, r)
 	if err != nil {
 		return err
 	}
