@@ -63,7 +63,11 @@ func (s studied) report(t *testing.T, policy string) reports.Report {
 	if audit.Broken > 0 {
 		t.Errorf("%d small counts can still be found", audit.Broken)
 	}
-	for _, d := range disclosure.Finished(r, p) {
+	found, err := disclosure.Finished(t.Context(), r, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range found {
 		t.Errorf("a hidden cell can be found in %s, from %s", d.Where, d.How)
 	}
 	return reports.SpeakStudy(r)

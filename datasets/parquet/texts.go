@@ -34,6 +34,7 @@ func Texts(content []byte, each func(column, text string)) error {
 		if err := s.checkFooter(); err != nil {
 			return err
 		}
+		s.skip = make([]bool, len(s.columns)) // none: all are looked at
 		for _, c := range s.columns {
 			each("", c)
 		}
