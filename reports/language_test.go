@@ -84,17 +84,17 @@ func TestNumbersByLanguage(t *testing.T) {
 	}
 }
 
-var made = map[string]map[string]reports.Report{}
+var reportsIn = map[string]map[string]reports.Report{}
 
 // inLanguage are reports of cohorts that show most of what reports can say: with all
 // tables, with arms, of few patients, of sites.
 func inLanguage(t *testing.T, lang string) map[string]reports.Report {
 	t.Helper()
-	if made[lang] != nil {
-		return made[lang]
+	if reportsIn[lang] != nil {
+		return reportsIn[lang]
 	}
 	out := map[string]reports.Report{}
-	made[lang] = out
+	reportsIn[lang] = out
 	for _, c := range []struct {
 		name, quarter, policy string
 		patients, quarters    int

@@ -216,8 +216,8 @@ func (e *extractor) literal(s string) {
 	}
 }
 
-// listing is texts/en.yaml: every text of the code, by file, for translators.
-func listing(byFile map[string][]string) []byte {
+// textList is texts/en.yaml: every text of the code, by file, for translators.
+func textList(byFile map[string][]string) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Every text of the reports, as it stands in the code, by file. Written by\n#   go generate ./reports\n# A language is one file beside this one, which gives each its own.\n")
 	var files []string
@@ -244,7 +244,7 @@ func listing(byFile map[string][]string) []byte {
 // The list of texts is that of the code.
 func TestTextsAreListed(t *testing.T) {
 	byFile, patched := extract(t)
-	want := listing(byFile)
+	want := textList(byFile)
 	path := filepath.Join("texts", "en.yaml")
 	if *update {
 		if err := os.WriteFile(path, want, 0o600); err != nil {
