@@ -349,6 +349,3 @@ func (w studyWarning) says() string {
 	}
 	return fmt.Sprintf("Of %s: %s", Language{}.list(names), lower(text))
 }
-
-// list joins names as a sentence does.
-func list(names []string) string { return Language{}.list(names) }

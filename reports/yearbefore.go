@@ -35,8 +35,10 @@ func (q *quarter) yearBeforeTable(id, caption, label string) Table {
 	return Table{
 		ID: againstYearBefore + id, Caption: caption,
 		Columns: []Column{
-			{Label: label}, right(q.text("n, {0}", now)), right(now), right(q.text("n, {0}", then)), right(then),
-			right(q.text("Difference ({0} % CI)", 100*q.opt.Level)), {Label: "Reading"},
+			{Label: label},
+			right(q.text("n, {0}", now)), right(now), right(q.text("n, {0}", then)), right(then),
+			right(q.text("Difference ({0} % CI)", 100*q.opt.Level)),
+			{Label: "Reading"},
 		},
 		Footnotes: []Words{Say("The patients of one quarter are others than those of the other, and nothing is adjusted. Interval of the difference from both intervals (MOVER), worked out from the figures as written; of shares in percentage points. Where it holds 0 there is no clear change, which is not the same as no change. Of twenty such comparisons one is clear by chance alone.")},
 	}

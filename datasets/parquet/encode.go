@@ -360,29 +360,29 @@ func (c *chunk) put(data []byte, count int, dictionary, coded bool) error {
 	}
 	small := codec.Encode(nil, data)
 	var h []byte
-	number := func(field byte, v int) { h = binary.AppendVarint(append(h, field<<4|5), int64(v)) }
+	number := func(v int) { h = binary.AppendVarint(append(h, 1<<4|5), int64(v)) } // of the field after the last
 	const inner, stop = 12, 0
 	if dictionary {
-		number(1, 2)
+		number(2)
 	} else {
-		number(1, 0)
+		number(0)
 	}
-	number(1, len(data))
-	number(1, len(small))
+	number(len(data))
+	number(len(small))
 	if dictionary {
 		h = append(h, 4<<4|inner)
-		number(1, count)
-		number(1, int(parquet.Encodings.Plain))
+		number(count)
+		number(int(parquet.Encodings.Plain))
 	} else {
 		h = append(h, 2<<4|inner)
-		number(1, count)
+		number(count)
 		encoding := parquet.Encodings.Plain
 		if coded {
 			encoding = parquet.Encodings.RLEDict
 		}
-		number(1, int(encoding))
-		number(1, int(parquet.Encodings.RLE))
-		number(1, int(parquet.Encodings.RLE))
+		number(int(encoding))
+		number(int(parquet.Encodings.RLE))
+		number(int(parquet.Encodings.RLE))
 	}
 	h = append(h, stop, stop)
 	c.pages = append(append(c.pages, h...), small...)
