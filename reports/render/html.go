@@ -274,6 +274,24 @@ func (n *numbering) id(name, kind string) string {
 	return out
 }
 
+// manyColumns is from how many on a table folds its intervals under their values.
+const manyColumns = 7
+
+// fold lets the numbers of a wide table break before their parenthesis, and nowhere else.
+func (g *grid) fold() {
+	if len(g.Columns) < manyColumns {
+		return
+	}
+	g.Class = "many"
+	for _, r := range g.Rows {
+		for i := range r.Cells {
+			if c := &r.Cells[i]; strings.HasPrefix(c.Class, "right") {
+				c.Text = strings.ReplaceAll(strings.ReplaceAll(c.Text, " ", "\u00a0"), "\u00a0(", " (")
+			}
+		}
+	}
+}
+
 func layBlock(b reports.Block, n *numbering) (pageBlock, error) {
 	switch b := b.(type) {
 	case reports.Paragraph:
@@ -283,6 +301,7 @@ func layBlock(b reports.Block, n *numbering) (pageBlock, error) {
 	case reports.Table:
 		n.tables++
 		g := layTable(b)
+		g.fold()
 		g.ID = n.id(b.ID, "table")
 		g.Caption = n.in.Text("Table {0}. {1}", n.tables, b.Caption)
 		return pageBlock{Table: &g}, nil
