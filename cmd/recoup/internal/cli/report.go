@@ -250,6 +250,16 @@ func (a *app) writeReport(ctx context.Context, path string, r reports.Report, au
 	return a.writeReports(ctx, []written{{path, r, audit}}, g)
 }
 
+// hiddenIn counts what the gate found, and in how many tables and figures.
+func hiddenIn(audit disclosure.Audit) (n, places int) {
+	where := map[string]bool{}
+	for _, f := range audit.Findings {
+		n += f.Count
+		where[f.Where] = true
+	}
+	return n, len(where)
+}
+
 // writeReports writes reports once all of them may go out.
 func (a *app) writeReports(ctx context.Context, all []written, g guard) error {
 	made := make([]bytes.Buffer, len(all))
@@ -270,8 +280,8 @@ func (a *app) writeReports(ctx context.Context, all []written, g guard) error {
 		if err := writeFile(x.path, func(w io.Writer) error { _, err := made[i].WriteTo(w); return err }); err != nil {
 			return err
 		}
-		for _, f := range x.audit.Findings {
-			a.note("small cells (%s): %s in %s, %d", x.audit.Policy.Name, f.Code, f.Where, f.Count)
+		if n, places := hiddenIn(x.audit); n > 0 {
+			a.note("small cells (%s): %d findings in %d tables and figures of %s are hidden, thinned or coarsened; its disclosure statement lists them", x.audit.Policy.Name, n, places, filepath.Base(x.path))
 		}
 	}
 	return nil
