@@ -9,7 +9,9 @@
 //     for programs writes them: inst/test_data/project_simple/simple_metadata.csv.
 //   - Field types, and that descriptive texts have no column: the same
 //     validation-types-1, dictionary.csv beside data.csv.
-//   - Validation types: the same; phone_uk, phone_france, postalcode_uk, mrn_7d and
+//   - Ranges that only warn: github.com/lsgs/redcap-date-validation-action-tags,
+//     README.md; redcapAPI, validateImport.
+//   - Validation types: the same validation-types-1; phone_uk, phone_france, postalcode_uk, mrn_7d and
 //     types of a hospital's own: bdeveer.github.io/REDCap_KB_RAG, articles RC-CC-08
 //     and RC-DE-05.
 //   - Dates, times and numbers in an export: github.com/vubiostat/redcapAPI,
@@ -29,17 +31,23 @@
 //     kb.wisc.edu/smph/informatics/108107; none in complete columns: redcapAPI, pull
 //     request 296.
 //   - Boxes and complete columns of a form that nobody opened: REDCapR, issue 420.
-//   - Repeating instruments: REDCapR, projects/longitudinal-with-repeating-instrument;
-//     written by label in an export of labels: github.com/epicentre-msf/redcap,
-//     R/fetch_records.R, and so the event and the group, and two data entries (--).
-//   - Survey columns: REDCapR, projects/survey/data.csv; the group's: projects/
-//     blank-for-gray-status/data.csv.
-//   - Levels of complete columns: REDCapTidieR, tests of multi_choice_to_labels.
+//   - Repeating instruments: REDCapR,
+//     projects/longitudinal-with-repeating-instrument/data.csv; events that repeat as
+//     a whole (an instance without an instrument):
+//     github.com/aldefouw/redcap_cypress, features/core, A.6.4.500; instrument, event
+//     and group by label: github.com/epicentre-msf/redcap, R/fetch_records.R, and
+//     there two data entries, told by --.
+//   - Headers of an export of labels ("Event Name", "Survey Timestamp", "Complete?",
+//     "Label (choice=Choice)") and levels of complete columns: the R scripts that
+//     REDCap writes beside an export, such as github.com/d-morrison/fxtas,
+//     data-raw/trax.R, and there the arm in an event's label; the letter after the arm
+//     in an event's name: github.com/lsgs/redcap-instance-table, issue 9.
+//   - Survey columns: REDCapR, projects/survey/data.csv; the group's:
+//     projects/blank-for-gray-status/data.csv.
 //
-// From memory are \n between the choices of old dictionaries, the codes for missing
-// data that REDCap proposes (those of HL7's NullFlavor were compared), the range of
-// a slider without bounds, 0 to 100, events that repeat as a whole (an instance
-// without an instrument), and the letter after the arm of two events of one name.
+// From memory are \n between the choices of old dictionaries, the list of codes for
+// missing data that REDCap proposes (HL7's NullFlavor was compared, in which NAVU
+// and NP were not found) and the range of a slider without bounds, 0 to 100.
 package redcap
 
 import (

@@ -462,6 +462,11 @@ func (d *drafter) tell() {
 	if e.entries > 0 {
 		warn(d.project.fields[0].name, fmt.Sprintf("the record identifier ends in --1 or --2 in %d rows, as it does where data are entered twice: each person would be counted once per entry", e.entries), "merge the entries in REDCap and export the merged records, or leave one entry out by where")
 	}
+	for _, c := range e.columns {
+		if c.look.outside > 0 && private(c) == "" {
+			warn(c.name, fmt.Sprintf("cells beyond the field's range: %d; REDCap only warns of them, a cohort with them is refused", c.look.outside), "correct them in REDCap, or widen minimum and maximum under constraints")
+		}
+	}
 	if e.labels {
 		warn("", "the export holds labels in place of codes; instruments cannot be scored from labels", "export raw data (codes)")
 	}

@@ -276,6 +276,7 @@ type look struct {
 	written       map[string]string // labels that the cells write in another way
 	commas        int               // numbers with a decimal comma
 	points        int               // numbers with a decimal point
+	outside       int               // numbers beyond the field's range
 	cells         int
 	in            map[string]bool // instruments in whose rows it has a cell; "" for rows of none
 	odd           map[string]int  // cells that do not fit
@@ -315,7 +316,13 @@ func newLook(c column) *look {
 			} else if strings.Contains(s, ".") {
 				l.points++
 			}
-			return (bounds.Minimum == nil || v >= *bounds.Minimum) && (bounds.Maximum == nil || v <= *bounds.Maximum)
+			if (bounds.Minimum == nil || v >= *bounds.Minimum) && (bounds.Maximum == nil || v <= *bounds.Maximum) {
+				return true
+			}
+			if _, missing := usualMissing[strings.TrimSpace(s)]; !missing {
+				l.outside++
+			}
+			return false
 		}
 	case datasets.TypeDate, datasets.TypeDatetime:
 		layout := strings.NewReplacer("%Y", "2006", "%m", "01", "%d", "02", "%H", "15", "%M", "04", "%S", "05").Replace(format)

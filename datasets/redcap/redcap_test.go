@@ -185,7 +185,7 @@ func TestChoices(t *testing.T) {
 		"-9, <i>don't</i> know, or &lt; 1": {{"-9", "don't know, or < 1"}},
 		"Mr. | Mrs.":                       {{"Mr.", "Mr."}, {"Mrs.", "Mrs."}},
 		"1, one {other_text} | 2, ":        {{"1", "one"}, {"2", ""}},
-		"1, <18 years | 2, {18} or >18":    {{"1", "<18 years"}, {"2", "{18} or >18"}},
+		"1, <18 or >65 | 2, {18} to 65":    {{"1", "<18 or >65"}, {"2", "{18} to 65"}},
 		"1, x| 2, y |a.b, z":               {{"1", "x"}, {"2", "y"}, {"a.b", "z"}},
 	} {
 		if got, problem := choicesOf("radio", text); problem != "" || !slices.Equal(got, want) {
@@ -233,7 +233,7 @@ func small(t *testing.T, fields, export string) (*datasets.Dictionary, string, *
 // sign, and a calculation has the sign of the fields that it is made of.
 func TestDecimalSign(t *testing.T) {
 	d, _, c := small(t, "a,one,,text,A,,,number_2dp_comma_decimal,\"0,5\",\"2,5\",,,,,,,,\nb,one,,text,B,,,number_1dp,,,,,,,,,,\nc,one,,calc,C,[a]*2,,,,,,,,,,,,\ne,one,,text,E,,,number_comma_decimal,,,,,,,,,,\nf,one,,text,F,,,number,,,,,,,,,,\n",
-		"id,a,b,c,e,f,one_complete\n1,1.25,\"7,5\",\"2,5\",3,\" -100\",2\n2,2.5,\"8,5\",5,4,7,2\n")
+		"id,a,b,c,e,f,one_complete\n1,1.25,\" 7,5\",\"2,5\",3,\" -100\",2\n2,2.5,\" 8,5\",5,4,7,2\n")
 	for name, want := range map[string]struct {
 		sign string
 		v    float64
@@ -328,6 +328,19 @@ func TestCheckboxLabels(t *testing.T) {
 	}
 	if !strings.Contains(notes, "not ticked cannot be told from not asked") || strings.Contains(notes, "left unticked") {
 		t.Error(notes)
+	}
+	d, _, _ = small(t, drugs, "id,drugs___1\n1,Opioid\n2,\n")
+	if f := fieldOf(t, d, "patients", "drugs___1"); f.Role != datasets.RoleIgnore {
+		t.Errorf("%+v", f)
+	}
+}
+
+// REDCap lets numbers beyond a field's range be saved; a code for missing is none.
+func TestRange(t *testing.T) {
+	m := map[string]string{"d.csv": api + "age,one,,text,A,,,integer,18,99,,,,,,,,\n", "e.csv": "id,age\n1,17\n2,18\n3,99\n4,100\n5,-99\n"}
+	_, notes, err := Draft(context.Background(), "d.csv", []string{"e.csv"}, files(m))
+	if err != nil || !strings.Contains(notes.Error(), `column "age": cells beyond the field's range: 2;`) {
+		t.Error(notes, err)
 	}
 }
 
