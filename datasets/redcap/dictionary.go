@@ -11,9 +11,9 @@
 //     validation-types-1, dictionary.csv beside data.csv.
 //   - Ranges that only warn: github.com/lsgs/redcap-date-validation-action-tags,
 //     README.md; redcapAPI, validateImport.
-//   - Validation types: the same validation-types-1; phone_uk, phone_france, postalcode_uk, mrn_7d and
-//     types of a hospital's own: bdeveer.github.io/REDCap_KB_RAG, articles RC-CC-08
-//     and RC-DE-05.
+//   - Validation types: the same validation-types-1; phone_uk, phone_france,
+//     postalcode_uk, mrn_7d and types of a hospital's own:
+//     bdeveer.github.io/REDCap_KB_RAG, article RC-CC-08.
 //   - Dates, times and numbers in an export: github.com/vubiostat/redcapAPI,
 //     tests/testthat/testdata/offlineConnectionFiles/TestRedcapAPI_Records.csv;
 //     calculations with a decimal comma: REDCapR, projects/decimal-comma-and-dot;
@@ -46,8 +46,8 @@
 //     projects/blank-for-gray-status/data.csv.
 //
 // From memory are \n between the choices of old dictionaries, the list of codes for
-// missing data that REDCap proposes (HL7's NullFlavor was compared, in which NAVU
-// and NP were not found) and the range of a slider without bounds, 0 to 100.
+// missing data that REDCap proposes (HL7's NullFlavor was compared, in which NAVU,
+// NP and QI were not found) and the range of a slider without bounds, 0 to 100.
 package redcap
 
 import (

@@ -203,6 +203,12 @@ func (e *export) match(header []string, p *project) error {
 			e.columns = append(e.columns, c)
 		}
 	}
+	if len(header) == 1 && strings.Contains(header[0], "^") {
+		return datasets.Problems{{
+			Severity: datasets.SeverityError, Code: datasets.CodeHeader, File: e.path,
+			Expected: "expected cells with a comma, a semicolon, a tab or | between them, found ^", Mend: "export again with one of these as delimiter",
+		}}
+	}
 	if !slices.ContainsFunc(e.columns, func(c column) bool { return c.def == &p.fields[0] }) {
 		return datasets.Problems{{
 			Severity: datasets.SeverityError, Code: datasets.CodeHeader, File: e.path, Column: p.fields[0].name,

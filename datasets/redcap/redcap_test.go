@@ -162,6 +162,7 @@ func TestRefused(t *testing.T) {
 		{"choice without code", head + "id,f,radio,,\"1, a | , b\",,,,\n", "", "expected a code, a comma and a label in choice 2"},
 		{"code twice", head + "id,f,radio,,\"1, a | 1, b\",,,,\n", "", "choice 2 repeats one"},
 		{"another project", good, "person,sex\n1,1\n", "expected the project's record identifier"},
+		{"carets", good, "id^sex\n1^1\n", "found ^"},
 		{"no rows", good, "id,sex\n", "expected rows below the header"},
 		{"codes and labels", good, "id,sex,work\n1,1,Full\n2,2,Part\n", "the export holds both"},
 		{"an open quote", good, "id,sex\n1,\"1\n", "quote"},
