@@ -60,7 +60,10 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 		tiles.Tiles, then, none = append(tiles.Tiles, t), append(then, before), append(none, missing)
 	}
 	if len(tiles.Tiles) > 0 {
-		s.Blocks = append(s.Blocks, tiles, q.goalsYearBefore(tiles.Tiles, then, none))
+		s.Blocks = append(s.Blocks, tiles)
+		if q.opt.Quarter != "" {
+			s.Blocks = append(s.Blocks, q.goalsYearBefore(tiles.Tiles, then, none))
+		}
 	}
 	s.Blocks = append(s.Blocks, notices...)
 	return s, nil

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write texts/en.yaml")
 
 // covered are the files whose texts a report in another language must have. Pictures of
 // analyses are not among them: they are for who runs the analysis, and in its words.
-var covered = []string{"*.go", "render/*.go", "render/*.tmpl", "disclosure/statement.go", "disclosure/figures.go"}
+var covered = []string{"*.go", "render/*.go", "disclosure/statement.go", "disclosure/figures.go"}
 
 var apart = regexp.MustCompile(`_test\.go$|^picture|^study|^language\.go$|^formula\.go$|render/(brand|pdf|data|diff|sketch)\.go$|^render/formats\.go$`)
 
@@ -53,19 +53,13 @@ func extract(t *testing.T) (byFile map[string][]string, patched []string) {
 				t.Fatal(err)
 			}
 			var e extractor
-			if strings.HasSuffix(file, ".tmpl") {
-				for _, m := range regexp.MustCompile(`\.Say "([^"]*)"`).FindAllSubmatch(source, -1) {
-					e.add(string(m[1]))
-				}
-			} else {
-				set := token.NewFileSet()
-				f, err := parser.ParseFile(set, file, source, 0)
-				if err != nil {
-					t.Fatal(err)
-				}
-				e.set = set
-				ast.Walk(&e, f)
+			set := token.NewFileSet()
+			f, err := parser.ParseFile(set, file, source, 0)
+			if err != nil {
+				t.Fatal(err)
 			}
+			e.set = set
+			ast.Walk(&e, f)
 			if len(e.texts) > 0 {
 				byFile[file] = e.texts
 			}

@@ -318,7 +318,8 @@ func (t Table) Convert(from, to Money, opt Options) (Conversion, error) {
 		return c, err
 	}
 	if same {
-		return c, t.inflate(&c, opt.Index, here, from.Year, to.Year)
+		err = t.inflate(&c, opt.Index, here, from.Year, to.Year)
+		return c, err // apart, as which of two operands of return comes first is not laid down
 	}
 	there, err := t.place(to)
 	if err != nil {
@@ -329,12 +330,14 @@ func (t Table) Convert(from, to Money, opt Options) (Conversion, error) {
 		if err := t.exchange(&c, here, there, from.Year); err != nil {
 			return c, err
 		}
-		return c, t.inflate(&c, opt.Index, there, from.Year, to.Year)
+		err = t.inflate(&c, opt.Index, there, from.Year, to.Year)
+		return c, err
 	}
 	if err := t.inflate(&c, opt.Index, here, from.Year, to.Year); err != nil {
 		return c, err
 	}
-	return c, t.exchange(&c, here, there, to.Year)
+	err = t.exchange(&c, here, there, to.Year)
+	return c, err
 }
 
 func (t Table) inflate(c *Conversion, index, place string, from, to int) error {

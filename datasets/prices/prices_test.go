@@ -1,8 +1,14 @@
 package prices_test
 
 import (
+	"bytes"
+	"encoding/csv"
 	"errors"
+	"maps"
 	"math"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,6 +66,60 @@ func TestBuiltin(t *testing.T) {
 		if math.Abs(got-c.want) > 5e-5 {
 			t.Errorf("%s of %s in %d is %g, want %g", c.index, c.place, c.year, got, c.want)
 		}
+	}
+}
+
+// Every value from the World Bank is that of a second reading of its sources, at the digits
+// the table gives: parities as they stand, rates chained from 100 and rounded to 4 decimals.
+func TestBuiltinIsItsSources(t *testing.T) {
+	b, err := os.ReadFile("testdata/world-bank.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := csv.NewReader(bytes.NewReader(b))
+	r.Comment = '#'
+	rows, err := r.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type key struct {
+		index, place string
+		year         int
+	}
+	read := map[key]float64{}
+	for _, row := range rows[1:] {
+		y, err1 := strconv.Atoi(row[2])
+		v, err2 := strconv.ParseFloat(row[3], 64)
+		if err1 != nil || err2 != nil {
+			t.Fatal(row)
+		}
+		read[key{row[0], row[1], y}] = v
+	}
+	held := 0
+	for _, s := range prices.Builtin().Series {
+		if !strings.HasPrefix(s.Source, "World Bank") {
+			continue
+		}
+		chain := 100.0
+		for i, y := range slices.Sorted(maps.Keys(s.Values)) {
+			v, ok := read[key{s.Index, s.Place, y}]
+			want, near := v, 0.0
+			if s.Index == prices.CPI {
+				if i > 0 {
+					chain *= 1 + v/100
+				}
+				want, near, ok = chain, 0.5001e-4, ok || i == 0
+			}
+			if !ok || math.Abs(s.Values[y]-want) > near {
+				t.Errorf("%s of %s in %d is %v, want %v (read: %v)", s.Index, s.Place, y, s.Values[y], want, ok)
+			}
+			if ok && (i > 0 || s.Index == prices.PPP) {
+				held++
+			}
+		}
+	}
+	if held != len(read) {
+		t.Errorf("the table has %d of %d values read", held, len(read))
 	}
 }
 

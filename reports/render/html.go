@@ -8,7 +8,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"regexp"
 	"strings"
@@ -19,11 +18,6 @@ import (
 
 //go:embed page.css
 var pageStyle string
-
-//go:embed page.html.tmpl
-var pageSource string
-
-var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
 // pageFigureWidth leaves figures in a page as wide as its text and tables allow
 // without becoming hard to read.
@@ -43,11 +37,7 @@ func HTML(w io.Writer, r reports.Report) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, p); err != nil {
-		return fmt.Errorf("writing HTML: %w", err)
-	}
-	out := together.ReplaceAll(bytes.Map(dropControl, b.Bytes()), []byte("$1\u00a0%"))
+	out := together.ReplaceAll(bytes.Map(dropControl, p.write()), []byte("$1\u00a0%"))
 	out = bytes.ReplaceAll(out, []byte(minus+"$"), []byte(minus+"\u2060$"))
 	if len(out) > MaxHTML {
 		return fmt.Errorf("%w: %d of at most %d bytes; leave out sections or draw fewer points", ErrTooLarge, len(out), MaxHTML)
@@ -71,13 +61,12 @@ func dropControl(r rune) rune {
 	return r
 }
 
-// The page as the template sees it. Every string is escaped by html/template;
-// only the drawings are marked as markup, and those are escaped where they are
-// written.
+// The page as it is written. Every string is escaped then; only drawings and running
+// text are markup, and those are escaped where they are made.
 type page struct {
 	Lang, Title, Subtitle string
-	Style                 template.CSS
-	Logo                  template.HTML
+	Style                 markup
+	Logo                  markup
 	LogoText              string
 	Warnings              []reports.Warning
 	Sections              []pageSection
@@ -88,12 +77,12 @@ func (p page) Say(english string) string { return say(p.Lang, english) }
 
 type pageSection struct {
 	ID, Title   string
-	Found, Lead template.HTML
+	Found, Lead markup
 	Blocks      []pageBlock
 }
 
 type pageBlock struct {
-	Paragraph   template.HTML
+	Paragraph   markup
 	Tiles       []pageTile
 	Table       *grid
 	Figure      *pageFigure
@@ -103,7 +92,7 @@ type pageBlock struct {
 
 type pageTile struct {
 	Value, Interval, Label string
-	Detail                 template.HTML
+	Detail                 markup
 	Status                 *pageStatus
 	Benchmark              *pageBenchmark
 }
@@ -113,34 +102,34 @@ type (
 	pageBenchmark struct{ Value, Source, Lang string }
 	pageNotice    struct {
 		Class, Title string
-		Text         template.HTML
+		Text         markup
 	}
 )
 
 type pageFigure struct {
 	ID, Caption string
-	SVG         template.HTML
+	SVG         markup
 }
 
 // HTML is a remark with the languages of its parts.
-func (r remark) HTML() template.HTML {
+func (r remark) HTML() markup {
 	if r.spans == nil {
-		return markup([]spokenSpan{{r.Text, r.Lang}})
+		return running([]spokenSpan{{r.Text, r.Lang}})
 	}
-	return markup(r.spans)
+	return running(r.spans)
 }
 
-// markup escapes running text and marks what is in another language.
-func markup(spans []spokenSpan) template.HTML {
+// running escapes running text and marks what is in another language.
+func running(spans []spokenSpan) markup {
 	var b strings.Builder
 	for _, s := range spans {
-		text := template.HTMLEscapeString(s.text)
+		text := escaped(s.text)
 		if s.lang != "" && strings.TrimSpace(s.text) != "" {
-			text = `<span lang="` + template.HTMLEscapeString(s.lang) + `">` + text + `</span>`
+			text = `<span lang="` + escaped(s.lang) + `">` + text + `</span>`
 		}
 		b.WriteString(text)
 	}
-	return template.HTML(b.String())
+	return markup(b.String())
 }
 
 // layPage numbers tables and figures in reading order and gives every heading
@@ -150,14 +139,14 @@ func layPage(r reports.Report) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	p := page{Logo: mark, LogoText: r.Brand.LogoText, Lang: r.Lang, Title: titleOf(r), Subtitle: subtitleOf(r), Style: template.CSS(pageStyle + style), Warnings: r.Warnings}
+	p := page{Logo: mark, LogoText: r.Brand.LogoText, Lang: r.Lang, Title: titleOf(r), Subtitle: subtitleOf(r), Style: markup(pageStyle + style), Warnings: r.Warnings}
 	if !languageTag.MatchString(p.Lang) {
 		p.Lang = "en"
 	}
 	n := newNumbering()
 	n.in = reports.In(r.Lang)
 	for _, s := range sectionsOf(r) {
-		ps := pageSection{ID: n.id(s.ID, "section"), Title: s.Title, Found: markup(spoken(s.Found)), Lead: markup(spoken(s.Lead))}
+		ps := pageSection{ID: n.id(s.ID, "section"), Title: s.Title, Found: running(spoken(s.Found)), Lead: running(spoken(s.Lead))}
 		for _, b := range s.Blocks {
 			pb, err := layBlock(b, n)
 			if err != nil {
@@ -171,7 +160,7 @@ func layPage(r reports.Report) (page, error) {
 }
 
 // branded is the style sheet's addition and the logo of a brand.
-func branded(b reports.Brand) (style string, mark template.HTML, err error) {
+func branded(b reports.Brand) (style string, mark markup, err error) {
 	if b.Color != "" {
 		color, err := brandColor(b.Color)
 		if err != nil {
@@ -184,7 +173,7 @@ func branded(b reports.Brand) (style string, mark template.HTML, err error) {
 		if err != nil {
 			return "", "", err
 		}
-		mark = template.HTML(drawing)
+		mark = markup(drawing)
 	}
 	return style, mark, nil
 }
@@ -274,15 +263,34 @@ func (n *numbering) id(name, kind string) string {
 	return out
 }
 
+// manyColumns is from how many on a table folds its intervals under their values.
+const manyColumns = 7
+
+// fold lets the numbers of a wide table break before their parenthesis, and nowhere else.
+func (g *grid) fold() {
+	if len(g.Columns) < manyColumns {
+		return
+	}
+	g.Class = "many"
+	for _, r := range g.Rows {
+		for i := range r.Cells {
+			if c := &r.Cells[i]; strings.HasPrefix(c.Class, "right") {
+				c.Text = strings.ReplaceAll(strings.ReplaceAll(c.Text, " ", "\u00a0"), "\u00a0(", " (")
+			}
+		}
+	}
+}
+
 func layBlock(b reports.Block, n *numbering) (pageBlock, error) {
 	switch b := b.(type) {
 	case reports.Paragraph:
-		return pageBlock{Paragraph: markup(spoken(b.Text))}, nil
+		return pageBlock{Paragraph: running(spoken(b.Text))}, nil
 	case reports.Tiles:
 		return pageBlock{Tiles: layTiles(b, n.in)}, nil
 	case reports.Table:
 		n.tables++
 		g := layTable(b)
+		g.fold()
 		g.ID = n.id(b.ID, "table")
 		g.Caption = n.in.Text("Table {0}. {1}", n.tables, b.Caption)
 		return pageBlock{Table: &g}, nil
@@ -307,7 +315,7 @@ func pageFigureOf(f reports.Figure, n *numbering) (pageBlock, error) {
 		return pageBlock{}, err
 	}
 	n.figures++
-	return pageBlock{Figure: &pageFigure{ID: n.id(id+"-box", "figure"), Caption: strings.Join([]string{number + f.Title, f.Subtitle, words(f.Caption)}, " "), SVG: template.HTML(doc)}}, nil
+	return pageBlock{Figure: &pageFigure{ID: n.id(id+"-box", "figure"), Caption: strings.Join([]string{number + f.Title, f.Subtitle, words(f.Caption)}, " "), SVG: markup(doc)}}, nil
 }
 
 // noFigure stands where a figure without data would be.
@@ -321,7 +329,7 @@ func noFigure(f reports.Figure, in reports.Language) reports.Notice {
 
 func noticeOf(b reports.Notice, in reports.Language) *pageNotice {
 	class := map[reports.Level]string{reports.Info: "info", reports.Caution: "caution", reports.CannotShow: "cannot-show"}[b.Level]
-	return &pageNotice{Class: class, Title: noticeTitle(b, in), Text: markup(spoken(b.Text))}
+	return &pageNotice{Class: class, Title: noticeTitle(b, in), Text: running(spoken(b.Text))}
 }
 
 func noticeTitle(b reports.Notice, in reports.Language) string {
@@ -340,7 +348,7 @@ func layTiles(b reports.Tiles, in reports.Language) []pageTile {
 	var out []pageTile
 	for _, t := range b.Tiles {
 		value, interval := splitInterval(t.Value)
-		pt := pageTile{Value: value, Interval: interval, Label: t.Label, Detail: markup(spoken(t.Detail))}
+		pt := pageTile{Value: value, Interval: interval, Label: t.Label, Detail: running(spoken(t.Detail))}
 		if t.Value.Why != "" && value == in.Text(notAvailable) {
 			pt.Interval = t.Value.Why
 		}

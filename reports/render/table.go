@@ -8,6 +8,7 @@ import (
 
 // grid is a table with every cell in words, shared by HTML, Markdown and text.
 type grid struct {
+	Class       string // of a page's table; empty for none
 	ID, Caption string
 	Columns     []gridColumn
 	Rows        []gridRow

@@ -204,13 +204,13 @@ func TestWarnings(t *testing.T) {
 		}
 		return out
 	}
-	if got, want := codes(s), []string{"single-draw", "evidence", "case-mix", "opioid-mortality"}; !slices.Equal(got, want) {
+	if got, want := codes(s), []string{"single-draw", "evidence", "case-mix", "opioid-mortality", "price-year"}; !slices.Equal(got, want) {
 		t.Errorf("warnings %v, want %v", got, want)
 	}
 	s.Strategies = []string{design.UsualCare}
 	s.Draws = 20
 	// 64 patients a draw are too few to see the parameters in every outcome.
-	if got, want := codes(s), []string{"no-interval", "evidence"}; !slices.Equal(got, want) {
+	if got, want := codes(s), []string{"no-interval", "evidence", "price-year"}; !slices.Equal(got, want) {
 		t.Errorf("warnings %v, want %v", got, want)
 	}
 }

@@ -333,7 +333,7 @@ func (a *app) budget(ctx context.Context, job simulationJob, f budgetFlags) (*bu
 	}
 	b := &budget{
 		Schema: "recoup.budget/v1", Provenance: thisBuild(), Scenario: all.Scenario, Evidence: all.Evidence, Seed: all.Seed, Draws: all.Draws, Patients: all.Patients,
-		Strategy: s.Strategies[at], Perspective: s.Perspective, Currency: all.Currency, PriceYear: all.PriceYear, money: s.MoneyName(), Warnings: all.Warnings, all: all,
+		Strategy: s.Strategies[at], Perspective: s.Perspective, Currency: all.Currency, PriceYear: all.PriceYear, money: s.MoneyName(), Warnings: ofTotals(all.Warnings), all: all,
 		Conventions: []simulate.Convention{
 			{Name: "budget", Value: "not discounted; patients come in at the start of their year; a year is 52 weeks"},
 			{Name: "total", Value: "cost is the total of the " + s.Perspective + " perspective"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -586,6 +587,12 @@ func compareDraws(s design.Scenario, r simulate.Result) (economics.Result, error
 	return economics.Analyze(drawsOf(r), economics.Options{WillingnessToPay: s.WillingnessToPay})
 }
 
+// ofTotals leaves out the warning of outcomes without an interval over the draws, where
+// none is shown.
+func ofTotals(warnings []simulate.Warning) []simulate.Warning {
+	return slices.DeleteFunc(slices.Clone(warnings), func(w simulate.Warning) bool { return w.Code == "no-interval" })
+}
+
 // drawsOf are the costs and effects of a simulation by draw.
 func drawsOf(r simulate.Result) (d economics.Draws) {
 	for i, st := range r.Strategies {
@@ -616,7 +623,7 @@ type comparison struct {
 }
 
 func writeComparison(w io.Writer, format string, s design.Scenario, r simulate.Result, e economics.Result) error {
-	warnings := append([]simulate.Warning{}, r.Warnings...)
+	warnings := ofTotals(r.Warnings)
 	for _, x := range e.Warnings {
 		warnings = append(warnings, simulate.Warning{Code: x.Code, Message: x.Message})
 	}

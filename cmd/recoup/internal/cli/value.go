@@ -131,7 +131,7 @@ func (a *app) runValue(ctx context.Context, path string, f valueFlags, seeded bo
 		for _, c := range r.Conventions {
 			fmt.Fprintf(w, "%s: %s\n", c.Name, c.Value)
 		}
-		for _, x := range append(slices.Clone(sim.Warnings), warningsOf(r.Warnings)...) {
+		for _, x := range append(ofTotals(sim.Warnings), warningsOf(r.Warnings)...) {
 			fmt.Fprintf(w, "warning: %s [%s]\n", x.Message, x.Code)
 		}
 		return nil
