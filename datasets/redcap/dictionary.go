@@ -1,5 +1,53 @@
 // Package redcap drafts a cohort file from a REDCap project: its data dictionary
 // says what each column of its export means.
+//
+// REDCap's own manual is not public. Each rule was held against public projects
+// that read its files and pages of hospitals that run it, read in November 2026:
+//
+//   - Columns of a data dictionary as downloaded: github.com/OuhscBbmc/REDCapR,
+//     inst/test-data/projects/validation-types-1/dictionary.csv; as the interface
+//     for programs writes them: inst/test_data/project_simple/simple_metadata.csv.
+//   - Field types, and that descriptive texts have no column: the same
+//     validation-types-1, dictionary.csv beside data.csv.
+//   - Ranges that only warn: github.com/lsgs/redcap-date-validation-action-tags,
+//     README.md; redcapAPI, validateImport.
+//   - Validation types: the same validation-types-1; phone_uk, phone_france,
+//     postalcode_uk, mrn_7d and types of a hospital's own:
+//     bdeveer.github.io/REDCap_KB_RAG, article RC-CC-08.
+//   - Dates, times and numbers in an export: github.com/vubiostat/redcapAPI,
+//     tests/testthat/testdata/offlineConnectionFiles/TestRedcapAPI_Records.csv;
+//     calculations with a decimal comma: REDCapR, projects/decimal-comma-and-dot;
+//     separators of an export: redcapAPI, R/docsRecordsTypedMethods.R.
+//   - Choices, cut at the first comma: redcapAPI, R/fieldChoiceMapping.R; without a
+//     comma: its issue 145; blanks around the bars: REDCapR, issue 495; labels
+//     without markup and embedded fields:
+//     github.com/CHOP-CGTInformatics/REDCapTidieR, parse_labels.
+//   - Names of checkbox columns: redcapAPI, issue 90 (any other sign is an
+//     underscore) and TestRedcapAPI_Records.csv (small letters); REDCapTidieR,
+//     issue 31. Their labels: redcapAPI, pull request 303; the choice's label in
+//     place of Checked: github.com/redcap-tools/PyCap, test_export_checkbox_labels.
+//   - Missing data codes, the signs they may have and their checkbox columns:
+//     utahctsi.atlassian.net/wiki/spaces/RC1/pages/1118601267/Missing+Data+Codes and
+//     kb.wisc.edu/smph/informatics/108107; none in complete columns: redcapAPI, pull
+//     request 296.
+//   - Boxes and complete columns of a form that nobody opened: REDCapR, issue 420.
+//   - Repeating instruments: REDCapR,
+//     projects/longitudinal-with-repeating-instrument/data.csv; events that repeat as
+//     a whole (an instance without an instrument):
+//     github.com/aldefouw/redcap_cypress, features/core, A.6.4.500; instrument, event
+//     and group by label: github.com/epicentre-msf/redcap, R/fetch_records.R, and
+//     there two data entries, told by --.
+//   - Headers of an export of labels ("Event Name", "Survey Timestamp", "Complete?",
+//     "Label (choice=Choice)") and levels of complete columns: the R scripts that
+//     REDCap writes beside an export, such as github.com/d-morrison/fxtas,
+//     data-raw/trax.R, and there the arm in an event's label; the letter after the arm
+//     in an event's name: github.com/lsgs/redcap-instance-table, issue 9.
+//   - Survey columns: REDCapR, projects/survey/data.csv; the group's:
+//     projects/blank-for-gray-status/data.csv.
+//
+// From memory are \n between the choices of old dictionaries, the list of codes for
+// missing data that REDCap proposes (HL7's NullFlavor was compared, in which NAVU,
+// NP and QI were not found) and the range of a slider without bounds, 0 to 100.
 package redcap
 
 import (
@@ -135,17 +183,20 @@ func readDictionary(ctx context.Context, path string, open OpenFunc) (*project, 
 var (
 	fieldName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	kinds     = []string{"text", "notes", "calc", "dropdown", "radio", "checkbox", "yesno", "truefalse", "file", "slider", "descriptive", "sql"}
-	tag       = regexp.MustCompile(`<[^<>]*>`)
+	// markup is a tag of HTML or a field embedded in the label: {name}, {name:icons}.
+	// A sign of less than before a number or a blank is none.
+	markup = regexp.MustCompile(`</?[a-zA-Z!][^<>]*>|\{[a-z][a-z0-9_]*(:icons)?\}`)
 )
 
 // plain takes the markup off a label and puts one blank where there are several,
 // as an export with labels does.
 func plain(s string) string {
-	return strings.Join(strings.Fields(html.UnescapeString(tag.ReplaceAllString(s, " "))), " ")
+	return strings.Join(strings.Fields(html.UnescapeString(markup.ReplaceAllString(s, " "))), " ")
 }
 
-// choicesOf reads a field's choices: "1, Yes | 2, No". Old dictionaries have \n
-// in place of |.
+// choicesOf reads a field's choices: "1, Yes | 2, No". The first comma ends the
+// code; a choice without one is its own label. Old dictionaries have \n in place
+// of |.
 func choicesOf(kind, text string) (out []choice, problem string) {
 	switch kind {
 	case "yesno":
@@ -166,9 +217,12 @@ func choicesOf(kind, text string) (out []choice, problem string) {
 			continue
 		}
 		code, label, found := strings.Cut(part, ",")
+		if !found {
+			label = code
+		}
 		code = strings.TrimSpace(code)
 		switch {
-		case !found || code == "":
+		case code == "":
 			return nil, fmt.Sprintf("expected a code, a comma and a label in choice %d", i+1)
 		case seen[code]:
 			return nil, fmt.Sprintf("expected each code once; choice %d repeats one", i+1)

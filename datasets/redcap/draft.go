@@ -3,6 +3,7 @@ package redcap
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"regexp"
@@ -232,7 +233,13 @@ func (d *drafter) field(c column, repeats bool) datasets.Field {
 		f.Role, f.Guess = datasets.RoleIgnore, "privacy: it may identify a person"
 	case stampColumn:
 		f.Role, f.Guess = datasets.RoleIgnore, "privacy: the moment at which a survey was sent in"
-	case checkboxColumn, completeColumn:
+	case checkboxColumn:
+		if d.export.ticks {
+			f.Role, f.Guess = datasets.RoleIgnore, "a box that is not ticked is blank in this export, like one that was not asked"
+		} else {
+			d.levels(&f, c)
+		}
+	case completeColumn:
 		d.levels(&f, c)
 	default:
 		d.projectField(&f, c)
@@ -274,7 +281,7 @@ func (d *drafter) projectField(f *datasets.Field, c column) {
 		}
 		if c.def.kind == "calc" && 2*odd > c.look.cells { // a calculation may give a date or a text
 			f.Type = datasets.TypeString
-		} else if f.Constraints = c.def.bounds(); strings.Contains(c.def.validation, "comma_decimal") {
+		} else if f.Constraints = c.def.bounds(); f.Type == datasets.TypeNumber && c.look.comma(c.def.validation) {
 			f.DecimalChar = ","
 		}
 	}
@@ -293,7 +300,7 @@ func (d *drafter) levels(f *datasets.Field, c column) {
 	for _, ch := range c.coded() {
 		level := datasets.Category{Value: ch.code, Label: ch.label}
 		if d.export.labels {
-			level = datasets.Category{Value: ch.label}
+			level = datasets.Category{Value: cmp.Or(c.look.written[ch.label], ch.label)}
 		}
 		if level.Value == "" || seen[level.Value] {
 			d.told.Add(datasets.Problem{
@@ -348,10 +355,19 @@ func private(c column) string {
 			return "validated as " + v
 		}
 	}
-	if d.kind == "text" && d.validation == "" && !c.look.numbers && (len(c.look.texts) > maxLevels || c.look.cells < minCells*len(c.look.texts)) {
+	if c.free() && (len(c.look.texts) > maxLevels || c.look.cells < minCells*len(c.look.texts)) {
 		return "free text that hardly repeats may tell of a person; give it a role to carry it"
 	}
 	return ""
+}
+
+// free reports whether the cells may be any text: letters, a query's answers and
+// what a hospital validates in its own way (numbers of a person among them) may
+// name somebody as well as a text without validation does.
+func (c column) free() bool {
+	d := c.def
+	return c.look.code == nil && c.look.shape == nil && !strings.HasPrefix(d.validation, "time") &&
+		(!c.look.numbers || d.kind == "text" && d.validation != "")
 }
 
 // findMissing finds the usual codes for missing data among the cells that do not
@@ -391,7 +407,7 @@ func (d *drafter) visits() []datasets.Visit {
 	var out []datasets.Visit
 	arms, baselines := map[string]bool{}, 0
 	for _, e := range d.export.events {
-		arms[armOf.FindString(e)] = true
+		arms[arm(e)] = true
 		if strings.Contains(strings.ToLower(e), "baseline") {
 			baselines++
 		}
@@ -408,7 +424,18 @@ func (d *drafter) visits() []datasets.Visit {
 	return out
 }
 
-var armOf = regexp.MustCompile(`_arm_[0-9]+[a-z]?$`)
+// armOf ends an event's name, or its label in a project of several arms. A letter
+// tells apart events whose names would else be the same.
+var armOf = regexp.MustCompile(`(?:_arm_([0-9]+)[a-z]?| \(Arm ([0-9]+): .*\))$`)
+
+// arm returns the number of an event's arm, "" where it has none.
+func arm(event string) string {
+	m := armOf.FindStringSubmatch(event)
+	if m == nil {
+		return ""
+	}
+	return m[1] + m[2]
+}
 
 // tell says what a person must know of the draft.
 func (d *drafter) tell() {
@@ -423,7 +450,22 @@ func (d *drafter) tell() {
 		if u == "" {
 			continue // the header repeats a name, or has none
 		}
+		if d.project.ofCheckbox(u) {
+			warn(u, "the column is of a checkbox, but not of a choice that the data dictionary has: a missing data code of the project, whose boxes are blank where it is ticked, or a choice that was added or removed; it is not carried", "where it is no missing data code, download the data dictionary of the same day")
+			continue
+		}
 		warn(u, "the data dictionary does not have the column; it is not carried", "download the data dictionary of the same day")
+	}
+	if e.ticks {
+		warn("", "the export holds the choice's label where a box is ticked and nothing where it is not, so that not ticked cannot be told from not asked; checkboxes are not carried", "export raw data (codes)")
+	}
+	if e.entries > 0 {
+		warn(d.project.fields[0].name, fmt.Sprintf("the record identifier ends in --1 or --2 in %d rows, as it does where data are entered twice: each person would be counted once per entry", e.entries), "merge the entries in REDCap and export the merged records, or leave one entry out by where")
+	}
+	for _, c := range e.columns {
+		if c.look.outside > 0 && private(c) == "" {
+			warn(c.name, fmt.Sprintf("cells beyond the field's range: %d; REDCap only warns of them, a cohort with them is refused", c.look.outside), "correct them in REDCap, or widen minimum and maximum under constraints")
+		}
 	}
 	if e.labels {
 		warn("", "the export holds labels in place of codes; instruments cannot be scored from labels", "export raw data (codes)")
@@ -437,14 +479,14 @@ func (d *drafter) tell() {
 	}
 	arms := map[string]bool{}
 	for _, v := range e.events {
-		if a := armOf.FindString(v); a != "" {
+		if a := arm(v); a != "" {
 			arms[a] = true
 		}
 	}
 	if len(arms) > 1 {
 		warn("redcap_event_name", "the events belong to several arms of the project, which are in the event's name alone", "give a column of the allocated treatment role: arm")
 	}
-	if d.has(checkboxColumn) != nil {
+	if d.has(checkboxColumn) != nil && !e.ticks {
 		warn("", "a box that nobody saw is exported like one left unticked: 0 may mean that the form was not filled in", "look at the form's complete column, or export gray forms as blank")
 	}
 	if e.repeatedEvents {

@@ -3,6 +3,7 @@ package redcap
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,6 +86,15 @@ func (p *project) columns() []column {
 	return out
 }
 
+// ofCheckbox reports whether a header is of one of the project's checkboxes, by
+// name or by label.
+func (p *project) ofCheckbox(header string) bool {
+	header = plain(header)
+	return slices.ContainsFunc(p.fields, func(d definition) bool {
+		return d.kind == "checkbox" && (strings.HasPrefix(header, d.name+"___") || strings.HasPrefix(header, d.label+" (choice="))
+	})
+}
+
 // checkboxCode writes a choice's code as the export's column name does.
 func checkboxCode(code string) string {
 	return strings.Map(func(r rune) rune {
@@ -109,6 +119,8 @@ type export struct {
 	repeatedEvents bool
 	plainRows      bool // rows that are not repeated
 	rows           int
+	entries        int  // rows of one of two data entries
+	ticks          bool // a ticked box holds its choice's label, any other is blank
 }
 
 // maxSeen bounds the events, groups and instruments that are remembered.
@@ -117,7 +129,7 @@ const maxSeen = 1000
 // readExport reads an export and finds out what its columns hold.
 func readExport(ctx context.Context, path string, p *project, open OpenFunc) (*export, error) {
 	e := &export{path: path}
-	system := map[use]int{}
+	system, record := map[use]int{}, 0
 	first := p.fields[0]
 	err := eachRow(ctx, path, "export", []string{first.name, first.label}, open, func(header []string) ([]int, error) {
 		if err := e.match(header, p); err != nil {
@@ -129,9 +141,17 @@ func readExport(ctx context.Context, path string, p *project, open OpenFunc) (*e
 			if e.columns[i].use >= eventColumn {
 				system[e.columns[i].use] = i + 1
 			}
+			if e.columns[i].def == &p.fields[0] {
+				record = i
+			}
 		}
 		return at, nil
-	}, func(_ int, cells []string) { e.row(cells, system) })
+	}, func(_ int, cells []string) {
+		e.row(cells, system)
+		if entry.MatchString(cells[record]) {
+			e.entries++
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +160,9 @@ func readExport(ctx context.Context, path string, p *project, open OpenFunc) (*e
 	}
 	return e, e.decide()
 }
+
+// entry ends the record identifier of one of two data entries.
+var entry = regexp.MustCompile(`.--[12]$`)
 
 // match finds the export's columns in the dictionary, by name or by label,
 // whichever finds more.
@@ -179,6 +202,12 @@ func (e *export) match(header []string, p *project) error {
 			c.at, c.inFile, c.look = at, h, newLook(c)
 			e.columns = append(e.columns, c)
 		}
+	}
+	if len(header) == 1 && strings.Contains(header[0], "^") {
+		return datasets.Problems{{
+			Severity: datasets.SeverityError, Code: datasets.CodeHeader, File: e.path,
+			Expected: "expected cells with a comma, a semicolon, a tab or | between them, found ^", Mend: "export again with one of these as delimiter",
+		}}
 	}
 	if !slices.ContainsFunc(e.columns, func(c column) bool { return c.def == &p.fields[0] }) {
 		return datasets.Problems{{
@@ -222,13 +251,18 @@ func note(list *[]string, s string) {
 
 // decide tells an export of labels from one of codes.
 func (e *export) decide() error {
-	codes, labels := 0, 0
+	codes, labels, checked, ticks := 0, 0, 0, 0
 	for _, c := range e.columns {
 		codes += c.look.codes
 		labels += c.look.labels
+		if c.use == checkboxColumn {
+			checked += c.look.labels
+			ticks += c.look.ticks
+		}
 	}
-	e.labels = labels > codes
-	if min(codes, labels)*20 > max(codes, labels) {
+	e.labels = labels+ticks > codes
+	e.ticks = e.labels && ticks > checked
+	if labels += ticks; min(codes, labels)*20 > max(codes, labels) {
 		return datasets.Problems{{
 			Severity: datasets.SeverityError, Code: datasets.CodeLevel, File: e.path,
 			Expected: "expected codes in all columns or labels in all; the export holds both, so it cannot be told which a cell is",
@@ -243,6 +277,12 @@ type look struct {
 	code, label   map[string]bool // of a coded column
 	shape         func(string) bool
 	codes, labels int // cells that are a code alone, a label alone
+	tick          string
+	ticks         int               // cells of a checkbox that are its choice's label
+	written       map[string]string // labels that the cells write in another way
+	commas        int               // numbers with a decimal comma
+	points        int               // numbers with a decimal point
+	outside       int               // numbers beyond the field's range
 	cells         int
 	in            map[string]bool // instruments in whose rows it has a cell; "" for rows of none
 	odd           map[string]int  // cells that do not fit
@@ -254,12 +294,15 @@ type look struct {
 const maxOdd = 200
 
 func newLook(c column) *look {
-	l := &look{in: map[string]bool{}, odd: map[string]int{}, texts: map[string]bool{}, numbers: true}
+	l := &look{in: map[string]bool{}, odd: map[string]int{}, texts: map[string]bool{}, written: map[string]string{}, numbers: true}
 	choices := c.coded()
 	if choices != nil {
 		l.code, l.label = map[string]bool{}, map[string]bool{}
 		for _, ch := range choices {
 			l.code[ch.code], l.label[ch.label] = true, true
+		}
+		if tick := c.choice.label; !l.code[tick] && !l.label[tick] {
+			l.tick = tick
 		}
 		return l
 	}
@@ -269,13 +312,23 @@ func newLook(c column) *look {
 	switch typ, format := c.def.typed(); typ {
 	case datasets.TypeNumber, datasets.TypeInteger:
 		bounds := c.def.bounds()
-		comma := strings.Contains(c.def.validation, "comma_decimal")
 		l.shape = func(s string) bool {
-			if comma {
-				s = strings.Replace(s, ",", ".", 1)
+			v, err := strconv.ParseFloat(strings.Replace(strings.TrimSpace(s), ",", ".", 1), 64)
+			if err != nil {
+				return false
 			}
-			v, err := strconv.ParseFloat(s, 64)
-			return err == nil && (bounds.Minimum == nil || v >= *bounds.Minimum) && (bounds.Maximum == nil || v <= *bounds.Maximum)
+			if strings.Contains(s, ",") {
+				l.commas++
+			} else if strings.Contains(s, ".") {
+				l.points++
+			}
+			if (bounds.Minimum == nil || v >= *bounds.Minimum) && (bounds.Maximum == nil || v <= *bounds.Maximum) {
+				return true
+			}
+			if _, missing := usualMissing[strings.TrimSpace(s)]; !missing {
+				l.outside++
+			}
+			return false
 		}
 	case datasets.TypeDate, datasets.TypeDatetime:
 		layout := strings.NewReplacer("%Y", "2006", "%m", "01", "%d", "02", "%H", "15", "%M", "04", "%S", "05").Replace(format)
@@ -298,13 +351,18 @@ func (l *look) cell(s, instrument string) {
 	fits := true
 	switch {
 	case l.code != nil:
-		code, label := l.code[s], l.label[plain(s)]
-		if fits = code || label; code != label {
-			if code {
-				l.codes++
-			} else {
-				l.labels++
-			}
+		text := plain(s)
+		code, label, tick := l.code[s], l.label[text], l.tick != "" && l.tick == text
+		switch fits = code || label || tick; {
+		case tick:
+			l.ticks++
+		case code && !label:
+			l.codes++
+		case label && !code:
+			l.labels++
+		}
+		if label && s != text && l.written[text] == "" {
+			l.written[text] = strings.Clone(s)
 		}
 	case l.shape != nil:
 		fits = l.shape(s)
@@ -320,6 +378,16 @@ func (l *look) cell(s, instrument string) {
 	if !fits && (l.odd[s] > 0 || len(l.odd) < maxOdd) {
 		l.odd[strings.Clone(s)]++
 	}
+}
+
+// comma reports whether the column's numbers have a decimal comma: as its cells
+// have, since an export may write all numbers with one and the same sign and
+// calculations follow the fields that they are made of; else as it is validated.
+func (l *look) comma(validation string) bool {
+	if (l.commas > 0) != (l.points > 0) {
+		return l.commas > 0
+	}
+	return strings.Contains(validation, "comma_decimal")
 }
 
 // coded returns the levels of a coded column, nil for any other.

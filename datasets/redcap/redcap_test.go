@@ -159,9 +159,10 @@ func TestRefused(t *testing.T) {
 		{"name", head + "Jo Doe,f,text,,,,,,\n", "", "line 2, column \"Variable / Field Name\": expected a field's name"},
 		{"type", head + "id,f,poem,,,,,,\n", "", "expected a field type among"},
 		{"no choices", head + "id,f,radio,,,,,,\n", "", "expected choices"},
-		{"choice without label", head + "id,f,radio,,\"1, a | 2\",,,,\n", "", "expected a code, a comma and a label in choice 2"},
+		{"choice without code", head + "id,f,radio,,\"1, a | , b\",,,,\n", "", "expected a code, a comma and a label in choice 2"},
 		{"code twice", head + "id,f,radio,,\"1, a | 1, b\",,,,\n", "", "choice 2 repeats one"},
 		{"another project", good, "person,sex\n1,1\n", "expected the project's record identifier"},
+		{"carets", good, "id^sex\n1^1\n", "found ^"},
 		{"no rows", good, "id,sex\n", "expected rows below the header"},
 		{"codes and labels", good, "id,sex,work\n1,1,Full\n2,2,Part\n", "the export holds both"},
 		{"an open quote", good, "id,sex\n1,\"1\n", "quote"},
@@ -183,10 +184,213 @@ func TestChoices(t *testing.T) {
 		"1,Yes|2,No|":                      {{"1", "Yes"}, {"2", "No"}},
 		`1, Yes \n 2, No`:                  {{"1", "Yes"}, {"2", "No"}},
 		"-9, <i>don't</i> know, or &lt; 1": {{"-9", "don't know, or < 1"}},
+		"Mr. | Mrs.":                       {{"Mr.", "Mr."}, {"Mrs.", "Mrs."}},
+		"1, one {other_text} | 2, ":        {{"1", "one"}, {"2", ""}},
+		"1, <18 or >65 | 2, {18} to 65":    {{"1", "<18 or >65"}, {"2", "{18} to 65"}},
+		"1, x| 2, y |a.b, z":               {{"1", "x"}, {"2", "y"}, {"a.b", "z"}},
 	} {
 		if got, problem := choicesOf("radio", text); problem != "" || !slices.Equal(got, want) {
 			t.Errorf("%s: %q %s", text, got, problem)
 		}
+	}
+}
+
+// checkbox columns are named by the choice's code in small letters, any other sign
+// an underscore.
+func TestCheckboxNames(t *testing.T) {
+	for code, want := range map[string]string{"1": "1", "-1": "_1", "ABC": "abc", "a.b": "a_b", "x_Y": "x_y", "-99": "_99"} {
+		if got := checkboxCode(code); got != want {
+			t.Errorf("%s: %s, want %s", code, got, want)
+		}
+	}
+}
+
+const api = "field_name,form_name,section_header,field_type,field_label,select_choices_or_calculations,field_note,text_validation_type_or_show_slider_number,text_validation_min,text_validation_max,identifier,branching_logic,required_field,custom_alignment,question_number,matrix_group_name,matrix_ranking,field_annotation\n" +
+	"id,one,,text,Record,,,,,,,,,,,,,\n"
+
+// small drafts from a dictionary as the interface for programs writes it and an
+// export, and loads both.
+func small(t *testing.T, fields, export string) (*datasets.Dictionary, string, *datasets.Cohort) {
+	t.Helper()
+	m := map[string]string{"d.csv": api + fields, "e.csv": export}
+	d, notes, err := Draft(context.Background(), "d.csv", []string{"e.csv"}, files(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := datasets.Load(context.Background(), d, datasets.LoadOptions{Open: func(ctx context.Context, path string, r datasets.Resource) (datasets.Source, error) {
+		src, err := files(m)(ctx, path, r.AsInFile())
+		if err != nil {
+			return nil, err
+		}
+		return datasets.Renamed(src, r), nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, notes.Error(), c
+}
+
+// The sign of decimals is the cells': an export may write all numbers with one
+// sign, and a calculation has the sign of the fields that it is made of.
+func TestDecimalSign(t *testing.T) {
+	d, _, c := small(t, "a,one,,text,A,,,number_2dp_comma_decimal,\"0,5\",\"2,5\",,,,,,,,\nb,one,,text,B,,,number_1dp,,,,,,,,,,\nc,one,,calc,C,[a]*2,,,,,,,,,,,,\ne,one,,text,E,,,number_comma_decimal,,,,,,,,,,\nf,one,,text,F,,,number,,,,,,,,,,\n",
+		"id,a,b,c,e,f,one_complete\n1,1.25,\" 7,5\",\"2,5\",3,\" -100\",2\n2,2.5,\" 8,5\",5,4,7,2\n")
+	for name, want := range map[string]struct {
+		sign string
+		v    float64
+	}{"a": {"", 1.25}, "b": {",", 7.5}, "c": {",", 2.5}, "e": {",", 3}, "f": {"", -100}} {
+		f := fieldOf(t, d, "patients", name)
+		if v := c.Tables()[0].Floats(name); f.Type != datasets.TypeNumber || f.DecimalChar != want.sign || v[0] != want.v {
+			t.Errorf("%s: %s %q %v, want %+v", name, f.Type, f.DecimalChar, v, want)
+		}
+	}
+	if f := fieldOf(t, d, "patients", "a"); *f.Constraints.Minimum != 0.5 || *f.Constraints.Maximum != 2.5 {
+		t.Errorf("a: %+v", f.Constraints)
+	}
+}
+
+// Dates are written year first whichever way they were entered; times stay texts.
+func TestDates(t *testing.T) {
+	var fields, head, row strings.Builder
+	for _, order := range []string{"dmy", "mdy", "ymd"} {
+		for _, kind := range []string{"date", "datetime", "datetime_seconds"} {
+			name := "x_" + kind + "_" + order
+			fields.WriteString(name + ",one,,text,X,,," + kind + "_" + order + ",2020-01-01,today,,,,,,,,\n")
+			head.WriteString("," + name)
+			row.WriteString(map[string]string{"date": ",2024-02-03", "datetime": ",2024-02-03 04:05", "datetime_seconds": ",2024-02-03 04:05:06"}[kind])
+		}
+	}
+	for _, kind := range []string{"time", "time_hh_mm_ss", "time_mm_ss"} {
+		fields.WriteString("x_" + kind + ",one,,text,X,,," + kind + ",,,,,,,,,,\n")
+		head.WriteString(",x_" + kind)
+		row.WriteString(",04:05")
+	}
+	d, _, _ := small(t, fields.String(), "id"+head.String()+"\n1"+row.String()+"\n\n")
+	for _, f := range d.Resources[0].Schema.Fields[1:] {
+		want := datasets.TypeDate
+		switch {
+		case strings.HasPrefix(f.Name, "x_datetime"):
+			want = datasets.TypeDatetime
+		case strings.HasPrefix(f.Name, "x_time"):
+			want = datasets.TypeString
+		}
+		if f.Type != want || f.Role == datasets.RoleIgnore {
+			t.Errorf("%s: %s %s, want %s", f.Name, f.Type, f.Role, want)
+		}
+	}
+}
+
+// A text that is validated as letters or in a hospital's own way, and the answer
+// of a query, can name a person as a text without validation can.
+func TestTextsThatMayName(t *testing.T) {
+	fields := "letters,one,,text,L,,,alpha_only,,,,,,,,,,\nnational,one,,text,N,,,nhs_number,,,,,,,,,,\nquery,one,,sql,Q,SELECT 1,,,,,,,,,,,,\nward,one,,sql,W,SELECT 1,,,,,,,,,,,,\n" +
+		"tel,one,,text,T,,,phone_uk,,,,,,,,,,\npost,one,,text,P,,,postalcode_french,,,,,,,,,,\nmrn,one,,text,M,,,mrn_7d,,,,,,,,,,\n"
+	export := "id,letters,national,query,ward,tel,post,mrn\n"
+	for _, r := range []string{"1,Roe,9434765919", "2,Poe,9434765870", "3,Doe,9434765871", "4,Low,9434765872", "5,Moe,9434765873"} {
+		export += r + "," + strings.Split(r, ",")[1] + ",B,020,75001,1234567\n"
+	}
+	d, _, _ := small(t, fields, export)
+	for name, want := range map[string]datasets.Role{"letters": datasets.RoleIgnore, "national": datasets.RoleIgnore, "query": datasets.RoleIgnore, "ward": "", "tel": datasets.RoleIgnore, "post": datasets.RoleIgnore, "mrn": datasets.RoleIgnore} {
+		if f := fieldOf(t, d, "patients", name); f.Role != want {
+			t.Errorf("%s: role %q, want %q", name, f.Role, want)
+		}
+	}
+}
+
+const drugs = "drugs,one,,checkbox,Drugs,\"1, Opioid | -2, Other drug\",,,,,,,,,,,,\nsex,one,,radio,Sex,\"1, Woman | 2, Man\",,,,,,,,,,,,\n"
+
+// A missing data code of a checkbox has a column of its own, and the boxes of the
+// choices are blank where it is ticked.
+func TestCheckboxMissing(t *testing.T) {
+	d, notes, c := small(t, drugs, "id,drugs___1,drugs____2,drugs___unk,sex\n1,1,0,0,1\n2,,,1,2\n")
+	if f := fieldOf(t, d, "patients", "drugs___unk"); f.Role != datasets.RoleIgnore || !strings.Contains(notes, `column "drugs___unk": the column is of a checkbox`) {
+		t.Errorf("%+v, %s", f, notes)
+	}
+	if codes, _ := c.Tables()[0].Codes("drugs____2"); codes[0] < 0 || codes[1] >= 0 {
+		t.Errorf("codes %v: the second is missing", codes)
+	}
+	_, notes, _ = small(t, drugs, "Record,Drugs (choice=Opioid),Drugs (choice=Other drug),Drugs (choice=Unknown),Sex\n1,Checked,Unchecked,Unchecked,Woman\n2,,,Checked,Man\n")
+	if !strings.Contains(notes, `column "Drugs (choice=Unknown)": the column is of a checkbox`) {
+		t.Error(notes)
+	}
+}
+
+// Asked for the labels of checkboxes, the interface for programs writes the
+// choice's label where a box is ticked and nothing where it is not.
+func TestCheckboxLabels(t *testing.T) {
+	d, notes, _ := small(t, drugs, "id,drugs___1,drugs____2,sex\n1,Opioid,,Woman\n2,,Other drug,Man\n3,Opioid,,\n")
+	for _, name := range []string{"drugs___1", "drugs____2"} {
+		if f := fieldOf(t, d, "patients", name); f.Role != datasets.RoleIgnore || f.Categories != nil {
+			t.Errorf("%+v", f)
+		}
+	}
+	if f := fieldOf(t, d, "patients", "sex"); f.Categories[0].Value != "Woman" {
+		t.Errorf("%+v", f)
+	}
+	if !strings.Contains(notes, "not ticked cannot be told from not asked") || strings.Contains(notes, "left unticked") {
+		t.Error(notes)
+	}
+	d, _, _ = small(t, drugs, "id,drugs___1\n1,Opioid\n2,\n")
+	if f := fieldOf(t, d, "patients", "drugs___1"); f.Role != datasets.RoleIgnore {
+		t.Errorf("%+v", f)
+	}
+}
+
+// REDCap lets numbers beyond a field's range be saved; a code for missing is none.
+func TestRange(t *testing.T) {
+	m := map[string]string{"d.csv": api + "age,one,,text,A,,,integer,18,99,,,,,,,,\n", "e.csv": "id,age\n1,17\n2,18\n3,99\n4,100\n5,-99\n"}
+	_, notes, err := Draft(context.Background(), "d.csv", []string{"e.csv"}, files(m))
+	if err != nil || !strings.Contains(notes.Error(), `column "age": cells beyond the field's range: 2;`) {
+		t.Error(notes, err)
+	}
+}
+
+// Labels in cells may have blanks that the dictionary's do not have.
+func TestLabelsAsWritten(t *testing.T) {
+	d, _, c := small(t, "sex,one,,radio,Sex,\"1, A <b>woman</b> | 2, Man\",,,,,,,,,,,,\n", "Record,Sex\n1,A  woman\n2,Man\n")
+	if codes, levels := c.Tables()[0].Codes("sex"); len(codes) != 2 || codes[0] < 0 || levels[codes[0]] != "A  woman" {
+		t.Errorf("%v %v in %+v", codes, levels, d.Resources[0])
+	}
+}
+
+// Events have the number of their arm in their name, or in their label where a
+// project has several arms.
+func TestArms(t *testing.T) {
+	for _, c := range []struct {
+		events [2]string
+		first  string
+		arms   bool
+	}{
+		{[2]string{"entry_arm_1", "month_12_arm_1"}, "entry", false},
+		{[2]string{"deadline_to_opt_ou_arm_1", "deadline_to_opt_ou_arm_1b"}, "deadline to opt ou", false},
+		{[2]string{"entry_arm_1", "entry_arm_2"}, "", true},
+		{[2]string{"Entry (Arm 1: Drug)", "Entry (Arm 2: None)"}, "", true},
+		{[2]string{"Entry (Arm 1: Drug)", "Month 3 (Arm 1: Drug)"}, "Entry", false},
+	} {
+		d, notes, _ := small(t, "a,one,,text,A,,,number,,,,,,,,,,\n", "id,redcap_event_name,a\n1,"+c.events[0]+",1\n1,"+c.events[1]+",2\n")
+		if got := strings.Contains(notes, "several arms"); got != c.arms || d.Visits[0].Name != c.first {
+			t.Errorf("%v: several arms %v, first visit %q", c.events, got, d.Visits[0].Name)
+		}
+	}
+}
+
+func TestTwoEntries(t *testing.T) {
+	_, notes, _ := small(t, "a,one,,text,A,,,number,,,,,,,,,,\n", "id,a\n7--1,1\n7--2,2\n8,2\n")
+	if !strings.Contains(notes, "--1 or --2 in 2 rows") {
+		t.Error(notes)
+	}
+}
+
+// Line breaks within a label, a cell and after the last row, and a mark of UTF-8
+// at the start, as files from a spreadsheet have them.
+func TestFiles(t *testing.T) {
+	m := map[string]string{
+		"d.csv": "\ufeff" + strings.ReplaceAll(api, "Record", "\"Record\nnumber\"") + "note,one,,text,Note,,,,,,,,,,,,,\r\n\r\n",
+		"e.csv": "\ufeffid;note;one_complete\r\n1;\"a\nb\";2\r\n2;\"a\nb\";0\r\n\r\n",
+	}
+	d, _, err := Draft(context.Background(), "d.csv", []string{"e.csv"}, files(m))
+	if err != nil || fieldOf(t, d, "patients", "id").Title != "Record number" || len(fieldOf(t, d, "patients", "one_complete").Categories) != 3 {
+		t.Errorf("%+v, %v", d, err)
 	}
 }
 
