@@ -48,7 +48,7 @@ release: # binaries for six systems in dist/, the modules they are made of, and 
 	cd dist && sha256sum * > SHA256SUMS
 
 deps: # what fuller tests use, from Debian's packages
-	apt-get update -qq && apt-get install -y -qq chromium npm postgresql qemu-user groff jupyter-nbconvert python3-ipykernel
+	apt-get update -qq && apt-get install -y -qq chromium postgresql qemu-user groff jupyter-nbconvert python3-ipykernel $$(command -v npm > /dev/null || echo npm)
 	dir="$$($(GO) env GOCACHE)/../recoup-tools/axe-core-4.10.3" && mkdir -p "$$dir" && cd "$$dir" && npm pack --silent axe-core@4.10.3 && echo "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292  axe-core-4.10.3.tgz" | sha256sum -c --quiet && tar xzf axe-core-4.10.3.tgz --strip-components=1 package/axe.min.js package/LICENSE
 
 clean:

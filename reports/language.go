@@ -67,7 +67,7 @@ var languages = sync.OnceValues(func() (map[string]Language, error) {
 	}
 	out := map[string]Language{"en": {}}
 	for _, name := range names {
-		tag := strings.TrimSuffix(strings.TrimPrefix(name, "texts/"), ".yaml")
+		tag := languageOfFile(name)
 		if tag == "en" {
 			continue // a list of what there is to translate, for translators
 		}
@@ -89,8 +89,8 @@ var languages = sync.OnceValues(func() (map[string]Language, error) {
 
 // LanguageOf returns the language of a BCP 47 tag, such as de; "" is English.
 func LanguageOf(tag string) (Language, error) {
-	if tag == "" {
-		tag = "en"
+	if tag == "" || tag == "en" {
+		return Language{}, nil
 	}
 	all, err := languages()
 	if err != nil {
@@ -112,18 +112,22 @@ func In(tag string) Language {
 	return l
 }
 
-// Languages lists the tags of the languages that there are.
+// Languages lists the tags of the languages that there are, without reading their texts.
 func Languages() []string {
-	all, err := languages()
+	names, err := fs.Glob(textFiles, "texts/*.yaml") // en among them
 	if err != nil {
 		return []string{"en"}
 	}
-	var out []string
-	for tag := range all {
-		out = append(out, tag)
+	for i, name := range names {
+		names[i] = languageOfFile(name)
 	}
-	slices.Sort(out)
-	return out
+	slices.Sort(names)
+	return names
+}
+
+// languageOfFile is the tag that a file of texts is named by.
+func languageOfFile(name string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(name, "texts/"), ".yaml")
 }
 
 // Tag returns the language's BCP 47 tag.
