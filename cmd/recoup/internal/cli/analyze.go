@@ -358,11 +358,7 @@ func (a *app) emit(ctx context.Context, path, format string, r result) error {
 	write := func(w io.Writer) error {
 		switch format {
 		case ".json":
-			b, err := encode(r.json)
-			if err == nil {
-				_, err = w.Write(b)
-			}
-			return err
+			return writeEncoded(w, r.json)
 		case ".csv":
 			return r.table.csv(w)
 		case ".parquet":

@@ -149,11 +149,7 @@ func (a *app) runBudget(ctx context.Context, path string, f budgetFlags, seeded 
 	return a.toFile(f.simulate.out, func(w io.Writer) error {
 		switch format {
 		case ".json":
-			j, err := encode(b)
-			if err == nil {
-				_, err = w.Write(j)
-			}
-			return err
+			return writeEncoded(w, b)
 		case ".csv":
 			return b.table().csv(w)
 		case ".svg", ".png":

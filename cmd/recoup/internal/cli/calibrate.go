@@ -109,11 +109,7 @@ func writeCalibration(w io.Writer, format string, c calibration) error {
 	case ".csv":
 		return posteriorTable(c).csv(w)
 	case ".json":
-		b, err := encode(c)
-		if err == nil {
-			_, err = w.Write(b)
-		}
-		return err
+		return writeEncoded(w, c)
 	}
 	settled := "settled"
 	if !c.Converged {

@@ -155,11 +155,7 @@ func (a *app) runClaims(ctx context.Context, path string, f claimsFlags) error {
 	write := func(w io.Writer) error {
 		switch format {
 		case ".json":
-			b, err := encode(r)
-			if err == nil {
-				_, err = w.Write(b)
-			}
-			return err
+			return writeEncoded(w, r)
 		case ".csv":
 			return r.grid().csv(w)
 		}

@@ -140,11 +140,7 @@ func (a *app) runEconomics(ctx context.Context, f economicsFlags) error {
 	return a.toFile(f.out, func(w io.Writer) error {
 		switch format {
 		case ".json":
-			b, err := encode(r)
-			if err == nil {
-				_, err = w.Write(b)
-			}
-			return err
+			return writeEncoded(w, r)
 		case ".csv":
 			return r.grid().csv(w)
 		case ".parquet":

@@ -70,6 +70,15 @@ func encode(v any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+// writeEncoded writes a value as JSON.
+func writeEncoded(w io.Writer, v any) error {
+	b, err := encode(v)
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	return err
+}
+
 // writeFile writes a file whole: beside its target, to the disk, then under its
 // name, so that a run that is stopped leaves no half file.
 func writeFile(path string, write func(io.Writer) error) (err error) {

@@ -152,11 +152,7 @@ func (a *app) runPool(ctx context.Context, args []string, f poolFlags) error {
 	write := func(w io.Writer) error {
 		switch format {
 		case ".json":
-			b, err := encode(pooledStudies{"recoup.pooled/v1", provenance{build: thisBuild(), Analysis: "meta/pool"}, source, r})
-			if err == nil {
-				_, err = w.Write(b)
-			}
-			return err
+			return writeEncoded(w, pooledStudies{"recoup.pooled/v1", provenance{build: thisBuild(), Analysis: "meta/pool"}, source, r})
 		case ".csv":
 			return wide(r).csv(w)
 		case ".parquet":

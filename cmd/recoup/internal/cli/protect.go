@@ -184,11 +184,7 @@ func (g guard) record(r reports.Report) error {
 	}
 	g.register.Releases = append(g.register.Releases, release)
 	return writeFile(g.path, func(w io.Writer) error {
-		b, err := encode(g.register)
-		if err == nil {
-			_, err = w.Write(b)
-		}
-		return err
+		return writeEncoded(w, g.register)
 	})
 }
 

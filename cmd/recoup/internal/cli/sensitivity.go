@@ -219,11 +219,7 @@ func (a *app) runSensitivity(ctx context.Context, path string, f sensitivityFlag
 	return a.toFile(f.out, func(w io.Writer) error {
 		switch format {
 		case ".json":
-			b, err := encode(r)
-			if err == nil {
-				_, err = w.Write(b)
-			}
-			return err
+			return writeEncoded(w, r)
 		case ".csv":
 			return r.table().csv(w)
 		case ".svg", ".png":

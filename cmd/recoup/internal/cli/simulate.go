@@ -468,11 +468,7 @@ type simulation struct {
 func writeSimulation(w io.Writer, format string, s design.Scenario, r simulate.Result) error {
 	switch format {
 	case ".json":
-		b, err := encode(simulation{"recoup.simulation/v1", thisBuild(), r})
-		if err == nil {
-			_, err = w.Write(b)
-		}
-		return err
+		return writeEncoded(w, simulation{"recoup.simulation/v1", thisBuild(), r})
 	case ".csv":
 		return simulationTable(r).csv(w)
 	case ".parquet":
@@ -628,11 +624,7 @@ func writeComparison(w io.Writer, format string, s design.Scenario, r simulate.R
 		warnings = append(warnings, simulate.Warning{Code: x.Code, Message: x.Message})
 	}
 	if format == ".json" {
-		b, err := encode(comparison{"recoup.comparison/v1", thisBuild(), r.Scenario, r.Evidence, r.Seed, r.Patients, r.Currency, r.PriceYear, r.Conventions, e, allSuccesses(r), warnings})
-		if err == nil {
-			_, err = w.Write(b)
-		}
-		return err
+		return writeEncoded(w, comparison{"recoup.comparison/v1", thisBuild(), r.Scenario, r.Evidence, r.Seed, r.Patients, r.Currency, r.PriceYear, r.Conventions, e, allSuccesses(r), warnings})
 	}
 	fmt.Fprintf(w, "%s\n%d weeks, %d draws of %d patients, seed %d; costs in %s\n\n", s.Title, s.HorizonWeeks, r.Draws, r.Patients, r.Seed, s.MoneyName())
 	economicsText(w, e, "QALYs", 12)

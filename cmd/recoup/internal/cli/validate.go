@@ -139,11 +139,7 @@ func countVerdicts(figures []rehab.Validation) []validationCount {
 func writeValidation(w io.Writer, format string, v validation) error {
 	switch format {
 	case ".json":
-		b, err := encode(v)
-		if err == nil {
-			_, err = w.Write(b)
-		}
-		return err
+		return writeEncoded(w, v)
 	case ".csv":
 		rows := [][]string{{"study", "source", "strategy", "versus", "outcome", "unit", "kind", "observed", "observed_se", "predicted", "mcse", "lower", "upper", "error", "z", "verdict", "note"}}
 		for _, x := range v.Figures {

@@ -113,11 +113,7 @@ func (a *app) runValue(ctx context.Context, path string, f valueFlags, seeded bo
 	return job.finish(a.toFile(f.simulate.out, func(w io.Writer) error {
 		switch format {
 		case ".json":
-			b, err := encode(r)
-			if err == nil {
-				_, err = w.Write(b)
-			}
-			return err
+			return writeEncoded(w, r)
 		case ".csv":
 			return r.informationGrid().csv(w)
 		case ".parquet":
