@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/mathext"
@@ -54,7 +55,7 @@ func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaO
 	e := start("adjusted_difference", analysis.ScaleDifference, groups[0], &groups[1], p)
 	e.Unit = p.Field.Unit
 	e.N = analysis.N{Arm: d.n[0], Reference: d.n[1], Missing: d.missing}
-	e.Method = analysis.Method{Name: "least squares on arm, baseline" + listed(o.Covariates) + "; " + o.Errors + " errors; complete cases", R: "lm(visit ~ arm + baseline)", Ref: "Vickers and Altman 2001, 10.1136/bmj.323.7321.1123"}
+	e.Method = analysis.Method{Name: "least squares on arm, baseline" + listed(o.Covariates) + "; " + o.Errors + " errors; complete cases", R: o.call(), Ref: "Vickers and Altman 2001, 10.1136/bmj.323.7321.1123"}
 	if d.n[0] < 2 || d.n[1] < 2 {
 		r.Estimates = append(r.Estimates, e.Warn(analysis.WarnTooFew, "each arm needs two patients with outcome, baseline and covariates", "ask for a visit with more patients, or fewer covariates"))
 		return r, nil
@@ -88,6 +89,21 @@ func ancova(_ context.Context, in analysis.Input, q analysis.Question, o AncovaO
 	r.Estimates = append(r.Estimates, contrast(slope, b), d.standardised(r.Estimates[0], f, q.Level), d.slopes(r.Estimates[0], o.Errors), equalVariances(r.Estimates[0], f, o.Errors))
 	r.Tables = []analysis.Table{d.coefficients(contrast, groups), fitTable(f, d.y)}
 	return r, nil
+}
+
+// call is the call in R that gives the same estimate and error.
+func (o AncovaOptions) call() string {
+	model := "lm(visit ~ " + strings.Join(append([]string{"arm", "baseline"}, o.Covariates...), " + ") + ")"
+	robust := func(vcov string) string { return "fit <- " + model + "; lmtest::coeftest(fit, " + vcov + ")" }
+	switch o.Errors {
+	case fit.CovModel:
+		return model
+	case "CR0", "CR2":
+		return robust(`clubSandwich::vcovCR(fit, cluster, "` + o.Errors + `")`)
+	case "cluster":
+		return robust(`sandwich::vcovCL(fit, cluster)`)
+	}
+	return robust(`sandwich::vcovHC(fit, "` + o.Errors + `")`)
 }
 
 // standardised divides the adjusted difference by the residual SD.
