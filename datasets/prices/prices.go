@@ -81,13 +81,13 @@ func (m Money) String() string {
 
 // Series is one index of one place by year.
 type Series struct {
-	Index    string          `yaml:"index"`
-	Place    string          `yaml:"place"`
-	Currency string          `yaml:"currency"`
-	Title    string          `yaml:"title"`
-	Code     string          `yaml:"code"`
-	Source   string          `yaml:"source"`
-	Values   map[int]float64 `yaml:"values"`
+	Index    string          `yaml:"index" json:"index"`
+	Place    string          `yaml:"place" json:"place"`
+	Currency string          `yaml:"currency" json:"currency"`
+	Title    string          `yaml:"title" json:"title"`
+	Code     string          `yaml:"code" json:"code"`
+	Source   string          `yaml:"source" json:"source"`
+	Values   map[int]float64 `yaml:"values" json:"values"`
 }
 
 // years are those with a value, in order.

@@ -92,9 +92,7 @@ func localNumber(v float64, decimals int, lang string) string {
 	return reports.In(lang).Digits(number(v, decimals))
 }
 
-// PValue writes a p-value: three decimals under 0.1, two above, and never 0.
-func PValue(p float64) string { return pValue(p, "") }
-
+// pValue writes a p-value: three decimals under 0.1, two above, and never 0.
 func pValue(p float64, lang string) string {
 	in := reports.In(lang)
 	switch {

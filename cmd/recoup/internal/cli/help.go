@@ -67,6 +67,7 @@ name and version:
   recoup.validation/v1   simulate validate
   recoup.calibration/v1  simulate calibrate
   recoup.outcomes/v1     simulate outcomes
+  recoup.prices/v1       simulate prices
   recoup.markov/v1       simulate markov
   recoup.queue/v1        simulate queue
   recoup.cohort/v1       data init, describe, convert

@@ -38,6 +38,30 @@ func readPrices(path string) (prices.Table, error) {
 	return t.Over(own), nil
 }
 
+func (a *app) simulatePrices() *cobra.Command {
+	return &cobra.Command{
+		Use:   "prices",
+		Short: "Print the price indices and parities that money is moved by, with their sources",
+		Long: `Print the table of price indices and purchasing power parities that comes with recoup,
+each series with its source, to read or to start one's own for --price-index from.`,
+		Example: "  recoup simulate prices",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				t := prices.Builtin()
+				return a.writeJSON(struct {
+					Schema string          `json:"schema"`
+					Name   string          `json:"name"`
+					Title  string          `json:"title"`
+					Series []prices.Series `json:"series"`
+				}{"recoup.prices/v1", t.Name, t.Title, t.Series})
+			}
+			_, err := a.Out.Write(prices.BuiltinYAML())
+			return err
+		},
+	}
+}
+
 // repricing moves prices to the money of a scenario, and notes how.
 type repricing struct {
 	table   prices.Table

@@ -22,14 +22,14 @@ import (
 func (a *app) simulateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "simulate",
-		Short: "Simulate program designs: init, check, outcomes, run, merge, cohort, compare, sensitivity, value, budget, calibrate, validate, markov, queue",
+		Short: "Simulate program designs: init, check, outcomes, prices, run, merge, cohort, compare, sensitivity, value, budget, calibrate, validate, markov, queue",
 		Long: `Simulate what a program design would do to pain, opioids, work and costs, beside
 usual care and surgery, with the uncertainty of the parameters and the Monte Carlo
 error of every figure. The same scenario gives the same bytes for any number of
 workers.`,
 	}
 	c.AddCommand(
-		a.simulateInit(), a.simulateCheck(), a.simulateOutcomes(), a.simulateRun(), a.simulateMerge(), a.simulateCohort(), a.simulateCompare(), a.simulateSensitivity(),
+		a.simulateInit(), a.simulateCheck(), a.simulateOutcomes(), a.simulatePrices(), a.simulateRun(), a.simulateMerge(), a.simulateCohort(), a.simulateCompare(), a.simulateSensitivity(),
 		a.simulateValue(), a.simulateBudget(), a.simulateCalibrate(), a.simulateValidate(), a.simulateMarkov(), a.simulateQueue(),
 	)
 	return c
