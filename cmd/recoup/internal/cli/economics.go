@@ -28,13 +28,69 @@ type economicsFlags struct {
 	draws, parameters string
 	wtp               string
 	reference         string
-	groups            []string
-	at                float64
-	study             economics.Study
-	perYear           float64
-	years             int
-	rate              float64
-	figure, out       string
+	out               string
+	informationFlags
+}
+
+// informationFlags ask what it is worth to learn more.
+type informationFlags struct {
+	groups  []string
+	at      float64
+	study   economics.Study
+	perYear float64
+	years   int
+	rate    float64
+	figure  string
+}
+
+// add gives a command the flags; patients is the one of how many a decision is for, first
+// the figure where none is named.
+func (f *informationFlags) add(c *cobra.Command, patients, first string) {
+	fl := c.Flags()
+	fl.StringArrayVar(&f.groups, "group", nil, "NAME=PARAMETER,PARAMETER...: parameters that would become known together; may be given more than once")
+	fl.Float64Var(&f.at, "at", math.NaN(), "willingness to pay that tables and figures of information are shown at; the middle one where not given")
+	fl.StringVar(&f.study.Group, "study", "", "parameter or group that a proposed study would inform")
+	fl.Float64Var(&f.study.Prior, "prior", 0, "with --study: what is known today, as a number of patients")
+	fl.Float64SliceVar(&f.study.Sizes, "sizes", nil, "with --study: patients in the study")
+	fl.Float64Var(&f.perYear, patients, 0, "patients a year that the decision is for")
+	fl.IntVar(&f.years, "years", 1, "with --"+patients+": years that the decision holds for")
+	fl.Float64Var(&f.rate, "rate", 0.03, "with --"+patients+": discount rate a year")
+	fl.StringVar(&f.figure, "figure", "", "with -o FILE.svg or .png: "+strings.Join(informationFigures, ", ")+"; "+first+" where not given")
+}
+
+var informationFigures = []string{"plane", "acceptability", "information"}
+
+// check refuses what does not go together, for an output of a format.
+func (f informationFlags) check(format string) error {
+	switch {
+	case f.figure != "" && format != ".svg" && format != ".png":
+		return usagef("expected --figure with -o FILE.svg or FILE.png")
+	case f.figure != "" && !slices.Contains(informationFigures, f.figure):
+		return usagef("there is no figure %q; there are: %s", f.figure, strings.Join(informationFigures, ", "))
+	case f.study.Group == "" && (f.study.Prior != 0 || len(f.study.Sizes) > 0):
+		return usagef("expected --prior and --sizes with --study")
+	}
+	return nil
+}
+
+// studies are the one proposed, if any.
+func (f informationFlags) studies() []economics.Study {
+	if f.study.Group == "" {
+		return nil
+	}
+	return []economics.Study{f.study}
+}
+
+// population is how many a decision is for; nil where it was not asked.
+func (f informationFlags) population(patients string) (*population, error) {
+	if f.perYear <= 0 {
+		return nil, nil
+	}
+	n, err := economics.Population(f.perYear, f.years, f.rate)
+	if err != nil {
+		return nil, usagef("--%s, --years and --rate: %v", patients, err)
+	}
+	return &population{f.perYear, f.years, f.rate, analysis.Num(n)}, nil
 }
 
 func (a *app) analyzeEconomics() *cobra.Command {
@@ -78,15 +134,7 @@ Take values within 2 MCSE of 0 for none.
 	fl.StringVar(&f.parameters, "parameters", "", "CSV of the parameters, a row for each draw")
 	fl.StringVar(&f.wtp, "wtp", "0:100000:5000", "willingness to pay for a unit of effect: FROM:TO:STEP, or values with commas between")
 	fl.StringVar(&f.reference, "reference", "", "strategy that the others are held against; the first where not given")
-	fl.StringArrayVar(&f.groups, "group", nil, "NAME=PARAMETER,PARAMETER...: parameters that would become known together; may be given more than once")
-	fl.Float64Var(&f.at, "at", math.NaN(), "willingness to pay that tables and figures of information are shown at; the middle one where not given")
-	fl.StringVar(&f.study.Group, "study", "", "parameter or group that a proposed study would inform")
-	fl.Float64Var(&f.study.Prior, "prior", 0, "with --study: what is known today, as a number of patients")
-	fl.Float64SliceVar(&f.study.Sizes, "sizes", nil, "with --study: patients in the study")
-	fl.Float64Var(&f.perYear, "patients", 0, "patients a year that the decision is for")
-	fl.IntVar(&f.years, "years", 1, "with --patients: years that the decision holds for")
-	fl.Float64Var(&f.rate, "rate", 0.03, "with --patients: discount rate a year")
-	fl.StringVar(&f.figure, "figure", "", "with -o FILE.svg or .png: plane, acceptability or information; acceptability where not given")
+	f.informationFlags.add(c, "patients", "acceptability")
 	fl.StringVarP(&f.out, "output", "o", "", "write to a file; the ending picks the format")
 	return c
 }
@@ -122,16 +170,11 @@ func (a *app) runEconomics(ctx context.Context, f economicsFlags) error {
 	if err != nil {
 		return err
 	}
-	drawn := format == ".svg" || format == ".png"
-	switch {
-	case f.draws == "":
+	if f.draws == "" {
 		return usagef("expected --draws FILE: a CSV of costs and effects by draw")
-	case f.figure != "" && !drawn:
-		return usagef("expected --figure with -o FILE.svg or FILE.png")
-	case f.figure != "" && !slices.Contains([]string{"plane", "acceptability", "information"}, f.figure):
-		return usagef("there is no figure %q; there are: plane, acceptability, information", f.figure)
-	case f.study.Group == "" && (f.study.Prior != 0 || len(f.study.Sizes) > 0):
-		return usagef("expected --prior and --sizes with --study")
+	}
+	if err := f.check(format); err != nil {
+		return err
 	}
 	r, err := f.analyze(ctx)
 	if err != nil {
@@ -175,10 +218,7 @@ func (f economicsFlags) analyze(ctx context.Context) (economicsResult, error) {
 	if err != nil {
 		return r, err
 	}
-	var studies []economics.Study
-	if f.study.Group != "" {
-		studies = append(studies, f.study)
-	}
+	studies := f.studies()
 	if len(groups) > 0 {
 		if r.Information, err = economics.PartialInformation(ctx, d, parameters, groups, studies, wtp); err != nil {
 			return r, err
@@ -186,14 +226,8 @@ func (f economicsFlags) analyze(ctx context.Context) (economicsResult, error) {
 	} else if len(studies) > 0 {
 		return r, usagef("expected parameters for --study: columns of the draws beside cost.NAME and effect.NAME, or --parameters FILE")
 	}
-	if f.perYear > 0 {
-		n, err := economics.Population(f.perYear, f.years, f.rate)
-		if err != nil {
-			return r, usagef("--patients, --years and --rate: %v", err)
-		}
-		r.Population = &population{f.perYear, f.years, f.rate, analysis.Num(n)}
-	}
-	return r, nil
+	r.Population, err = f.population("patients")
+	return r, err
 }
 
 func (f economicsFlags) read(r *economicsResult) (economics.Draws, []economics.Parameter, error) {
@@ -244,7 +278,7 @@ func (f economicsFlags) read(r *economicsResult) (economics.Draws, []economics.P
 }
 
 // shown is the place of --at among the values.
-func (f economicsFlags) shown(wtp []float64) (int, error) {
+func (f informationFlags) shown(wtp []float64) (int, error) {
 	if math.IsNaN(f.at) {
 		return len(wtp) / 2, nil
 	}

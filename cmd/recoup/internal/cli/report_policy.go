@@ -108,7 +108,7 @@ func (a *app) policy(ctx context.Context, job simulationJob, f policyFlags) (rep
 		return in, fmt.Errorf("%w: the scenario has no willingness to pay", errInvalidInput)
 	}
 	var err error
-	if in.At, err = (economicsFlags{at: f.at}).shown(s.WillingnessToPay); err != nil {
+	if in.At, err = (informationFlags{at: f.at}).shown(s.WillingnessToPay); err != nil {
 		return in, err
 	}
 	b, err := a.budget(ctx, job, f.budget)
@@ -146,7 +146,7 @@ func (a *app) policy(ctx context.Context, job simulationJob, f policyFlags) (rep
 		in.Tornado = t.Tornado
 	}
 	if b.all.Draws >= 50 {
-		values := valueFlags{at: f.at}
+		values := valueFlags{informationFlags: informationFlags{at: f.at}}
 		r, _, err := values.value(ctx, job, b.all)
 		if err != nil {
 			return in, err

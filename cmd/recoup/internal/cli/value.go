@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 
@@ -19,14 +18,8 @@ import (
 // valueFlags are the flags of simulate value.
 type valueFlags struct {
 	simulate simulateFlags
-	groups   []string
-	at       float64
-	study    economics.Study
-	perYear  float64
-	years    int
-	rate     float64
-	figure   string
 	draws    string
+	informationFlags
 }
 
 func (a *app) simulateValue() *cobra.Command {
@@ -63,15 +56,7 @@ parameter.NAME there.`,
 	}
 	f.simulate.add(c)
 	fl := c.Flags()
-	fl.StringArrayVar(&f.groups, "group", nil, "NAME=PARAMETER,PARAMETER...: parameters that would become known together; repeatable")
-	fl.Float64Var(&f.at, "at", math.NaN(), "willingness to pay that tables and figures are shown at; the scenario's middle one where not given")
-	fl.StringVar(&f.study.Group, "study", "", "parameter or group that a proposed study would inform")
-	fl.Float64Var(&f.study.Prior, "prior", 0, "with --study: what is known today, as a number of patients")
-	fl.Float64SliceVar(&f.study.Sizes, "sizes", nil, "with --study: patients in the study")
-	fl.Float64Var(&f.perYear, "per-year", 0, "patients a year that the decision is for")
-	fl.IntVar(&f.years, "years", 1, "with --per-year: years that the decision holds for")
-	fl.Float64Var(&f.rate, "rate", 0.03, "with --per-year: discount rate a year")
-	fl.StringVar(&f.figure, "figure", "", "with -o FILE.svg or .png: information, acceptability or plane; information where not given")
+	f.informationFlags.add(c, "per-year", "information")
 	fl.StringVar(&f.draws, "draws-csv", "", "file for the draws and their parameters, as analyze economics reads them")
 	return c
 }
@@ -81,14 +66,8 @@ func (a *app) runValue(ctx context.Context, path string, f valueFlags, seeded bo
 	if err != nil {
 		return err
 	}
-	drawn := format == ".svg" || format == ".png"
-	switch {
-	case f.figure != "" && !drawn:
-		return usagef("expected --figure with -o FILE.svg or FILE.png")
-	case f.figure != "" && !slices.Contains([]string{"plane", "acceptability", "information"}, f.figure):
-		return usagef("there is no figure %q; there are: information, acceptability, plane", f.figure)
-	case f.study.Group == "" && (f.study.Prior != 0 || len(f.study.Sizes) > 0):
-		return usagef("expected --prior and --sizes with --study")
+	if err := f.check(format); err != nil {
+		return err
 	}
 	job, err := a.simulate(ctx, path, f.simulate, seeded)
 	if err != nil {
@@ -146,7 +125,7 @@ func (f valueFlags) value(ctx context.Context, job simulationJob, sim simulate.R
 	s := job.Scenario
 	r := economicsResult{Schema: "recoup.economics/v1", Provenance: thisBuild(), Sources: []poolSource{{"scenario " + s.Name, sim.Scenario.Digest}, {"evidence " + sim.Evidence.Name, sim.Evidence.Digest}}, draws: drawsOf(sim), Currency: sim.Currency, PriceYear: sim.PriceYear, Conventions: rehab.Money(s)}
 	var err error
-	if r.at, err = (economicsFlags{at: f.at}).shown(s.WillingnessToPay); err != nil {
+	if r.at, err = f.shown(s.WillingnessToPay); err != nil {
 		return r, nil, err
 	}
 	if len(s.WillingnessToPay) == 0 {
@@ -183,19 +162,11 @@ func (f valueFlags) value(ctx context.Context, job simulationJob, sim simulate.R
 		}
 		groups = append(groups, g)
 	}
-	var studies []economics.Study
-	if f.study.Group != "" {
-		studies = append(studies, f.study)
-	}
-	if r.Information, err = economics.PartialInformation(ctx, r.draws, parameters, groups, studies, s.WillingnessToPay); err != nil {
+	if r.Information, err = economics.PartialInformation(ctx, r.draws, parameters, groups, f.studies(), s.WillingnessToPay); err != nil {
 		return r, nil, usageError{err}
 	}
-	if f.perYear > 0 {
-		n, err := economics.Population(f.perYear, f.years, f.rate)
-		if err != nil {
-			return r, nil, usagef("--per-year, --years and --rate: %v", err)
-		}
-		r.Population = &population{f.perYear, f.years, f.rate, analysis.Num(n)}
+	if r.Population, err = f.population("per-year"); err != nil {
+		return r, nil, err
 	}
 	return r, parameters, nil
 }
