@@ -34,7 +34,7 @@ func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 		Value: o.share, Detail: q.words("{0} if those not seen had not.", o.all),
 	}
 	if o.off {
-		t.Benchmark, t.BenchmarkSource = benchmark("rivano-fischer-2019", "work", "on full temporary sick leave before")
+		q.benchmark(&t, "rivano-fischer-2019", "work", "on full temporary sick leave before", o.definition, q.horizonOf(o.when))
 	}
 	return t, "", nil
 }
