@@ -90,6 +90,23 @@ func TestSitesAreAdjusted(t *testing.T) {
 	}
 }
 
+// The report of one site compares it with no other.
+func TestOneSiteIsNotCompared(t *testing.T) {
+	sites, err := reports.Sites(drawn(t, 300, 1, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := reports.Quarterly(t.Context(), sites[0].Cohort, reports.QuarterlyOptions{Site: sites[0].Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"sites", "sites-adjusted"} {
+		if _, ok := figure(r, id); ok {
+			t.Errorf("there is a figure %s", id)
+		}
+	}
+}
+
 // plain is running text without its numbers.
 func plain(w reports.Words) string {
 	var b strings.Builder
@@ -112,6 +129,29 @@ func TestNormsOfARegister(t *testing.T) {
 	file := strings.Replace(visitsFile, "{name: pain, type: number, role: outcome, instrument: nrs}", "{name: x, type: number, role: outcome, instrument: pseq}", 1)
 	text := written(t, file, map[string]string{"v": "id,visit,x\na,base,20\nb,base,21\nc,base,22\na,end,10\nb,end,12\nc,end,20\n"}, reports.QuarterlyOptions{}, "none")
 	says(t, text, "| 3 | 21.0 (18.5 to 23.5) | 20.7 | +0.3 (−2.2 to 2.8) | nicholas-2019 |", "patients at 36 pain clinics", "Not like our patients in:")
+}
+
+// Two of four improve by 2 points or more of pain, the instrument's 30 percent; the four
+// cost 1,000, 2,000, 3,000 and 6,000: 12,000 for 2 successes are 6,000 each.
+func TestCostPerSuccess(t *testing.T) {
+	file := strings.Replace(visitsFile, "visits:\n", `  - name: costs
+    path: k
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: kind, type: string, role: category}
+        - {name: cost, type: number, role: cost, unit: USD}
+visits:
+`, 1)
+	text := written(t, file, map[string]string{
+		"v": "id,visit,pain\na,base,8\nb,base,8\nc,base,8\nd,base,8\na,end,2\nb,end,3\nc,end,8\n",
+		"k": "id,kind,cost\na,program,1000\nb,program,2000\nc,program,3000\nd,program,6000\n",
+	}, reports.QuarterlyOptions{}, "none")
+	says(t, text, "the program cost $6,000 (")
+	silent(t, written(t, file, map[string]string{
+		"v": "id,visit,pain\na,base,8\nb,base,8\na,end,8\nb,end,8\n",
+		"k": "id,kind,cost\na,program,1000\nb,program,2000\n",
+	}, reports.QuarterlyOptions{}, "none"), "the program cost")
 }
 
 // Every section begins with a sentence: of many patients, of a quarter without one a year

@@ -216,7 +216,8 @@ func (q *quarter) smallParts(r analysis.Result, table string) map[string]bool {
 // in patients alike.
 func (q *quarter) between(ctx context.Context, f datasets.Field, i instrument.Instrument) ([]Block, error) {
 	codes, levels := q.now.Attribute(datasets.RoleSite)
-	if codes == nil || len(levels) < 2 {
+	with := slices.Compact(slices.Sorted(slices.Values(slices.DeleteFunc(slices.Clone(codes), func(c int32) bool { return c < 0 }))))
+	if len(with) < 2 {
 		return []Block{cannot("Sites are not compared", "The cohort does not record a site, or has only one.")}, nil
 	}
 	c := sitesCompared{
