@@ -232,7 +232,13 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, mid, label f
 	case r.Heading:
 		s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), area.width()-indent))
 	default:
-		s.text(area.left+indent, mid+4.3-forestLabel, t, start, t.fit(printable(r.Label), area.width()-indent))
+		str, left, y := t.fit(printable(r.Label), area.width()-indent), area.left+indent, mid+4.3-forestLabel
+		ground := white // over the line of no difference
+		if i%2 == 0 {
+			ground = bandColor
+		}
+		s.box(ground, rect{left - 2, y - 12, left + t.width(str) + 2, y + 4})
+		s.text(left, y, t, start, str)
 	}
 	if r.Heading {
 		return
