@@ -1,6 +1,7 @@
 package reports_test
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -152,6 +153,26 @@ visits:
 		"v": "id,visit,pain\na,base,8\nb,base,8\na,end,8\nb,end,8\n",
 		"k": "id,kind,cost\na,program,1000\nb,program,2000\n",
 	}, reports.QuarterlyOptions{}, "none"), "the program cost")
+}
+
+// The only date of a report is the one it is given, as its language writes dates.
+func TestReportIsDated(t *testing.T) {
+	c := drawn(t, 60, 1, 2)
+	for lang, want := range map[string]string{"en": "dated 2026-10-15", "de": "15.10.2026"} {
+		r, err := reports.Quarterly(t.Context(), c, reports.QuarterlyOptions{Date: "2026-10-15", Lang: lang})
+		if err != nil || !strings.Contains(r.Subtitle, want) {
+			t.Errorf("%v, %q does not say %q", err, r.Subtitle, want)
+		}
+		o, err := reports.Overview(t.Context(), c, reports.QuarterlyOptions{Date: "2026-10-15", Lang: lang})
+		if err != nil || !strings.Contains(o.Subtitle, want) {
+			t.Errorf("%v, the overview's %q does not say %q", err, o.Subtitle, want)
+		}
+	}
+	for _, bad := range []string{"15.10.2026", "2026-13-01", "2026-02-30", "x"} {
+		if _, err := reports.Quarterly(t.Context(), c, reports.QuarterlyOptions{Date: bad}); !errors.Is(err, reports.ErrDate) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
 }
 
 // Every section begins with a sentence: of many patients, of a quarter without one a year

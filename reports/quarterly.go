@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"recoup/analysis"
 	"recoup/analysis/describe"
@@ -21,6 +22,7 @@ type QuarterlyOptions struct {
 	Level     float64 // of confidence; 0 means 0.95
 	Fewest    int     // fewest patients, had it or not, of a quarter or site in a chart; 0 for any
 	Facts     []Fact  // of the program that writes the report, for its end
+	Date      string  // on which the report is dated, such as 2026-10-15; "" for none
 	Brand     Brand
 	Lang      string // BCP 47 tag of the report's language, such as de; "" for English
 
@@ -89,6 +91,7 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 	if o.Site != "" {
 		r.Subtitle += " · " + o.Site
 	}
+	r.Subtitle += q.dated()
 	for _, b := range QuarterlySections {
 		s, err := b.build(ctx, q)
 		if err != nil {
@@ -102,6 +105,18 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 	return r, nil
 }
 
+// ErrDate is what errors.Is finds when a report cannot be dated.
+var ErrDate = errors.New("no such date")
+
+// dated says after a subtitle of what date a report is, as its language writes dates.
+func (q *quarter) dated() string {
+	if q.opt.Date == "" {
+		return ""
+	}
+	d := strings.Split(q.opt.Date, "-")
+	return " · " + q.text("dated {0}-{1}-{2}", d[0], d[1], d[2])
+}
+
 func newQuarter(c *datasets.Cohort, o QuarterlyOptions) (*quarter, error) {
 	if o.Level == 0 {
 		o.Level = 0.95
@@ -112,6 +127,9 @@ func newQuarter(c *datasets.Cohort, o QuarterlyOptions) (*quarter, error) {
 	in, err := LanguageOf(o.Lang)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := time.Parse(time.DateOnly, o.Date); o.Date != "" && err != nil {
+		return nil, fmt.Errorf("%w: expected a date such as 2026-10-15", ErrDate)
 	}
 	q := &quarter{opt: o, in: in, all: c, came: c}
 	quarters, from := c.Quarters()

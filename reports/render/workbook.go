@@ -69,11 +69,13 @@ func (b *spreadsheet) call(name, sheet string, head, columns, last int) {
 func (b *spreadsheet) defined() string {
 	var out strings.Builder
 	for _, n := range b.names {
-		local := ""
-		if n.titles {
-			local = fmt.Sprintf(` localSheetId="%d"`, slices.IndexFunc(b.sheets, func(s *leaf) bool { return s.name == n.sheet }))
+		to := xmlText("'" + n.sheet + "'!" + n.cells)
+		if !n.titles {
+			fmt.Fprintf(&out, `<definedName name="%s">%s</definedName>`, xmlText(n.name), to)
+			continue
 		}
-		fmt.Fprintf(&out, `<definedName name="%s"%s>%s</definedName>`, xmlText(n.name), local, xmlText("'"+n.sheet+"'!"+n.cells))
+		of := slices.IndexFunc(b.sheets, func(s *leaf) bool { return s.name == n.sheet })
+		fmt.Fprintf(&out, `<definedName name="%s" localSheetId="%d">%s</definedName>`, n.name, of, to)
 	}
 	return enclosed("definedNames", out.String())
 }
