@@ -1,6 +1,7 @@
 package reports_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"slices"
@@ -153,6 +154,25 @@ visits:
 		"v": "id,visit,pain\na,base,8\nb,base,8\na,end,8\nb,end,8\n",
 		"k": "id,kind,cost\na,program,1000\nb,program,2000\n",
 	}, reports.QuarterlyOptions{}, "none"), "the program cost")
+}
+
+// A report tells how far it is, and stops where it is told to.
+func TestReportProgressAndCancel(t *testing.T) {
+	c := drawn(t, 60, 1, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var at []int
+	_, err := reports.Quarterly(ctx, c, reports.QuarterlyOptions{Progress: func(done, total int) {
+		if at = append(at, done); total != len(reports.QuarterlySections) {
+			t.Errorf("of %d sections", total)
+		}
+		if done == 3 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) || !slices.Equal(at, []int{0, 1, 2, 3}) {
+		t.Errorf("after %v: %v", at, err)
+	}
 }
 
 // The only date of a report is the one it is given, as its language writes dates.

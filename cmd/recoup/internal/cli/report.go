@@ -192,7 +192,10 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	if f.each != "" {
 		return a.eachSite(ctx, co, f, g)
 	}
+	progress, stop := a.progress("Writing the report")
+	f.options.Progress = progress
 	r, err := quarterly(ctx, co, f)
+	stop()
 	if errors.Is(err, reports.ErrQuarter) {
 		return usageError{err}
 	}
