@@ -227,6 +227,13 @@ func TestForcedColorsAndMotion(t *testing.T) {
 	plain := x.list(colors)
 	for _, forced := range []string{"active", "none"} {
 		x.media("forced-colors", forced, "prefers-color-scheme", "dark", "prefers-reduced-motion", "reduce")
+		if active := x.eval(`matchMedia("(forced-colors: active)").matches`); active != (forced == "active") {
+			t.Fatalf("forced colors %s: active %v", forced, active)
+		}
+		// Browsers differ in what they force in a drawing that does not say.
+		if forcible := x.eval(`[...document.querySelectorAll("figure svg")].filter(e => getComputedStyle(e).forcedColorAdjust !== "none").length`); forcible != 0.0 {
+			t.Errorf("%v figures may be recolored", forcible)
+		}
 		if got := x.list(colors); len(got) == 0 || !slices.Equal(got, plain) {
 			t.Errorf("forced colors %s: the figures' colors change", forced)
 		}
