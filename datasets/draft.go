@@ -113,7 +113,7 @@ func Draft(ctx context.Context, paths []string, open func(context.Context, strin
 	if len(ps) > 0 {
 		return nil, ps
 	}
-	if ps := d.check("draft"); len(ps) > 0 {
+	if ps := d.check("draft", func(string) int { return 0 }); len(ps) > 0 {
 		return nil, ps
 	}
 	return d, nil
