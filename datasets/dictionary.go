@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -377,6 +378,12 @@ func ParseDictionary(name string, b []byte) (*Dictionary, error) {
 		return nil, Problems{{
 			Severity: SeverityError, Code: CodeDictionary, File: name,
 			Expected: fmt.Sprintf("expected a cohort file of at most %d bytes", maxDictionary),
+		}}
+	}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil, Problems{{
+			Severity: SeverityError, Code: CodeDictionary, File: name,
+			Expected: "expected a cohort file, found an empty one", Mend: "see: recoup help cohort-files",
 		}}
 	}
 	var d Dictionary
