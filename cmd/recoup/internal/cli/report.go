@@ -127,7 +127,7 @@ discharge or admission, or a period column, for a quarter.`,
 	c.Flags().StringVar(&f.options.Quarter, "quarter", "", "such as 2026Q3; all patients where not given")
 	c.Flags().StringVar(&f.options.Arm, "arm", "", "the program's arm, where the cohort has arms; each arm where not given")
 	c.Flags().StringVar(&f.options.Reference, "reference", "", "an arm to show beside it")
-	c.Flags().Float64Var(&f.options.Level, "level", 0.95, "confidence level")
+	levelFlag(c, &f.options.Level, "confidence level")
 	languageFlag(c, &f.options.Lang)
 	f.protect.add(c)
 	c.Flags().StringVar(&f.each, "each", "", "site: a report for each site and an overview")
@@ -147,9 +147,6 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	}
 	if _, err := disclosure.Named(f.protect.policy); err != nil {
 		return usageError{err}
-	}
-	if f.options.Level <= 0 || f.options.Level >= 1 {
-		return usagef("expected a confidence level between 0 and 1, such as 0.95")
 	}
 	if f.options.Quarter != "" {
 		if _, err := datasets.ParseQuarter(f.options.Quarter); err != nil {
