@@ -252,6 +252,7 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 		if err != nil {
 			return nil, err
 		}
+		w.scratch.reserve(rows)
 		for _, c := range columns {
 			c.block(text[from:], w.cells(c.first(), n), rows, p.rows)
 		}
@@ -419,8 +420,19 @@ type fastTexts struct {
 
 // fastScratch is what columns need for a block only.
 type fastScratch struct {
-	marks  []byte
-	values []float64
+	words      []uint64 // a cell each
+	sizes      []uint32
+	values     []float64
+	empty, odd []byte // a bit each
+}
+
+// reserve makes room for so many cells.
+func (s *fastScratch) reserve(rows int) {
+	if rows > len(s.words) {
+		n := (2*rows + 63) &^ 63
+		s.words, s.sizes, s.values = make([]uint64, n), make([]uint32, n), make([]float64, n)
+		s.empty, s.odd = make([]byte, n/8), make([]byte, n/8)
+	}
 }
 
 type fastKind int
@@ -548,32 +560,22 @@ func (c *fastColumn) builder() *columnBuilder {
 	return c.slow
 }
 
-// readNumbers reads decimals, four at a time where the processor can. A missing one
+// readNumbers reads decimals, many at a time where the processor can. A missing one
 // is 0.
 func (c *fastColumn) readNumbers(text []byte, cells places, out []float64, row int) {
-	if len(c.marks) < len(out) {
-		c.marks = make([]byte, 2*len(out))
-	}
-	n := fourNumbers(text, cells, out, c.low, c.high, c.marks)
-	for g, mark := range c.marks[:n/4] {
-		if mark == 0 {
-			continue
+	n := c.manyNumbers(text, cells, out, c.low, c.high, c.special)
+	for r := 0; r < n; r += 64 {
+		empty, odd := binary.LittleEndian.Uint64(c.empty[r/8:]), binary.LittleEndian.Uint64(c.odd[r/8:])
+		if rest := n - r; rest < 64 {
+			empty, odd = empty&(1<<rest-1), odd&(1<<rest-1)
 		}
-		empty := mark & 15
 		if !c.blank {
-			mark, empty = mark|empty<<4, 0
+			empty, odd = 0, odd|empty
 		}
-		c.nullFour(row+4*g, empty)
-		for odd := mark >> 4; odd != 0; odd &= odd - 1 {
-			r := 4*g + bits.TrailingZeros8(odd)
-			out[r] = c.number(text, cells, r, row)
-		}
-	}
-	if len(c.special) > 0 {
-		for r, v := range out[:n] {
-			if slices.Contains(c.special, v) {
-				out[r] = c.number(text, cells, r, row)
-			}
+		c.nulled(row+r, empty)
+		for ; odd != 0; odd &= odd - 1 {
+			k := r + bits.TrailingZeros64(odd)
+			out[k] = c.number(text, cells, k, row)
 		}
 	}
 	for r := n; r < len(out); r++ {
@@ -606,9 +608,6 @@ func (c *fastColumn) number(text []byte, cells places, r, row int) float64 {
 
 // readIntegers reads whole numbers, of at most 2^53, as decimals without a fraction.
 func (c *fastColumn) readIntegers(text []byte, cells places, out []int64, row int) {
-	if len(c.values) < len(out) {
-		c.values = make([]float64, 2*len(out))
-	}
 	values := c.values[:len(out)]
 	c.readNumbers(text, cells, values, row)
 	for r, v := range values {
@@ -733,24 +732,24 @@ func (c *fastColumn) null(row int) {
 }
 
 func (c *fastColumn) allValid() {
-	c.valid = c.memory((c.rows+7)/8 + 1)
+	c.valid = c.memory((c.rows+7)/8 + 9) // a row's bit may be written with 64 after it
 	for i := range c.valid {
 		c.valid[i] = 0xFF
 	}
 }
 
-// nullFour notes which of four cells, by bits, are without a value.
-func (c *fastColumn) nullFour(row int, empty byte) {
+// nulled notes which of 64 cells, by bits, are without a value.
+func (c *fastColumn) nulled(row int, empty uint64) {
 	if empty == 0 {
 		return
 	}
 	if c.valid == nil {
 		c.allValid()
 	}
-	two := uint16(empty) << (row & 7)
-	c.valid[row>>3] &^= byte(two)
-	c.valid[row>>3+1] &^= byte(two >> 8)
-	c.nulls += bits.OnesCount8(empty)
+	at := c.valid[row>>3:]
+	binary.LittleEndian.PutUint64(at, binary.LittleEndian.Uint64(at)&^(empty<<(row&7)))
+	at[8] &^= byte(empty >> (64 - row&7))
+	c.nulls += bits.OnesCount64(empty)
 }
 
 // because notes why a cell is missing.
