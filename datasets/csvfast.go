@@ -402,7 +402,7 @@ type fastColumn struct {
 	days    []int32
 	codes   []int32
 	levels  *texts
-	recent  *[1 << recentBits]recentText
+	recent  *recentTexts
 	slow    *columnBuilder
 	valid   []byte // bitmap of cells that have a value; nil while all have
 	nulls   int
@@ -415,7 +415,7 @@ type fastColumn struct {
 // fastTexts is what a worker knows of a text column in a piece.
 type fastTexts struct {
 	levels *texts
-	recent [1 << recentBits]recentText
+	recent recentTexts
 }
 
 // fastScratch is what columns need for a block only.
@@ -454,6 +454,8 @@ type recentText struct {
 }
 
 const recentBits = 10
+
+type recentTexts [1 << recentBits]recentText
 
 // column begins a column of a piece that may have so many rows.
 func (w *fastWorker) column(spec *columnSpec, j, rows int) *fastColumn {
@@ -660,39 +662,65 @@ func shortNumber(text []byte, s, e int) (float64, bool) {
 // readTexts reads texts. One of up to 16 bytes is known again by two words, a longer
 // one by its hash.
 func (c *fastColumn) readTexts(text []byte, cells places, out []int32, row int) {
-	recent := c.recent
-	for r := range out {
+	for r := 0; ; r++ {
+		r = c.recent.known(text, cells, out, r)
+		if r == len(out) {
+			return
+		}
 		s, e := cells.at(r)
-		size := e - s
-		if size == 0 && c.blank {
+		cell := text[s:e]
+		if len(cell) == 0 && c.blank {
 			c.null(row + r)
 			continue
 		}
-		if size > 16 || size == 0 || e < 8 || s+8 > len(text) {
-			out[r] = c.text(text[s:e], row+r)
-			continue
+		nulls, marked := c.nulls, c.built.invisible
+		out[r] = c.text(cell, row+r)
+		if c.nulls == nulls && c.built.invisible == marked && len(cell) <= 16 && len(cell) > 0 {
+			first, last := ends(text, s, e)
+			*c.recent.slot(first, last) = recentText{first, last, int32(len(cell)), out[r]}
 		}
-		first := binary.LittleEndian.Uint64(text[s:]) & firstBytes[size]
-		last := binary.LittleEndian.Uint64(text[e-8:]) & lastBytes[size]
-		slot := &recent[(first^bits.RotateLeft64(last, 29))*0x9E3779B97F4A7C15>>(64-recentBits)]
+	}
+}
+
+// ends returns the first and last eight bytes of a text of up to 16, or all of them.
+func ends(text []byte, s, e int) (first, last uint64) {
+	begin := unsafe.Pointer(unsafe.SliceData(text))
+	first = binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(begin, s))[:])
+	last = binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(begin, e-8))[:])
+	size := (e - s) & 31
+	return first & firstBytes[size], last & lastBytes[size]
+}
+
+func (t *recentTexts) slot(first, last uint64) *recentText {
+	return &t[(first^bits.RotateLeft64(last, 29))*0x9E3779B97F4A7C15>>(64-recentBits)]
+}
+
+// known gives texts from r on their codes. It returns the place of the first that is
+// not known.
+func (t *recentTexts) known(text []byte, cells places, out []int32, r int) int {
+	at := r * cells.stride
+	for ; r < len(out); r++ {
+		s, e := int(cells.ends[at]), int(cells.ends[at+1])-1
+		at += cells.stride
+		size := e - s
+		if uint(size-1) > 15 {
+			break
+		}
+		first, last := ends(text, s, e)
+		slot := t.slot(first, last)
 		if slot.first != first || slot.last != last || slot.size != int32(size) {
-			nulls, marked := c.nulls, c.built.invisible
-			code := c.text(text[s:e], row+r)
-			if c.nulls == nulls && c.built.invisible == marked {
-				*slot = recentText{first, last, int32(size), code}
-			}
-			out[r] = code
-			continue
+			break
 		}
 		out[r] = slot.code
 	}
+	return r
 }
 
 // lowBytes are the masks of the first bytes of a word. FirstBytes and lastBytes are
 // those of the first and last eight bytes of a text, or all of them, by its size.
 var (
 	lowBytes              = [9]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, 1<<64 - 1}
-	firstBytes, lastBytes = func() (first, last [17]uint64) {
+	firstBytes, lastBytes = func() (first, last [32]uint64) {
 		for i := range first {
 			n := min(i, 8)
 			first[i], last[i] = lowBytes[n], ^lowBytes[8-n]
