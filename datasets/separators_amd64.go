@@ -19,11 +19,20 @@ var wide = fast && cpu.X86.HasAVX512F && cpu.X86.HasAVX512CD && cpu.X86.HasAVX51
 //go:noescape
 func separatorsAVX2(text *byte, words int, delim byte, ends *uint32) int
 
+// separatorsAVX512 is separatorsAVX2.
+//
+//go:noescape
+func separatorsAVX512(text *byte, words int, delim byte, ends *uint32) int
+
 // separators finds the separators and line breaks of text, and returns their number
 // and, for each, the position after it.
 func separators(text []byte, delim byte, ends []uint32) int {
 	n, done := 0, 0
-	if words := len(text) / 64; fast && words > 0 {
+	switch words := len(text) / 64; {
+	case !fast || words == 0:
+	case wide:
+		n, done = separatorsAVX512(&text[0], words, delim, &ends[0]), 64*words
+	default:
 		n, done = separatorsAVX2(&text[0], words, delim, &ends[0]), 64*words
 	}
 	return n + separatorsPlain(text[done:], delim, done, ends[n:])

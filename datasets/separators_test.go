@@ -31,7 +31,10 @@ func everyWay(t *testing.T, run func()) {
 }
 
 // The loops in assembly see what the plain ones see.
-func TestSeparators(t *testing.T) {
+func TestSeparators(t *testing.T) { everyWay(t, func() { separatorsAgree(t) }) }
+
+func separatorsAgree(t *testing.T) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(1, 64))
 	for range 2000 {
 		text := make([]byte, r.IntN(300))
