@@ -423,7 +423,7 @@ type fastScratch struct {
 	words      []uint64 // a cell each
 	sizes      []uint32
 	values     []float64
-	empty, odd []byte // a bit each
+	empty, odd []uint64 // a bit each
 }
 
 // reserve makes room for so many cells.
@@ -431,7 +431,7 @@ func (s *fastScratch) reserve(rows int) {
 	if rows > len(s.words) {
 		n := (2*rows + 63) &^ 63
 		s.words, s.sizes, s.values = make([]uint64, n), make([]uint32, n), make([]float64, n)
-		s.empty, s.odd = make([]byte, n/8), make([]byte, n/8)
+		s.empty, s.odd = make([]uint64, n/64), make([]uint64, n/64)
 	}
 }
 
@@ -567,10 +567,7 @@ func (c *fastColumn) builder() *columnBuilder {
 func (c *fastColumn) readNumbers(text []byte, cells places, out []float64, row int) {
 	n := c.manyNumbers(text, cells, out, c.low, c.high, c.special)
 	for r := 0; r < n; r += 64 {
-		empty, odd := binary.LittleEndian.Uint64(c.empty[r/8:]), binary.LittleEndian.Uint64(c.odd[r/8:])
-		if rest := n - r; rest < 64 {
-			empty, odd = empty&(1<<rest-1), odd&(1<<rest-1)
-		}
+		empty, odd := c.empty[r/64], c.odd[r/64]
 		if !c.blank {
 			empty, odd = 0, odd|empty
 		}

@@ -23,9 +23,9 @@ FOUR(one, 1)
 FOUR(three, 3)
 FOUR(upper, 0x100000000)
 
-// func numbersAVX2(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *byte)
+// func numbersAVX2(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *uint64)
 //
-// Four cells a turn, two turns a byte of bits. Y2 is the size of a cell; Y4 its bytes,
+// Four cells a turn. Y2 is the size of a cell; Y4 its bytes,
 // then its digits, then its value; Y8 whether it is negative; Y5 whether it has no
 // point; Y9 its points; Y1 the bytes before the point.
 TEXT ·numbersAVX2(SB), NOSPLIT, $0-88
@@ -40,6 +40,7 @@ TEXT ·numbersAVX2(SB), NOSPLIT, $0-88
 	MOVQ n+64(FP), R12
 	MOVQ empty+72(FP), R8
 	MOVQ odd+80(FP), R11
+	XORL R10, R10 // place of the turn's bits
 	VPXOR Y15, Y15, Y15
 	VPCMPEQQ Y12, Y12, Y12
 	VMOVDQU zeros<>(SB), Y11
@@ -128,26 +129,23 @@ coded:
 	VMOVMSKPD Y7, AX
 	VMOVMSKPD Y2, BX
 	XORL $15, AX
-	TESTL $4, CX
-	JNE upper
-	MOVB BX, (R8)
-	MOVB AX, (R11)
-	SUBQ $4, CX
-	JMP next
+	SHLXQ R10, BX, BX // by its low six bits
+	SHLXQ R10, AX, AX
+	ORQ BX, (R8)
+	ORQ AX, (R11)
+	ADDL $4, R10
+	TESTL $63, R10
+	JNE same
+	ADDQ $8, R8
+	ADDQ $8, R11
 
-upper:
-	SHLL $4, BX
-	SHLL $4, AX
-	ORB BX, (R8)
-	ORB AX, (R11)
-	INCQ R8
-	INCQ R11
+same:
 	SUBQ $4, CX
 	JNZ next
 	VZEROUPPER
 	RET
 
-// func numbersAVX512(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *byte)
+// func numbersAVX512(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *uint64)
 //
 // Eight cells a turn, fewer in the last: K1 tells which there are. Z2 is the size of
 // a cell; Z4 its bytes, then its digits, then its value; Z3 a 1 in the byte of its
@@ -165,6 +163,7 @@ TEXT ·numbersAVX512(SB), NOSPLIT, $0-88
 	MOVQ n+64(FP), R12
 	MOVQ empty+72(FP), R8
 	MOVQ odd+80(FP), R9
+	XORL R10, R10 // place of the turn's bits
 	VPBROADCASTQ zeros<>(SB), Z31
 	VPBROADCASTQ point<>(SB), Z30
 	VPBROADCASTQ minus<>(SB), Z29
@@ -245,15 +244,24 @@ code:
 coded:
 	VMOVAPD.Z Z4, K2, Z4
 	VMOVUPD Z4, K1, (DX)
-	KMOVB K5, (R8)
-	KORB K5, K2, K5
-	KXORB K5, K1, K5
-	KMOVB K5, (R9)
+	KORB K5, K2, K6
+	KXORB K6, K1, K6
+	KMOVB K5, BX
+	KMOVB K6, AX
+	SHLXQ R10, BX, BX // by its low six bits
+	SHLXQ R10, AX, AX
+	ORQ BX, (R8)
+	ORQ AX, (R9)
 	ADDQ $32, DI
 	ADDQ $64, SI
 	ADDQ $64, DX
-	INCQ R8
-	INCQ R9
+	ADDL $8, R10
+	TESTL $63, R10
+	JNE same
+	ADDQ $8, R8
+	ADDQ $8, R9
+
+same:
 	SUBQ $8, CX
 	JGT next
 	VZEROUPPER

@@ -8,7 +8,7 @@ import (
 
 // fast tells that the processor has the instructions which the loops in assembly are
 // made of.
-var fast = cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasPOPCNT
+var fast = cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
 
 // wide tells that it also has those of twice the width.
 var wide = fast && cpu.X86.HasAVX512F && cpu.X86.HasAVX512CD && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512VBMI2
@@ -58,12 +58,12 @@ func (s *sight) survey(text []byte) {
 // tells of those that are empty, and odd of those that are not plain.
 //
 //go:noescape
-func numbersAVX2(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *byte)
+func numbersAVX2(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *uint64)
 
 // numbersAVX512 is numbersAVX2 for any number of cells but 0.
 //
 //go:noescape
-func numbersAVX512(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *byte)
+func numbersAVX512(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *uint64)
 
 // manyNumbers reads the first cells of a column, as many as it returns, as decimals from
 // low to high that are no missing codes.
@@ -76,6 +76,8 @@ func (s *fastScratch) manyNumbers(text []byte, cells places, out []float64, low,
 		return 0
 	}
 	s.lay(text, cells, n)
+	clear(s.empty[:(n+63)/64])
+	clear(s.odd[:(n+63)/64])
 	numbers(&s.words[0], &s.sizes[0], n, &out[0], low, high, &powers[0], unsafe.SliceData(codes), len(codes), &s.empty[0], &s.odd[0])
 	return n
 }

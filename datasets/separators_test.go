@@ -107,7 +107,7 @@ func manyNumbersAgree(t *testing.T, cells []string) {
 	s.reserve(len(cells))
 	n, plain := s.manyNumbers(text[before:], places{ends, stride}, out[:len(cells)], -100, 100, codes), 0
 	for i, c := range cells[:n] {
-		isEmpty, isOdd := s.empty[i/8]>>(i%8)&1 == 1, s.odd[i/8]>>(i%8)&1 == 1
+		isEmpty, isOdd := s.empty[i/64]>>(i%64)&1 == 1, s.odd[i/64]>>(i%64)&1 == 1
 		want, err := parseNumber(c, ".", "")
 		good := err == nil && want >= -100 && want <= 100 && !slices.Contains(codes, want)
 		switch {
