@@ -524,19 +524,17 @@ func (c *fastColumn) block(text []byte, cells places, rows, row int) {
 		c.readIntegers(text, cells, c.ints[row:row+rows], row)
 	case kindDate:
 		out := c.days[row : row+rows]
-		for r := range out {
+		settle(c, out, c.manyDates(text, cells, out), row, func(r int) int32 {
 			s, e := cells.at(r)
-			cell := text[s:e]
-			v, ok := plainDate(cell)
-			if !ok {
-				if len(cell) == 0 && c.blank {
-					c.null(row + r)
-					continue
-				}
-				v = int32(slowly(c, cell, row+r, c.builder().date))
+			if v, ok := plainDate(text[s:e]); ok {
+				return v
 			}
-			out[r] = v
-		}
+			if s == e && c.blank {
+				c.null(row + r)
+				return 0
+			}
+			return int32(slowly(c, text[s:e], row+r, c.builder().date))
+		})
 	case kindText:
 		c.readTexts(text, cells, c.codes[row:row+rows], row)
 	default:
@@ -566,6 +564,12 @@ func (c *fastColumn) builder() *columnBuilder {
 // is 0.
 func (c *fastColumn) readNumbers(text []byte, cells places, out []float64, row int) {
 	n := c.manyNumbers(text, cells, out, c.low, c.high, c.special)
+	settle(c, out, n, row, func(r int) float64 { return c.number(text, cells, r, row) })
+}
+
+// settle notes which of the first n cells of a block are empty, and reads those that are
+// not plain, and the rest, one by one.
+func settle[T any](c *fastColumn, out []T, n, row int, one func(r int) T) {
 	for r := 0; r < n; r += 64 {
 		empty, odd := c.empty[r/64], c.odd[r/64]
 		if !c.blank {
@@ -574,11 +578,11 @@ func (c *fastColumn) readNumbers(text []byte, cells places, out []float64, row i
 		c.nulled(row+r, empty)
 		for ; odd != 0; odd &= odd - 1 {
 			k := r + bits.TrailingZeros64(odd)
-			out[k] = c.number(text, cells, k, row)
+			out[k] = one(k)
 		}
 	}
 	for r := n; r < len(out); r++ {
-		out[r] = c.number(text, cells, r, row)
+		out[r] = one(r)
 	}
 }
 

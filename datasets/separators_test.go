@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // plainly runs a test without the loops in assembly.
@@ -89,9 +90,8 @@ func TestManyNumbers(t *testing.T) {
 	}
 }
 
-func manyNumbersAgree(t *testing.T, cells []string) {
-	t.Helper()
-	const stride = 3 // other columns' cells stand between
+// between lays out cells of one column, between those of others.
+func between(cells []string) ([]byte, places) {
 	text, ends := make([]byte, before), []uint32{0}
 	for _, c := range cells {
 		for _, s := range []string{c, "9", "-9.9"} {
@@ -99,13 +99,18 @@ func manyNumbersAgree(t *testing.T, cells []string) {
 			ends = append(ends, uint32(len(text)-before))
 		}
 	}
-	text = append(text, make([]byte, after)...)
+	return append(text, make([]byte, after)...)[before:], places{ends, 3}
+}
+
+func manyNumbersAgree(t *testing.T, cells []string) {
+	t.Helper()
+	text, places := between(cells)
 	codes := []float64{77, -99}
 	out := make([]float64, len(cells)+1)
 	out[len(cells)] = 5
 	var s fastScratch
 	s.reserve(len(cells))
-	n, plain := s.manyNumbers(text[before:], places{ends, stride}, out[:len(cells)], -100, 100, codes), 0
+	n, plain := s.manyNumbers(text, places, out[:len(cells)], -100, 100, codes), 0
 	for i, c := range cells[:n] {
 		isEmpty, isOdd := s.empty[i/64]>>(i%64)&1 == 1, s.odd[i/64]>>(i%64)&1 == 1
 		want, err := parseNumber(c, ".", "")
@@ -127,6 +132,40 @@ func manyNumbersAgree(t *testing.T, cells []string) {
 	}
 	if fast && plain < n/8 && n > 1000 {
 		t.Errorf("only %d of %d cells are plain", plain, n)
+	}
+}
+
+// So are many dates at a time those that one is.
+func TestManyDates(t *testing.T) {
+	first := time.Date(1849, 12, 1, 0, 0, 0, 0, time.UTC)
+	cells := []string{"", "2024-02-2", "2024-02-290", "2024-02-29 ", " 2024-02-29", "0000-00-00", "9999-12-31", "24-02-29", "2"}
+	r := rand.New(rand.NewPCG(10, 10))
+	for day := range 128_563 {
+		s := first.AddDate(0, 0, day).Format("2006-01-02")
+		odd := []byte(s)
+		odd[r.IntN(10)] = "0123456789-/: \x00\xb0"[r.IntN(16)]
+		cells = append(cells, s, string(odd))
+	}
+	agree := func(cells []string) {
+		text, places := between(cells)
+		out := make([]int32, len(cells)+1)
+		out[len(cells)] = 5
+		var s fastScratch
+		s.reserve(len(cells))
+		for i, c := range cells[:s.manyDates(text, places, out[:len(cells)])] {
+			want, ok := plainDate([]byte(c))
+			isEmpty, isOdd := s.empty[i/64]>>(i%64)&1 == 1, s.odd[i/64]>>(i%64)&1 == 1
+			if isEmpty != (c == "") || isOdd != (!ok && c != "") || out[i] != want {
+				t.Fatalf("%q: %d, empty %v, odd %v; want %d, %v", c, out[i], isEmpty, isOdd, want, ok)
+			}
+		}
+		if out[len(cells)] != 5 {
+			t.Fatal("a date was written behind the last")
+		}
+	}
+	agree(cells)
+	for n := range 40 {
+		agree(cells[n : 2*n])
 	}
 }
 
