@@ -479,6 +479,9 @@ func cellText(a arrow.Array, i int) string {
 		return v.Value(i).ToTime().Format("2006-01-02")
 	case *array.Timestamp:
 		return timeOf(v, i).Format("2006-01-02T15:04:05.999999")
+	case *array.Duration:
+		days := float64(v.Value(i)) / (float64(24*time.Hour) / float64(v.DataType().(*arrow.DurationType).Unit.Multiplier()))
+		return "P" + strconv.FormatFloat(days, 'f', -1, 64) + "D"
 	default:
 		return a.ValueStr(i)
 	}

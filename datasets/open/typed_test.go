@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,6 +125,32 @@ func TestDraftedMoments(t *testing.T) {
 		}
 		if x := d.Resources[0].Schema.Fields[1]; x.Type != datasets.TypeDatetime || x.Format != format {
 			t.Errorf("%s: %s %q, want a datetime %q", filepath.Ext(path), x.Type, x.Format, format)
+		}
+	}
+}
+
+// A column of nothing is one of missing texts, spans of time are durations, and what
+// no cell can hold is refused by its column's name.
+func TestOddArrowColumns(t *testing.T) {
+	co, _, err := open.Examine(t.Context(), typedFile(t, array.NewNull(2), "{name: x, type: number}"), open.Options{})
+	if err != nil || co.Tables()[0].Missing("x") != 2 {
+		t.Errorf("%v", err)
+	}
+	span := array.NewDurationBuilder(memory.DefaultAllocator, &arrow.DurationType{Unit: arrow.Millisecond})
+	span.AppendValues([]arrow.Duration{86_400_000, 43_200_000}, nil)
+	co, _, err = open.Examine(t.Context(), typedFile(t, span.NewArray(), "{name: x, type: duration}"), open.Options{})
+	if err != nil || !slices.Equal(co.Tables()[0].Floats("x"), []float64{1, 0.5}) {
+		t.Errorf("%v", err)
+	}
+	lists := array.NewListBuilder(memory.DefaultAllocator, arrow.PrimitiveTypes.Int64)
+	lists.AppendNull()
+	raw := array.NewFixedSizeBinaryBuilder(memory.DefaultAllocator, &arrow.FixedSizeBinaryType{ByteWidth: 2})
+	raw.AppendNull()
+	for found, x := range map[string]arrow.Array{"lists or groups": lists.NewArray(), "bytes of a fixed length": raw.NewArray()} {
+		_, _, err := open.Examine(t.Context(), typedFile(t, x, "{name: x, type: string}"), open.Options{})
+		var ps datasets.Problems
+		if !errors.As(err, &ps) || ps[0].Column != "x" || !strings.Contains(ps[0].Expected, found) {
+			t.Errorf("%v, want %s refused", err, found)
 		}
 	}
 }

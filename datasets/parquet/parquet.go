@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -76,7 +75,7 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 		return s.checkFooter()
 	})
 	if err == nil {
-		s.skip = uncarried(s.columns, res.Schema.Fields)
+		s.skip = datasets.Uncarried(s.columns, res.Schema.Fields)
 		err = s.unread()
 	} else {
 		err = datasets.FileProblem(res.Name, path, "a Parquet file")
@@ -93,29 +92,13 @@ func (s *source) unread() error {
 	ps := datasets.NewProblemList()
 	for i, odd := range s.odd {
 		if odd != "" && !s.skip[i] {
-			ps.Add(datasets.Problem{
-				Severity: datasets.SeverityError, Code: datasets.CodeType, Table: s.table, File: s.path, Column: s.columns[i],
-				Expected: "expected numbers, texts, dates or times, one a cell, found " + odd,
-				Mend:     "write the file again without the column, or leave it out of the cohort file",
-			})
+			ps.Add(datasets.OddColumn(s.table, s.path, s.columns[i], odd))
 		}
 	}
 	if ps.Failed() {
 		return ps.All()
 	}
 	return nil
-}
-
-// uncarried tells which columns no field of a cohort file carries. Without fields all
-// are read, to describe them.
-func uncarried(columns []string, fields []datasets.Field) []bool {
-	skip := make([]bool, len(columns))
-	for i, c := range columns {
-		skip[i] = len(fields) > 0 && !slices.ContainsFunc(fields, func(f datasets.Field) bool {
-			return f.Role != datasets.RoleIgnore && (f.Name == c || f.MissingReasons == c)
-		})
-	}
-	return skip
 }
 
 // checkEnds looks for the format's mark at both ends and for a footer that lies
