@@ -67,7 +67,7 @@ func openJSON(path string, r datasets.Resource) (datasets.Source, error) {
 		if key, err = in.Key(); err != nil {
 			break
 		}
-		if key == "columns" || key == "rows" || key == "datasetJSONVersion" || key == "clinicalData" {
+		if key == "columns" || key == "rows" || key == "datasetJSONVersion" || key == "clinicalData" || key == "referenceData" {
 			break
 		}
 		if fhirResource = key == "resourceType"; !fhirResource {
@@ -80,7 +80,7 @@ func openJSON(path string, r datasets.Resource) (datasets.Source, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, datasets.FileProblem(r.Name, path, "a dataset in Dataset-JSON 1.1, or FHIR QuestionnaireResponses")
+		return nil, datasets.FileProblem(r.Name, path, "a dataset in Dataset-JSON, or FHIR QuestionnaireResponses")
 	case fhirResource:
 		return fhir.Open(path, r)
 	}
