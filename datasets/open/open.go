@@ -140,7 +140,7 @@ func read(ctx context.Context, path string, opt Options) (*datasets.Cohort, []pr
 	look := privacy.NewLook(d)
 	c, err := datasets.Load(ctx, d, datasets.LoadOptions{
 		Open: in.open, SetAside: opt.SetAside, Progress: opt.Progress, KeepVisits: opt.KeepVisits, MostMemory: opt.MostMemory,
-		Keep: look.Keep(opt.Keep), DoseCeiling: opioid.Ceiling, LeftOut: opt.LeftOut,
+		Keep: opt.Keep, DoseCeiling: opioid.Ceiling, LeftOut: opt.LeftOut,
 		Each: func(b *datasets.Table) error {
 			look.Add(b)
 			if opt.Each != nil {
