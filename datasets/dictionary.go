@@ -152,7 +152,7 @@ type Resource struct {
 // Dialect says how a delimited text file is written. What is empty is found out
 // from the header.
 type Dialect struct {
-	Delimiter string `yaml:"delimiter,omitempty" json:"delimiter,omitempty"` // "," ";" "\t" or "|"
+	Delimiter string `yaml:"delimiter,omitempty" json:"delimiter,omitempty"` // "," ";" "\t" "|" or "^"
 }
 
 // Paths is one path or a list of paths with the same columns.
@@ -519,9 +519,9 @@ func (d *Dictionary) checkResource(r *Resource, bad func(string, string, string,
 		bad(r.Name, "", "expected the table's columns under schema: fields:")
 	}
 	switch r.Dialect.Delimiter {
-	case "", ",", ";", "\t", "|":
+	case "", ",", ";", "\t", "|", "^":
 	default:
-		bad(r.Name, "", `expected the delimiter to be ",", ";", "|" or "\t"`)
+		bad(r.Name, "", `expected the delimiter to be ",", ";", "|", "^" or "\t"`)
 	}
 	if r.Encoding != "" {
 		if _, err := decoderOf(r.Encoding); err != nil {

@@ -163,6 +163,7 @@ type sample struct {
 	comma   bool // numbers if the decimal mark is a comma
 	boolean bool
 	dates   []string // date formats that every cell fits so far
+	times   []string // and those of dates with a time of day
 	missing []string
 	cells   int
 }
@@ -179,6 +180,8 @@ const maxKept = 2000
 
 var dateFormats = []string{"%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%b-%Y"}
 
+var timeFormats = []string{"", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"}
+
 func draftTable(ctx context.Context, path, name string, open func(context.Context, string, Resource) (Source, error)) (Resource, []Visit, []Arm, error) {
 	r := Resource{Name: name, Path: Paths{path}}
 	src, err := open(ctx, path, r)
@@ -188,7 +191,7 @@ func draftTable(ctx context.Context, path, name string, open func(context.Contex
 	defer func() { _ = src.Close() }()
 	samples := make([]*sample, len(src.Columns()))
 	for i, c := range src.Columns() {
-		samples[i] = &sample{name: c, seen: map[string]bool{}, integer: true, number: true, comma: true, boolean: true, dates: slices.Clone(dateFormats)}
+		samples[i] = &sample{name: c, seen: map[string]bool{}, integer: true, number: true, comma: true, boolean: true, dates: slices.Clone(dateFormats), times: slices.Clone(timeFormats)}
 	}
 	rows := 0
 	for rows < draftRows {
@@ -380,9 +383,15 @@ func (s *sample) narrow(t string) {
 		_, err := parseBoolean(t, []string{"true", "True", "TRUE"}, []string{"false", "False", "FALSE"})
 		s.boolean = err == nil
 	}
-	s.dates = slices.DeleteFunc(s.dates, func(f string) bool {
-		layout, _ := goLayout(f, TypeDate)
-		_, err := parseDate(t, layout)
+	s.dates = fitting(s.dates, TypeDate, t)
+	s.times = fitting(s.times, TypeDatetime, t)
+}
+
+// fitting returns the formats of dates that a cell fits.
+func fitting(formats []string, typ Type, cell string) []string {
+	return slices.DeleteFunc(formats, func(f string) bool {
+		layout, _ := goLayout(f, typ)
+		_, err := parseDate(cell, layout)
 		return err != nil
 	})
 }
@@ -424,6 +433,8 @@ func (s *sample) field(taken map[Role]bool) Field {
 		if len(s.dates) > 1 {
 			why = append(why, "the cells fit "+strings.Join(s.dates, " and ")+": check which it is")
 		}
+	case len(s.times) > 0:
+		f.Type, f.Format = TypeDatetime, s.times[0]
 	case !s.many && len(s.levels) <= maxLevels && s.cells >= minCells*len(s.levels):
 		for _, l := range s.levels {
 			f.Categories = append(f.Categories, Category{Value: l})
