@@ -98,18 +98,27 @@ func (q *quarter) costTable(g string, r describe.CostsResult) Table {
 		}
 		cells := []Cell{Label(name), Count(x.All.N)}
 		if r.Periods {
-			cells = append(cells, amount(x.Before, money), amount(x.After, money), change(x.Change, money), middle(x.Change, money))
+			cells = append(cells, amount(x.Before, money, r.ShortBefore), amount(x.After, money, r.ShortAfter), change(x.Change, money, r.ShortBefore+r.ShortAfter), middle(x.Change, money, r.ShortBefore+r.ShortAfter))
 		} else {
-			cells = append(cells, change(x.All, money), middle(x.All, money))
+			cells = append(cells, change(x.All, money, ""), middle(x.All, money, ""))
 		}
 		t.Rows = append(t.Rows, Row{Cells: cells, Total: i >= len(r.Categories)})
 	}
 	return t
 }
 
-func amount(s describe.CostSummary, money string) Cell {
+// unplaced is a cost that is not known; short says of its time why, where the records
+// do not reach over it.
+func unplaced(short string) Cell {
+	if short != "" {
+		return NotAvailable("The records of costs do not reach over this time.")
+	}
+	return NotAvailable("No cost of this kind can be placed in time.")
+}
+
+func amount(s describe.CostSummary, money, short string) Cell {
 	if !s.Mean.OK() {
-		return NotAvailable("No cost of this kind can be placed in time.")
+		return unplaced(short)
 	}
 	return Number(float64(s.Mean), 0, payers(s)).WithUnit(money, "")
 }
@@ -128,16 +137,16 @@ func payers(s describe.CostSummary) int {
 	return n
 }
 
-func change(s describe.CostSummary, money string) Cell {
+func change(s describe.CostSummary, money, short string) Cell {
 	if !s.Mean.OK() {
-		return NotAvailable("No cost of this kind can be placed in time.")
+		return unplaced(short)
 	}
 	return Estimate(float64(s.Mean), float64(s.CI.Low), float64(s.CI.High), 0, payers(s)).WithUnit(money, "")
 }
 
-func middle(s describe.CostSummary, money string) Cell {
+func middle(s describe.CostSummary, money, short string) Cell {
 	if !s.Median.OK() {
-		return NotAvailable("No cost of this kind can be placed in time.")
+		return unplaced(short)
 	}
 	return Number(float64(s.Median), 0, s.N).WithUnit(money, "")
 }
