@@ -45,7 +45,7 @@ func buildCosts(_ context.Context, q *quarter) (Section, error) {
 			s.Blocks = append(s.Blocks, cannot("Costs are not shown", upper(why)))
 			return s, nil
 		}
-		s.Lead = Say(q.text("Amounts per patient in {0}, price year {1}. Costs are skewed: the mean is what a budget needs, the median what is usual.", q.orUnknown(r.Unit), q.orUnknown(strings.Join(r.PriceYears, ", "))))
+		s.Lead = Say(q.text("Amounts per patient in {0}, price year {1}. Costs are skewed: the mean is what a budget needs, the median what is usual.", q.orUnknown(r.Unit, "an unknown unit"), q.orUnknown(strings.Join(r.PriceYears, ", "), "not known")))
 		s.Blocks = append(s.Blocks, q.costTable(g, r))
 		for _, w := range r.Warnings {
 			s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Read with care", Text: foreign(upper(w.Message) + ".")})
@@ -54,9 +54,9 @@ func buildCosts(_ context.Context, q *quarter) (Section, error) {
 	return s, nil
 }
 
-func (q *quarter) orUnknown(s string) string {
+func (q *quarter) orUnknown(s, unknown string) string {
 	if s == "" {
-		return q.text("an unknown unit")
+		return q.text(unknown)
 	}
 	return s
 }
