@@ -116,7 +116,8 @@ alone; the color must be readable on white. The logo stands in .html and .pdf.
 numbers as machines read them, and what an analysis warns of stays English, marked so.
 
 Without --quarter the report covers all patients. The cohort needs a date of
-discharge or admission, or a period column, for a quarter.`,
+discharge or admission, or a period column, for a quarter; who was referred and never
+began belongs to the quarter of referral.`,
 		Example: "  recoup report quarterly cohort.yaml --quarter 2026Q3 -o report.html\n  recoup report quarterly cohort.yaml --each site -o report.docx",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
