@@ -116,7 +116,7 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 		if err != nil {
 			return s, err
 		}
-		if f, ok := stack("Work states over time", wholes[1], states.Series); ok && why == "" {
+		if f, ok := stack(q.in, "Work states over time", wholes[1], states.Series); ok && why == "" {
 			f.Absent = Say("A work state holds too few patients for any share to be shown without telling of them.")
 			f.ID, f.Title, f.Subtitle = "states-"+slug(groupName(g)), "Work states over time", "Share in each work state, by day (Aalen-Johansen)"
 			f.Alt, f.Plot = Say(f.Subtitle), q.states(f.Plot.(Stack))
