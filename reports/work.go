@@ -34,7 +34,7 @@ func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 		Value: o.share, Detail: q.words("{0} if those not seen had not.", o.all),
 	}
 	if o.off {
-		t.Benchmark, t.BenchmarkSource = benchmark("rivano-fischer-2019", "work", "on full temporary sick leave before")
+		q.benchmark(&t, "rivano-fischer-2019", "work", "on full temporary sick leave before", o.definition, q.horizonOf(o.when))
 	}
 	return t, "", nil
 }
@@ -101,7 +101,11 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 			s.Blocks = append(s.Blocks, cannot("Work is not shown", why))
 			return s, nil
 		}
-		s.Blocks = append(s.Blocks, q.workTable(g, r))
+		lasting, err := q.sustained(ctx, g)
+		if err != nil {
+			return s, err
+		}
+		s.Blocks = append(s.Blocks, q.workTable(g, r, lasting))
 		if o, ok := ownWork(r, g); ok {
 			definition, horizon = o.definition, q.horizonOf(o.when)
 			ours = append(ours, Row{Total: true, Cells: []Cell{Label("this cohort"), Label(strings.TrimPrefix(g+", ", ", ") + q.text(o.who) + ", " + q.text(o.how)), Label(q.when(o.when)), Label(o.definition), o.share, Label("")}})
@@ -164,7 +168,13 @@ var workTerms = []struct{ term, label string }{
 	{"returned_all", "all patients"}, {"returned_off_work", "off work at entry"}, {"returned_working_before", "working before entry"},
 }
 
-func (q *quarter) workTable(g string, r analysis.Result) Table {
+// sustained is the return that lasted, where spells tell of it.
+func (q *quarter) sustained(ctx context.Context, g string) (analysis.Result, error) {
+	r, _, err := q.ask(ctx, work.Return, q.now, analysis.Question{Arm: g, Definition: "sustained-90-days"}, nil)
+	return r, err
+}
+
+func (q *quarter) workTable(g string, r, lasting analysis.Result) Table {
 	t := Table{
 		ID: "work-" + slug(groupName(g)), Caption: q.text("Share at work or returned, by definition, denominator and time"),
 		Columns:   []Column{{Label: "When"}, {Label: "Definition"}, {Label: "Of whom"}, {Label: "Those seen", Align: Right}, {Label: "Not seen = not at work", Align: Right}},
@@ -174,6 +184,7 @@ func (q *quarter) workTable(g string, r analysis.Result) Table {
 		t.Caption += ", " + g
 	}
 	ever := false
+	r.Estimates = append(slices.Clip(r.Estimates), lasting.Estimates...)
 	for _, e := range r.Estimates {
 		for _, x := range workTerms {
 			if e.Term != x.term {
