@@ -246,7 +246,7 @@ func (q *quarter) returnFigure(g string, s analysis.Series, r analysis.Result) F
 	f.Plot = plot
 	f.Caption = Say(q.text("Patients off work at entry where that is known. Those lost to follow-up are censored, which assumes that they return as those who are followed."))
 	if m, ok := find(r, "median_time", g); ok && m.Value.OK() {
-		f.Caption = f.Caption.And(" ").join(q.words("Median {0} days.", estimated(m, 0)))
+		f.Caption = f.Caption.And(" ").join(q.words("Median in days: {0}.", estimated(m, 0)))
 	} else {
 		f.Caption = f.Caption.And(" " + q.text("Fewer than half had returned by the end, so there is no median."))
 	}
