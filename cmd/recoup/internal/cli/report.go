@@ -318,7 +318,7 @@ func (f reportFlags) sourced(ctx context.Context, co *datasets.Cohort) (reports.
 		fact("Cohort", origin.Dictionary), fact("Digest of the cohort, SHA-256", origin.Digest),
 		{Name: "Patients in the cohort", Value: reports.Count(co.Patients()).Named(reports.Everybody).Of(reports.WholeCohort)},
 		{Name: "Rows in the cohort", Value: reports.Count(co.Rows()).WithoutPatients()},
-		fact("Rule for small cells", f.protect.policy), fact("Confidence level", fmt.Sprint(o.Level)),
+		fact("Confidence level", fmt.Sprint(o.Level)),
 	}
 	if o.Site != "" { // the digest is that of the files, and with it the counts above are the site's
 		o.Facts = append(o.Facts, fact("Site", o.Site))
