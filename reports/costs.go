@@ -56,7 +56,7 @@ func buildCosts(ctx context.Context, q *quarter) (Section, error) {
 			s.Blocks = append(s.Blocks, cannot("Costs are not shown", upper(why)))
 			return s, nil
 		}
-		s.Lead = Say(q.text("Amounts per patient in {0}, price year {1}. Costs are skewed: the mean is what a budget needs, the median what is usual.", q.orUnknown(r.Unit), q.orUnknown(strings.Join(r.PriceYears, ", "))))
+		s.Lead = Say(q.text("Amounts per patient in {0}, price year {1}. Costs are skewed: the mean is what a budget needs, the median what is usual.", q.orUnknown(r.Unit, "an unknown unit"), q.orUnknown(strings.Join(r.PriceYears, ", "), "not known")))
 		s.Blocks = append(s.Blocks, q.costTable(g, r))
 		if per, ok, err := q.perSuccess(ctx, g, r); err != nil {
 			return s, err
@@ -114,9 +114,9 @@ func (q *quarter) perSuccess(ctx context.Context, group string, r describe.Costs
 	return Paragraph{Text: words}, true, nil
 }
 
-func (q *quarter) orUnknown(s string) string {
+func (q *quarter) orUnknown(s, unknown string) string {
 	if s == "" {
-		return q.text("an unknown unit")
+		return q.text(unknown)
 	}
 	return s
 }
@@ -158,18 +158,27 @@ func (q *quarter) costTable(g string, r describe.CostsResult) Table {
 		}
 		cells := []Cell{Label(name), Count(x.All.N)}
 		if r.Periods {
-			cells = append(cells, amount(x.Before, money), amount(x.After, money), change(x.Change, money), middle(x.Change, money))
+			cells = append(cells, amount(x.Before, money, r.ShortBefore), amount(x.After, money, r.ShortAfter), change(x.Change, money, r.ShortBefore+r.ShortAfter), middle(x.Change, money, r.ShortBefore+r.ShortAfter))
 		} else {
-			cells = append(cells, change(x.All, money), middle(x.All, money))
+			cells = append(cells, change(x.All, money, ""), middle(x.All, money, ""))
 		}
 		t.Rows = append(t.Rows, Row{Cells: cells, Total: i >= len(r.Categories)})
 	}
 	return t
 }
 
-func amount(s describe.CostSummary, money string) Cell {
+// unplaced is a cost that is not known; short says of its time why, where the records
+// do not reach over it.
+func unplaced(short string) Cell {
+	if short != "" {
+		return NotAvailable("The records of costs do not reach over this time.")
+	}
+	return NotAvailable("No cost of this kind can be placed in time.")
+}
+
+func amount(s describe.CostSummary, money, short string) Cell {
 	if !s.Mean.OK() {
-		return NotAvailable("No cost of this kind can be placed in time.")
+		return unplaced(short)
 	}
 	return Number(float64(s.Mean), 0, payers(s)).WithUnit(money, "")
 }
@@ -188,16 +197,16 @@ func payers(s describe.CostSummary) int {
 	return n
 }
 
-func change(s describe.CostSummary, money string) Cell {
+func change(s describe.CostSummary, money, short string) Cell {
 	if !s.Mean.OK() {
-		return NotAvailable("No cost of this kind can be placed in time.")
+		return unplaced(short)
 	}
 	return Estimate(float64(s.Mean), float64(s.CI.Low), float64(s.CI.High), 0, payers(s)).WithUnit(money, "")
 }
 
-func middle(s describe.CostSummary, money string) Cell {
+func middle(s describe.CostSummary, money, short string) Cell {
 	if !s.Median.OK() {
-		return NotAvailable("No cost of this kind can be placed in time.")
+		return unplaced(short)
 	}
 	return Number(float64(s.Median), 0, s.N).WithUnit(money, "")
 }

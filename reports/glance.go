@@ -50,7 +50,9 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 			notices = append(notices, cannot(g.title, why))
 			continue
 		}
-		t.Topic = g.title
+		if t.Topic == "" {
+			t.Topic = g.title
+		}
 		before, missing, err := q.yearBefore(ctx, g, group)
 		if err != nil {
 			return s, err
@@ -134,6 +136,9 @@ func painTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 		return Tile{}, "No outcome has an instrument for pain.", nil
 	}
 	t, why, err := importantTile(ctx, q, c, group, f, i)
+	if i.Domain != "pain" {
+		t.Topic = "Less interference by pain"
+	}
 	if why == "" && err == nil && i.Domain == "pain" {
 		q.benchmark(&t, "gerdle-2016", "pain", "pain decreased", "", q.horizonOf(q.discharge.VisitName()))
 	}
@@ -146,6 +151,7 @@ func moodTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 		return Tile{}, "No outcome has an instrument for mood or sleep.", nil
 	}
 	t, why, err := importantTile(ctx, q, c, group, f, i)
+	t.Topic = map[string]string{"mood": "Better mood", "sleep": "Better sleep", "beliefs": "Better coping"}[i.Domain] // one instrument tells of no more
 	if why == "" && err == nil {
 		q.benchmark(&t, "eppoc-painaustralia", moodOf(i), "improved", "", q.horizonOf(q.discharge.VisitName()))
 	}

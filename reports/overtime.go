@@ -68,7 +68,7 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 			Subtitle: q.text("Share of those seen at {0} with an important improvement, three-sigma limits", visit),
 		}, improved("type", "auto")},
 		{Figure{
-			ID: "change-by-quarter", Title: q.text("Mean change in {0} by quarter", label),
+			ID: changeByQuarter, Title: q.text("Mean change in {0} by quarter", label),
 			Subtitle: q.text("Mean change from entry to {0}, three-sigma limits", visit),
 		}, map[string]string{"measure": quality.MeasureChange, "type": quality.KindXmR}},
 	} {
@@ -85,8 +85,11 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 	return out, nil
 }
 
-// importantByQuarter is the chart that Speak reads.
-const importantByQuarter = "important-by-quarter"
+// The charts that Speak reads.
+const (
+	importantByQuarter = "important-by-quarter"
+	changeByQuarter    = "change-by-quarter"
+)
 
 // chart draws the control chart that quality/control-chart gives of an outcome, up to
 // the quarter reported on, with what it warns of.

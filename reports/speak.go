@@ -433,8 +433,11 @@ func sayTime(s *Section, sp speaker) Words {
 		text := ""
 		switch p := f.Plot.(type) {
 		case Control:
-			if f.ID == importantByQuarter {
+			switch f.ID {
+			case importantByQuarter:
 				text = sayChart(p, sp.in)
+			case changeByQuarter:
+				text = sayChange(p, sp.in)
 			}
 		case Funnel:
 			text = sayFunnel(p, sp.in)
@@ -466,15 +469,34 @@ func sayChart(p Control, in Language) string {
 	if !slices.ContainsFunc(p.Points, func(q ControlPoint) bool { return !math.IsNaN(q.Upper) }) {
 		return in.Text("The chart of important improvements has no limits, so nothing is said of {0}.", quarter)
 	}
-	what := map[Signal]string{CommonCause: "no signal", Improvement: "a signal for the better", Concern: "a signal of concern"}[last.Signal]
+	what := signalled(last, in)
+	return in.Count(n, "The control chart of important improvements gives {1} in {2}, the last of {0} quarter.", "The control chart of important improvements gives {1} in {2}, the last of {0} quarters.", what, quarter)
+}
+
+// signalled says what the rules make of a point.
+func signalled(q ControlPoint, in Language) string {
+	what := map[Signal]string{CommonCause: "no signal", Improvement: "a signal for the better", Concern: "a signal of concern"}[q.Signal]
 	if what == "" {
 		what = "a signal"
 	}
 	what = in.Text(what)
-	if last.Rule != "" && last.Signal != CommonCause {
-		what += " (" + last.Rule + ")"
+	if q.Rule != "" && q.Signal != CommonCause {
+		what += " (" + q.Rule + ")"
 	}
-	return in.Count(n, "The control chart of important improvements gives {1} in {2}, the last of {0} quarter.", "The control chart of important improvements gives {1} in {2}, the last of {0} quarters.", what, quarter)
+	return what
+}
+
+// sayChange adds the signal of the chart of mean changes, where it gives one: the chart
+// of shares is the coarser of the two.
+func sayChange(p Control, in Language) string {
+	if len(p.Points) == 0 {
+		return ""
+	}
+	last := p.Points[len(p.Points)-1]
+	if math.IsNaN(last.Y) || last.Signal == CommonCause {
+		return ""
+	}
+	return in.Text("The chart of the mean change gives {0} in {1}.", signalled(last, in), in.Quarter(last.Label))
 }
 
 func sayFunnel(p Funnel, in Language) string {

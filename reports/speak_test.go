@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -278,6 +279,34 @@ func TestSpeakTellsNothingHidden(t *testing.T) {
 		got := said(r, s.ID)
 		if got == "" || strings.Contains(got, "#") || strings.Contains(got, "clear ") {
 			t.Errorf("%s says %q of hidden numbers", s.ID, got)
+		}
+	}
+}
+
+// The first sentence of the charts says what both of them show of the last quarter, and
+// of the chart of means no more than a signal.
+func TestSayBothCharts(t *testing.T) {
+	chart := func(id string, signals ...Signal) Block {
+		p := Control{}
+		for i, s := range signals {
+			p.Points = append(p.Points, ControlPoint{Label: fmt.Sprintf("2026Q%d", i+1), Y: 0.5, Upper: 0.8, Signal: s, Rule: "outside limits"})
+		}
+		return Figure{ID: id, Plot: p}
+	}
+	for _, c := range []struct {
+		shares, means []Signal
+		want          string
+	}{
+		{[]Signal{Improvement, CommonCause}, []Signal{CommonCause, Concern}, "gives no signal in 2026Q2, the last of 2 quarters. The chart of the mean change gives a signal of concern (outside limits) in 2026Q2."},
+		{[]Signal{CommonCause, Improvement}, []Signal{Concern, CommonCause}, "gives a signal for the better (outside limits) in 2026Q2, the last of 2 quarters."},
+	} {
+		s := Section{ID: "time", Blocks: []Block{chart(importantByQuarter, c.shares...), chart(changeByQuarter, c.means...)}}
+		text := ""
+		for _, x := range sayTime(&s, speaker{}) {
+			text += x.Text
+		}
+		if want := "The control chart of important improvements " + c.want; text != want {
+			t.Errorf("got %q, want %q", text, want)
 		}
 	}
 }

@@ -195,6 +195,9 @@ func careTile(_ context.Context, q *quarter, c *datasets.Cohort, group string) (
 	if err != nil || why != "" {
 		return Tile{}, why, err
 	}
+	if costs.ShortBefore+costs.ShortAfter != "" {
+		return Tile{}, "The records of costs do not reach over the time before and after admission that is compared: see Costs.", nil
+	}
 	if !costs.Periods || !costs.Care.Change.Mean.OK() {
 		return Tile{}, "The cost records cannot be placed before and after admission.", nil
 	}

@@ -120,7 +120,7 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 		if err != nil {
 			return s, err
 		}
-		if f, ok := stack("Work states over time", wholes[1], states.Series); ok && why == "" {
+		if f, ok := stack(q.in, "Work states over time", wholes[1], states.Series); ok && why == "" {
 			f.Absent = Say("A work state holds too few patients for any share to be shown without telling of them.")
 			f.ID, f.Title, f.Subtitle = "states-"+slug(groupName(g)), "Work states over time", "Share in each work state, by day (Aalen-Johansen)"
 			f.Alt, f.Plot = Say(f.Subtitle), q.states(f.Plot.(Stack))
@@ -246,7 +246,7 @@ func (q *quarter) returnFigure(g string, s analysis.Series, r analysis.Result) F
 	f.Plot = plot
 	f.Caption = Say(q.text("Patients off work at entry where that is known. Those lost to follow-up are censored, which assumes that they return as those who are followed."))
 	if m, ok := find(r, "median_time", g); ok && m.Value.OK() {
-		f.Caption = f.Caption.And(" ").join(q.words("Median {0} days.", estimated(m, 0)))
+		f.Caption = f.Caption.And(" ").join(q.words("Median in days: {0}.", estimated(m, 0)))
 	} else {
 		f.Caption = f.Caption.And(" " + q.text("Fewer than half had returned by the end, so there is no median."))
 	}
