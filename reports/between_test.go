@@ -175,6 +175,27 @@ func TestReportProgressAndCancel(t *testing.T) {
 	}
 }
 
+// The target that a program aims at stands in the chart over time and between sites, and
+// in none where there is none.
+func TestTargetIsDrawn(t *testing.T) {
+	c := drawn(t, 800, 3, 3)
+	for _, target := range []float64{0, 0.55} {
+		r, err := reports.Quarterly(t.Context(), c, reports.QuarterlyOptions{Target: target})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, _ := figure(r, "important-by-quarter")
+		g, _ := figure(r, "sites")
+		control, funnel := f.Plot.(reports.Control), g.Plot.(reports.Funnel)
+		if drawn := !math.IsNaN(control.Target); drawn != (target > 0) || drawn && control.Target != target || drawn != strings.Contains(plain(f.Alt), "target") {
+			t.Errorf("target %v: the chart over time draws %v: %s", target, control.Target, plain(f.Alt))
+		}
+		if drawn := !math.IsNaN(funnel.Target); drawn != (target > 0) || drawn && funnel.Target != target || math.Abs(funnel.Center-0.5) > 0.2 {
+			t.Errorf("target %v: the funnel draws %v about %v", target, funnel.Target, funnel.Center)
+		}
+	}
+}
+
 // The only date of a report is the one it is given, as its language writes dates.
 func TestReportIsDated(t *testing.T) {
 	c := drawn(t, 60, 1, 2)

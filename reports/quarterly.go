@@ -22,6 +22,7 @@ type QuarterlyOptions struct {
 	Level     float64               // of confidence; 0 means 0.95
 	Fewest    int                   // fewest patients, had it or not, of a quarter or site in a chart; 0 for any
 	Facts     []Fact                // of the program that writes the report, for its end
+	Target    float64               // the share with an important improvement aimed at, drawn in the charts; 0 for none
 	Date      string                // on which the report is dated, such as 2026-10-15; "" for none
 	Progress  func(done, total int) // called as sections begin; nil for none
 	Brand     Brand

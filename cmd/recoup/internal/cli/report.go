@@ -133,6 +133,7 @@ began belongs to the quarter of referral.`,
 	c.Flags().StringVar(&f.options.Reference, "reference", "", "an arm to show beside it")
 	levelFlag(c, &f.options.Level, "confidence level")
 	languageFlag(c, &f.options.Lang)
+	c.Flags().Float64Var(&f.options.Target, "target", 0, "share with an important improvement in pain that the program aims at, such as 0.5, drawn in the charts")
 	c.Flags().StringVar(&f.options.Date, "date", "", "date to put on the report, such as 2026-10-15; none where not given")
 	f.protect.add(c)
 	c.Flags().StringVar(&f.each, "each", "", "site: a report for each site and an overview")
@@ -160,6 +161,9 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	}
 	if _, err := time.Parse(time.DateOnly, f.options.Date); f.options.Date != "" && err != nil {
 		return usagef("--date: expected a date such as 2026-10-15")
+	}
+	if f.options.Target != 0 && !(f.options.Target > 0 && f.options.Target < 1) {
+		return usagef("--target: expected a share between 0 and 1, such as 0.5")
 	}
 	if f.each != "" && (f.each != "site" || f.out == "") {
 		return usagef("expected --each site with -o FILE")
