@@ -319,6 +319,7 @@ visits:
 	if err := render.Markdown(&b, reports.Speak(r)); err != nil {
 		t.Fatal(err)
 	}
-	says(t, b.String(), "clearly better: better mood.", "The records of costs do not reach over the time before and after admission", "The change in the cost of other care is not shown.", "price year not known")
+	says(t, b.String(), "clearly better: better mood.", "The records of costs do not reach over the time before and after admission", "The change in the cost of other care is not shown.", "price year not known", "Of 20 such comparisons")
 	silent(t, b.String(), "better mood and sleep", "change in the cost of other care per patient")
+	says(t, written(t, dictionary, map[string]string{"p": p.String(), "v": v.String(), "k": k.String()}, reports.QuarterlyOptions{Quarter: "2026Q3", Level: 0.8}, "none"), "Of 5 such comparisons")
 }

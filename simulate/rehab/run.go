@@ -189,14 +189,7 @@ func conventions(s design.Scenario, ev evidence.Set, r simulate.Result) []simula
 		simulate.ByYear:     "(1+r)^-(whole years passed)",
 		simulate.Continuous: "exp(-r*week/52)",
 	}[s.Discounting.Form]
-	var spread []simulate.Convention
-	if r.Draws > 1 {
-		spread = []simulate.Convention{
-			{Name: "95 % of draws", Value: "2.5th and 97.5th percentile of the draws' means, drawn together by what chance between patients adds to their spread"},
-			{Name: "best in share of draws, expected loss, EVPI", Value: "of the draws with what chance between patients adds to their spread taken out, where there are enough draws; net benefits are of the draws as they are"},
-		}
-	}
-	return append(spread, []simulate.Convention{
+	out := []simulate.Convention{
 		{Name: "perspective", Value: s.Perspective},
 		{Name: "horizon", Value: fmt.Sprintf("%d weeks", s.HorizonWeeks)},
 		{Name: "cycle", Value: "1 week; a year is 52 weeks"},
@@ -218,7 +211,13 @@ func conventions(s design.Scenario, ev evidence.Set, r simulate.Result) []simula
 		{Name: "mortality", Value: mortality(s.Population)},
 		{Name: "retirement", Value: retirement(s.Population.RetirementAge)},
 		{Name: "sustained return", Value: fmt.Sprintf("%d weeks of work running", sustainedWeeks)},
-	}...)
+	}
+	if r.Draws > 1 {
+		out = append(out,
+			simulate.Convention{Name: "95 % of draws", Value: "2.5th and 97.5th percentile of the draws' means, drawn together by what chance between patients adds to their spread"},
+			simulate.Convention{Name: "best share, EVPI", Value: "shares of draws, expected losses and values of information are of the draws with what chance between patients adds to their spread taken out, where there are enough draws"})
+	}
+	return out
 }
 
 func mortality(p design.Population) string {
