@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"recoup/analysis"
@@ -212,7 +213,7 @@ func (in PolicyInput) sureness(l economics.Lead) string {
 			se = float64(d.ProbabilityMCSE)
 		}
 	}
-	text := in.text("{0} is the best in {1} % of {2} draws of the parameters (Monte Carlo standard error {3} points).", v.Best, fmt.Sprintf("%.0f", 100*p), in.Economics.Draws, in.in.Digits(fmt.Sprintf("%.1f", 100*se)))
+	text := in.text("{0} is the best in {1} % of {2} draws of the parameters (Monte Carlo standard error {3} points).", v.Best, in.in.Digits(percentOf(p)), in.Economics.Draws, in.in.Digits(fmt.Sprintf("%.1f", 100*se)))
 	if p < 0.5 {
 		text += " " + in.text("That is fewer than half of them, although it is the best on average.")
 	}
@@ -220,6 +221,17 @@ func (in PolicyInput) sureness(l economics.Lead) string {
 		text += " " + in.text("So few draws give a coarse figure.")
 	}
 	return text + " " + in.text("Choosing now and being wrong in the others costs {0} a patient on average over all draws (expected value of perfect information).", in.usd(v.EVPI))
+}
+
+// percentOf writes a share in percent, with as many decimals as tell it from none and all.
+func percentOf(p float64) string {
+	for decimals := 0; ; decimals++ {
+		text := strconv.FormatFloat(100*p, 'f', decimals, 64)
+		v, _ := strconv.ParseFloat(text, 64)
+		if decimals == 6 || (v > 0 || p <= 0) && (v < 100 || p >= 1) {
+			return text
+		}
+	}
 }
 
 // price says what it costs in each year.
