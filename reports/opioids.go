@@ -25,7 +25,7 @@ func opioidTile(ctx context.Context, q *quarter, c *datasets.Cohort, group strin
 	}
 	q.defined("Daily opioid dose", known.Definition, "recoup analyze show taper/reduction")
 	return Tile{
-		Label: q.text("of those on opioids at entry cut their daily dose by half or more ({0})", q.when(last)), Value: shared(known),
+		Label: q.text("of those on opioids at entry, whose dose is known, cut their daily dose by half or more ({0})", q.when(last)), Value: knownOf(known, all),
 		Detail: q.words("{0} if those of unknown dose did not.", shared(all)),
 	}, "", nil
 }

@@ -161,9 +161,9 @@ func few(c Cell) bool {
 // For two shares with Wilson intervals it is Newcombe's hybrid score interval. Zou and
 // Donner 2008, 10.1002/sim.3095. The numbers are taken as they are written, so that it
 // tells no more than the two do; shares differ by percentage points. It is false where
-// either has no interval, or few patients.
+// either has no interval, or few patients, or is known of few of those it is about.
 func difference(now, then Cell) (Cell, bool) {
-	if wayOf(now) == noInterval || wayOf(then) == noInterval || now.Format.Kind != then.Format.Kind || few(now) || few(then) {
+	if wayOf(now) == noInterval || wayOf(then) == noInterval || now.Format.Kind != then.Format.Kind || few(now) || few(then) || now.Partial || then.Partial {
 		return Cell{}, false
 	}
 	f := now.Format
@@ -201,6 +201,9 @@ func sayGlance(s *Section, sp speaker) Words {
 			then, ok := ofAnotherPeriod(t.Detail)
 			if !ok {
 				continue
+			}
+			if t.Value.Partial || then.Partial {
+				t.Detail = t.Detail.And(" ").join(sp.in.Words("Known of under 70 %: not compared."))
 			}
 			d, ok := difference(t.Value, then)
 			if !ok {

@@ -48,7 +48,7 @@ func (q *quarter) yearBeforeTable(id, caption, label string) Table {
 // yearBeforeRow is one row of it, with the cells that Speak fills.
 func (q *quarter) yearBeforeRow(label string, now, then Cell) Row {
 	then = then.Of(q.lastName)
-	open := NotAvailable("No difference is worked out: it needs both figures with an interval, shown, of ten patients or more.")
+	open := NotAvailable("No difference is worked out: it needs both figures with an interval, shown, of ten patients or more and 70 % of those it is about.")
 	return Row{Cells: []Cell{Label(label), behindOf(now), now, behindOf(then), then, open, Label("")}}
 }
 
