@@ -281,6 +281,8 @@ func sayWho(s *Section, sp speaker) Words {
 	}
 	share, whom := last.Cells[4], last.Cells[3].Text
 	switch {
+	case shown(share) && share.Value == 0:
+		return w.join(sp.in.Words("Nobody was seen at {0}, or not yet.", visit))
 	case !shown(share):
 		return w.join(sp.in.Words("How many were seen at {0} is not shown.", visit))
 	case asWritten(share.Value, share.Format) < enough && whom == sp.in.Text("all"):
@@ -356,8 +358,12 @@ func counted(n int, one, many string) string {
 // verdict is what a change may be called.
 func verdict(c Cell) string {
 	k := wayOf(c)
-	if k != noInterval && few(c) {
+	switch {
+	case k == noInterval:
+	case few(c):
 		return "too few patients to call it clear"
+	case c.Partial:
+		return "known of under 70 %, too few to call it clear"
 	}
 	return map[way]string{up: "a clear rise", down: "a clear fall", unclear: "no clear change", noInterval: "no interval, so no change is claimed"}[k]
 }
@@ -386,7 +392,7 @@ func sayOpioids(s *Section, sp speaker) Words {
 			w = ofGroup(w, g, sp.in.Words("The change in dose is not shown."))
 			continue
 		}
-		w = ofGroup(w, g, sp.in.Words("The mean daily dose changed by {0} MME by {1}, among {2} patients on opioids at entry: {3}.",
+		w = ofGroup(w, g, sp.in.Words("The mean daily dose changed by {0} MME by {1}, among {2} patients on opioids at entry whose dose is known: {3}.",
 			spoken(r.Cells[4]), sp.in.lower(r.Cells[0].Text), spoken(r.Cells[1]), sp.in.Text(verdict(r.Cells[4]))))
 	}
 	return w
