@@ -83,11 +83,11 @@ func Overview(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Repo
 		s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Patients without a site", Text: Say("Some patients have no site recorded and are in none of the reports by site.")})
 	}
 	if f, i, ok := q.outcomeIn("pain", "interference", "function"); ok && q.discharge.Value != "" {
-		b, err := q.funnel(ctx, f, i)
+		blocks, err := q.between(ctx, f, i)
 		if err != nil {
 			return Report{}, err
 		}
-		s.Blocks = append(s.Blocks, b)
+		s.Blocks = append(s.Blocks, blocks...)
 	}
 	if len(q.terms) > 0 {
 		s.Blocks = append(s.Blocks, Definitions{Title: "Definitions used", Items: q.terms})

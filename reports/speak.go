@@ -34,6 +34,9 @@ func Speak(r Report) Report {
 			continue
 		}
 		s.Found = speak(s, speaker{in: in, groups: groups, warnings: r.Warnings})
+		if len(s.Found) == 0 {
+			s.Found = Say("Nothing is summed up here: the cohort has no figures for it, or none that may be shown.")
+		}
 		for j, b := range s.Blocks {
 			if t, ok := b.(Table); ok && strings.HasPrefix(t.ID, againstYearBefore) {
 				s.Blocks[j] = sayYearBefore(t, in)
@@ -439,11 +442,18 @@ func sayTime(s *Section, sp speaker) Words {
 		text := ""
 		switch p := f.Plot.(type) {
 		case Control:
-			if f.ID == importantByQuarter {
+			switch f.ID {
+			case importantByQuarter:
 				text = sayChart(p, sp.in)
+			case changeByQuarter:
+				text = sayChange(p, sp.in)
 			}
 		case Funnel:
 			text = sayFunnel(p, sp.in)
+		case Forest:
+			if f.ID == sitesAdjusted {
+				text = sayAdjusted(p, sp.in)
+			}
 		}
 		if text != "" && len(w) > 0 {
 			text = " " + text
@@ -468,15 +478,34 @@ func sayChart(p Control, in Language) string {
 	if !slices.ContainsFunc(p.Points, func(q ControlPoint) bool { return !math.IsNaN(q.Upper) }) {
 		return in.Text("The chart of important improvements has no limits, so nothing is said of {0}.", quarter)
 	}
-	what := map[Signal]string{CommonCause: "no signal", Improvement: "a signal for the better", Concern: "a signal of concern"}[last.Signal]
+	what := signalled(last, in)
+	return in.Count(n, "The control chart of important improvements gives {1} in {2}, the last of {0} quarter.", "The control chart of important improvements gives {1} in {2}, the last of {0} quarters.", what, quarter)
+}
+
+// signalled says what the rules make of a point.
+func signalled(q ControlPoint, in Language) string {
+	what := map[Signal]string{CommonCause: "no signal", Improvement: "a signal for the better", Concern: "a signal of concern"}[q.Signal]
 	if what == "" {
 		what = "a signal"
 	}
 	what = in.Text(what)
-	if last.Rule != "" && last.Signal != CommonCause {
-		what += " (" + last.Rule + ")"
+	if q.Rule != "" && q.Signal != CommonCause {
+		what += " (" + q.Rule + ")"
 	}
-	return in.Count(n, "The control chart of important improvements gives {1} in {2}, the last of {0} quarter.", "The control chart of important improvements gives {1} in {2}, the last of {0} quarters.", what, quarter)
+	return what
+}
+
+// sayChange adds the signal of the chart of mean changes, where it gives one: the chart
+// of shares is the coarser of the two.
+func sayChange(p Control, in Language) string {
+	if len(p.Points) == 0 {
+		return ""
+	}
+	last := p.Points[len(p.Points)-1]
+	if math.IsNaN(last.Y) || last.Signal == CommonCause {
+		return ""
+	}
+	return in.Text("The chart of the mean change gives {0} in {1}.", signalled(last, in), in.Quarter(last.Label))
 }
 
 func sayFunnel(p Funnel, in Language) string {
@@ -502,11 +531,44 @@ func sayFunnel(p Funnel, in Language) string {
 	}
 	switch {
 	case known < 2:
-		return ""
+		return in.Text("The sites are not compared: too few of them have figures that may be shown.")
 	case len(outside) == 0:
-		return in.Text("Of {0} sites none lies outside the 99.8 % limits.", known)
+		return in.Text("Of {0} sites shown none lies outside the 99.8 % limits.", known)
 	}
-	return in.Text("Of {0} sites these lie outside the 99.8 % limits: {1}. That is a reason to look, not a verdict.", known, in.list(outside))
+	return in.Text("Of {0} sites shown these lie outside the 99.8 % limits: {1}. That is a reason to look, not a verdict.", known, in.list(outside))
+}
+
+// sayAdjusted says which sites differ from the average in patients alike.
+func sayAdjusted(p Forest, in Language) string {
+	var higher, lower []string
+	known := 0
+	for _, r := range p.Rows {
+		about := r.Estimate // about no difference, which is a ratio of 1
+		about.Value, about.Low, about.High = about.Value-1, about.Low-1, about.High-1
+		switch wayOf(about) {
+		case noInterval:
+			continue
+		case up:
+			higher = append(higher, r.Label)
+		case down:
+			lower = append(lower, r.Label)
+		}
+		known++
+	}
+	var parts []string
+	if len(higher) > 0 {
+		parts = append(parts, in.Text("clearly better than the average site: {0}", in.list(higher)))
+	}
+	if len(lower) > 0 {
+		parts = append(parts, in.Text("clearly worse than the average site: {0}", in.list(lower)))
+	}
+	switch {
+	case known < 2:
+		return ""
+	case len(parts) == 0:
+		return in.Text("Adjusted for case mix, none of {0} sites differs clearly from the average site.", known)
+	}
+	return in.Text("Adjusted for case mix, of {0} sites, {1}. What is not recorded is not adjusted for.", known, strings.Join(parts, "; "))
 }
 
 // wideLimits returns the 99.8 % limits at a size, between those that are drawn.

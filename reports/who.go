@@ -8,7 +8,7 @@ import (
 	"recoup/datasets"
 )
 
-func buildWho(_ context.Context, q *quarter) (Section, error) {
+func buildWho(ctx context.Context, q *quarter) (Section, error) {
 	s := Section{}
 	flow := describe.Flow(q.came, q.opt.Level)
 	if f, ok := q.flowFigure(flow); ok {
@@ -29,7 +29,10 @@ func buildWho(_ context.Context, q *quarter) (Section, error) {
 		return s, nil
 	}
 	s.Blocks = append(s.Blocks, t)
-	return s, nil
+	if t, err = q.norms(ctx); err == nil && len(t.Rows) > 0 {
+		s.Blocks = append(s.Blocks, t)
+	}
+	return s, err
 }
 
 // flowFigure draws referred, admitted and completed, as far as the cohort knows them

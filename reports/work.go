@@ -37,7 +37,7 @@ func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 		Value: o.share, Detail: q.words("{0} if those not seen had not.", o.all),
 	}
 	if o.off {
-		t.Benchmark, t.BenchmarkSource = benchmark("rivano-fischer-2019", "work", "on full temporary sick leave before")
+		q.benchmark(&t, "rivano-fischer-2019", "work", "on full temporary sick leave before", o.definition, q.horizonOf(o.when))
 	}
 	return t, "", nil
 }
@@ -108,7 +108,11 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 			s.Blocks = append(s.Blocks, cannot("Work is not shown", why))
 			return s, nil
 		}
-		s.Blocks = append(s.Blocks, q.workTable(g, r))
+		lasting, err := q.sustained(ctx, g)
+		if err != nil {
+			return s, err
+		}
+		s.Blocks = append(s.Blocks, q.workTable(g, r, lasting))
 		if o, ok := ownWork(r, g); ok && !o.short {
 			definition, horizon = o.definition, q.horizonOf(o.when)
 			ours = append(ours, Row{Total: true, Cells: []Cell{Label("this cohort"), Label(strings.TrimPrefix(g+", ", ", ") + q.text(o.who) + ", " + q.text(o.how)), Label(q.when(o.when)), Label(o.definition), o.share, Label("")}})
@@ -123,7 +127,7 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 		if err != nil {
 			return s, err
 		}
-		if f, ok := stack("Work states over time", wholes[1], states.Series); ok && why == "" {
+		if f, ok := stack(q.in, "Work states over time", wholes[1], states.Series); ok && why == "" {
 			f.Absent = Say("A work state holds too few patients for any share to be shown without telling of them.")
 			f.ID, f.Title, f.Subtitle = "states-"+slug(groupName(g)), "Work states over time", "Share in each work state, by day (Aalen-Johansen)"
 			f.Alt, f.Plot = Say(f.Subtitle), q.states(f.Plot.(Stack))
@@ -171,7 +175,13 @@ var workTerms = []struct{ term, label string }{
 	{"returned_all", "all patients"}, {"returned_off_work", "off work at entry"}, {"returned_working_before", "working before entry"},
 }
 
-func (q *quarter) workTable(g string, r analysis.Result) Table {
+// sustained is the return that lasted, where spells tell of it.
+func (q *quarter) sustained(ctx context.Context, g string) (analysis.Result, error) {
+	r, _, err := q.ask(ctx, work.Return, q.now, analysis.Question{Arm: g, Definition: "sustained-90-days"}, nil)
+	return r, err
+}
+
+func (q *quarter) workTable(g string, r, lasting analysis.Result) Table {
 	t := Table{
 		ID: "work-" + slug(groupName(g)), Caption: q.text("Share at work or returned, by definition, denominator and time"),
 		Columns:   []Column{{Label: "When"}, {Label: "Definition"}, {Label: "Of whom"}, {Label: "Those seen", Align: Right}, {Label: "Not seen = not at work", Align: Right}},
@@ -181,6 +191,7 @@ func (q *quarter) workTable(g string, r analysis.Result) Table {
 		t.Caption += ", " + g
 	}
 	ever := false
+	r.Estimates = append(slices.Clip(r.Estimates), lasting.Estimates...)
 	for _, e := range r.Estimates {
 		for _, x := range workTerms {
 			if e.Term != x.term {
@@ -246,7 +257,7 @@ func (q *quarter) returnFigure(g string, s analysis.Series, r analysis.Result) F
 	f.Plot = plot
 	f.Caption = Say(q.text("Patients off work at entry where that is known. Those lost to follow-up are censored, which assumes that they return as those who are followed."))
 	if m, ok := find(r, "median_time", g); ok && m.Value.OK() {
-		f.Caption = f.Caption.And(" ").join(q.words("Median {0} days.", estimated(m, 0)))
+		f.Caption = f.Caption.And(" ").join(q.words("Median in days: {0}.", estimated(m, 0)))
 	} else {
 		f.Caption = f.Caption.And(" " + q.text("Fewer than half had returned by the end, so there is no median."))
 	}

@@ -91,7 +91,7 @@ func (q *quarter) goalsYearBefore(now, then []Tile, none []string) Table {
 		row.Cells = append(row.Cells, x.Benchmark)
 		t.Rows = append(t.Rows, row)
 		if x.BenchmarkSource != "" {
-			t.Footnotes = append(t.Footnotes, q.words("Benchmark, {0}: {1}. Other patients, and often another definition: no difference is worked out.", q.text(x.Topic), foreign(x.BenchmarkSource)))
+			t.Footnotes = append(t.Footnotes, q.words("Benchmark, {0}: {1}. Other patients, and often another definition: no difference is worked out.", q.text(x.Topic), foreign(x.BenchmarkSource)).And(" "+x.Unlike))
 		}
 	}
 	return t

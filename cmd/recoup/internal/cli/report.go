@@ -128,7 +128,7 @@ began belongs to the quarter of referral.`,
 	c.Flags().StringVar(&f.options.Quarter, "quarter", "", "such as 2026Q3; all patients where not given")
 	c.Flags().StringVar(&f.options.Arm, "arm", "", "the program's arm, where the cohort has arms; each arm where not given")
 	c.Flags().StringVar(&f.options.Reference, "reference", "", "an arm to show beside it")
-	c.Flags().Float64Var(&f.options.Level, "level", 0.95, "confidence level")
+	levelFlag(c, &f.options.Level, "confidence level")
 	languageFlag(c, &f.options.Lang)
 	f.protect.add(c)
 	c.Flags().StringVar(&f.each, "each", "", "site: a report for each site and an overview")
@@ -148,9 +148,6 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	}
 	if _, err := disclosure.Named(f.protect.policy); err != nil {
 		return usageError{err}
-	}
-	if f.options.Level <= 0 || f.options.Level >= 1 {
-		return usagef("expected a confidence level between 0 and 1, such as 0.95")
 	}
 	if f.options.Quarter != "" {
 		if _, err := datasets.ParseQuarter(f.options.Quarter); err != nil {
@@ -321,7 +318,7 @@ func (f reportFlags) sourced(ctx context.Context, co *datasets.Cohort) (reports.
 		fact("Cohort", origin.Dictionary), fact("Digest of the cohort, SHA-256", origin.Digest),
 		{Name: "Patients in the cohort", Value: reports.Count(co.Patients()).Named(reports.Everybody).Of(reports.WholeCohort)},
 		{Name: "Rows in the cohort", Value: reports.Count(co.Rows()).WithoutPatients()},
-		fact("Rule for small cells", f.protect.policy), fact("Confidence level", fmt.Sprint(o.Level)),
+		fact("Confidence level", fmt.Sprint(o.Level)),
 	}
 	if o.Site != "" { // the digest is that of the files, and with it the counts above are the site's
 		o.Facts = append(o.Facts, fact("Site", o.Site))
