@@ -34,6 +34,7 @@ type study struct {
 	events map[eventsOf]map[int]bool
 	seen   map[string]string       // the runs in which a table of values seen stands, by what it shows
 	left   [][2]string             // item and what is computed and not shown
+	sums   []QuantitySum
 	known  map[string]map[int]bool // sizes of the sets of patients analysed, by what they are of
 }
 
@@ -73,7 +74,7 @@ func Study(ctx context.Context, in StudyInput) (Report, error) {
 	sensitivity := s.sensitivity()
 	validation := s.validation()
 	r.Sections = []Section{s.summary(), s.methods(), who, results, sensitivity, validation, s.checklists(), data, detail}
-	r.Sums = append(s.q.sums(), s.relations()...)
+	r.Sums = slices.Concat(s.q.sums(), s.relations(), s.sums)
 	r.Provenance = Provenance{Facts: in.Facts}
 	return r, nil
 }

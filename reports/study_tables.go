@@ -29,6 +29,8 @@ func (s *study) ownBlocks(i int) []Block {
 			out = append(out, s.balance(i, id, title, t, r))
 		case "values", "missing-values", "missing":
 			out = append(out, s.seenOnce(i, id, title, t))
+		case "patterns":
+			out = append(out, s.missingPatterns(i, id, t, r))
 		case "tipping":
 			out = append(out, s.tipping(id, title, t, r))
 		default:
@@ -150,10 +152,23 @@ func (s *study) seenTable(i int, id, title string, from analysis.Table) Block {
 		if whole.Count == s.sizeOf(name) {
 			whole = whole.Named(population(strings.TrimPrefix(name, analysis.All)))
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Label(g.text(row, "visit")), whole, Count(g.count(row, seen)), Count(g.count(row, "missing"))}})
+		visit := g.text(row, "visit")
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Label(visit), whole, s.seenCell(i, name, visit, g.count(row, seen)), Count(g.count(row, "missing"))}})
 		t.Sums = append(t.Sums, Sum{Total: At{k, 2}, Parts: []At{{k, 3}, {k, 4}}})
 	}
 	return t
+}
+
+// seenCell is how many of a group have the outcome of run i at a visit. Those analysed are
+// a part of them, as they are of the patients with the outcome in both arms.
+func (s *study) seenCell(i int, group, visit string, n int) Cell {
+	r := s.Result.Runs[i]
+	e := analysis.Estimate{Arm: group, Outcome: r.Question.Outcome, Visit: visit, Subgroup: r.Question.Subgroup}
+	c := Count(n).Named(s.quantity(e, group, n))
+	if v, err := s.Cohort.Visit(visit); err == nil && r.Question.Subgroup == "" {
+		s.sums = append(s.sums, QuantitySum{Total: has(e.Outcome, v.Value), Parts: []string{c.Basis.Quantity}})
+	}
+	return c
 }
 
 // sizeOf is the number of patients of a group, -1 where it is none of the cohort's.
@@ -331,6 +346,9 @@ func (s *study) ownFigures(i int, id, title string, r analysis.PlanRun) (out []B
 	for _, name := range seriesNames(r.Result.Series) {
 		switch {
 		case slices.ContainsFunc(wholes, func(w wholeKind) bool { return strings.HasPrefix(name, w.prefix) }), name == "love-adjusted", name == "tipping", name == "forest":
+		case name == "score":
+			out = append(out, s.overlap(id, r))
+		case name == "score-weighted": // drawn with score
 		case name == "love-raw":
 			if f, ok := s.love(i, id, title, r); ok {
 				out = append(out, f)

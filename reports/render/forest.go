@@ -201,7 +201,11 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, label float6
 	} else if r.Role == reports.Single && d.grouped(i) {
 		indent = 24
 	}
-	s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), label-area.left-indent))
+	room := label
+	if r.Heading && len(cols) > 0 { // nothing stands in its columns
+		room = cols[len(cols)-1]
+	}
+	s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), room-area.left-indent))
 	if r.Heading {
 		return
 	}
