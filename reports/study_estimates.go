@@ -65,7 +65,9 @@ func (s *study) tests(i, k int) (families, methods []string, adjusted analysis.N
 // who scans what goes out.
 func (s *study) value(e analysis.Estimate, basis Basis) Cell {
 	if !e.Value.OK() {
-		return NotAvailable(s.coarse(without(e).Why))
+		c := without(e)
+		c.Why = s.coarse(c.Why)
+		return c
 	}
 	by := 1.0
 	if e.Scale == analysis.ScaleRiskDiff {

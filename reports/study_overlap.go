@@ -15,7 +15,6 @@ func (s *study) overlap(id string, r analysis.PlanRun) Figure {
 		ID: "overlap-" + id, Title: s.text("{0}: overlap of the two arms", s.figureTitle(r)),
 		Subtitle: "Share of each arm by propensity score; where one arm has nobody there is nothing to compare",
 		Absent:   Say("The arms have too few patients for a histogram."),
-		Caption:  Say("The score is the modelled chance of being in the arm, given the covariates. Bars are as wide as it takes for none to tell of few patients; their area is the share. Outlines: weighted."),
 		Alt:      Say("Two histograms of the propensity score, the arm upwards and the reference downwards; the table gives the same numbers."),
 	}
 	raw, weighted := named(r.Result.Series, "score"), named(r.Result.Series, "score-weighted")
@@ -56,6 +55,11 @@ func (s *study) overlap(id string, r analysis.PlanRun) Figure {
 		p.Edges[0] = math.Floor(20*p.Edges[0]) / 20
 		p.Edges[len(p.Edges)-1] = math.Ceil(20*p.Edges[len(p.Edges)-1]) / 20
 	}
+	width := math.Inf(1)
+	for k := range p.Edges[1:] {
+		width = math.Min(width, p.Edges[k+1]-p.Edges[k])
+	}
+	f.Caption = s.say("The score is the modelled chance of being in the arm, given the covariates. Bars are as wide as it takes for none to tell of few patients; the height is the share for every {0} of the score. Outlines: weighted.", math.Round(1000*width)/1000)
 	f.Plot = p
 	return f
 }

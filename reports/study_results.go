@@ -271,13 +271,12 @@ func (s *study) results() Section {
 // forestHeading is what stands over the estimates of run i that answer one question.
 func (s *study) forestHeading(i int, e analysis.Estimate) string {
 	r := s.Result.Runs[i]
-	r.Question.Subgroup = "" // stands with the estimate
-	what := s.asked(r)
-	if r.Question.Outcome == "" && r.Question.Visit == "" {
-		what = s.analysisTitle(r.Analysis)
+	what := s.analysisTitle(r.Analysis)
+	if f, err := s.Cohort.Outcome(r.Question.Outcome); err == nil {
+		what = f.Label()
 	}
 	if e.Definition != "" && s.severalDefinitions(i, e.Term) {
-		return s.text("{0}: {1}, {2}", r.ID, what, s.said(e.Definition).Text)
+		return s.text("{0}: {1}, {2}", r.ID, s.said(e.Definition).Text, what)
 	}
 	return s.text("{0}: {1}", r.ID, what)
 }
@@ -285,7 +284,7 @@ func (s *study) forestHeading(i int, e analysis.Estimate) string {
 // forestLabel is what sets an estimate apart under its heading.
 func (s *study) forestLabel(i int, e analysis.Estimate) string {
 	q, label := s.Result.Runs[i].Question, s.term(e.Term)
-	if q.Visit == "" && e.Visit != "" {
+	if e.Visit != "" {
 		label = s.text("{0}, {1}", label, s.q.when(e.Visit))
 	}
 	if q.Subgroup != "" {

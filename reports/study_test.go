@@ -493,7 +493,16 @@ question: {arm: '=1+1" onload="x', reference: '<img src=x>', outcome: pain, visi
 analyses:
   - {id: a, title: '=HYPERLINK("x")` + evil + `', role: primary, run: effect/ancova, sensitivity: [{id: b, run: compare/weighted}]}
 `
-	r := newStudied(t, c, plan, 0).report(t, "cms-11")
+	for _, lang := range []string{"", "de"} {
+		s := newStudied(t, c, plan, 0)
+		s.in.Lang = lang
+		hostile(t, s.report(t, "cms-11"))
+	}
+}
+
+// hostile writes a report of hostile labels in every format.
+func hostile(t *testing.T, r reports.Report) {
+	t.Helper()
 	for _, f := range render.Formats {
 		if f.Ending == ".pdf" {
 			continue
