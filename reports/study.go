@@ -32,8 +32,8 @@ type study struct {
 	items  []studyItem
 	names  []string // in which digits count no patients
 	events map[eventsOf]map[int]bool
-	seen   map[string]string       // the runs in which a table of values seen stands, by what it shows
-	left   [][2]string             // item and what is computed and not shown
+	seen   map[string]string // the runs in which a table of values seen stands, by what it shows
+	left   [][2]string       // item and what is computed and not shown
 	sums   []QuantitySum
 	known  map[string]map[int]bool // sizes of the sets of patients analysed, by what they are of
 }

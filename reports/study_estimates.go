@@ -516,7 +516,11 @@ func (s *study) estimateTable(id, caption string) Table {
 	return Table{
 		ID: id, Caption: caption,
 		Columns: []Column{
-			{Label: "Estimate"}, right(s.valueHead()), {Label: "Unit"}, {Label: s.text("Estimate of")}, {Label: "When"},
+			{Label: "Estimate"},
+			right(s.valueHead()),
+			{Label: "Unit"},
+			{Label: s.text("Estimate of")},
+			{Label: "When"},
 			right(s.text("n")), right(s.text("n, reference")), right(s.text("p")), right(s.text("p, adjusted")),
 		},
 	}
