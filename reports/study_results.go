@@ -276,7 +276,7 @@ func (s *study) forestHeading(i int, e analysis.Estimate) string {
 		what = f.Label()
 	}
 	if e.Definition != "" && s.severalDefinitions(i, e.Term) {
-		return s.text("{0}: {1}, {2}", r.ID, s.said(e.Definition).Text, what)
+		return s.text("{0}: {1}, {2}", r.ID, what, s.said(e.Definition).Text)
 	}
 	return s.text("{0}: {1}", r.ID, what)
 }

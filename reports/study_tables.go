@@ -402,6 +402,12 @@ func (s *study) love(i int, id, title string, r analysis.PlanRun) (Figure, bool)
 		}
 	}
 	p := f.Plot.(Dots)
+	if slices.ContainsFunc(p.Rows, func(row string) bool { return s.maybeHidden(bases[row]) }) {
+		f.Title = s.figureTitle(r) // how many differ, and their order, would tell of what is hidden
+		f.Alt = Say("Absolute standardised differences of the covariates, before and after; the table gives the same numbers.")
+		p = inOrder(p)
+		f.Plot = p
+	}
 	for _, series := range p.Series {
 		for k := range series.Values {
 			if series.Values[k].Format.Kind != Blank {
@@ -410,6 +416,32 @@ func (s *study) love(i int, id, title string, r analysis.PlanRun) (Figure, bool)
 		}
 	}
 	return f, true
+}
+
+// maybeHidden tells whether a number on a basis may be hidden for the few it tells of.
+func (s *study) maybeHidden(b Basis) bool {
+	return b.Kind == Unstated || b.Kind == OfPatients && b.N < s.Fewest || b.Kind == ShareOfPatients && leastOf(b.Numerator, b.Denominator) < s.Fewest
+}
+
+// inOrder is a plot with its rows by name.
+func inOrder(p Dots) Dots {
+	order := make([]int, len(p.Rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(p.Rows[a], p.Rows[b]) })
+	out := p
+	out.Rows, out.Series = nil, slices.Clone(p.Series)
+	for k := range out.Series {
+		out.Series[k].Values = nil
+	}
+	for _, i := range order {
+		out.Rows = append(out.Rows, p.Rows[i])
+		for k := range out.Series {
+			out.Series[k].Values = append(out.Series[k].Values, p.Series[k].Values[i])
+		}
+	}
+	return out
 }
 
 // targetTrials are the trials that comparisons stand in for, each once: whatever result

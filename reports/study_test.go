@@ -470,6 +470,9 @@ func TestStudyBalanceHidesWholeCovariates(t *testing.T) {
 			if !ok || !dots || f.ID != "love-weighted-pain" {
 				continue
 			}
+			if !slices.IsSorted(p.Rows) || strings.ContainsAny(f.Title, "0123456789") && strings.Contains(f.Title, "differ") {
+				t.Errorf("the plot of balance tells of what is hidden by its order or title: %s, %v", f.Title, p.Rows)
+			}
 			for i, name := range p.Rows {
 				for _, series := range p.Series {
 					if strings.HasPrefix(name, "condition: ") && series.Values[i].Hidden == reports.Shown {

@@ -196,19 +196,16 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, label float6
 	r := d.Rows[i]
 	mid := sc.area.top + forestRow*(float64(i)+0.5)
 	t, indent := bodyStyle, 8.0
-	if r.Heading || r.Role == reports.Pooled {
+	if r.Role == reports.Pooled {
 		t = strongStyle
 	} else if r.Role == reports.Single && d.grouped(i) {
 		indent = 24
 	}
-	room := label
-	if r.Heading && len(cols) > 0 { // nothing stands in its columns
-		room = cols[len(cols)-1]
-	}
-	s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), room-area.left-indent))
 	if r.Heading {
+		d.heading(s, sc, area, i, printable(r.Label))
 		return
 	}
+	s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), label-area.left-indent))
 	left := label
 	for j := range min(len(r.Columns), len(cols)) {
 		s.text(cols[j], mid+4.3, t, end, t.fit(Cell(r.Columns[j]), cols[j]-left-4))
@@ -218,6 +215,19 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, label float6
 	if usable(r, d.Log) {
 		d.estimate(s, sc, r, mid)
 	}
+}
+
+// heading writes a heading across its row, in which nothing else stands, over the line of
+// no difference.
+func (d *forestDrawing) heading(s *sketch, sc scales, area rect, i int, label string) {
+	mid := sc.area.top + forestRow*(float64(i)+0.5)
+	str := strongStyle.fit(label, area.width()-16)
+	back := white
+	if i%2 == 0 {
+		back = bandColor
+	}
+	s.box(back, rect{area.left, mid - forestRow/2, area.left + 12 + strongStyle.width(str), mid + forestRow/2})
+	s.text(area.left+8, mid+4.3, strongStyle, start, str)
 }
 
 func (d *forestDrawing) grouped(i int) bool {
