@@ -76,7 +76,7 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 		}, map[string]string{"measure": quality.MeasureChange, "type": quality.KindXmR}},
 	} {
 		if _, has := i.Default(); !has && x.set["rule"] != "" {
-			out = append(out, cannot(x.figure.Title, q.text("No sourced important difference is known for {0}.", i.Title)))
+			out = append(out, cannot(x.figure.Title, q.text("No sourced important difference is known for {0}.", q.text(i.Title))))
 			continue
 		}
 		blocks, err := q.chart(ctx, x.figure, f, x.set)
@@ -228,7 +228,7 @@ func (q *quarter) funnel(ctx context.Context, f datasets.Field, i instrument.Ins
 		Absent:   Say("Too few sites have patients for a comparison."),
 	}
 	if _, has := i.Default(); !has {
-		fig.Absent = Say(q.text("No sourced important difference is known for {0}.", i.Title))
+		fig.Absent = Say(q.text("No sourced important difference is known for {0}.", q.text(i.Title)))
 		return fig, nil
 	}
 	question := analysis.Question{Outcome: f.Name, Visit: q.discharge.Value, Arm: q.groups[0]}

@@ -113,6 +113,10 @@ func newQuarter(c *datasets.Cohort, o QuarterlyOptions) (*quarter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o, err = valued(c, o); err != nil {
+		return nil, err
+	}
+	c = in.relabeled(c)
 	q := &quarter{opt: o, in: in, all: c, came: c}
 	quarters, from := c.Quarters()
 	q.quarters = quarters

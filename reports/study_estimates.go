@@ -257,7 +257,7 @@ func (s *study) levelBasis(e analysis.Estimate) (Basis, bool) {
 	if m == nil {
 		return Basis{}, false
 	}
-	codes, levels, err := s.q.now.CovariateLevels(m[1])
+	codes, levels, err := began(s.read).CovariateLevels(m[1])
 	if err != nil {
 		return Basis{}, true
 	}
@@ -703,16 +703,17 @@ func (s *study) favors(e analysis.Estimate) [2]string {
 
 // groupsOfRun counts the patients of the groups that a run asks about.
 func (s *study) groupsOfRun(r analysis.PlanRun) ([]analysis.Group, error) {
-	in := analysis.Input{Cohort: s.Cohort}
+	in := analysis.Input{Cohort: s.read}
 	if r.Question.Subgroup != "" {
 		cond, err := datasets.ParseCondition(r.Question.Subgroup)
 		if err != nil {
 			return nil, err
 		}
-		if in.Cohort, err = s.Cohort.Where(cond); err != nil {
+		if in.Cohort, err = s.read.Where(cond); err != nil {
 			return nil, err
 		}
 	}
+	in.Cohort = s.q.in.relabeled(in.Cohort)
 	groups, _, err := in.Groups(r.Question)
 	return groups, err
 }

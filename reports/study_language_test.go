@@ -222,3 +222,47 @@ func TestStudyUnits(t *testing.T) {
 	c := analysistest.Find(t, s.in.Result.Runs[0].Result, "c_statistic", "")
 	says(t, text, fmt.Sprintf("| C statistic | %.3f |", float64(c.Value)), "covariates and levels over the threshold, before | 0 | covariates and levels |", "| patients, effective |")
 }
+
+// Labels that a cohort gives in a language stand in its reports; the plan asks by the names
+// that it was written with, and no number is another.
+func TestCohortLabels(t *testing.T) {
+	dictionary := strings.Replace(twoArms, "name: two\n", "name: two\nlabels:\n  de: {new: neu, Pain: Schmerz, the end: das Ende}\n", 1)
+	rows := rowsOf(60, map[string][]float64{"new": {-3, -2, -3, -2, -1}, "old": {0, -1, 0, 1}})
+	c := analysistest.Cohort(t, dictionary, map[string]string{"v": rows})
+	plan := strings.Replace(twoPlan, "visit: end", "visit: the end", 1) + "  - {id: gaps, run: impute/pattern}\n"
+	s := newStudied(t, c, plan, 0)
+	text := markdown(t, s.german(t, "cms-11"))
+	says(t, text, "adjustierte Differenz, Schmerz, das Ende, neu vs. old: ", "klar unter dem Nullwert (0), was bei diesem Maß besser ist", "| neu | das Ende | 60 | 60 | 0 |", "Schmerz, Zeitpunkt das Ende", "| neu | 60 | 60 | 0 |")
+	english := markdown(t, s.report(t, "cms-11"))
+	says(t, english, "new v old", "the end")
+	silent(t, english, "neu", "das Ende", "Schmerz")
+	plain := newStudied(t, analysistest.Cohort(t, twoArms, map[string]string{"v": rows}), plan, 0)
+	if got := markdown(t, plain.report(t, "cms-11")); got != english {
+		t.Error("labels of another language change the English report")
+	}
+	german := tablesOf(s.german(t, "cms-11"))
+	for id, table := range tablesOf(s.report(t, "cms-11")) {
+		for i, row := range table.Rows {
+			for j, cell := range row.Cells {
+				if other := german[id].Rows[i].Cells[j]; cell.Format.Kind != reports.Text && (fmt.Sprint(other.Value, other.Count) != fmt.Sprint(cell.Value, cell.Count) || other.Hidden != cell.Hidden) {
+					t.Errorf("%s row %d cell %d is another number in German", id, i, j)
+				}
+			}
+		}
+	}
+	r, err := reports.Quarterly(t.Context(), c, reports.QuarterlyOptions{Arm: "new", Reference: "old", Lang: "de"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, markdown(t, reports.Speak(r)), "| neu |", "das Ende", "Schmerz")
+}
+
+// A column without a title goes by its instrument, in the report's language, and so do usual
+// names of visits; a cohort's own names stay.
+func TestKnownLabels(t *testing.T) {
+	dictionary := strings.NewReplacer("title: Pain, ", "", "value: end, name: the end", "value: end, name: 12 months").Replace(twoArms)
+	c := analysistest.Cohort(t, dictionary, map[string]string{"v": rowsOf(40, map[string][]float64{"new": {-3, -2}, "old": {0, -1}})})
+	text := markdown(t, newStudied(t, c, twoPlan, 0).german(t, "cms-11"))
+	says(t, text, "Schmerzstärke, numerische Skala 0 bis 10", "12 Monate", "new vs. old")
+	silent(t, text, "Numerical rating scale")
+}

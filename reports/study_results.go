@@ -398,7 +398,11 @@ func (s *study) besideMain(x studyItem) []Block {
 		if main.Question.Subgroup != "" || k < 0 {
 			continue
 		}
-		id := strings.Join([]string{sensitivityID + x.ID, slug(main.Question.Outcome), slug(main.Question.Visit)}, "-")
+		visit := main.Question.Visit
+		if v, err := s.Cohort.Visit(visit); err == nil {
+			visit = v.Value // in every language the same
+		}
+		id := strings.Join([]string{sensitivityID + x.ID, slug(main.Question.Outcome), slug(visit)}, "-")
 		t := s.estimateTable(id, s.text("{0}: {1}", s.title(x.PlanItem), s.asked(main)))
 		t.Columns = append(t.Columns, Column{Label: s.text("Null value"), Align: Right})
 		e := main.Result.Estimates[k]
