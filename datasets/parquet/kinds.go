@@ -122,16 +122,24 @@ func coded[T any](r batchReader[T], rows int64, maxDef int16, text func(T) []byt
 	out := make([]int32, rows)
 	codes := map[string]int32{}
 	levels := array.NewStringBuilder(memory.DefaultAllocator)
+	size, large := 0, false
 	valid, err := readAll(r, rows, maxDef, func(row int64, v T) {
 		t := text(v)
 		code, known := codes[string(t)]
 		if !known {
+			if size += len(t); len(t) > maxText || size > maxTexts {
+				large = true
+				return
+			}
 			code = int32(len(codes))
 			codes[string(t)] = code
 			levels.Append(string(t))
 		}
 		out[row] = code
 	})
+	if large {
+		err = errLarge
+	}
 	if err != nil {
 		return nil, err
 	}
