@@ -97,7 +97,13 @@ func NewIPC(path string, res Resource) (Source, error) {
 		return nil
 	})
 	var nested nestedError
+	var other otherArrow
 	switch {
+	case errors.As(err, &other):
+		err = Problems{{
+			Severity: SeverityError, Code: CodeFile, Table: res.Name, File: path,
+			Expected: "expected an Arrow IPC file (Feather version 2), found " + string(other), Mend: "write it as a file: write_feather in R and in Python does",
+		}}
 	case errors.As(err, &nested):
 		err = Problems{OddColumn(res.Name, path, string(nested), "lists or groups")}
 	case err != nil:
