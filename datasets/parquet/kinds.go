@@ -123,8 +123,20 @@ func coded[T any](r batchReader[T], rows int64, maxDef int16, text func(T) []byt
 	codes := map[string]int32{}
 	levels := array.NewStringBuilder(memory.DefaultAllocator)
 	size, large := 0, false
+	var recent [256]struct { // texts of late, which spare most look-ups
+		text string
+		code int32
+	}
 	valid, err := readAll(r, rows, maxDef, func(row int64, v T) {
 		t := text(v)
+		slot := &recent[0]
+		if n := len(t); n > 1 {
+			slot = &recent[byte(31*int(t[n-2])+int(t[n-1])+7*n)]
+		}
+		if slot.text == string(t) && len(t) > 0 {
+			out[row] = slot.code
+			return
+		}
 		code, known := codes[string(t)]
 		if !known {
 			if size += len(t); len(t) > maxText || size > maxTexts {
@@ -132,8 +144,10 @@ func coded[T any](r batchReader[T], rows int64, maxDef int16, text func(T) []byt
 				return
 			}
 			code = int32(len(codes))
-			codes[string(t)] = code
-			levels.Append(string(t))
+			kept := string(t)
+			codes[kept] = code
+			levels.Append(kept)
+			slot.text, slot.code = kept, code
 		}
 		out[row] = code
 	})
