@@ -323,6 +323,13 @@ func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int
 			return valid, errFormat
 		}
 		k := 0
+		if int64(read) == levels { // none is missing
+			for i, v := range values[:read] {
+				put(done+int64(i), v)
+			}
+			done += levels
+			continue
+		}
 		for i := range levels {
 			if maxDef > 0 && def[i] < maxDef {
 				valid.null(done+i, rows)
