@@ -308,9 +308,9 @@ func (v *validity) buffer() *memory.Buffer {
 	return memory.NewBufferBytes(v.bits)
 }
 
-// readAll reads a column chunk and hands each value with its row to put, and
-// tells which rows are missing.
-func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int64, v T)) (validity, error) {
+// readAll reads rows of a column chunk and hands each run of values with its first row
+// to put, and tells which rows are missing.
+func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int64, vs []T)) (validity, error) {
 	n := min(4096, rows)
 	values, def := make([]T, n), make([]int16, n)
 	var valid validity
@@ -322,31 +322,38 @@ func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int
 		if levels <= 0 || levels > n || done+levels > rows || read > int(levels) {
 			return valid, errFormat
 		}
-		k := 0
-		if int64(read) == levels { // none is missing
-			for i, v := range values[:read] {
-				put(done+int64(i), v)
+		left := values[:read]
+		for i := int64(0); i < levels; {
+			run := int64(read)
+			if int64(read) < levels {
+				for run = 0; i+run < levels && def[i+run] >= maxDef; run++ {
+				}
 			}
-			done += levels
-			continue
-		}
-		for i := range levels {
-			if maxDef > 0 && def[i] < maxDef {
-				valid.null(done+i, rows)
-				continue
-			}
-			if k == read {
+			if run > int64(len(left)) {
 				return valid, errFormat
 			}
-			put(done+i, values[k])
-			k++
+			put(done+i, left[:run])
+			left = left[run:]
+			if i += run; i < levels {
+				valid.null(done+i, rows)
+				i++
+			}
 		}
-		if k != read {
+		if len(left) > 0 {
 			return valid, errFormat
 		}
 		done += levels
 	}
 	return valid, nil
+}
+
+// each hands on values one by one.
+func each[T any](put func(row int64, v T)) func(int64, []T) {
+	return func(row int64, vs []T) {
+		for i, v := range vs {
+			put(row+int64(i), v)
+		}
+	}
 }
 
 // groupRows is how many rows a row group holds at least, but for the last.
