@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -247,6 +248,64 @@ func (l Language) written() marks {
 	return l.marks
 }
 
+// phrases are what analyses say in a form that languages know, with what stands in it.
+var phrases = []string{
+	"improved by at least {0} % of baseline", "improved by at least {0} points",
+	"delta {0} in {1}, {2} in {3}", "delta {0} in {1}", "level: {0}", "group {0} of {1}",
+	"patients of either arm who could have been given the other treatment, with {0}", "{0} against {1}",
+	"not by chance; made alike by {0} in {1}",
+	"nearest matching 1:{0} on the {1}, without replacement, largest score first, caliper {2}; ties by identifier",
+	"the visit {0}, at admission", "the visit {0}", "to the visit {0} (week {1})", "to the visit {0}",
+	"{0}, change from baseline", "{0}, value at the visit", "{0}, by the arm recorded",
+	"Adjusted by {0}; {1}; {2}.", "Adjusted by {0}; {1}.", "Adjusted by {0}.", "weights of the propensity score, {0}",
+	"Differences, before and after alike, in standard deviations before adjustment: {0}; of 0/1 covariates √(p(1-p)).",
+	"Missing values of {0} by arm and visit", "Patterns of visits with a value of {0}",
+	"{0}, {1}: not off work at entry, or not known to be, so not at risk of returning",
+}
+
+var phrasePatterns = sync.OnceValue(func() []*regexp.Regexp {
+	var out []*regexp.Regexp
+	for _, p := range phrases {
+		out = append(out, regexp.MustCompile("(?i)^"+regexp.MustCompile(`\\\{\d\\\}`).ReplaceAllString(regexp.QuoteMeta(p), "(.+?)")+"$"))
+	}
+	return out
+})
+
+// mostName is the longest argument of a phrase that is taken as a name, not a sentence.
+const mostName = 90
+
+// phrase returns what an analysis says in the language, and whether it is known there.
+func (l Language) phrase(text string) (string, bool) {
+	if l.English() {
+		return text, true
+	}
+	if t, ok := l.lookup(text); ok {
+		return t.Other, true
+	}
+	for i, p := range phrasePatterns() {
+		m := p.FindStringSubmatch(text)
+		if m == nil {
+			continue
+		}
+		var arguments []any
+		clear := true
+		for _, a := range m[1:] {
+			if _, err := strconv.ParseFloat(a, 64); err == nil {
+				a = strings.Replace(l.Digits(a), "-", "−", 1)
+			} else {
+				known := false
+				a, known = l.phrase(a)
+				clear = clear && (known || len(a) <= mostName)
+			}
+			arguments = append(arguments, a)
+		}
+		if clear {
+			return l.Text(phrases[i], arguments...), true
+		}
+	}
+	return text, false
+}
+
 // Digits turns a number written in English, such as 1,234.5, into the language's.
 func (l Language) Digits(s string) string {
 	if l.English() {
@@ -396,7 +455,7 @@ var vocabulary = []string{
 	"improvement", "concern", "change", "outside limits", "run", "trend", "two of three",
 	opioid.Caution,
 	// facts of a report's end
-	"Platform", "Cohort", "Digest of the cohort, SHA-256", "Patients in the cohort", "Rows in the cohort", "Rule for small cells", "Confidence level", "Where", "Bad cells",
+	"Platform", "Cohort", "Digest of the cohort, SHA-256", "Patients in the cohort", "Rows in the cohort", "Confidence level", "Where", "Bad cells",
 	"set aside as missing, counted under Data quality", "Scenario", "Digest of the scenario, SHA-256", "Evidence", "Digest of the evidence, SHA-256", "Seed", "Size",
 	"counts of 1 to 10 hidden, and what would reveal them",
 	// outcomes, units, costs, perspectives and standings of simulated strategies

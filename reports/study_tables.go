@@ -32,10 +32,10 @@ func (s *study) ownBlocks(i int) []Block {
 		case "tipping":
 			out = append(out, s.tipping(id, title, t, r))
 		default:
-			left = append(left, "table "+t.Name)
+			left = append(left, s.text("table {0}", t.Name))
 		}
 	}
-	figures, none := s.ownFigures(id, title, r)
+	figures, none := s.ownFigures(i, id, title, r)
 	out = append(out, figures...)
 	for _, what := range append(left, none...) {
 		if x := [2]string{r.ID, what}; !slices.Contains(s.left, x) {
@@ -63,23 +63,28 @@ func (s *study) leftInside() []Block {
 	for _, id := range order {
 		parts = append(parts, id+": "+strings.Join(of[id], ", "))
 	}
-	return []Block{Paragraph{Text: Say("Also computed, and not here, since it is not known of each of their numbers how many patients stand behind it: " + strings.Join(parts, "; ") + ". recoup analyze plan PLAN -o FILE.json has them, for use inside the program.")}}
+	return []Block{Paragraph{Text: s.say("Also computed, and not here, since it is not known of each of their numbers how many patients stand behind it: {0}. recoup analyze plan PLAN -o FILE.json has them, for use inside the program.", strings.Join(parts, "; "))}}
 }
 
-func (s *study) runTitle(r analysis.PlanRun) string { return r.ID + ", " + s.asked(r) }
+func (s *study) runTitle(r analysis.PlanRun) string { return s.text("{0}, {1}", r.ID, s.asked(r)) }
+
+// caption is the title of a run's table or figure, with the run that it is of.
+func (s *study) caption(title, run string) string {
+	return s.text("{0} ({1})", s.said(title).Text, run)
+}
 
 // textTable is a table of words and of published numbers.
 func (s *study) textTable(i int, id, title string, from analysis.Table) Table {
-	t := Table{ID: from.Name + "-" + id, Caption: from.Title + " (" + title + ")"}
+	t := Table{ID: from.Name + "-" + id, Caption: s.caption(from.Title, title)}
 	for _, c := range from.Columns {
-		t.Columns = append(t.Columns, Column{Label: upper(c)})
+		t.Columns = append(t.Columns, Column{Label: upper(s.text(strings.ReplaceAll(c, "_", " ")))})
 	}
 	for _, row := range from.Rows {
 		var cells []Cell
 		for _, v := range row {
 			switch {
 			case v.Text != "" || !v.Num.OK():
-				cells = append(cells, Label(s.coarse(v.Text)))
+				cells = append(cells, s.said(v.Text))
 			default:
 				cells = append(cells, Number(float64(v.Num), decimalsFor(float64(v.Num)), 0).WithoutPatients())
 				if float64(v.Num) == math.Trunc(float64(v.Num)) {
@@ -97,10 +102,19 @@ func (s *study) notes(i int, t analysis.Table) []Words {
 	var out []Words
 	for _, n := range t.Notes {
 		if n != "" {
-			out = append(out, s.words(i, upper(n)))
+			out = append(out, s.note(i, upper(n)))
 		}
 	}
 	return out
+}
+
+// note is a remark of an analysis about run i: in the report's language where that knows
+// it, else in English with its counts as cells.
+func (s *study) note(i int, text string) Words {
+	if known, ok := s.q.in.phrase(text); ok && !s.q.in.English() {
+		return Say(known)
+	}
+	return s.words(i, text)
 }
 
 // seenOnce is a table of values seen, or where the same one stands.
@@ -108,7 +122,7 @@ func (s *study) seenOnce(i int, id, title string, from analysis.Table) Block {
 	b := s.seenTable(i, id, title, from)
 	key := fmt.Sprint(from.Rows)
 	if at, ok := s.seen[key]; ok {
-		return Paragraph{Text: Say("Values seen and missing of " + title + ": as in the table of " + at + ".")}
+		return Paragraph{Text: s.say("Values seen and missing of {0}: as in the table of {1}.", title, at)}
 	}
 	s.seen[key] = title
 	return b
@@ -126,8 +140,8 @@ func (s *study) seenTable(i int, id, title string, from analysis.Table) Block {
 		seen = "used"
 	}
 	t := Table{
-		ID: "seen-" + id, Caption: from.Title + " (" + title + ")",
-		Columns:   []Column{{Label: "Group"}, {Label: "Visit"}, {Label: "Patients", Align: Right}, {Label: upper(seen), Align: Right}, {Label: "Missing", Align: Right}},
+		ID: "seen-" + id, Caption: s.caption(from.Title, title),
+		Columns:   []Column{{Label: "Group"}, {Label: "Visit"}, {Label: "Patients", Align: Right}, {Label: upper(s.text(seen)), Align: Right}, {Label: "Missing", Align: Right}},
 		Footnotes: s.notes(i, from),
 	}
 	for k, row := range from.Rows {
@@ -266,7 +280,7 @@ func smaller(a, b Basis) Basis {
 func (s *study) balance(i int, id, title string, from analysis.Table, r analysis.PlanRun) Block {
 	right := func(label string) Column { return Column{Label: label, Align: Right} }
 	t := Table{
-		ID: "balance-" + id, Caption: from.Title + " (" + title + ")",
+		ID: "balance-" + id, Caption: s.caption(from.Title, title),
 		Columns: []Column{
 			{Label: "Covariate"},
 			right("Arm, before"), right("Reference, before"), right("Difference, before (SD)"),
@@ -285,8 +299,9 @@ func (s *study) balance(i int, id, title string, from analysis.Table, r analysis
 
 // tipping is the grid of deltas, each answer resting on the patients of the smaller arm.
 func (s *study) tipping(id, title string, from analysis.Table, r analysis.PlanRun) Block {
-	f := tipping(from)
-	f.ID, f.Title = "tipping-"+id, from.Title+" ("+title+")"
+	f := tipping(s.q.in, from)
+	f.ID, f.Title = "tipping-"+id, s.caption(from.Title, title)
+	f.Alt = Say(f.Title)
 	p, ok := f.Plot.(Matrix)
 	if !ok {
 		return f
@@ -306,9 +321,9 @@ func (s *study) tipping(id, title string, from analysis.Table, r analysis.PlanRu
 
 // ownFigures are the curves of a run that the disclosure rules know how to protect, and
 // the names of the others.
-func (s *study) ownFigures(id, title string, r analysis.PlanRun) (out []Block, left []string) {
+func (s *study) ownFigures(i int, id, title string, r analysis.PlanRun) (out []Block, left []string) {
 	for _, whole := range wholes {
-		if f, ok := stack(title, whole, r.Result.Series); ok {
+		if f, ok := stack(s.q.in, s.figureTitle(r), whole, r.Result.Series); ok {
 			f.ID += "-" + id
 			out = append(out, f)
 		}
@@ -317,33 +332,52 @@ func (s *study) ownFigures(id, title string, r analysis.PlanRun) (out []Block, l
 		switch {
 		case slices.ContainsFunc(wholes, func(w wholeKind) bool { return strings.HasPrefix(name, w.prefix) }), name == "love-adjusted", name == "tipping", name == "forest":
 		case name == "love-raw":
-			if f, ok := s.love(id, title, r); ok {
+			if f, ok := s.love(i, id, title, r); ok {
 				out = append(out, f)
 			}
 		case strings.HasPrefix(name, "dose-by-week/"), atRisks(named(r.Result.Series, name)):
-			f := curves(title, name, r.Result.Series, s.Plan.Level)
+			f := curves(s.q.in, s.figureTitle(r), name, r.Result.Series, s.Plan.Level)
 			f.ID += "-" + id
 			out = append(out, f)
 		default:
-			left = append(left, "curve "+name)
+			left = append(left, s.text("curve {0}", name))
 		}
 	}
 	return out, left
 }
 
+// figureTitle names a figure by the item that it belongs to and what that asks.
+func (s *study) figureTitle(r analysis.PlanRun) string {
+	for _, x := range s.Plan.Items {
+		for _, item := range append([]analysis.PlanItem{x}, x.Sensitivity...) {
+			if item.ID == r.ID && (r.Question.Outcome != "" || r.Question.Visit != "" || r.Question.Subgroup != "") {
+				return s.text("{0}: {1}", s.title(item), s.asked(r))
+			} else if item.ID == r.ID {
+				return s.title(item)
+			}
+		}
+	}
+	return s.runTitle(r)
+}
+
 // love is the plot of balance, each dot with the patients it rests on.
-func (s *study) love(id, title string, r analysis.PlanRun) (Figure, bool) {
-	f, ok := love(r.Result)
+func (s *study) love(i int, id, title string, r analysis.PlanRun) (Figure, bool) {
+	f, ok := love(s.q.in, r.Result)
 	if !ok {
 		return f, false
 	}
 	f.ID = "love-" + id
-	f.Subtitle += " (" + title + ")"
+	f.Subtitle = s.caption(f.Subtitle, title)
 	f.Caption = Words{}
 	bases := map[string]Basis{}
 	for _, t := range r.Result.Tables {
 		if t.Name == "balance" {
-			f.Caption = Say(s.coarse(strings.Join(t.Notes, " ")))
+			for k, n := range s.notes(i, t) {
+				if k > 0 {
+					f.Caption = f.Caption.And(" ")
+				}
+				f.Caption = f.Caption.join(n)
+			}
 			for _, b := range s.balanceRows(t, r) {
 				bases[b.name] = b.basis
 			}
@@ -395,9 +429,9 @@ var (
 // targetTrial is a target-trial table, its counts in a column of their own.
 func (s *study) targetTrial(i int, from analysis.Table, r analysis.PlanRun) Table {
 	t := Table{
-		ID: "target-trial-" + r.ID + "-" + slug(r.Question.Outcome+r.Question.Subgroup), Caption: from.Title + " (" + s.runTitle(r) + ")",
+		ID: "target-trial-" + r.ID + "-" + slug(r.Question.Outcome+r.Question.Subgroup), Caption: s.caption(from.Title, s.runTitle(r)),
 		Columns:   []Column{{Label: "Element"}, {Label: "Target trial"}, {Label: "This cohort"}, {Label: "Patients", Align: Right}},
-		Footnotes: s.notes(i, from),
+		Footnotes: append(s.notes(i, from), Say("Who was left out is under Who was analysed.")),
 	}
 	var e analysis.Estimate
 	if k := comparison(r); k >= 0 {
@@ -407,12 +441,12 @@ func (s *study) targetTrial(i int, from analysis.Table, r analysis.PlanRun) Tabl
 	for _, row := range from.Rows {
 		element, trial, here := row[0].Text, row[1].Text, row[2].Text
 		cells := func(text string, n Cell) {
-			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(element)), Label(trial), Label(text), n}})
+			t.Rows = append(t.Rows, Row{Cells: []Cell{s.said(upper(element)), s.said(trial), s.said(text), n}})
 		}
 		if m := keptText.FindStringSubmatch(here); m != nil {
 			n, _ := strconv.Atoi(m[1])
 			total = len(t.Rows)
-			cells(m[2]+"; who was left out is under Who was analysed", Count(n))
+			cells(m[2], Count(n))
 			continue
 		}
 		if m := armsText.FindStringSubmatch(here); m != nil {
@@ -432,7 +466,7 @@ func (s *study) targetTrial(i int, from analysis.Table, r analysis.PlanRun) Tabl
 			continue
 		}
 		here, _, _ = strings.Cut(here, ", at most ") // the longest time is one patient's
-		cells(s.coarse(here), Cell{})
+		cells(here, Cell{})
 	}
 	return t
 }
