@@ -31,7 +31,7 @@ import (
 // pieceBytes is the size of a piece; blockBytes that of a block.
 const (
 	pieceBytes = 2 << 20
-	blockBytes = 16 << 10
+	blockBytes = 32 << 10
 	readBytes  = 256 << 10 // what is read at a time
 )
 
