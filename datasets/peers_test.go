@@ -4,12 +4,14 @@ package datasets
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -203,6 +205,64 @@ func BenchmarkPeers(b *testing.B) {
 			b.ReportMetric(float64(peak), "peak-MiB")
 			b.ReportMetric(0, "B/op")
 			b.ReportMetric(0, "allocs/op")
+		})
+	}
+}
+
+// BenchmarkOddities loads 100,000 rows of the columns that BenchmarkPeers has, as programs
+// and hospitals write them; the first is the plain file.
+func BenchmarkOddities(b *testing.B) {
+	dir := b.TempDir()
+	y := benchCohort(b, dir, 20_000)
+	plain, err := os.ReadFile(filepath.Join(dir, "visits.csv"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	cells := func(change func(string) string) string {
+		var out strings.Builder
+		for line := range strings.Lines(string(plain)) {
+			row := strings.Split(strings.TrimSuffix(line, "\n"), ",")
+			for i, c := range row {
+				row[i] = change(c)
+			}
+			out.WriteString(strings.Join(row, ",") + "\n")
+		}
+		return out.String()
+	}
+	number := func(c string) bool { return c == "" || c[0] == '-' || c[0] >= '0' && c[0] <= '9' }
+	quoted := cells(func(c string) string { return `"` + c + `"` })
+	for _, file := range []struct{ name, text, cohort string }{
+		{"plain", string(plain), y},
+		{"quoted", quoted, y},
+		{"quoted, CRLF", strings.ReplaceAll(quoted, "\n", "\r\n"), y},
+		{"texts quoted", cells(func(c string) string {
+			if number(c) {
+				return c
+			}
+			return `"` + c + `"`
+		}), y},
+		{"CRLF", strings.ReplaceAll(string(plain), "\n", "\r\n"), y},
+		{"BOM", "\xef\xbb\xbf" + string(plain), y},
+		{"decimal comma", strings.NewReplacer(",", ";", ".", ",").Replace(string(plain)), strings.ReplaceAll(y, "type: number,", `type: number, decimalChar: ",",`)},
+		{"required", string(plain), regexp.MustCompile(`(string|date), role: [a-z]*`).ReplaceAllString(y, "$0, constraints: {required: true}")},
+		{"days first", regexp.MustCompile(`(\d{4})-(\d\d)-(\d\d)`).ReplaceAllString(string(plain), "$3.$2.$1"), strings.ReplaceAll(y, "type: date,", `type: date, format: "%d.%m.%Y",`)},
+		{"missing codes", cells(func(c string) string { return cmp.Or(c, "-99") }), y},
+		{"missing codes in range", cells(func(c string) string { return cmp.Or(c, "-99") }), regexp.MustCompile(`, constraints: {[^}]*}`).ReplaceAllString(y, "")},
+		{"missing words", cells(func(c string) string { return cmp.Or(c, "NA") }), strings.ReplaceAll(y, `"-99"`, `"NA"`)},
+		{"letters beyond ASCII", cells(func(c string) string { return strings.ReplaceAll(c, "_", "é") }), strings.ReplaceAll(y, "_", "é")},
+	} {
+		b.Run(file.name, func(b *testing.B) {
+			d, err := ParseDictionary("cohort.yaml", []byte(file.cohort))
+			if err != nil {
+				b.Fatal(err)
+			}
+			o := LoadOptions{Workers: 1, Open: OpenText(map[string]string{"visits.csv": file.text})}
+			b.SetBytes(int64(len(file.text)))
+			for b.Loop() {
+				if _, err := Load(b.Context(), d, o); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

@@ -58,16 +58,16 @@ func (s *sight) survey(text []byte) {
 // tells of those that are empty, and odd of those that are not plain.
 //
 //go:noescape
-func numbersAVX2(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *uint64)
+func numbersAVX2(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, d *decimals, codes *float64, n int, empty, odd *uint64)
 
 // numbersAVX512 is numbersAVX2 for any number of cells but 0.
 //
 //go:noescape
-func numbersAVX512(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *uint64)
+func numbersAVX512(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, d *decimals, codes *float64, n int, empty, odd *uint64)
 
 // manyNumbers reads the first cells of a column, as many as it returns, as decimals from
 // low to high that are no missing codes.
-func (s *fastScratch) manyNumbers(text []byte, cells places, out []float64, low, high float64, codes []float64) int {
+func (s *fastScratch) manyNumbers(text []byte, cells places, out []float64, low, high float64, d *decimals, codes []float64) int {
 	n, numbers := len(out), numbersAVX512
 	if !wide {
 		n, numbers = n&^7, numbersAVX2
@@ -76,7 +76,7 @@ func (s *fastScratch) manyNumbers(text []byte, cells places, out []float64, low,
 		return 0
 	}
 	s.lay(text, cells, n)
-	numbers(&s.words[0], &s.sizes[0], n, &out[0], low, high, &powers[0], unsafe.SliceData(codes), len(codes), &s.empty[0], &s.odd[0])
+	numbers(&s.words[0], &s.sizes[0], n, &out[0], low, high, d, unsafe.SliceData(codes), len(codes), &s.empty[0], &s.odd[0])
 	return n
 }
 
