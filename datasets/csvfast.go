@@ -217,6 +217,7 @@ type fastWorker struct {
 	sight
 	ends    []uint32 // of a block's cells, row by row, each with the separator after it; the first is 0
 	last    []uint32 // of the last column, where carriage returns end it
+	pairs   []uint32 // begin and end of a block's cells, where there are quotes; none without
 	scratch fastScratch
 	texts   []*fastTexts // by spec
 }
@@ -244,7 +245,7 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 	for from := 0; from < len(text); {
 		var rows, size int
 		var err error
-		w.last = w.last[:0]
+		w.last, w.pairs = w.last[:0], w.pairs[:0]
 		if quoted {
 			rows, size, err = w.splitQuoted(text[from:], n, p)
 		} else {
@@ -271,7 +272,10 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 
 // cells returns the cells of a column of the block.
 func (w *fastWorker) cells(column, n int) places {
-	if column == n-1 && len(w.last) > 0 {
+	switch {
+	case len(w.pairs) > 0:
+		return places{w.pairs[2*column:], 2 * n}
+	case column == n-1 && len(w.last) > 0:
 		return places{w.last, 2}
 	}
 	return places{w.ends[column:], n}
@@ -315,17 +319,40 @@ func (w *fastWorker) split(text []byte, n int, crlf bool) (rows, size int, err e
 	return rows, size, nil
 }
 
-// unquote moves the text of a quoted cell, which begins at from, to where it shall be.
-// It returns where it ends there, and the position after its closing quote.
-func unquote(text []byte, to, from int) (end, next int, err error) {
+// index returns where in text, from i on, the first byte is that two words are full of;
+// as much as the length of text or more where there is none. Seven bytes after it can be
+// read.
+func index(text []byte, i int, a, b uint64) int {
+	begin := unsafe.Pointer(unsafe.SliceData(text))
+	for ; i < len(text); i += 8 {
+		w := binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(begin, i))[:])
+		x, y := w^a, w^b
+		// The lowest high bit is that of the lowest byte which is zero.
+		if m := ((x-ones)&^x | (y-ones)&^y) & highBits; m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+	}
+	return i
+}
+
+// unquote returns where a quoted cell ends whose text begins at from, and the position
+// after its closing quote. Doubled quotes are made one, in place; quotes fill the room.
+func unquote(text []byte, from int) (end, next int, err error) {
+	const quotes = '"' * ones
+	to := from
 	for {
-		q := bytes.IndexByte(text[from:], '"')
-		if q < 0 {
+		q := index(text, from, quotes, quotes)
+		if q >= len(text) {
 			return 0, 0, errOdd
 		}
-		copy(text[to:], text[from:from+q])
-		to, from = to+q, from+q+1
+		if to != from {
+			copy(text[to:], text[from:q])
+		}
+		to, from = to+q-from, q+1
 		if from >= len(text) || text[from] != '"' {
+			for i := to; i < q; i++ {
+				text[i] = '"'
+			}
 			return to, from, nil
 		}
 		text[to] = '"'
@@ -333,49 +360,44 @@ func unquote(text []byte, to, from int) (end, next int, err error) {
 	}
 }
 
-// splitQuoted finds the cells of about blockBytes of text with quotes, one byte
-// after the other. It takes the quotes out, in place, so that one byte is between
-// each cell and the next.
+// splitQuoted finds the cells of about blockBytes of text with quotes, one after the
+// other.
 func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, err error) {
-	w.ends = append(w.ends[:0], 0)
+	w.pairs = w.pairs[:0]
 	if p.lineOf == nil {
 		p.lineOf = []int32{}
 		p.lines = p.rows
 	}
-	i, to, cells := 0, 0, 0
+	delims, newlines := uint64(w.f.src.delim)*ones, uint64('\n')*ones
+	i, cells, row := 0, 0, 0
 	for i < len(text) && (i < blockBytes || cells != 0) {
 		if cells == 0 {
 			p.lineOf = append(p.lineOf, int32(p.lines))
+			row = i
 		}
-		start := to
+		start, end := i, 0
 		if text[i] == '"' {
-			if to, i, err = unquote(text, to, i+1); err != nil {
+			start++
+			if end, i, err = unquote(text, start); err != nil {
 				return 0, 0, err
 			}
-			p.lines += bytes.Count(text[start:to], []byte{'\n'})
 			if i+1 < len(text) && text[i] == '\r' && text[i+1] == '\n' {
 				i++
 			}
 		} else {
-			from := i
-			for text[i] != w.f.src.delim && text[i] != '\n' {
-				i++
-			}
-			end := i
-			if text[i] == '\n' && end > from && text[end-1] == '\r' {
+			i = index(text, i, delims, newlines)
+			if end = i; i < len(text) && text[i] == '\n' && end > start && text[end-1] == '\r' {
 				end--
 			}
-			to += copy(text[to:], text[from:end])
 		}
-		if to-start > maxCell || i >= len(text) {
+		if end-start > maxCell || i >= len(text) {
 			return 0, 0, errOdd
 		}
-		to++
-		w.ends = append(w.ends, uint32(to))
+		w.pairs = append(w.pairs, uint32(start), uint32(end+1))
 		cells++
 		switch c := text[i]; {
 		case c == '\n' && cells == n:
-			p.lines++
+			p.lines += bytes.Count(text[row:i+1], []byte{'\n'})
 			rows++
 			cells = 0
 		case c != w.f.src.delim || cells >= n:
@@ -386,7 +408,6 @@ func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, 
 	if cells != 0 {
 		return 0, 0, errOdd
 	}
-	w.ends = w.ends[:cap(w.ends)]
 	return rows, i, nil
 }
 
