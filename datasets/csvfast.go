@@ -363,7 +363,6 @@ func unquote(text []byte, from int) (end, next int, err error) {
 // splitQuoted finds the cells of about blockBytes of text with quotes, one after the
 // other.
 func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, err error) {
-	w.pairs = w.pairs[:0]
 	if p.lineOf == nil {
 		p.lineOf = []int32{}
 		p.lines = p.rows
@@ -553,7 +552,7 @@ func (c *fastColumn) block(text []byte, cells places, rows, row int) {
 	case kindDate:
 		out := c.days[row : row+rows]
 		n := 0
-		if c.dates == isoDates {
+		if c.dates.iso {
 			n = c.manyDates(text, cells, out)
 		}
 		settle(c, out, n, row, func(r int) int32 {
@@ -950,16 +949,15 @@ var powers = [17]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1
 
 // dateOrder is where the year, month and day, and two marks, are in a date of ten bytes.
 type dateOrder struct {
+	iso              bool // 2006-01-02
 	year, month, day int
 	marks            [2]int
 	first, second    byte
 }
 
-// isoDates is the order of 2006-01-02.
-var isoDates = dateOrder{0, 5, 8, [2]int{4, 7}, '-', '-'}
-
 // orderOf returns the order of a layout of such dates.
 func orderOf(layout string) (o dateOrder, ok bool) {
+	o.iso = layout == "2006-01-02"
 	o.year, o.month, o.day = strings.Index(layout, "2006"), strings.Index(layout, "01"), strings.Index(layout, "02")
 	if len(layout) != 10 || o.year < 0 || o.month < 0 || o.day < 0 {
 		return o, false
@@ -974,6 +972,9 @@ func orderOf(layout string) (o dateOrder, ok bool) {
 
 // plain reads a date of the order.
 func (o dateOrder) plain(b []byte) (int32, bool) {
+	if o.iso {
+		return plainDate(b)
+	}
 	if len(b) != 10 || b[o.marks[0]] != o.first || b[o.marks[1]] != o.second {
 		return 0, false
 	}

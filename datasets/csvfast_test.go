@@ -121,8 +121,8 @@ func read(t *testing.T, text string, o LoadOptions) outcome {
 // The fast way and the slow way give the same cohort, codes, counts and problems,
 // wherever the file is cut and whatever the number of workers.
 func TestFastEqualsSlow(t *testing.T) {
-	fastEqualsSlow(t, 60)
-	plainly(t, func() { fastEqualsSlow(t, 12) })
+	fastEqualsSlow(t, 50)
+	everyWay(t, func() { fastEqualsSlow(t, 10) })
 }
 
 func fastEqualsSlow(t *testing.T, seeds uint64) {

@@ -14,9 +14,9 @@ import (
 // plainly runs a test without the loops in assembly.
 func plainly(t *testing.T, run func()) {
 	t.Helper()
-	had := fast
-	fast = false
-	defer func() { fast = had }()
+	hadFast, hadWide := fast, wide
+	fast, wide = false, false
+	defer func() { fast, wide = hadFast, hadWide }()
 	run()
 }
 
@@ -26,8 +26,8 @@ func everyWay(t *testing.T, run func()) {
 	run()
 	had := wide
 	wide = false
+	defer func() { wide = had }()
 	run()
-	wide = had
 	plainly(t, run)
 }
 
