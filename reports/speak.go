@@ -163,9 +163,9 @@ func few(c Cell) bool {
 // For two shares with Wilson intervals it is Newcombe's hybrid score interval. Zou and
 // Donner 2008, 10.1002/sim.3095. The numbers are taken as they are written, so that it
 // tells no more than the two do; shares differ by percentage points. It is false where
-// either has no interval, or few patients.
+// either has no interval, or few patients, or is known of few of those it is about.
 func difference(now, then Cell) (Cell, bool) {
-	if wayOf(now) == noInterval || wayOf(then) == noInterval || now.Format.Kind != then.Format.Kind || few(now) || few(then) {
+	if wayOf(now) == noInterval || wayOf(then) == noInterval || now.Format.Kind != then.Format.Kind || few(now) || few(then) || now.Partial || then.Partial {
 		return Cell{}, false
 	}
 	f := now.Format
@@ -203,6 +203,9 @@ func sayGlance(s *Section, sp speaker) Words {
 			then, ok := ofAnotherPeriod(t.Detail)
 			if !ok {
 				continue
+			}
+			if t.Value.Partial || then.Partial {
+				t.Detail = t.Detail.And(" ").join(sp.in.Words("Known of under 70 %: not compared."))
 			}
 			d, ok := difference(t.Value, then)
 			if !ok {
@@ -280,6 +283,8 @@ func sayWho(s *Section, sp speaker) Words {
 	}
 	share, whom := last.Cells[4], last.Cells[3].Text
 	switch {
+	case shown(share) && share.Value == 0:
+		return w.join(sp.in.Words("Nobody was seen at {0}, or not yet.", visit))
 	case !shown(share):
 		return w.join(sp.in.Words("How many were seen at {0} is not shown.", visit))
 	case asWritten(share.Value, share.Format) < enough && whom == sp.in.Text("all"):
@@ -347,8 +352,12 @@ func sayOutcomes(s *Section, sp speaker) Words {
 // verdict is what a change may be called.
 func verdict(c Cell) string {
 	k := wayOf(c)
-	if k != noInterval && few(c) {
+	switch {
+	case k == noInterval:
+	case few(c):
 		return "too few patients to call it clear"
+	case c.Partial:
+		return "known of under 70 %, too few to call it clear"
 	}
 	return map[way]string{up: "a clear rise", down: "a clear fall", unclear: "no clear change", noInterval: "no interval, so no change is claimed"}[k]
 }
@@ -377,7 +386,7 @@ func sayOpioids(s *Section, sp speaker) Words {
 			w = ofGroup(w, g, sp.in.Words("The change in dose is not shown."))
 			continue
 		}
-		w = ofGroup(w, g, sp.in.Words("The mean daily dose changed by {0} MME by {1}, among {2} patients on opioids at entry: {3}.",
+		w = ofGroup(w, g, sp.in.Words("The mean daily dose changed by {0} MME by {1}, among {2} patients on opioids at entry whose dose is known: {3}.",
 			spoken(r.Cells[4]), sp.in.lower(r.Cells[0].Text), spoken(r.Cells[1]), sp.in.Text(verdict(r.Cells[4]))))
 	}
 	return w

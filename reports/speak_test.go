@@ -283,6 +283,15 @@ func TestSpeakTellsNothingHidden(t *testing.T) {
 	}
 }
 
+// A share of draws that is not all of them is not written as 100 %.
+func TestPercentOf(t *testing.T) {
+	for p, want := range map[float64]string{0: "0", 0.73: "73", 0.004: "0.4", 0.996: "99.6", 0.9994: "99.9", 0.99996: "99.996", 0.0001: "0.01", 1: "100", 0.5: "50"} {
+		if got := percentOf(p); got != want {
+			t.Errorf("%g is written %s, want %s", p, got, want)
+		}
+	}
+}
+
 // The first sentence of the charts says what both of them show of the last quarter, and
 // of the chart of means no more than a signal.
 func TestSayBothCharts(t *testing.T) {

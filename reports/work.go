@@ -25,8 +25,11 @@ func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 		return Tile{}, why, err
 	}
 	o, ok := ownWork(r, group)
-	if !ok {
+	switch {
+	case !ok:
 		return Tile{}, noWork, nil
+	case o.short:
+		return Tile{}, q.text("Too few patients are followed to {0} to say who had returned by then.", q.when(o.when)), nil
 	}
 	q.define("Return to work", o.definition, "recoup analyze show work/return")
 	t := Tile{
@@ -43,13 +46,15 @@ func workTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 type own struct {
 	who, label, when, definition, how string
 	off                               bool // of those off work at entry
+	short                             bool // nobody is followed so far, and there is no share
 	share, all                        Cell // of those followed, and with those not seen as not returned
 }
 
 // ownWork returns the share returned at the last time: of those off work at entry
 // where the cohort knows them, else of all. From times or spells it is that of
 // Kaplan and Meier, since among those still followed returns are seen more often
-// than not; from visits that of those seen.
+// than not: where too few are followed for it there is none, for those seen are then
+// who returned. From visits it is that of those seen.
 func ownWork(r analysis.Result, group string) (own, bool) {
 	// Where several definitions were answered, the first is the plainest.
 	var first []analysis.Estimate
@@ -69,8 +74,10 @@ func ownWork(r analysis.Result, group string) (own, bool) {
 			continue
 		}
 		all, _ := at(r, x.term, group, when)
-		o := own{who: x.who, label: x.label, off: x.term == "returned_off_work", when: when, definition: seen.Definition, how: "those seen", share: shared(seen), all: shared(all)}
-		if km, ok := at(r, "km_returned", group, when); ok && km.Value.OK() {
+		o := own{who: x.who, label: x.label, off: x.term == "returned_off_work", when: when, definition: seen.Definition, how: "those seen", share: knownOf(seen, all), all: shared(all)}
+		km, ok := at(r, "km_returned", group, when)
+		o.short = strings.HasPrefix(when, "day ") && !km.Value.OK()
+		if ok && km.Value.OK() {
 			o.how = "Kaplan-Meier"
 			o.share = Cell{Value: float64(km.Value), Low: float64(km.CI.Low), High: float64(km.CI.High), Format: Format{Kind: Percent}, Basis: ShareOf(km.N.Events, km.N.Arm)}
 		}
@@ -106,7 +113,7 @@ func buildWork(ctx context.Context, q *quarter) (Section, error) {
 			return s, err
 		}
 		s.Blocks = append(s.Blocks, q.workTable(g, r, lasting))
-		if o, ok := ownWork(r, g); ok {
+		if o, ok := ownWork(r, g); ok && !o.short {
 			definition, horizon = o.definition, q.horizonOf(o.when)
 			ours = append(ours, Row{Total: true, Cells: []Cell{Label("this cohort"), Label(strings.TrimPrefix(g+", ", ", ") + q.text(o.who) + ", " + q.text(o.how)), Label(q.when(o.when)), Label(o.definition), o.share, Label("")}})
 		}
@@ -195,7 +202,11 @@ func (q *quarter) workTable(g string, r, lasting analysis.Result) Table {
 			if strings.HasPrefix(e.Visit, "day ") {
 				when, ever = q.text("Ever by {0}", q.when(e.Visit)), true
 			}
-			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(when), Label(e.Definition), Label(x.label), shared(seen), shared(e)}})
+			c := knownOf(seen, e)
+			if c.Partial && strings.HasPrefix(e.Visit, "day ") {
+				c = NotAvailable("Under 70 % are followed to this day or seen to have worked by it: of those seen, nearly all would have.")
+			}
+			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(when), Label(e.Definition), Label(x.label), c, shared(e)}})
 		}
 	}
 	if ever {

@@ -245,11 +245,13 @@ func (r *CostsResult) reach(l *ledger.Ledger, o CostOptions) {
 	}
 	after, _ := l.Ends(0, w, care)
 	_, before := l.Ends(-w, 0, care)
+	ever, _ := l.Ends(math.Inf(-1), math.Inf(1), care)
 	nAfter, last := r.farthest(after, 1)
 	nBefore, first := r.farthest(before, -1)
-	stops := func(n, others int, far float64) bool {
-		if n == 0 { // nothing of anyone, though there is of some at the other side
-			n, far = others, 0.5*w
+	recorded, _ := r.farthest(ever, 1)
+	stops := func(n int, far float64) bool {
+		if n == 0 { // nothing of anyone, though there is of some at another time
+			n, far = recorded, 0.5*w
 		}
 		return far < reachOf*w && math.Pow(far/w, float64(n)) < stopChance
 	}
@@ -257,16 +259,16 @@ func (r *CostsResult) reach(l *ledger.Ledger, o CostOptions) {
 	switch {
 	case float64(short) > shortOf*float64(len(r.patients)):
 		r.ShortAfter = fmt.Sprintf("%d of %d patients were admitted less than %.0f days before the last date of a cost", short, len(r.patients), math.Ceil(reachOf*w))
-	case stops(nAfter, nBefore, last+1):
+	case stops(nAfter, last+1):
 		r.ShortAfter = fmt.Sprintf("the records of care stop %.0f days after admission", last)
 		if nAfter == 0 {
-			r.ShortAfter = "no care after admission is recorded of anyone"
+			r.ShortAfter = fmt.Sprintf("no care of the %d days from admission is recorded of anyone", r.Window)
 		}
 	}
-	if stops(nBefore, nAfter, first) {
+	if stops(nBefore, first) {
 		r.ShortBefore = fmt.Sprintf("the records of care begin %.0f days before admission", first)
 		if nBefore == 0 {
-			r.ShortBefore = "no care before admission is recorded of anyone"
+			r.ShortBefore = fmt.Sprintf("no care of the %d days before admission is recorded of anyone", r.Window)
 		}
 	}
 	for _, why := range []string{r.ShortAfter, r.ShortBefore} {

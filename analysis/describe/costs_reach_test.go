@@ -85,10 +85,11 @@ func TestCostsOfAWindowThatRecordsDoNotReach(t *testing.T) {
 		{"a whole year", 20, -360, 360, false, "", true, true, true},
 		{"stops on day 90", 20, -360, 90, false, "", true, false, false},
 		{"stops on day 90, three patients: 0.25³ is chance", 3, -360, 90, false, "", true, true, true},
-		{"stops on day 300, in the last quarter", 20, -360, 300, false, "", true, true, true},
+		{"stops on day 300, in the last quarter", 60, -360, 300, false, "", true, true, true},
 		{"begins 60 days before", 20, -60, 360, false, "", false, true, false},
 		{"nothing before", 20, 0, 360, false, "", false, true, false},
 		{"nothing after", 20, -360, -30, false, "", true, false, false},
+		{"all of it two years later", 20, 720, 900, false, "", false, false, false},
 		{"dates to the end of 2024", 13, -360, 360, true, "2024-12-31", true, true, true},
 		// Admitted from 1 January to 25 March: on 30 September, the first 190 to 273 days
 		// ago, under 274 all of them.
