@@ -1,6 +1,8 @@
 package reports_test
 
 import (
+	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -152,6 +154,66 @@ visits:
 		"v": "id,visit,pain\na,base,8\nb,base,8\na,end,8\nb,end,8\n",
 		"k": "id,kind,cost\na,program,1000\nb,program,2000\n",
 	}, reports.QuarterlyOptions{}, "none"), "the program cost")
+}
+
+// A report tells how far it is, and stops where it is told to.
+func TestReportProgressAndCancel(t *testing.T) {
+	c := drawn(t, 60, 1, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var at []int
+	_, err := reports.Quarterly(ctx, c, reports.QuarterlyOptions{Progress: func(done, total int) {
+		if at = append(at, done); total != len(reports.QuarterlySections) {
+			t.Errorf("of %d sections", total)
+		}
+		if done == 3 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) || !slices.Equal(at, []int{0, 1, 2, 3}) {
+		t.Errorf("after %v: %v", at, err)
+	}
+}
+
+// The target that a program aims at stands in the chart over time and between sites, and
+// in none where there is none.
+func TestTargetIsDrawn(t *testing.T) {
+	c := drawn(t, 800, 3, 3)
+	for _, target := range []float64{0, 0.55} {
+		r, err := reports.Quarterly(t.Context(), c, reports.QuarterlyOptions{Target: target})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, _ := figure(r, "important-by-quarter")
+		g, _ := figure(r, "sites")
+		control, funnel := f.Plot.(reports.Control), g.Plot.(reports.Funnel)
+		if drawn := !math.IsNaN(control.Target); drawn != (target > 0) || drawn && control.Target != target || drawn != strings.Contains(plain(f.Alt), "target") {
+			t.Errorf("target %v: the chart over time draws %v: %s", target, control.Target, plain(f.Alt))
+		}
+		if drawn := !math.IsNaN(funnel.Target); drawn != (target > 0) || drawn && funnel.Target != target || math.Abs(funnel.Center-0.5) > 0.2 {
+			t.Errorf("target %v: the funnel draws %v about %v", target, funnel.Target, funnel.Center)
+		}
+	}
+}
+
+// The only date of a report is the one it is given, as its language writes dates.
+func TestReportIsDated(t *testing.T) {
+	c := drawn(t, 60, 1, 2)
+	for lang, want := range map[string]string{"en": "dated 2026-10-15", "de": "15.10.2026"} {
+		r, err := reports.Quarterly(t.Context(), c, reports.QuarterlyOptions{Date: "2026-10-15", Lang: lang})
+		if err != nil || !strings.Contains(r.Subtitle, want) {
+			t.Errorf("%v, %q does not say %q", err, r.Subtitle, want)
+		}
+		o, err := reports.Overview(t.Context(), c, reports.QuarterlyOptions{Date: "2026-10-15", Lang: lang})
+		if err != nil || !strings.Contains(o.Subtitle, want) {
+			t.Errorf("%v, the overview's %q does not say %q", err, o.Subtitle, want)
+		}
+	}
+	for _, bad := range []string{"15.10.2026", "2026-13-01", "2026-02-30", "x"} {
+		if _, err := reports.Quarterly(t.Context(), c, reports.QuarterlyOptions{Date: bad}); !errors.Is(err, reports.ErrDate) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
 }
 
 // Every section begins with a sentence: of many patients, of a quarter without one a year

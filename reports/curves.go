@@ -362,4 +362,3 @@ func ratioTable(t analysis.Table, low, high, holds int) bool {
 	}
 	return false
 }
-

@@ -66,14 +66,14 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 		{Figure{
 			ID: importantByQuarter, Title: q.text("Important improvement in {0} by quarter", label),
 			Subtitle: q.text("Share of those seen at {0} with an important improvement, three-sigma limits", visit),
-		}, improved("type", "auto")},
+		}, improved("type", "auto", "target", q.target("none"))},
 		{Figure{
 			ID: changeByQuarter, Title: q.text("Mean change in {0} by quarter", label),
 			Subtitle: q.text("Mean change from entry to {0}, three-sigma limits", visit),
 		}, map[string]string{"measure": quality.MeasureChange, "type": quality.KindXmR}},
 	} {
 		if _, has := i.Default(); !has && x.set["rule"] != "" {
-			out = append(out, cannot(x.figure.Title, q.text("No sourced important difference is known for {0}.", i.Title)))
+			out = append(out, cannot(x.figure.Title, q.text("No sourced important difference is known for {0}.", q.text(i.Title))))
 			continue
 		}
 		blocks, err := q.chart(ctx, x.figure, f, x.set)
@@ -90,6 +90,14 @@ const (
 	importantByQuarter = "important-by-quarter"
 	changeByQuarter    = "change-by-quarter"
 )
+
+// target is the share that the program aims at, as analyses take it.
+func (q *quarter) target(none string) string {
+	if q.opt.Target == 0 {
+		return none
+	}
+	return strconv.FormatFloat(q.opt.Target, 'g', -1, 64)
+}
 
 // chart draws the control chart that quality/control-chart gives of an outcome, up to
 // the quarter reported on, with what it warns of.
@@ -115,6 +123,10 @@ func (q *quarter) chart(ctx context.Context, fig Figure, f datasets.Field, set m
 	p.Limits = "3 sigma"
 	fig.Plot = p
 	fig.Alt = Say(q.count(len(p.Points), "{0} quarter in order, with limits and signals.", "{0} quarters in order, with limits and signals."))
+	if !math.IsNaN(p.Target) {
+		aim := Cell{Value: p.Target, Low: math.NaN(), High: math.NaN(), Format: Format{Kind: Percent}, Basis: NoPatients()}
+		fig.Alt = fig.Alt.And(" ").join(q.words("The target, {0}, is the program's own.", aim))
+	}
 	fig.Caption = Say(q.kindOf(g.Title) + " " + q.text("Rules: a point outside the limits; {0} in a row on one side of the center.", strconv.Itoa(quality.DefaultChart.Run)))
 	if few {
 		fig.Caption = fig.Caption.And(" " + q.text("Quarters are left out, before limits are worked out, that would tell of fewer than {0} patients.", q.opt.Fewest))
@@ -235,7 +247,7 @@ func (q *quarter) between(ctx context.Context, f datasets.Field, i instrument.In
 	}
 	if _, has := i.Default(); !has {
 		fig := c.funnelFigure(q)
-		fig.Absent = Say(q.text("No sourced important difference is known for {0}.", i.Title))
+		fig.Absent = Say(q.text("No sourced important difference is known for {0}.", q.text(i.Title)))
 		return []Block{fig}, nil
 	}
 	var err error
@@ -286,6 +298,9 @@ func (q *quarter) funnel(ctx context.Context, c *sitesCompared) (Figure, error) 
 			c.judged[row[0].Text], c.improved[row[0].Text] = g.count(row, "n"), g.count(row, "events")
 		}
 		p.X.Label = "Patients seen"
+		if q.opt.Target > 0 {
+			p.Target = q.opt.Target
+		}
 		for i := range p.Points {
 			site := "/" + p.Points[i].Label
 			p.Points[i].Basis.Quantity, p.Points[i].Basis.Whole = c.numerators+site, c.wholes+site

@@ -90,8 +90,11 @@ func (q *quarter) registers(ctx context.Context) (Table, error) {
 // ruleWords says a register's rule.
 func (q *quarter) ruleWords(t published.Threshold) string {
 	text := q.text("better by {0} points or more", t.Value)
-	if t.Kind == published.PercentThreshold {
+	switch {
+	case t.Kind == published.PercentThreshold:
 		text = q.text("better by {0} % of entry or more", t.Value)
+	case t.Value == 1:
+		text = q.text("better by 1 point or more")
 	}
 	if t.Bands != "" {
 		text = q.text("{0}, and in a better severity band", text)

@@ -93,7 +93,7 @@ func Overview(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Repo
 		s.Blocks = append(s.Blocks, Definitions{Title: "Definitions used", Items: q.terms})
 	}
 	return Report{
-		Title: "Outcome overview of the sites", Subtitle: c.Title(), Audience: "those who may see every site", Lang: q.in.Tag(), Brand: o.Brand, Period: q.period(),
+		Title: "Outcome overview of the sites", Subtitle: c.Title() + q.dated(), Audience: "those who may see every site", Lang: q.in.Tag(), Brand: o.Brand, Period: q.period(),
 		Sections: []Section{s}, Warnings: q.warnings(), Provenance: q.provenance(),
 	}, nil
 }

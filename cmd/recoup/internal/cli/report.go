@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -115,6 +116,8 @@ alone; the color must be readable on white. The logo stands in .html and .pdf.
 --language writes the words, numbers and dates of another language; data formats keep
 numbers as machines read them, and what an analysis warns of stays English, marked so.
 
+The report holds no date but the one given by --date: the same cohort gives the same bytes.
+
 Without --quarter the report covers all patients. The cohort needs a date of
 discharge or admission, or a period column, for a quarter; who was referred and never
 began belongs to the quarter of referral.`,
@@ -130,6 +133,8 @@ began belongs to the quarter of referral.`,
 	c.Flags().StringVar(&f.options.Reference, "reference", "", "an arm to show beside it")
 	levelFlag(c, &f.options.Level, "confidence level")
 	languageFlag(c, &f.options.Lang)
+	c.Flags().Float64Var(&f.options.Target, "target", 0, "share with an important improvement in pain that the program aims at, such as 0.5, drawn in the charts")
+	c.Flags().StringVar(&f.options.Date, "date", "", "date to put on the report, such as 2026-10-15; none where not given")
 	f.protect.add(c)
 	c.Flags().StringVar(&f.each, "each", "", "site: a report for each site and an overview")
 	c.Flags().StringVar(&f.brand, "brand", "", "file with your title, logo and color")
@@ -153,6 +158,12 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 		if _, err := datasets.ParseQuarter(f.options.Quarter); err != nil {
 			return usagef("--quarter: %w", err)
 		}
+	}
+	if _, err := time.Parse(time.DateOnly, f.options.Date); f.options.Date != "" && err != nil {
+		return usagef("--date: expected a date such as 2026-10-15")
+	}
+	if f.options.Target != 0 && !(f.options.Target > 0 && f.options.Target < 1) {
+		return usagef("--target: expected a share between 0 and 1, such as 0.5")
 	}
 	if f.each != "" && (f.each != "site" || f.out == "") {
 		return usagef("expected --each site with -o FILE")
@@ -183,7 +194,10 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	if f.each != "" {
 		return a.eachSite(ctx, co, f, g)
 	}
+	progress, stop := a.progress("Writing the report")
+	f.options.Progress = progress
 	r, err := quarterly(ctx, co, f)
+	stop()
 	if errors.Is(err, reports.ErrQuarter) {
 		return usageError{err}
 	}
