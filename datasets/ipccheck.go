@@ -16,6 +16,18 @@ import (
 
 var errIPC = errors.New("not an Arrow file of flat columns")
 
+// otherArrow is what a file is that is not of the format, but nearly.
+type otherArrow string
+
+// Error implements error.
+func (o otherArrow) Error() string { return string(o) }
+
+// nestedError is the name of a column of lists or groups.
+type nestedError string
+
+// Error implements error.
+func (nestedError) Error() string { return errIPC.Error() }
+
 const maxIPCFooter = 64 << 20
 
 // checkIPC checks the footer of a file of the size.
@@ -28,6 +40,16 @@ func checkIPC(r io.ReaderAt, size int64) error {
 		return err
 	}
 	n := int64(int32(binary.LittleEndian.Uint32(tail[:4])))
+	var head [4]byte
+	if _, err := r.ReadAt(head[:], 0); err != nil {
+		return err
+	}
+	switch string(head[:]) {
+	case "\xff\xff\xff\xff":
+		return otherArrow("a stream of Arrow IPC")
+	case "FEA1":
+		return otherArrow("a Feather file of version 1")
+	}
 	if string(tail[4:]) != "ARROW1" || n <= 8 || n > maxIPCFooter || n > size-18 {
 		return errIPC
 	}
@@ -69,8 +91,12 @@ func checkIPC(r io.ReaderAt, size int64) error {
 			return errIPC
 		}
 		_, children, ok := footer.list(field, 5, 4)
-		if !ok || children > 0 {
+		name, size, named := footer.list(field, 0, 1)
+		switch {
+		case !ok || !named:
 			return errIPC
+		case children > 0:
+			return nestedError(footer[name : name+size])
 		}
 		if _, _, ok := footer.list(field, 6, 4); !ok {
 			return errIPC

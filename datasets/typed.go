@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"math"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -24,9 +25,10 @@ func (s *columnSpec) whole(a arrow.Array) (arrow.Array, bool) {
 	case *array.Boolean:
 		return a, s.field.Type == TypeBoolean
 	case *array.Date32:
-		return a, s.field.Type == TypeDate
+		return a, s.field.Type == TypeDate && len(s.moments) == 0 && plainMoments(a, v.Date32Values(), 24*60*60*1_000_000)
 	case *array.Timestamp:
-		return a, s.field.Type == TypeDatetime && v.DataType().(*arrow.TimestampType).Unit == arrow.Microsecond
+		return a, s.field.Type == TypeDatetime && v.DataType().(*arrow.TimestampType).Unit == arrow.Microsecond &&
+			len(s.moments) == 0 && plainMoments(a, v.TimestampValues(), 1)
 	case *array.Dictionary:
 		if s.field.Type == TypeString {
 			return s.wholeCodes(v)
@@ -60,6 +62,19 @@ func plainNumbers[T float64 | int64](s *columnSpec, a arrow.Array, xs []T) bool 
 	return true
 }
 
+// plainMoments reports that all dates, in units of so many microseconds, are within
+// the years that a date may have.
+func plainMoments[T arrow.Date32 | arrow.Timestamp](a arrow.Array, xs []T, unit int64) bool {
+	low := time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() / unit
+	high := time.Date(lastYear+1, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() / unit
+	for i, x := range xs {
+		if (int64(x) < low || int64(x) >= high) && a.IsValid(i) {
+			return false
+		}
+	}
+	return true
+}
+
 // wholeCodes gives the codes of a text column the levels that are listed, then its
 // own in order of first appearance.
 func (s *columnSpec) wholeCodes(d *array.Dictionary) (arrow.Array, bool) {
@@ -74,11 +89,16 @@ func (s *columnSpec) wholeCodes(d *array.Dictionary) (arrow.Array, bool) {
 	}
 	codes := make([]int32, d.Len())
 	some := d.NullN() > 0
+	index := d.GetValueIndex
+	if small, ok := d.Indices().(*array.Int32); ok {
+		all := small.Int32Values()
+		index = func(r int) int { return int(all[r]) }
+	}
 	for r := range codes {
 		if some && d.IsNull(r) {
 			continue
 		}
-		k := d.GetValueIndex(r)
+		k := index(r)
 		if to[k] < 0 {
 			if to[k], ok = s.plainLevel(from.Value(k), levels); !ok {
 				return nil, false

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,8 @@ import (
 // English.
 //
 // Arguments stand in a text by position, {0} first, so that a language can turn them
-// around. A cohort's own labels are never translated, nor is what an analysis warns of.
+// around. Of a cohort's labels those are translated that it gives in the language itself,
+// and usual ones (see knownLabels). What an analysis warns of stays English.
 type Language struct {
 	tag   string
 	texts map[string]translated
@@ -247,6 +249,78 @@ func (l Language) written() marks {
 	return l.marks
 }
 
+// phrases are what analyses say in a form that languages know, with what stands in it.
+var phrases = []string{
+	"improved by at least {0} % of baseline", "improved by at least {0} points",
+	"delta {0} in {1}, {2} in {3}", "delta {0} in {1}", "level: {0}", "group {0} of {1}",
+	"patients of either arm who could have been given the other treatment, with {0}", "{0} against {1}",
+	"not by chance; made alike by {0} in {1}",
+	"nearest matching 1:{0} on the {1}, without replacement, largest score first, caliper {2}; ties by identifier",
+	"the visit {0}, at admission", "the visit {0}", "to the visit {0} (week {1})", "to the visit {0}",
+	"{0}, change from baseline", "{0}, value at the visit", "{0}, by the arm recorded",
+	"Adjusted by {0}; {1}; {2}.", "Adjusted by {0}; {1}.", "Adjusted by {0}.", "weights of the propensity score, {0}",
+	"Differences, before and after alike, in standard deviations before adjustment: {0}; of 0/1 covariates √(p(1-p)).",
+	"Missing values of {0} by arm and visit", "Patterns of visits with a value of {0}",
+	"{0}, {1}: not off work at entry, or not known to be, so not at risk of returning",
+}
+
+// matchers are patterns of texts with what stands in them, compiled once.
+var matchers sync.Map
+
+func matcher(pattern string) *regexp.Regexp {
+	if known, ok := matchers.Load(pattern); ok {
+		return known.(*regexp.Regexp)
+	}
+	quoted := regexp.QuoteMeta(pattern)
+	for k := range 5 {
+		quoted = strings.Replace(quoted, `\{`+strconv.Itoa(k)+`\}`, "(.+?)", 1)
+	}
+	out := regexp.MustCompile("(?i)^" + quoted + "$")
+	matchers.Store(pattern, out)
+	return out
+}
+
+// mostName is the longest argument of a phrase that is taken as a name, not a sentence.
+const mostName = 90
+
+// phrase returns what an analysis says in the language, and whether it is known there.
+func (l Language) phrase(text string) (string, bool) {
+	if l.English() {
+		return text, true
+	}
+	if t, ok := l.lookup(text); ok {
+		return t.Other, true
+	}
+	return l.match(phrases, text)
+}
+
+// match returns a text that is made by one of some patterns in the language, and whether
+// there is such a one.
+func (l Language) match(patterns []string, text string) (string, bool) {
+	for _, p := range patterns {
+		m := matcher(p).FindStringSubmatch(text)
+		if m == nil {
+			continue
+		}
+		var arguments []any
+		clear := true
+		for _, a := range m[1:] {
+			if _, err := strconv.ParseFloat(a, 64); err == nil {
+				a = strings.Replace(l.Digits(a), "-", "−", 1)
+			} else {
+				known := false
+				a, known = l.phrase(a)
+				clear = clear && (known || len(a) <= mostName)
+			}
+			arguments = append(arguments, a)
+		}
+		if clear {
+			return l.Text(p, arguments...), true
+		}
+	}
+	return text, false
+}
+
 // Digits turns a number written in English, such as 1,234.5, into the language's.
 func (l Language) Digits(s string) string {
 	if l.English() {
@@ -396,7 +470,7 @@ var vocabulary = []string{
 	"improvement", "concern", "change", "outside limits", "run", "trend", "two of three",
 	opioid.Caution,
 	// facts of a report's end
-	"Platform", "Cohort", "Digest of the cohort, SHA-256", "Patients in the cohort", "Rows in the cohort", "Rule for small cells", "Confidence level", "Where", "Bad cells",
+	"Platform", "Cohort", "Digest of the cohort, SHA-256", "Patients in the cohort", "Rows in the cohort", "Confidence level", "Where", "Bad cells",
 	"set aside as missing, counted under Data quality", "Scenario", "Digest of the scenario, SHA-256", "Evidence", "Digest of the evidence, SHA-256", "Seed", "Size",
 	"counts of 1 to 10 hidden, and what would reveal them",
 	// outcomes, units, costs, perspectives and standings of simulated strategies

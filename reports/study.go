@@ -3,7 +3,6 @@ package reports
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,17 +22,20 @@ type StudyInput struct {
 	Fewest     int                                           // fewest patients that a text without cells may count; 0 for any
 	Facts      []Fact                                        // of the program that writes the report, for its end
 	Brand      Brand
+	Lang       string // BCP 47 tag of the report's language; "" for English
 }
 
 // study is what the sections of one study report share.
 type study struct {
 	StudyInput
-	q      *quarter // the patients and the groups, as in the quarterly report
+	read   *datasets.Cohort // as the plan was run on it; Cohort has the report's labels
+	q      *quarter         // the patients and the groups, as in the quarterly report
 	items  []studyItem
 	names  []string // in which digits count no patients
 	events map[eventsOf]map[int]bool
-	seen   map[string]string       // the runs in which a table of values seen stands, by what it shows
-	left   [][2]string             // item and what is computed and not shown
+	seen   map[string]string // the runs in which a table of values seen stands, by what it shows
+	left   [][2]string       // item and what is computed and not shown
+	sums   []QuantitySum
 	known  map[string]map[int]bool // sizes of the sets of patients analysed, by what they are of
 }
 
@@ -53,7 +55,7 @@ func Study(ctx context.Context, in StudyInput) (Report, error) {
 		return Report{}, err
 	}
 	r := Report{
-		Title: cmp.Or(in.Plan.Title, "Study report"), Subtitle: in.Cohort.Title(), Audience: "researchers and reviewers", Lang: "en", Brand: in.Brand,
+		Title: cmp.Or(in.Plan.Title, "Study report"), Subtitle: in.Cohort.Title(), Audience: "researchers and reviewers", Lang: s.q.in.Tag(), Brand: in.Brand,
 		Warnings: s.warnings(),
 	}
 	detail, err := s.detail()
@@ -73,7 +75,7 @@ func Study(ctx context.Context, in StudyInput) (Report, error) {
 	sensitivity := s.sensitivity()
 	validation := s.validation()
 	r.Sections = []Section{s.summary(), s.methods(), who, results, sensitivity, validation, s.checklists(), data, detail}
-	r.Sums = append(s.q.sums(), s.relations()...)
+	r.Sums = slices.Concat(s.q.sums(), s.relations(), s.sums)
 	r.Provenance = Provenance{Facts: in.Facts}
 	return r, nil
 }
@@ -88,11 +90,12 @@ func newStudy(in StudyInput) (*study, error) {
 	if arm == analysis.All {
 		arm, reference = "", ""
 	}
-	q, err := newQuarter(in.Cohort, QuarterlyOptions{Arm: arm, Reference: reference, Level: in.Plan.Level, Fewest: in.Fewest})
+	q, err := newQuarter(in.Cohort, QuarterlyOptions{Arm: arm, Reference: reference, Level: in.Plan.Level, Fewest: in.Fewest, Lang: in.Lang})
 	if err != nil {
 		return nil, err
 	}
-	s := &study{StudyInput: in, q: q, known: map[string]map[int]bool{}, seen: map[string]string{}, events: map[eventsOf]map[int]bool{}}
+	s := &study{StudyInput: in, read: in.Cohort, q: q, known: map[string]map[int]bool{}, seen: map[string]string{}, events: map[eventsOf]map[int]bool{}}
+	s.relabel()
 	for _, x := range in.Plan.Items {
 		item := s.item(x)
 		for _, k := range x.Sensitivity {
@@ -102,6 +105,19 @@ func newStudy(in StudyInput) (*study, error) {
 	}
 	s.names = s.digitNames()
 	return s, nil
+}
+
+// text, say and count are texts in the report's language.
+func (s *study) text(english string, arguments ...any) string {
+	return s.q.in.Text(english, arguments...)
+}
+
+func (s *study) say(english string, arguments ...any) Words {
+	return s.q.in.Words(english, arguments...)
+}
+
+func (s *study) count(n int, one, many string, arguments ...any) string {
+	return s.q.in.Count(n, one, many, arguments...)
 }
 
 func (s *study) item(x analysis.PlanItem) studyItem {
@@ -129,17 +145,19 @@ func (s *study) digitNames() []string {
 			out = append(out, name)
 		}
 	}
-	for _, v := range s.Cohort.Visits() {
-		add(v.Value)
-		add(v.VisitName())
-	}
-	for _, a := range s.Cohort.Arms() {
-		add(a.ArmName())
-	}
-	for _, t := range s.Cohort.Tables() {
-		for _, f := range t.Fields() {
-			add(f.Name)
-			add(f.Label())
+	for _, c := range []*datasets.Cohort{s.read, s.Cohort} {
+		for _, v := range c.Visits() {
+			add(v.Value)
+			add(v.VisitName())
+		}
+		for _, a := range c.Arms() {
+			add(a.ArmName())
+		}
+		for _, t := range c.Tables() {
+			for _, f := range t.Fields() {
+				add(f.Name)
+				add(f.Label())
+			}
 		}
 	}
 	for _, r := range s.Result.Runs {
@@ -154,7 +172,8 @@ func (s *study) digitNames() []string {
 	return out
 }
 
-// words is a text of run i with its counts as cells. One that is the size of a group,
+// words is a text of an analysis about run i, which is English, with its counts as cells.
+// One that is the size of a group,
 // or the number of its patients that the run has used, is that same count.
 func (s *study) words(i int, text string) Words {
 	r := s.run(i)
@@ -179,6 +198,7 @@ func (s *study) words(i int, text string) Words {
 	}
 	w := countedWords(text, s.names)
 	for k := range w {
+		w[k].Lang = "en"
 		b := &w[k].Cell.Basis
 		switch b.Kind {
 		case OfPatients:
@@ -196,6 +216,24 @@ func (s *study) words(i int, text string) Words {
 // coarse is a text of an analysis for a place without cells.
 func (s *study) coarse(text string) string { return coarse(text, s.names, s.Fewest) }
 
+// said is a text of an analysis as a cell: in the report's language where that knows it,
+// else in English and marked so.
+func (s *study) said(text string) Cell {
+	text = s.coarse(text)
+	if known, ok := s.q.in.phrase(text); ok {
+		return Label(known)
+	}
+	return s.english(text)
+}
+
+// english is a cell of words that no language translates: names, calls, sources.
+func (s *study) english(text string) Cell {
+	if s.q.in.English() || text == "" {
+		return Label(text)
+	}
+	return Label(text).English()
+}
+
 // title is what an item is called.
 func (s *study) title(x analysis.PlanItem) string {
 	if x.Title != "" {
@@ -206,7 +244,7 @@ func (s *study) title(x analysis.PlanItem) string {
 
 func (s *study) analysisTitle(name string) string {
 	if a, err := s.Find(name); err == nil {
-		return a.Title
+		return s.text(a.Title)
 	}
 	return name
 }
@@ -225,23 +263,26 @@ func (s *study) asked(r analysis.PlanRun) string {
 		if at, err := s.Cohort.Visit(v); err == nil {
 			v = at.VisitName()
 		}
-		parts = append(parts, "at "+v)
+		parts = append(parts, s.text("at {0}", v))
 	}
 	if r.Question.Subgroup != "" {
-		parts = append(parts, "where "+r.Question.Subgroup)
+		parts = append(parts, s.text("where {0}", r.Question.Subgroup))
 	}
 	if len(parts) == 0 {
-		return "all patients"
+		return s.text("the patients that the analysis is about")
 	}
 	return strings.Join(parts, ", ")
 }
 
 // against says whose figure is compared with whose.
-func against(e analysis.Estimate) string {
-	if e.Reference == "" {
-		return cmp.Or(e.Arm, analysis.All)
+func (s *study) against(e analysis.Estimate) string {
+	switch {
+	case e.Reference == "" || e.Term == "mean_arm" || e.Term == "matched_arm":
+		return s.text(cmp.Or(e.Arm, analysis.All))
+	case e.Term == "mean_reference" || e.Term == "matched_reference":
+		return e.Reference
 	}
-	return e.Arm + " v " + e.Reference
+	return s.text("{0} v {1}", e.Arm, e.Reference)
 }
 
 // warnings are what must be read before the numbers.
@@ -251,7 +292,7 @@ func (s *study) warnings() []Warning {
 		out = append(out, Warning{Code: datasets.CodeDraft, Text: "What the columns mean was guessed from the data file; a person has to check it before the numbers are used."})
 	}
 	for _, w := range s.Result.Warnings {
-		out = append(out, Warning{Code: w.Code, Text: s.coarse(told(w))})
+		out = append(out, Warning{Code: w.Code, Text: s.coarse(told(w)), Lang: "en"})
 	}
 	var cannot []string
 	for _, r := range s.Result.Runs {
@@ -260,7 +301,7 @@ func (s *study) warnings() []Warning {
 		}
 	}
 	if len(cannot) > 0 {
-		out = append(out, Warning{Code: "not-answered", Text: "The cohort could not answer all of the plan; the reasons stand in place of: " + Language{}.list(cannot) + "."})
+		out = append(out, Warning{Code: "not-answered", Text: s.text("The cohort could not answer all of the plan; the reasons stand in place of: {0}.", s.q.in.list(cannot))})
 	}
 	if low := s.lowFollowUp(); low != "" {
 		out = append(out, Warning{Code: analysis.WarnLowFollowUp, Text: low})
@@ -279,7 +320,7 @@ func (s *study) lowFollowUp() string {
 	if len(ids) == 0 {
 		return ""
 	}
-	return "Under 70 % of the patients were followed up in: " + Language{}.list(ids) + ". These results are those of the people who came back, or rest on what is assumed of the others."
+	return s.text("Under 70 % of the patients were followed up in: {0}. These results are those of the people who came back, or rest on what is assumed of the others.", s.q.in.list(ids))
 }
 
 // told is a warning as a sentence with its cure.
@@ -318,34 +359,27 @@ func (s *study) allWarnings(i int) []studyWarning {
 		for _, w := range e.Warnings {
 			x := at(w)
 			x.estimates++
-			if name := termName(e.Term); !slices.Contains(x.about, name) {
-				x.about = append(x.about, name)
+			if !slices.Contains(x.about, e.Term) {
+				x.about = append(x.about, e.Term)
 			}
 		}
 	}
 	return out
 }
 
-// termName is a term as people read it.
-func termName(term string) string {
-	for _, x := range [][2]string{{"_all_seen", " (those seen)"}, {"_seen", " (those seen)"}, {"_known", " (those known)"}, {"_all", " (all)"}} {
-		if rest, ok := strings.CutSuffix(term, x[0]); ok && !strings.HasPrefix(term, "proportional_hazards") {
-			term = rest + x[1]
-			break
-		}
-	}
-	return strings.ReplaceAll(strings.Replace(term, "nnt", "number needed to treat", 1), "_", " ")
-}
-
-// says is a warning with what it is about.
-func (w studyWarning) says() string {
+// says is a warning of run i with what it is about.
+func (s *study) says(i int, w studyWarning) Words {
 	text := told(w.Warning)
 	if w.estimates == 0 {
-		return text
+		return s.words(i, text)
 	}
-	names := w.about
-	if len(names) > 3 {
-		names = append(slices.Clone(names[:3]), "others")
+	var names []string
+	for k, term := range w.about {
+		if k == 3 {
+			names = append(names, s.text("others"))
+			break
+		}
+		names = append(names, s.term(term))
 	}
-	return fmt.Sprintf("Of %s: %s", Language{}.list(names), lower(text))
+	return s.say("Of {0}: {1}", s.q.in.list(names), s.words(i, lower(text)))
 }

@@ -19,18 +19,18 @@ func (s *study) checklists() Section {
 		ID: "checklists", Title: "Reporting guidelines",
 		Lead: Say("Where each item is answered. What no data can tell is for the authors to add, and is marked so. For a randomised trial CONSORT applies in place of STROBE."),
 		Blocks: []Block{
-			checklist("strobe", "STROBE: observational studies", "von Elm and others 2007, 10.1371/journal.pmed.0040296; items in our words.", s.strobe()),
-			checklist("record", "RECORD: studies of routinely collected data", "Benchimol and others 2015, 10.1371/journal.pmed.1001885; items in our words.", s.record()),
+			s.checklist("strobe", "STROBE: observational studies", "von Elm and others 2007, 10.1371/journal.pmed.0040296", s.strobe()),
+			s.checklist("record", "RECORD: studies of routinely collected data", "Benchimol and others 2015, 10.1371/journal.pmed.1001885", s.record()),
 		},
 	}
 }
 
-func checklist(id, caption, source string, items []listed) Table {
-	t := Table{ID: id, Caption: caption, Columns: []Column{{Label: "Item"}, {Label: "Asks for"}, {Label: "Where, or what is lacking"}}, Footnotes: []Words{Say(source)}}
+func (s *study) checklist(id, caption, source string, items []listed) Table {
+	t := Table{ID: id, Caption: caption, Columns: []Column{{Label: "Item"}, {Label: "Asks for"}, {Label: "Where, or what is lacking"}}, Footnotes: []Words{s.say("{0}; items in our words.", foreign(source))}}
 	for _, x := range items {
 		where := x.where
 		if where == "" {
-			where = "Not answered by this report: " + x.not
+			where = s.text("Not answered by this report: {0}", s.text(x.not))
 		}
 		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(x.number), Label(x.asks), Label(where)}})
 	}
@@ -99,7 +99,7 @@ func (s *study) strobe() []listed {
 		{"13c", "a flow diagram", when(days, "Who was analysed"), "the cohort does not say who was referred, admitted or completed"},
 		{"14a", "who the patients were", "Who was analysed: Table 1, where the cohort has covariates", ""},
 		{"14b", "missing values by variable", "Who was analysed: rows not recorded; Data quality: completeness", ""},
-		{"14c", "follow-up time", "", "visits seen are counted under Who was analysed; time under observation is not summed up"},
+		{"14c", "follow-up time", when(s.hasWeeks(), "Who was analysed: time to the last visit seen"), "the visits of the cohort have no weeks"},
 		{"15", "numbers of outcome events or summaries over time", "Results", ""},
 		{"16a", "estimates before and after adjustment, with intervals, and what was adjusted for", when(both, "Results; Methods in detail: settings"), "estimates stand with intervals, but not both unadjusted and adjusted"},
 		{"16b", "limits of categories", "", "settings hold the thresholds used; limits of grouped covariates are in the cohort file"},
@@ -121,13 +121,13 @@ func (s *study) record() []listed {
 		{"1.3", "linkage named in title or abstract", "", forAuthors},
 		{"6.1", "codes or rules by which the patients were found", when(s.Plan.Where != "", "Methods: the plan's condition; rules of the source system are for the authors"), "all patients of the cohort file; how they came into it is for the authors"},
 		{"6.2", "validation of those codes or rules", "", forAuthors},
-		{"6.3", "linkage as a flow, with numbers at each stage", "", "the cohort file is read as linked; " + forAuthors},
+		{"6.3", "linkage as a flow, with numbers at each stage", "", "the cohort file is read as linked; the rest is for the authors to add"},
 		{"7.1", "codes and rules of exposures, outcomes, confounders", "Methods in detail: settings and definitions, with versions of conversion tables; codes of the source system are for the authors", ""},
 		{"12.1", "what access the researchers had to the database", "", forAuthors},
 		{"12.2", "how the data were cleaned", "Data quality: rows and cells left out, by reason", ""},
 		{"12.3", "level, method and quality of linkage", "", forAuthors},
 		{"13.1", "who was chosen, by data quality, availability and linkage", when(days, "Who was analysed: flow, analysed and left out; Data quality"), "Who was analysed has those analysed; the cohort does not say who was referred or admitted"},
-		{"19.1", "what follows from data not made for this question: misclassification, confounding, missing data, changes over time", "", "warnings say what the data show of it; the rest is " + forAuthors},
-		{"22.1", "how to get protocol, data and code", "", "the plan's digest and the version of recoup are in the provenance; access is " + forAuthors},
+		{"19.1", "what follows from data not made for this question: misclassification, confounding, missing data, changes over time", "", "warnings say what the data show of it; the rest is for the authors to add"},
+		{"22.1", "how to get protocol, data and code", "", "the plan's digest and the version of recoup are in the provenance; access is for the authors to add"},
 	}
 }

@@ -65,7 +65,9 @@ func (s *study) tests(i, k int) (families, methods []string, adjusted analysis.N
 // who scans what goes out.
 func (s *study) value(e analysis.Estimate, basis Basis) Cell {
 	if !e.Value.OK() {
-		return NotAvailable(s.coarse(without(e).Why))
+		c := without(e)
+		c.Why = s.coarse(c.Why)
+		return c
 	}
 	by := 1.0
 	if e.Scale == analysis.ScaleRiskDiff {
@@ -76,6 +78,13 @@ func (s *study) value(e analysis.Estimate, basis Basis) Cell {
 	switch e.Scale {
 	case analysis.ScaleProportion:
 		c.Format.Kind, c.Format.Decimals = Percent, 1
+		if slices.Contains(noPercents, e.Term) {
+			c.Format.Kind = Interval
+			c.Format.Decimals = 3
+			if !e.CI.Low.OK() && !e.CI.High.OK() {
+				c.Format.Kind = NumberOf
+			}
+		}
 		return c
 	case analysis.ScalePercent:
 		c = c.WithUnit("", "%")
@@ -84,7 +93,10 @@ func (s *study) value(e analysis.Estimate, basis Basis) Cell {
 	if !e.CI.Low.OK() && !e.CI.High.OK() {
 		c.Format.Kind = NumberOf
 	}
-	if isCount(e) {
+	switch {
+	case strings.HasPrefix(e.Term, "imbalanced_"):
+		c.Format.Decimals = 0
+	case isCount(e):
 		c = Count(int(e.Value))
 		c.Basis.Quantity = s.quantity(e, e.Arm, int(e.Value)) + "/" + e.Term
 	}
@@ -114,23 +126,29 @@ func (s *study) unit(e analysis.Estimate) string {
 	case analysis.ScaleMean, analysis.ScaleSD, analysis.ScaleDifference:
 		if f, err := s.Cohort.Outcome(e.Outcome); err == nil && e.Unit == "" && f.Instrument != "" {
 			if i, ok := instrument.Find(f.Instrument); ok && i.Max > i.Min {
-				return fmt.Sprintf("points (%g–%g)", i.Min, i.Max)
+				return s.text("points ({0}–{1})", i.Min, i.Max)
 			}
 		}
 	case analysis.ScaleChiSquare:
-		return "chi-square"
+		return s.text("chi-square")
 	case analysis.ScaleRiskDiff:
-		return "percentage points"
+		return s.text("percentage points")
 	case analysis.ScaleProportion, analysis.ScalePercent:
 		return "" // the sign stands with the number
 	case analysis.ScaleStandardised:
 		return "SD"
 	case analysis.ScaleRatio:
-		return "ratio"
+		return s.text("ratio")
 	case analysis.ScaleCount:
-		return "patients or records"
+		switch {
+		case strings.HasPrefix(e.Term, "imbalanced_"):
+			return s.text("covariates and levels")
+		case e.Term == "effective_sample_size":
+			return s.text("patients, effective")
+		}
+		return s.text("patients or records")
 	}
-	return e.Unit
+	return s.text(e.Unit)
 }
 
 // quantity names a set of patients: those of an arm who are analysed for an outcome.
@@ -239,7 +257,7 @@ func (s *study) levelBasis(e analysis.Estimate) (Basis, bool) {
 	if m == nil {
 		return Basis{}, false
 	}
-	codes, levels, err := s.q.now.CovariateLevels(m[1])
+	codes, levels, err := began(s.read).CovariateLevels(m[1])
 	if err != nil {
 		return Basis{}, true
 	}
@@ -259,6 +277,9 @@ func (s *study) levelBasis(e analysis.Estimate) (Basis, bool) {
 
 // noShares are proportions that are no share of patients.
 var noShares = []string{"largest_weight", "concordance", "c_statistic"}
+
+// noPercents are proportions that nobody reads as percentages.
+var noPercents = []string{"concordance", "c_statistic", "probability_of_superiority", "kappa"}
 
 // ownShare is the basis of a share: its events and, where the share is another one, such
 // as by Kaplan and Meier, the count that it comes to; the smaller of the two stands.
@@ -498,9 +519,9 @@ func (s *study) estimateTable(id, caption string) Table {
 			{Label: "Estimate"},
 			right(s.valueHead()),
 			{Label: "Unit"},
-			{Label: "Of"},
+			{Label: s.text("Estimate of")},
 			{Label: "When"},
-			right("n"), right("n, reference"), right("p"), right("p, adjusted"),
+			right(s.text("n")), right(s.text("n, reference")), right(s.text("p")), right(s.text("p, adjusted")),
 		},
 	}
 }
@@ -508,19 +529,27 @@ func (s *study) estimateTable(id, caption string) Table {
 // columnValue is the place of the value in a row of an estimate table.
 const columnValue = 1
 
-func (s *study) valueHead() string { return fmt.Sprintf("Value (%g %% CI)", 100*s.Plan.Level) }
+// valueHead heads the column of values; SpeakStudy reads the level in it.
+func (s *study) valueHead() string { return s.text(valueHead, 100*s.Plan.Level) }
+
+const valueHead = "Value ({0} % CI)"
 
 // row is an estimate as a row of an estimate table.
 func (s *study) row(i, k int, label string) Row {
 	e := s.run(i).Result.Estimates[k]
 	c := s.cells(i, k)
 	if label == "" {
-		label = termName(e.Term)
-		if e.Definition != "" && s.severalDefinitions(i, e.Term) {
-			label += ", " + e.Definition
-		}
+		label = s.defined(i, e)
 	}
-	return Row{Indent: 1, Cells: []Cell{Label(label), c.value, Label(c.unit), Label(against(e)), Label(e.Visit), c.arm, c.reference, c.p, c.adjusted}}
+	return Row{Indent: 1, Cells: []Cell{Label(label), c.value, Label(c.unit), Label(s.against(e)), Label(s.q.when(e.Visit)), c.arm, c.reference, c.p, c.adjusted}}
+}
+
+// defined is the term of an estimate, with its definition where the run has several.
+func (s *study) defined(i int, e analysis.Estimate) string {
+	if e.Definition == "" || !s.severalDefinitions(i, e.Term) {
+		return s.term(e.Term)
+	}
+	return s.text("{0}, {1}", s.term(e.Term), s.said(e.Definition).Text)
 }
 
 // severalDefinitions tells whether a term stands under more than one definition.
@@ -540,8 +569,13 @@ func (s *study) severalDefinitions(i int, term string) bool {
 
 // refused is a row that says why a run has no answer.
 func (s *study) refused(r analysis.PlanRun) Row {
-	e := NotAvailable(upper(s.coarse(strings.TrimPrefix(r.Cannot, r.Analysis+": "))) + ".")
-	return Row{Indent: 1, Cells: []Cell{Label("no answer"), e, Label(""), Label(""), Label(""), {}, {}, {}, {}}}
+	return s.withoutAnswer(upper(s.coarse(strings.TrimPrefix(r.Cannot, r.Analysis+": ")))+".", "en")
+}
+
+func (s *study) withoutAnswer(why, lang string) Row {
+	e := NotAvailable(why)
+	e.Lang = lang
+	return Row{Indent: 1, Cells: []Cell{Label(s.text("no answer")), e, Label(""), Label(""), Label(""), {}, {}, {}, {}}}
 }
 
 // comparison returns the estimate that speaks for a run: the first of a comparison,
@@ -583,13 +617,13 @@ func (s *study) forests(id, title string, from []forestRow) []Block {
 		if !compares || !e.Value.OK() || !finite(low) || !finite(high) || e.Scale == analysis.ScaleRatio && !(low > 0) {
 			continue
 		}
-		key, what := string(e.Scale), map[analysis.Scale]string{
+		key, what := string(e.Scale), s.text(map[analysis.Scale]string{
 			analysis.ScaleStandardised: "standardised difference", analysis.ScaleRiskDiff: "difference of shares", analysis.ScaleRatio: "ratio", analysis.ScalePercent: "difference in percent",
-		}[e.Scale]
+		}[e.Scale])
 		if e.Scale == analysis.ScaleDifference {
-			key, what = key+"/"+e.Outcome+"/"+e.Unit, "difference"
+			key, what = key+"/"+e.Outcome+"/"+e.Unit, s.text("difference")
 			if f, err := s.Cohort.Outcome(e.Outcome); err == nil {
-				what += " in " + lower(f.Label())
+				what = s.text("difference in {0}", s.q.in.lower(f.Label()))
 			}
 		}
 		at := slices.IndexFunc(scales, func(o *onScale) bool { return o.key == key })
@@ -635,49 +669,51 @@ type forestRow struct {
 
 func (s *study) forest(id, title string, o *onScale) Figure {
 	more := max(0, len(o.rows)-mostRows)
-	unit := ""
-	if o.unit != "" && o.unit != "ratio" {
-		unit = ", " + o.unit
-	}
 	f := Figure{
-		ID: id + "-" + slug(o.key), Title: title + ": " + o.title,
-		Subtitle: fmt.Sprintf("Estimates with %g %% intervals%s; the line is no effect", 100*s.Plan.Level, unit),
+		ID: id + "-" + slug(o.key), Title: s.text("{0}: {1}", title, o.title),
+		Subtitle: s.text("Estimates with {0} % intervals, {1}; the line is the null value", 100*s.Plan.Level, o.unit),
 		Caption:  Say("Intervals are not adjusted for the number of estimates. n: patients of the arm and of its reference."),
-		Alt:      Say(fmt.Sprintf("%s with intervals; the tables of this section give the same numbers.", counted(o.estimates, "estimate", "estimates"))),
+		Alt:      Say(s.count(o.estimates, "{0} estimate with intervals; the tables of this section give the same numbers.", "{0} estimates with intervals; the tables of this section give the same numbers.")),
+	}
+	if o.unit == "" || o.log {
+		f.Subtitle = s.text("Estimates with {0} % intervals; the line is the null value", 100*s.Plan.Level)
 	}
 	if more > 0 {
-		f.Caption = f.Caption.And(fmt.Sprintf(" The first %d rows; %d more are in the tables.", mostRows, more))
+		f.Caption = s.say("Intervals are not adjusted for the number of estimates. n: patients of the arm and of its reference. The first {0} rows; {1} more are in the tables.", mostRows, more)
 	}
 	f.Plot = Forest{
-		LabelHead: "Estimate", Columns: []string{"n", "n, ref."}, Result: fmt.Sprintf("Value (%g %%)", 100*s.Plan.Level),
+		LabelHead: "Estimate", Columns: []string{s.text("n"), s.text("n, ref.")}, Result: s.text("Value ({0} %)", 100*s.Plan.Level),
 		Rows: o.rows[:len(o.rows)-more], Log: o.log, Reference: o.null, Favors: o.favors,
 	}
 	return f
 }
 
-// favors are what stands at either side of no effect, where it is known which is better.
+// favors are what stands at either side of the null value, where it is known which is
+// better.
 func (s *study) favors(e analysis.Estimate) [2]string {
+	better := func(arm string) string { return s.text("Better in {0}", arm) }
 	switch s.better(e) {
 	case betterBelow:
-		return [2]string{"Better in " + e.Arm, "Better in " + e.Reference}
+		return [2]string{better(e.Arm), better(e.Reference)}
 	case betterAbove:
-		return [2]string{"Better in " + e.Reference, "Better in " + e.Arm}
+		return [2]string{better(e.Reference), better(e.Arm)}
 	}
 	return [2]string{}
 }
 
 // groupsOfRun counts the patients of the groups that a run asks about.
 func (s *study) groupsOfRun(r analysis.PlanRun) ([]analysis.Group, error) {
-	in := analysis.Input{Cohort: s.Cohort}
+	in := analysis.Input{Cohort: s.read}
 	if r.Question.Subgroup != "" {
 		cond, err := datasets.ParseCondition(r.Question.Subgroup)
 		if err != nil {
 			return nil, err
 		}
-		if in.Cohort, err = s.Cohort.Where(cond); err != nil {
+		if in.Cohort, err = s.read.Where(cond); err != nil {
 			return nil, err
 		}
 	}
+	in.Cohort = s.q.in.relabeled(in.Cohort)
 	groups, _, err := in.Groups(r.Question)
 	return groups, err
 }

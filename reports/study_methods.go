@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,20 +58,25 @@ func (s *study) detail() (Section, error) {
 func (s *study) conventions() Definitions {
 	d := Definitions{Title: "Conventions", Items: []Definition{
 		{Term: "Sign", Meaning: "arm minus reference, or arm over reference, on the outcome's own scale"},
-		{Term: "Intervals", Meaning: fmt.Sprintf("%g %%, of the kind that each method names; not adjusted for the number of estimates", 100*s.Plan.Level)},
-		{Term: "Seed", Meaning: fmt.Sprintf("%d, of all analyses that draw random numbers; the number of processors changes no digit", s.Plan.Seed)},
+		{Term: "Intervals", Meaning: s.text("{0} %, of the kind that each method names; not adjusted for the number of estimates", 100*s.Plan.Level)},
+		{Term: "Adjusted", Meaning: "of an estimate: for what its method names, such as the value at baseline or covariates, and for nothing that is not recorded; of p: for the number of tests in its family"},
+		{Term: "n", Meaning: "patients whose own or filled-in values the estimate uses, in the arm and in its reference; weights change no n"},
+		{Term: "Seed", Meaning: s.text("{0}, of all analyses that draw random numbers; the number of processors changes no digit", s.Plan.Seed)},
 		{Term: "Missing values", Meaning: "patients without the values that an analysis needs are not in it unless it says how they are filled in or counted; each analysis's words say what that assumes"},
 	}}
 	if s.Plan.Where != "" {
-		d.Items = append(d.Items, Definition{Term: "Patients", Meaning: "those of the cohort with " + s.Plan.Where})
+		d.Items = append(d.Items, Definition{Term: "Patients", Meaning: s.text("those of the cohort with {0}", s.Plan.Where)})
 	}
 	d.Items = append(d.Items, s.q.terms...)
+	if !s.q.in.English() {
+		d.Items = append(d.Items, Definition{Term: "Language", Meaning: "what an analysis says of itself, its method, warnings and reasons, stands in English, as its sources do"})
+	}
 	return d
 }
 
 // questions is a row for each item of the plan.
 func (s *study) questions() Table {
-	t := Table{ID: "plan", Caption: "The plan", Columns: []Column{{Label: "Item"}, {Label: "Role"}, {Label: "Title"}, {Label: "Analysis"}, {Label: "Of"}, {Label: "Asked"}, {Label: "Missing"}}}
+	t := Table{ID: "plan", Caption: "The plan", Columns: []Column{{Label: "Item"}, {Label: "Role"}, {Label: "Title"}, {Label: "Analysis"}, {Label: "Of"}, {Label: "Asked"}, {Label: "Missing values"}}}
 	add := func(x studyItem, indent int) {
 		var asked []string
 		of, missing := "", ""
@@ -81,17 +85,17 @@ func (s *study) questions() Table {
 			asked = append(asked, s.asked(r))
 			of = r.Question.Arm
 			if r.Question.Reference != "" {
-				of += " v " + r.Question.Reference
+				of = s.text("{0} v {1}", of, r.Question.Reference)
 			}
 			missing = string(r.Question.Missing)
 		}
 		if of == "" {
-			of = "each group"
+			of = s.text("each group")
 		}
 		if missing == "" {
-			missing = "as the analysis has it"
+			missing = s.text("as the analysis has it")
 		}
-		t.Rows = append(t.Rows, Row{Indent: indent, Cells: []Cell{Label(x.ID), Label(x.Role), Label(s.title(x.PlanItem)), Label(x.Run), Label(of), Label(strings.Join(asked, "; ")), Label(missing)}})
+		t.Rows = append(t.Rows, Row{Indent: indent, Cells: []Cell{s.english(x.ID), Label(x.Role), Label(s.title(x.PlanItem)), s.english(x.Run), Label(of), Label(strings.Join(asked, "; ")), Label(missing)}})
 	}
 	for _, x := range s.items {
 		add(x, 0)
@@ -115,12 +119,12 @@ func (s *study) families() (Table, bool) {
 		m := familyMethods[f.Method]
 		of := strings.Join(f.Of, ", ")
 		if f.Term != "" {
-			of += " (" + termName(f.Term) + ")"
+			of = s.text("{0} ({1})", of, s.term(f.Term))
 		}
 		if f.Subgroups {
-			of += ", subgroups too"
+			of = s.text("{0}, subgroups too", of)
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(f.Name), Label(m.name), Label(m.meaning), Label(of), Count(n).WithoutPatients(), Label(m.source)}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{s.english(f.Name), Label(m.name), Label(m.meaning), Label(of), Count(n).WithoutPatients(), s.english(m.source)}})
 	}
 	return t, len(t.Rows) > 0
 }
@@ -130,14 +134,14 @@ var headed = regexp.MustCompile(`^([A-Z][A-Za-z0-9' ,()-]{0,40}): (.+)$`)
 
 // described is an analysis in its own words.
 func (s *study) described(a *analysis.Analysis) Definitions {
-	d := Definitions{Title: a.Title + " (" + a.Name + ")"}
+	d := Definitions{Title: s.text("{0} ({1})", s.text(a.Title), a.Name)}
 	var used []string
 	for _, r := range s.Result.Runs {
 		if r.Analysis == a.Name && !slices.Contains(used, r.ID) {
 			used = append(used, r.ID)
 		}
 	}
-	d.Items = append(d.Items, Definition{Term: "Used for", Meaning: strings.Join(used, ", ")}, Definition{Term: "What is estimated", Meaning: a.Estimand})
+	d.Items = append(d.Items, Definition{Term: "Used for", Meaning: strings.Join(used, ", ")}, Definition{Term: "What is estimated", Meaning: a.Estimand, Lang: "en"})
 	for _, line := range strings.Split(a.Doc, "\n") {
 		listed := strings.HasPrefix(line, " ") && len(d.Items) > 2
 		line = strings.TrimSpace(line)
@@ -152,20 +156,23 @@ func (s *study) described(a *analysis.Analysis) Definitions {
 			last.Meaning += " " + line
 			continue
 		}
-		if m := headed.FindStringSubmatch(line); m != nil {
-			d.Items = append(d.Items, Definition{Term: m[1], Meaning: m[2]})
+		if m := headed.FindStringSubmatch(line); m != nil && s.q.in.English() { // a heading is in the report's language
+			d.Items = append(d.Items, Definition{Term: m[1], Meaning: m[2], Lang: "en"})
 			continue
 		}
-		if last.Term == "How" {
+		if last.Term == docHow {
 			last.Meaning += " " + line
 			continue
 		}
-		d.Items = append(d.Items, Definition{Term: "How", Meaning: line})
+		d.Items = append(d.Items, Definition{Term: docHow, Meaning: line, Lang: "en"})
 	}
 	d.Items = append(d.Items, s.settings(a)...)
 	d.Items = append(d.Items, s.definitions(a)...)
-	return append1(d, Definition{Term: "Sources", Meaning: strings.Join(a.Refs, "; ")})
+	return append1(d, Definition{Term: "Sources", Meaning: strings.Join(a.Refs, "; "), Lang: "en"})
 }
+
+// docHow heads the lines of an analysis's words that name nothing themselves.
+const docHow = "How"
 
 func append1(d Definitions, x Definition) Definitions {
 	if x.Meaning != "" {
@@ -199,14 +206,14 @@ func (s *study) settings(a *analysis.Analysis) []Definition {
 				chosen = append(chosen, k+"="+v)
 			}
 		}
-		text := "all defaults: " + strings.Join(others, ", ")
+		text := s.text("all defaults: {0}", strings.Join(others, ", "))
 		if len(chosen) > 0 {
 			text = strings.Join(chosen, ", ")
 			if len(others) > 0 {
-				text += "; defaults: " + strings.Join(others, ", ")
+				text = s.text("{0}; defaults: {1}", text, strings.Join(others, ", "))
 			}
 		}
-		x := Definition{Term: "Settings of " + r.ID, Meaning: text}
+		x := Definition{Term: s.text("Settings of {0}", r.ID), Meaning: text}
 		if !slices.Contains(out, x) {
 			out = append(out, x)
 		}
@@ -230,13 +237,13 @@ func (s *study) definitions(a *analysis.Analysis) []Definition {
 	var out []Definition
 	for _, x := range a.Definitions {
 		if slices.Contains(used, x.Name) {
-			out = append(out, Definition{Term: "Definition " + x.Name, Meaning: x.Rule, Source: x.Source})
+			out = append(out, Definition{Term: s.text("Definition {0}", x.Name), Meaning: x.Rule, Source: x.Source, Lang: "en"})
 		}
 	}
 	var others []string
 	for _, name := range used {
 		if !slices.ContainsFunc(a.Definitions, func(d analysis.Definition) bool { return d.Name == name }) {
-			others = append(others, s.coarse(name))
+			others = append(others, s.said(name).Text)
 		}
 	}
 	if len(others) > 0 {
@@ -266,19 +273,19 @@ func (s *study) made() Block {
 		for _, e := range r.Result.Estimates {
 			how := e.Method.Name
 			if e.CI.Kind != "" && !strings.Contains(how, e.CI.Kind) {
-				how += "; interval: " + e.CI.Kind
+				how += "; interval: " + e.CI.Kind // English, as all of it
 			}
 			w := way{s.coarse(how), withoutNumbers(e.Method.R), e.Method.Ref}
 			if terms[w] == nil {
 				order = append(order, w)
 			}
-			if name := r.ID + ": " + termName(e.Term); !slices.Contains(terms[w], name) {
+			if name := r.ID + ": " + s.term(e.Term); !slices.Contains(terms[w], name) {
 				terms[w] = append(terms[w], name)
 			}
 		}
 	}
 	for _, w := range order {
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(joinedNames(terms[w])), Label(w.how), Label(w.r), Label(w.ref)}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(joinedNames(terms[w])), s.english(w.how), s.english(w.r), s.english(w.ref)}})
 	}
 	if len(t.Rows) == 0 {
 		return cannot("No estimate was made", "The cohort could answer nothing that the plan asks.")

@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ func (s *study) summary() Section {
 	out := Section{ID: summaryID, Title: "Summary"}
 	right := func(label string) Column { return Column{Label: label, Align: Right} }
 	t := Table{ID: "primary", Caption: "The primary estimates", Columns: []Column{
-		{Label: "Estimate"}, right(s.valueHead()), {Label: "Unit"}, right("n"), right("n, reference"), right("p"), right("p, adjusted"), right("No effect"), {Label: "Better"}, {Label: "Warnings"},
+		{Label: "Estimate"}, right(s.valueHead()), {Label: "Unit"}, right(s.text("n")), right(s.text("n, reference")), right(s.text("p")), right(s.text("p, adjusted")), right(s.text("Null value")), {Label: "Better"}, {Label: "Warnings"},
 	}}
 	for _, x := range s.items {
 		if x.Role != "primary" {
@@ -29,7 +30,7 @@ func (s *study) summary() Section {
 			}
 			if r.Cannot != "" {
 				why := s.refused(r).Cells[columnValue]
-				t.Rows = append(t.Rows, Row{Cells: []Cell{Label(s.title(x.PlanItem) + ": " + s.asked(r)), why, Label(""), {}, {}, {}, {}, {}, Label(""), Label("")}})
+				t.Rows = append(t.Rows, Row{Cells: []Cell{Label(s.text("{0}: {1}", s.title(x.PlanItem), s.asked(r))), why, Label(""), {}, {}, {}, {}, {}, Label(""), Label("")}})
 				continue
 			}
 			t.Rows = append(t.Rows, s.primaryRows(i, x)...)
@@ -39,8 +40,8 @@ func (s *study) summary() Section {
 		out.Blocks = []Block{cannot("No primary estimate", "The plan names no analysis as primary: give one role: primary. All estimates are under Results.")}
 		return out
 	}
-	t.Footnotes = []Words{Say("No effect: the value that means none. Better: which values are better in the arm, where the outcome's instrument says so. All estimates, with their warnings, are under Results.")}
-	out.Lead = Say(fmt.Sprintf("Clear means that the %g %% interval leaves out no effect, as it is written, and that the test agrees, allowed for the number of tests where the plan does so. It does not say that a difference matters to patients, nor that it is the treatment's: see how the patients came to their arm. No clear difference is not the same as no difference.", 100*s.Plan.Level))
+	t.Footnotes = []Words{Say("Null value: the value that means no difference, 0 of differences and 1 of ratios. Better: which values are better in the arm, where the outcome's instrument says so. All estimates, with their warnings, are under Results.")}
+	out.Lead = s.say("Clear means that the {0} % interval, as it is written, lies wholly on one side of the null value, and that the test agrees, allowed for the number of tests where the plan does so. It does not say that a difference matters to patients, nor that it is the treatment's: see how the patients came to their arm. No clear difference is not the same as no difference.", 100*s.Plan.Level)
 	out.Blocks = []Block{t}
 	return out
 }
@@ -67,24 +68,32 @@ func (s *study) primaryRows(i int, x studyItem) []Row {
 	for _, k := range chosen {
 		e := r.Result.Estimates[k]
 		c := s.cells(i, k)
-		label := s.title(x.PlanItem) + ": " + s.measure(r, e)
-		for _, more := range []string{e.Visit, against(e)} {
+		label := s.text("{0}: {1}", s.title(x.PlanItem), s.measure(i, e))
+		for _, more := range []string{s.q.when(e.Visit), s.against(e)} {
 			if more != "" {
-				label += ", " + more
+				label = s.text("{0}, {1}", label, more)
 			}
 		}
-		null := Cell{}
-		if v, ok := e.NoEffect(); ok {
-			null = Number(v, 0, 0).WithoutPatients()
-			if v != float64(int(v)) {
-				null.Format.Decimals = 1
-			}
-		} else if e.Scale == analysis.ScaleDifference {
+		null := nullCell(e)
+		if null.Format.Kind == Blank && e.Scale == analysis.ScaleDifference {
 			null = Number(0, 0, 0).WithoutPatients() // a change
 		}
-		out = append(out, Row{Cells: []Cell{Label(label), c.value, Label(c.unit), c.arm, c.reference, c.p, c.adjusted, null, Label(s.better(e)), Label(s.codes(i))}})
+		out = append(out, Row{Cells: []Cell{Label(label), c.value, Label(c.unit), c.arm, c.reference, c.p, c.adjusted, null, Label(s.better(e)), s.english(s.codes(i))}})
 	}
 	return out
+}
+
+// nullCell is the value of a comparison that means no difference.
+func nullCell(e analysis.Estimate) Cell {
+	v, ok := e.NoEffect()
+	if !ok {
+		return Cell{}
+	}
+	c := Number(v, 0, 0).WithoutPatients()
+	if v != math.Trunc(v) {
+		c.Format.Decimals = 1
+	}
+	return c
 }
 
 // codes are the warnings of a run by their codes; what they say is under Results.
@@ -98,17 +107,24 @@ func (s *study) codes(i int) string {
 	return strings.Join(out, ", ")
 }
 
-// measure says what an estimate is of, without who.
-func (s *study) measure(r analysis.PlanRun, e analysis.Estimate) string {
-	what := termName(e.Term)
-	if r.Question.Outcome != "" {
-		name := r.Question.Outcome
-		if f, err := s.Cohort.Outcome(name); err == nil {
-			name = f.Label()
-		}
-		what += preposition(e.Term) + lower(name)
+// measure says what an estimate of run i is of, without who.
+func (s *study) measure(i int, e analysis.Estimate) string {
+	what, outcome := s.defined(i, e), s.Result.Runs[i].Question.Outcome
+	if outcome == "" {
+		return what
 	}
-	return what
+	if f, err := s.Cohort.Outcome(outcome); err == nil {
+		outcome = f.Label()
+	}
+	if inside(e.Term) {
+		return s.text("{0} in {1}", what, s.q.in.lower(outcome))
+	}
+	return s.text("{0} of {1}", what, s.q.in.lower(outcome))
+}
+
+// inside tells whether an estimate is one in its outcome, not of it.
+func inside(term string) bool {
+	return strings.Contains(term, "difference") || strings.Contains(term, "change") || strings.HasPrefix(term, "risk") || strings.HasPrefix(term, "odds")
 }
 
 // who is who was analysed: the flow and Table 1 of the quarterly report, then each run's
@@ -123,7 +139,11 @@ func (s *study) who(ctx context.Context) (Section, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Blocks = append(out.Blocks, analysed, s.leftOutTable())
+	followed, err := s.followUpTime()
+	if err != nil {
+		return out, err
+	}
+	out.Blocks = append(out.Blocks, followed, analysed, s.leftOutTable())
 	return out, nil
 }
 
@@ -163,7 +183,7 @@ func (s *study) analysed() (Block, error) {
 				whole = whole.PartOf("patients")
 			}
 			used := s.patients(e, g.Name, n)
-			row := Row{Cells: []Cell{Label(r.ID + ": " + s.asked(r)), Label(g.Name), whole, used, Count(len(g.Patients) - n)}}
+			row := Row{Cells: []Cell{Label(s.text("{0}: {1}", r.ID, s.asked(r))), Label(s.text(g.Name)), whole, used, Count(len(g.Patients) - n)}}
 			if key := fmt.Sprint(row.Cells[0].Text, g.Name, n); !said[key] {
 				said[key] = true
 				at := len(t.Rows)
@@ -192,6 +212,9 @@ func (s *study) leftOutTable() Block {
 		r := s.run(i)
 		for _, x := range r.Result.Excluded[min(whole, len(r.Result.Excluded)):] {
 			key := left{s.coarse(x.Reason), x.Code, x.Table, x.Rows, x.Patients}
+			if x.Code == "filtered" { // the reason names what those kept have
+				key.reason = s.text("not among those with {0}", strings.TrimPrefix(key.reason, "left out by where: "))
+			}
 			if by[key] == nil {
 				order = append(order, key)
 			}
@@ -208,7 +231,9 @@ func (s *study) leftOutTable() Block {
 		if x.patients > 0 {
 			patients = Count(x.patients).Named("left out/" + x.table + "/" + x.code + "/" + x.reason + "/" + fmt.Sprint(x.patients)).PartOf(everybody)
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(x.reason)), Label(x.code), Label(x.table), Label(strings.Join(by[x], ", ")), rows, patients}})
+		reason := s.said(x.reason)
+		reason.Text = upper(reason.Text)
+		t.Rows = append(t.Rows, Row{Cells: []Cell{reason, s.english(x.code), s.english(x.table), s.english(strings.Join(by[x], ", ")), rows, patients}})
 	}
 	if len(t.Rows) == 0 {
 		return Paragraph{Text: Say("No single analysis left anything out beyond what the cohort did; patients without the values needed are those not analysed above.")}
@@ -229,11 +254,11 @@ func (s *study) results() Section {
 		for _, i := range x.runs {
 			r := s.run(i)
 			for k, e := range r.Result.Estimates {
-				rows = append(rows, forestRow{i, k, s.forestLabel(r, e), x.ID})
+				rows = append(rows, forestRow{i, k, s.forestLabel(i, e), s.forestHeading(i, e)})
 			}
 		}
 	}
-	out.Blocks = append(out.Blocks, s.forests("forest", "All comparisons", rows)...)
+	out.Blocks = append(out.Blocks, s.forests("forest", s.text("All comparisons"), rows)...)
 	for _, x := range s.items {
 		if x.Role != "sensitivity" {
 			out.Blocks = append(out.Blocks, s.itemBlocks(x)...)
@@ -243,23 +268,34 @@ func (s *study) results() Section {
 	return out
 }
 
-func (s *study) forestLabel(r analysis.PlanRun, e analysis.Estimate) string {
-	label := termName(e.Term)
-	if e.Scale != analysis.ScaleDifference && e.Outcome != "" {
-		label += ", " + e.Outcome
+// forestHeading is what stands over the estimates of run i that answer one question.
+func (s *study) forestHeading(i int, e analysis.Estimate) string {
+	r := s.Result.Runs[i]
+	what := s.analysisTitle(r.Analysis)
+	if f, err := s.Cohort.Outcome(r.Question.Outcome); err == nil {
+		what = f.Label()
 	}
+	if e.Definition != "" && s.severalDefinitions(i, e.Term) {
+		return s.text("{0}: {1}, {2}", r.ID, what, s.said(e.Definition).Text)
+	}
+	return s.text("{0}: {1}", r.ID, what)
+}
+
+// forestLabel is what sets an estimate apart under its heading.
+func (s *study) forestLabel(i int, e analysis.Estimate) string {
+	q, label := s.Result.Runs[i].Question, s.term(e.Term)
 	if e.Visit != "" {
-		label += ", " + e.Visit
+		label = s.text("{0}, {1}", label, s.q.when(e.Visit))
 	}
-	if r.Question.Subgroup != "" {
-		label += ", " + r.Question.Subgroup
+	if q.Subgroup != "" {
+		label = s.text("{0}, {1}", label, q.Subgroup)
 	}
 	return label
 }
 
 // itemBlocks are the table of an item's estimates and what belongs to it.
 func (s *study) itemBlocks(x studyItem) []Block {
-	caption := fmt.Sprintf("%s (%s, %s, %s)", s.title(x.PlanItem), x.ID, x.Role, x.Run)
+	caption := s.text("{0} ({1}, {2}, {3})", s.title(x.PlanItem), x.ID, s.text(x.Role), x.Run)
 	t := s.estimateTable("results-"+x.ID, caption)
 	for _, i := range x.runs {
 		r := s.run(i)
@@ -269,7 +305,7 @@ func (s *study) itemBlocks(x studyItem) []Block {
 			continue
 		}
 		if len(r.Result.Estimates) == 0 {
-			t.Rows = append(t.Rows, s.refused(analysis.PlanRun{Cannot: "the analysis gave no estimate"}))
+			t.Rows = append(t.Rows, s.withoutAnswer("The analysis gave no estimate.", ""))
 		}
 		for k := range r.Result.Estimates {
 			t.Rows = append(t.Rows, s.row(i, k, ""))
@@ -278,7 +314,7 @@ func (s *study) itemBlocks(x studyItem) []Block {
 	loud, quiet := s.itemWarnings(x)
 	t.Footnotes = append(t.Footnotes, s.adjustments(x)...)
 	if len(x.Subgroups) > 1 {
-		t.Footnotes = append(t.Footnotes, Say("That the interval of one subgroup leaves out no effect and that of another does not is no sign that they differ; effect/subgroups tests whether they do."))
+		t.Footnotes = append(t.Footnotes, Say("That the interval of one subgroup holds the null value and that of another does not is no sign that they differ; effect/subgroups tests whether they do."))
 	}
 	t.Footnotes = append(t.Footnotes, quiet...)
 	out := append([]Block{t}, loud...)
@@ -293,7 +329,7 @@ func (s *study) adjustments(x studyItem) []Words {
 	var out []Words
 	for _, f := range s.Plan.Multiplicity {
 		if slices.Contains(f.Of, x.ID) {
-			out = append(out, Say(fmt.Sprintf("p, adjusted: family %s, %s. Intervals are not adjusted.", f.Name, familyMethods[f.Method].name)))
+			out = append(out, s.say("p, adjusted: family {0}, {1}. Intervals are not adjusted.", f.Name, s.text(familyMethods[f.Method].name)))
 		}
 	}
 	return out
@@ -309,15 +345,15 @@ func (s *study) itemWarnings(x studyItem) (loud []Block, quiet []Words) {
 	said := map[string]bool{}
 	for _, i := range x.runs {
 		for _, w := range s.allWarnings(i) {
-			text := w.says()
-			if said[text] {
+			key := fmt.Sprint(w.about, w.Message, w.Cure)
+			if said[key] {
 				continue
 			}
-			said[text] = true
+			said[key] = true
 			if slices.Contains(loudCodes, w.Code) {
-				loud = append(loud, Notice{Level: Caution, Title: loudTitle(w.Code), Text: s.words(i, text)})
+				loud = append(loud, Notice{Level: Caution, Title: loudTitle(w.Code), Text: s.says(i, w)})
 			} else {
-				quiet = append(quiet, Say("Warning ("+w.Code+"). ").join(s.words(i, text)))
+				quiet = append(quiet, s.say("Warning ({0}). {1}", w.Code, s.says(i, w)))
 			}
 		}
 	}
@@ -362,28 +398,29 @@ func (s *study) besideMain(x studyItem) []Block {
 		if main.Question.Subgroup != "" || k < 0 {
 			continue
 		}
-		id := strings.Join([]string{sensitivityID + x.ID, slug(main.Question.Outcome), slug(main.Question.Visit)}, "-")
-		t := s.estimateTable(id, s.title(x.PlanItem)+": "+s.asked(main))
-		t.Columns = append(t.Columns, Column{Label: "No effect", Align: Right})
+		visit := main.Question.Visit
+		if v, err := s.Cohort.Visit(visit); err == nil {
+			visit = v.Value // in every language the same
+		}
+		id := strings.Join([]string{sensitivityID + x.ID, slug(main.Question.Outcome), slug(visit)}, "-")
+		t := s.estimateTable(id, s.text("{0}: {1}", s.title(x.PlanItem), s.asked(main)))
+		t.Columns = append(t.Columns, Column{Label: s.text("Null value"), Align: Right})
 		e := main.Result.Estimates[k]
 		null, compares := e.NoEffect()
 		add := func(i, k int, label string) {
 			row := s.row(i, k, label)
 			row.Indent = 0
-			no := Cell{}
-			if v, ok := s.run(i).Result.Estimates[k].NoEffect(); ok {
-				no = Number(v, 0, 0).WithoutPatients()
-			}
-			row.Cells = append(row.Cells, no)
+			row.Cells = append(row.Cells, nullCell(s.Result.Runs[i].Result.Estimates[k]))
 			t.Rows = append(t.Rows, row)
 		}
-		add(i, k, mainRow+termName(e.Term))
-		rows := []forestRow{{run: i, estimate: k, label: mainRow + termName(e.Term)}}
+		first := s.text("Main: {0}", s.term(e.Term))
+		add(i, k, first)
+		rows := []forestRow{{run: i, estimate: k, label: first}}
 		var notes []Words
 		for _, o := range x.sensitivity {
 			for _, j := range s.sameQuestion(o, main) {
 				r := s.run(j)
-				label := o.ID + ": " + s.differs(main, r)
+				label := s.text("{0}: {1}", o.ID, s.differs(main, r))
 				if r.Cannot != "" {
 					row := s.refused(r)
 					row.Indent, row.Cells[0] = 0, Label(label)
@@ -393,22 +430,27 @@ func (s *study) besideMain(x studyItem) []Block {
 				for _, m := range comparable(r, e) {
 					full := label
 					if d := r.Result.Estimates[m].Definition; d != "" && d != e.Definition {
-						full += ", " + d
+						full = s.text("{0}, {1}", full, s.said(d).Text)
 					}
 					if term := r.Result.Estimates[m].Term; term != e.Term {
-						full += " (" + termName(term) + ")"
+						full = s.text("{0} ({1})", full, s.term(term))
 					}
 					add(j, m, full)
-					rows = append(rows, forestRow{run: j, estimate: m, label: o.ID + shortDefinition(r, m, e)})
+					rows = append(rows, forestRow{run: j, estimate: m, label: s.short(o.ID, r.Result.Estimates[m], e)})
 				}
 			}
 		}
 		if compares {
-			notes = append(notes, Say(fmt.Sprintf("No effect is %g.", null)))
+			notes = append(notes, s.say("The null value is {0}.", null))
+		}
+		if slices.ContainsFunc(rows, func(x forestRow) bool {
+			return strings.HasPrefix(s.Result.Runs[x.run].Result.Estimates[x.estimate].Definition, "worst-case")
+		}) {
+			notes = append(notes, Say("Worst case and best case are bounds, not estimates: all who are missing in one arm have the worst possible value, and all in the other the best."))
 		}
 		t.Footnotes = notes
 		out = append(out, t)
-		out = append(out, s.forests(id+"-forest", "Beside the main estimate, "+x.ID, rows)...)
+		out = append(out, s.forests(id+"-forest", s.text("Beside the main estimate, {0}", x.ID), rows)...)
 	}
 	for _, o := range x.sensitivity {
 		out = append(out, s.itemBlocks(o)...)
@@ -416,20 +458,17 @@ func (s *study) besideMain(x studyItem) []Block {
 	return out
 }
 
-// The names by which SpeakStudy finds what was set side by side.
-const (
-	sensitivityID = "beside-"
-	mainRow       = "Main: "
-)
+// sensitivityID begins the names by which SpeakStudy finds what was set side by side.
+const sensitivityID = "beside-"
 
-func shortDefinition(r analysis.PlanRun, k int, main analysis.Estimate) string {
-	e := r.Result.Estimates[k]
-	out := ""
+// short names an estimate beside the main one by its item and in what it is another.
+func (s *study) short(id string, e, main analysis.Estimate) string {
+	out := id
 	if e.Definition != "" && e.Definition != main.Definition {
-		out = ", " + e.Definition
+		out = s.text("{0}, {1}", out, s.said(e.Definition).Text)
 	}
 	if e.Term != main.Term {
-		out += ", " + termName(e.Term)
+		out = s.text("{0}, {1}", out, s.term(e.Term))
 	}
 	return out
 }
@@ -492,20 +531,20 @@ func (s *study) differs(main, r analysis.PlanRun) string {
 		}
 	}
 	for _, x := range [][3]string{
-		{"definition", r.Question.Definition, main.Question.Definition},
-		{"missing", string(r.Question.Missing), string(main.Question.Missing)},
-		{"visit", r.Question.Visit, main.Question.Visit},
-		{"outcome", r.Question.Outcome, main.Question.Outcome},
-		{"arm", r.Question.Arm, main.Question.Arm},
-		{"reference", r.Question.Reference, main.Question.Reference},
-		{"baseline", r.Question.Baseline, main.Question.Baseline},
+		{"definition {0}", r.Question.Definition, main.Question.Definition},
+		{"missing {0}", string(r.Question.Missing), string(main.Question.Missing)},
+		{"visit {0}", r.Question.Visit, main.Question.Visit},
+		{"outcome {0}", r.Question.Outcome, main.Question.Outcome},
+		{"arm {0}", r.Question.Arm, main.Question.Arm},
+		{"reference {0}", r.Question.Reference, main.Question.Reference},
+		{"baseline {0}", r.Question.Baseline, main.Question.Baseline},
 	} {
 		if x[1] != x[2] && x[1] != "" {
-			parts = append(parts, x[0]+" "+x[1])
+			parts = append(parts, s.text(x[0], x[1]))
 		}
 	}
 	if len(parts) == 0 {
-		return "the same again"
+		return s.text("the same again")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -517,12 +556,4 @@ func sortedKeys(set map[string]string) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// preposition stands between an estimate and its outcome.
-func preposition(term string) string {
-	if strings.Contains(term, "difference") || strings.Contains(term, "change") || strings.HasPrefix(term, "risk") || strings.HasPrefix(term, "odds") {
-		return " in "
-	}
-	return " of "
 }

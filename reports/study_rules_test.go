@@ -38,7 +38,7 @@ func TestReading(t *testing.T) {
 		"the test does not agree":         {claim{n, n, value(1, 0.5, 2), p(0.06), Cell{}, zero}, readDisagrees},
 		"not with the number of tests":    {claim{n, n, value(1, 0.5, 2), p(0.03), p(0.09), zero}, readNumber},
 		"with the number of tests":        {claim{n, n, value(1, 0.5, 2), p(0.01), p(0.03), zero}, readAbove},
-		"an adjusted p that is hidden":    {claim{n, n, value(1, 0.5, 2), p(0.01), hiddenP, zero}, readNumber},
+		"an adjusted p that is hidden":    {claim{n, n, value(1, 0.5, 2), p(0.01), hiddenP, zero}, readPlain},
 		"no test":                         {claim{n, n, value(1, 0.5, 2), Cell{}, Cell{}, zero}, readAbove},
 		"no interval":                     {claim{n, n, Number(1, 2, 50), p(0.01), Cell{}, zero}, readNoClaim},
 		"half an interval":                {claim{n, n, value(1, 0.5, math.NaN()), p(0.01), Cell{}, zero}, readNoClaim},

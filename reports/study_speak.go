@@ -1,9 +1,9 @@
 package reports
 
 import (
-	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,28 +17,30 @@ import (
 // difference", which is not "no difference".
 func SpeakStudy(r Report) Report {
 	r.Sections = slices.Clone(r.Sections)
-	level := levelOf(r)
+	in := In(r.Lang)
+	level := levelOf(r, in)
 	for i := range r.Sections {
 		s := &r.Sections[i]
 		switch s.ID {
 		case summaryID:
-			s.Blocks = slices.Concat(saySummary(*s, level), s.Blocks)
+			s.Blocks = slices.Concat(saySummary(*s, level, in), withoutSpoken(s.Blocks))
 		case "sensitivity":
-			s.Blocks = saySensitivity(s.Blocks, level)
+			s.Blocks = saySensitivity(s.Blocks, level, in)
 		}
 	}
-	return r
+	return in.Translate(r)
 }
 
 // levelOf reads the level of confidence from the head of a table of estimates.
-func levelOf(r Report) float64 {
+func levelOf(r Report, in Language) float64 {
 	for _, s := range r.Sections {
 		for _, b := range s.Blocks {
 			t, _ := b.(Table)
 			for _, c := range t.Columns {
-				var level float64
-				if n, err := fmt.Sscanf(c.Label, "Value (%g %% CI)", &level); n == 1 && err == nil {
-					return level / 100
+				if text, ok := in.argument(valueHead, c.Label); ok {
+					if level, err := strconv.ParseFloat(strings.ReplaceAll(text, in.written().Decimal, "."), 64); err == nil {
+						return level / 100
+					}
 				}
 			}
 		}
@@ -58,14 +60,37 @@ func besideClaim(r Row) claim {
 	return claim{r.Cells[5], r.Cells[6], r.Cells[columnValue], r.Cells[7], r.Cells[8], r.Cells[9]}
 }
 
-func saySummary(s Section, level float64) []Block {
+// columnWarnings is the last column of the table of primary estimates, until it is said.
+const columnWarnings = 9
+
+func saySummary(s Section, level float64, in Language) []Block {
 	t, ok := tableIn(s, "primary")
 	if !ok {
 		return nil
 	}
 	var out []Block
 	for _, row := range t.Rows {
-		out = append(out, Paragraph{Text: sayEstimate(row, level)})
+		if len(row.Cells) <= columnWarnings {
+			return nil // said already
+		}
+		out = append(out, Paragraph{Text: sayEstimate(row, level, in)})
+	}
+	return out
+}
+
+// withoutSpoken are the blocks of the summary without the column of warnings, which the
+// sentences name.
+func withoutSpoken(blocks []Block) []Block {
+	out := slices.Clone(blocks)
+	for i, b := range out {
+		if t, ok := b.(Table); ok && t.ID == "primary" {
+			n := min(len(t.Columns), columnWarnings)
+			t.Columns, t.Rows = t.Columns[:n:n], slices.Clone(t.Rows)
+			for k := range t.Rows {
+				t.Rows[k].Cells = t.Rows[k].Cells[:n:n]
+			}
+			out[i] = t
+		}
 	}
 	return out
 }
@@ -110,7 +135,10 @@ func (e claim) read(level float64) reading {
 	passes := func(p Cell) bool {
 		return p.Format.Kind == Blank || shown(p) && p.Value <= 1-level+1e-12
 	}
+	hidden := func(p Cell) bool { return p.Hidden != Shown }
 	switch {
+	case hidden(e.p) || hidden(e.adjusted): // what the test says may not be told
+		return readPlain
 	case !passes(e.p):
 		return readDisagrees
 	case !passes(e.adjusted):
@@ -122,71 +150,78 @@ func (e claim) read(level float64) reading {
 }
 
 // sayEstimate is the sentence of a primary estimate.
-func sayEstimate(row Row, level float64) (said Words) {
+func sayEstimate(row Row, level float64, in Language) Words {
 	e := primaryClaim(row)
-	c, better := e.value, row.Cells[8].Text
-	w := Say(row.Cells[0].Text)
+	c, name := e.value, row.Cells[0].Text
 	kind := e.read(level)
 	if kind == readNothing {
 		switch {
 		case c.Hidden != Shown:
-			return w.And(": not shown, to protect patients.")
+			return warned(in.Words("{0}: not shown, to protect patients.", name), row, in)
 		case c.Why != "":
-			return w.And(": not available. " + c.Why)
+			return in.Words("{0}: not available. {1}", name, Words{{Text: c.Why, Lang: c.Lang}})
 		}
-		return w.And(": not available.")
+		return in.Words("{0}: not available.", name)
 	}
-	w = w.And(": ").With(spoken(c))
-	if unit := row.Cells[2].Text; unit != "" && unit != "%" && unit != "ratio" {
-		w = w.And(" " + unit)
+	value := Words{}.With(spoken(c))
+	if unit := row.Cells[2].Text; unit != "" && unit != "%" && unit != in.Text("ratio") {
+		value = in.Words("{0} {1}", spoken(c), unit)
 	}
-	if warned := row.Cells[9].Text; warned != "" {
-		defer func() { said = said.And(" Read with its warnings: " + warned + ".") }()
+	w := in.Words("{0}: {1}", name, value).join(e.finding(kind, row.Cells[8].Text, in))
+	return warned(w, row, in)
+}
+
+// warned is a sentence with the warnings of its estimate.
+func warned(w Words, row Row, in Language) Words {
+	if codes := row.Cells[columnWarnings].Text; codes != "" {
+		return w.join(in.Words(" Read with its warnings: {0}.", codes))
 	}
+	return w
+}
+
+// unclearTexts say why nothing clear is said of a difference, and of a change.
+var unclearTexts = map[reading][2]string{
+	readNoClaim:   {"; no interval, so no difference is claimed.", "; no interval, so no change is claimed."},
+	readFew:       {"; too few patients to call a difference clear.", "; too few patients to call a change clear."},
+	readUnclear:   {": no clear difference.", ": no clear change."},
+	readDisagrees: {": no clear difference; the interval leaves out the null value, and the test does not agree.", ": no clear change; the interval leaves out the null value, and the test does not agree."},
+	readNumber:    {": no clear difference once the number of tests is allowed for.", ": no clear change once the number of tests is allowed for."},
+}
+
+// finding is what follows the number in an estimate's sentence; better says which side
+// of the null value is better, "" where that is not known.
+func (e claim) finding(kind reading, better string, in Language) Words {
 	compares := e.reference.Format.Kind != Blank
-	thing := "difference"
-	if !compares {
-		thing = "change"
+	if texts, ok := unclearTexts[kind]; ok {
+		if compares {
+			return in.Words(texts[0])
+		}
+		return in.Words(texts[1])
 	}
-	switch kind {
-	case readPlain:
-		return w.And(".")
-	case readNoClaim:
-		return w.And("; no interval, so no " + thing + " is claimed.")
-	case readFew:
-		return w.And("; too few patients to call a " + thing + " clear.")
-	case readUnclear:
-		return w.And(": no clear " + thing + ".")
-	case readDisagrees:
-		return w.And(": no clear " + thing + "; the interval leaves out no effect, and the test does not agree.")
-	case readNumber:
-		return w.And(": no clear " + thing + " once the number of tests is allowed for.")
-	}
-	side, good := "above", betterAbove
+	text, good := ": clearly above the null value ({0})", betterAbove
 	if kind == readBelow {
-		side, good = "below", betterBelow
+		text, good = ": clearly below the null value ({0})", betterBelow
 	}
-	w = w.And(fmt.Sprintf(": clearly %s no effect (", side)).With(spoken(e.null)).And(")")
 	switch {
-	case better == "" || !compares:
+	case kind == readPlain:
+		return in.Words(".")
+	case !compares:
+		return in.Words(text, spoken(e.null)).join(in.Words("; a change from before to after is not by itself an effect of treatment."))
+	case better == "":
+		return in.Words(text, spoken(e.null)).And(".")
 	case better == good:
-		w = w.And(", which is better in this measure")
-	default:
-		w = w.And(", which is worse in this measure")
+		return in.Words(text, spoken(e.null)).join(in.Words(", which is better in this measure."))
 	}
-	if !compares {
-		return w.And("; a change from before to after is not by itself an effect of treatment.")
-	}
-	return w.And(".")
+	return in.Words(text, spoken(e.null)).join(in.Words(", which is worse in this measure."))
 }
 
 // saySensitivity puts a sentence before each table that sets sensitivity analyses beside
 // the main estimate.
-func saySensitivity(blocks []Block, level float64) []Block {
+func saySensitivity(blocks []Block, level float64, in Language) []Block {
 	var out []Block
 	for _, b := range blocks {
 		if t, ok := b.(Table); ok && strings.HasPrefix(t.ID, sensitivityID) && len(t.Rows) > 1 {
-			out = append(out, Paragraph{Text: Say(sayBeside(t, level))})
+			out = append(out, Paragraph{Text: Say(sayBeside(t, level, in))})
 		}
 		out = append(out, b)
 	}
@@ -195,7 +230,7 @@ func saySensitivity(blocks []Block, level float64) []Block {
 
 // sayBeside counts how the others read against the main estimate. What is not on its
 // scale, or hidden, is counted apart.
-func sayBeside(t Table, level float64) string {
+func sayBeside(t Table, level float64, in Language) string {
 	first := besideClaim(t.Rows[0]).read(level)
 	count := map[string]int{}
 	for _, r := range t.Rows[1:] {
@@ -216,27 +251,28 @@ func sayBeside(t Table, level float64) string {
 			count["unclear"]++
 		}
 	}
-	what := t.Caption + ". "
-	all := counted(len(t.Rows)-1, "estimate", "estimates") + " beside it: "
+	if first == readNothing || first == readPlain || first == readNoClaim || first == readFew {
+		return in.Text("{0}. The main estimate allows no claim, so nothing is held against it.", t.Caption)
+	}
 	var parts []string
 	add := func(n int, text string) {
 		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, text))
+			parts = append(parts, in.Text(text, n))
 		}
 	}
-	switch first {
-	case readAbove, readBelow:
-		what += "The main estimate is clear. Of " + all
-		add(count["same"], "clear on the same side")
-		add(count["other"], "clear on the OTHER side")
-		add(count["unclear"], "without a clear difference")
-	case readNothing, readPlain, readNoClaim, readFew:
-		return what + "The main estimate allows no claim, so nothing is held against it."
-	default:
-		what += "The main estimate shows no clear difference. Of " + all
-		add(count["clear"], "with one")
-		add(count["unclear"], "without one")
+	clear := first == readAbove || first == readBelow
+	if clear {
+		add(count["same"], "{0} clear on the same side")
+		add(count["other"], "{0} clear on the OTHER side")
+		add(count["unclear"], "{0} without a clear difference")
+	} else {
+		add(count["clear"], "{0} with one")
+		add(count["unclear"], "{0} without one")
 	}
-	add(count["none"], "that allow no claim")
-	return what + strings.Join(parts, ", ") + "."
+	add(count["none"], "{0} that allow no claim")
+	n, beside := len(t.Rows)-1, strings.Join(parts, ", ")
+	if clear {
+		return in.Count(n, "{1}. The main estimate is clear. Of {0} estimate beside it: {2}.", "{1}. The main estimate is clear. Of {0} estimates beside it: {2}.", t.Caption, beside)
+	}
+	return in.Count(n, "{1}. The main estimate shows no clear difference. Of {0} estimate beside it: {2}.", "{1}. The main estimate shows no clear difference. Of {0} estimates beside it: {2}.", t.Caption, beside)
 }

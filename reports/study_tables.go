@@ -29,13 +29,15 @@ func (s *study) ownBlocks(i int) []Block {
 			out = append(out, s.balance(i, id, title, t, r))
 		case "values", "missing-values", "missing":
 			out = append(out, s.seenOnce(i, id, title, t))
+		case "patterns":
+			out = append(out, s.missingPatterns(i, id, t, r))
 		case "tipping":
 			out = append(out, s.tipping(id, title, t, r))
 		default:
-			left = append(left, "table "+t.Name)
+			left = append(left, s.text("table {0}", t.Name))
 		}
 	}
-	figures, none := s.ownFigures(id, title, r)
+	figures, none := s.ownFigures(i, id, title, r)
 	out = append(out, figures...)
 	for _, what := range append(left, none...) {
 		if x := [2]string{r.ID, what}; !slices.Contains(s.left, x) {
@@ -63,23 +65,28 @@ func (s *study) leftInside() []Block {
 	for _, id := range order {
 		parts = append(parts, id+": "+strings.Join(of[id], ", "))
 	}
-	return []Block{Paragraph{Text: Say("Also computed, and not here, since it is not known of each of their numbers how many patients stand behind it: " + strings.Join(parts, "; ") + ". recoup analyze plan PLAN -o FILE.json has them, for use inside the program.")}}
+	return []Block{Paragraph{Text: s.say("Also computed, and not here, since it is not known of each of their numbers how many patients stand behind it: {0}. recoup analyze plan PLAN -o FILE.json has them, for use inside the program.", strings.Join(parts, "; "))}}
 }
 
-func (s *study) runTitle(r analysis.PlanRun) string { return r.ID + ", " + s.asked(r) }
+func (s *study) runTitle(r analysis.PlanRun) string { return s.text("{0}, {1}", r.ID, s.asked(r)) }
+
+// caption is the title of a run's table or figure, with the run that it is of.
+func (s *study) caption(title, run string) string {
+	return s.text("{0} ({1})", s.said(title).Text, run)
+}
 
 // textTable is a table of words and of published numbers.
 func (s *study) textTable(i int, id, title string, from analysis.Table) Table {
-	t := Table{ID: from.Name + "-" + id, Caption: from.Title + " (" + title + ")"}
+	t := Table{ID: from.Name + "-" + id, Caption: s.caption(from.Title, title)}
 	for _, c := range from.Columns {
-		t.Columns = append(t.Columns, Column{Label: upper(c)})
+		t.Columns = append(t.Columns, Column{Label: upper(s.text(strings.ReplaceAll(c, "_", " ")))})
 	}
 	for _, row := range from.Rows {
 		var cells []Cell
 		for _, v := range row {
 			switch {
 			case v.Text != "" || !v.Num.OK():
-				cells = append(cells, Label(s.coarse(v.Text)))
+				cells = append(cells, s.said(v.Text))
 			default:
 				cells = append(cells, Number(float64(v.Num), decimalsFor(float64(v.Num)), 0).WithoutPatients())
 				if float64(v.Num) == math.Trunc(float64(v.Num)) {
@@ -97,10 +104,19 @@ func (s *study) notes(i int, t analysis.Table) []Words {
 	var out []Words
 	for _, n := range t.Notes {
 		if n != "" {
-			out = append(out, s.words(i, upper(n)))
+			out = append(out, s.note(i, upper(n)))
 		}
 	}
 	return out
+}
+
+// note is a remark of an analysis about run i: in the report's language where that knows
+// it, else in English with its counts as cells.
+func (s *study) note(i int, text string) Words {
+	if known, ok := s.q.in.phrase(text); ok && !s.q.in.English() {
+		return Say(known)
+	}
+	return s.words(i, text)
 }
 
 // seenOnce is a table of values seen, or where the same one stands.
@@ -108,7 +124,7 @@ func (s *study) seenOnce(i int, id, title string, from analysis.Table) Block {
 	b := s.seenTable(i, id, title, from)
 	key := fmt.Sprint(from.Rows)
 	if at, ok := s.seen[key]; ok {
-		return Paragraph{Text: Say("Values seen and missing of " + title + ": as in the table of " + at + ".")}
+		return Paragraph{Text: s.say("Values seen and missing of {0}: as in the table of {1}.", title, at)}
 	}
 	s.seen[key] = title
 	return b
@@ -126,8 +142,8 @@ func (s *study) seenTable(i int, id, title string, from analysis.Table) Block {
 		seen = "used"
 	}
 	t := Table{
-		ID: "seen-" + id, Caption: from.Title + " (" + title + ")",
-		Columns:   []Column{{Label: "Group"}, {Label: "Visit"}, {Label: "Patients", Align: Right}, {Label: upper(seen), Align: Right}, {Label: "Missing", Align: Right}},
+		ID: "seen-" + id, Caption: s.caption(from.Title, title),
+		Columns:   []Column{{Label: "Group"}, {Label: "Visit"}, {Label: "Patients", Align: Right}, {Label: upper(s.text(seen)), Align: Right}, {Label: "Missing", Align: Right}},
 		Footnotes: s.notes(i, from),
 	}
 	for k, row := range from.Rows {
@@ -136,10 +152,23 @@ func (s *study) seenTable(i int, id, title string, from analysis.Table) Block {
 		if whole.Count == s.sizeOf(name) {
 			whole = whole.Named(population(strings.TrimPrefix(name, analysis.All)))
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Label(g.text(row, "visit")), whole, Count(g.count(row, seen)), Count(g.count(row, "missing"))}})
+		visit := g.text(row, "visit")
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Label(visit), whole, s.seenCell(i, name, visit, g.count(row, seen)), Count(g.count(row, "missing"))}})
 		t.Sums = append(t.Sums, Sum{Total: At{k, 2}, Parts: []At{{k, 3}, {k, 4}}})
 	}
 	return t
+}
+
+// seenCell is how many of a group have the outcome of run i at a visit. Those analysed are
+// a part of them, as they are of the patients with the outcome in both arms.
+func (s *study) seenCell(i int, group, visit string, n int) Cell {
+	r := s.Result.Runs[i]
+	e := analysis.Estimate{Arm: group, Outcome: r.Question.Outcome, Visit: visit, Subgroup: r.Question.Subgroup}
+	c := Count(n).Named(s.quantity(e, group, n))
+	if v, err := s.Cohort.Visit(visit); err == nil && r.Question.Subgroup == "" {
+		s.sums = append(s.sums, QuantitySum{Total: has(e.Outcome, v.Value), Parts: []string{c.Basis.Quantity}})
+	}
+	return c
 }
 
 // sizeOf is the number of patients of a group, -1 where it is none of the cohort's.
@@ -266,7 +295,7 @@ func smaller(a, b Basis) Basis {
 func (s *study) balance(i int, id, title string, from analysis.Table, r analysis.PlanRun) Block {
 	right := func(label string) Column { return Column{Label: label, Align: Right} }
 	t := Table{
-		ID: "balance-" + id, Caption: from.Title + " (" + title + ")",
+		ID: "balance-" + id, Caption: s.caption(from.Title, title),
 		Columns: []Column{
 			{Label: "Covariate"},
 			right("Arm, before"), right("Reference, before"), right("Difference, before (SD)"),
@@ -285,8 +314,9 @@ func (s *study) balance(i int, id, title string, from analysis.Table, r analysis
 
 // tipping is the grid of deltas, each answer resting on the patients of the smaller arm.
 func (s *study) tipping(id, title string, from analysis.Table, r analysis.PlanRun) Block {
-	f := tipping(from)
-	f.ID, f.Title = "tipping-"+id, from.Title+" ("+title+")"
+	f := tipping(s.q.in, from)
+	f.ID, f.Title = "tipping-"+id, s.caption(from.Title, title)
+	f.Alt = Say(f.Title)
 	p, ok := f.Plot.(Matrix)
 	if !ok {
 		return f
@@ -306,9 +336,9 @@ func (s *study) tipping(id, title string, from analysis.Table, r analysis.PlanRu
 
 // ownFigures are the curves of a run that the disclosure rules know how to protect, and
 // the names of the others.
-func (s *study) ownFigures(id, title string, r analysis.PlanRun) (out []Block, left []string) {
+func (s *study) ownFigures(i int, id, title string, r analysis.PlanRun) (out []Block, left []string) {
 	for _, whole := range wholes {
-		if f, ok := stack(title, whole, r.Result.Series); ok {
+		if f, ok := stack(s.q.in, s.figureTitle(r), whole, r.Result.Series); ok {
 			f.ID += "-" + id
 			out = append(out, f)
 		}
@@ -316,40 +346,68 @@ func (s *study) ownFigures(id, title string, r analysis.PlanRun) (out []Block, l
 	for _, name := range seriesNames(r.Result.Series) {
 		switch {
 		case slices.ContainsFunc(wholes, func(w wholeKind) bool { return strings.HasPrefix(name, w.prefix) }), name == "love-adjusted", name == "tipping", name == "forest":
+		case name == "score":
+			out = append(out, s.overlap(id, r))
+		case name == "score-weighted": // drawn with score
 		case name == "love-raw":
-			if f, ok := s.love(id, title, r); ok {
+			if f, ok := s.love(i, id, title, r); ok {
 				out = append(out, f)
 			}
 		case strings.HasPrefix(name, "dose-by-week/"), atRisks(named(r.Result.Series, name)):
-			f := curves(title, name, r.Result.Series, s.Plan.Level)
+			f := curves(s.q.in, s.figureTitle(r), name, r.Result.Series, s.Plan.Level)
 			f.ID += "-" + id
 			out = append(out, f)
 		default:
-			left = append(left, "curve "+name)
+			left = append(left, s.text("curve {0}", name))
 		}
 	}
 	return out, left
 }
 
+// figureTitle names a figure by the item that it belongs to and what that asks.
+func (s *study) figureTitle(r analysis.PlanRun) string {
+	for _, x := range s.Plan.Items {
+		for _, item := range append([]analysis.PlanItem{x}, x.Sensitivity...) {
+			if item.ID == r.ID && (r.Question.Outcome != "" || r.Question.Visit != "" || r.Question.Subgroup != "") {
+				return s.text("{0}: {1}", s.title(item), s.asked(r))
+			} else if item.ID == r.ID {
+				return s.title(item)
+			}
+		}
+	}
+	return s.runTitle(r)
+}
+
 // love is the plot of balance, each dot with the patients it rests on.
-func (s *study) love(id, title string, r analysis.PlanRun) (Figure, bool) {
-	f, ok := love(r.Result)
+func (s *study) love(i int, id, title string, r analysis.PlanRun) (Figure, bool) {
+	f, ok := love(s.q.in, r.Result)
 	if !ok {
 		return f, false
 	}
 	f.ID = "love-" + id
-	f.Subtitle += " (" + title + ")"
+	f.Subtitle = s.caption(f.Subtitle, title)
 	f.Caption = Words{}
 	bases := map[string]Basis{}
 	for _, t := range r.Result.Tables {
 		if t.Name == "balance" {
-			f.Caption = Say(s.coarse(strings.Join(t.Notes, " ")))
+			for k, n := range s.notes(i, t) {
+				if k > 0 {
+					f.Caption = f.Caption.And(" ")
+				}
+				f.Caption = f.Caption.join(n)
+			}
 			for _, b := range s.balanceRows(t, r) {
 				bases[b.name] = b.basis
 			}
 		}
 	}
 	p := f.Plot.(Dots)
+	if slices.ContainsFunc(p.Rows, func(row string) bool { return s.maybeHidden(bases[row]) }) {
+		f.Title = s.figureTitle(r) // how many differ, and their order, would tell of what is hidden
+		f.Alt = Say("Absolute standardised differences of the covariates, before and after; the table gives the same numbers.")
+		p = inOrder(p)
+		f.Plot = p
+	}
 	for _, series := range p.Series {
 		for k := range series.Values {
 			if series.Values[k].Format.Kind != Blank {
@@ -358,6 +416,32 @@ func (s *study) love(id, title string, r analysis.PlanRun) (Figure, bool) {
 		}
 	}
 	return f, true
+}
+
+// maybeHidden tells whether a number on a basis may be hidden for the few it tells of.
+func (s *study) maybeHidden(b Basis) bool {
+	return b.Kind == Unstated || b.Kind == OfPatients && b.N < s.Fewest || b.Kind == ShareOfPatients && leastOf(b.Numerator, b.Denominator) < s.Fewest
+}
+
+// inOrder is a plot with its rows by name.
+func inOrder(p Dots) Dots {
+	order := make([]int, len(p.Rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(p.Rows[a], p.Rows[b]) })
+	out := p
+	out.Rows, out.Series = nil, slices.Clone(p.Series)
+	for k := range out.Series {
+		out.Series[k].Values = nil
+	}
+	for _, i := range order {
+		out.Rows = append(out.Rows, p.Rows[i])
+		for k := range out.Series {
+			out.Series[k].Values = append(out.Series[k].Values, p.Series[k].Values[i])
+		}
+	}
+	return out
 }
 
 // targetTrials are the trials that comparisons stand in for, each once: whatever result
@@ -395,9 +479,9 @@ var (
 // targetTrial is a target-trial table, its counts in a column of their own.
 func (s *study) targetTrial(i int, from analysis.Table, r analysis.PlanRun) Table {
 	t := Table{
-		ID: "target-trial-" + r.ID + "-" + slug(r.Question.Outcome+r.Question.Subgroup), Caption: from.Title + " (" + s.runTitle(r) + ")",
+		ID: "target-trial-" + r.ID + "-" + slug(r.Question.Outcome+r.Question.Subgroup), Caption: s.caption(from.Title, s.runTitle(r)),
 		Columns:   []Column{{Label: "Element"}, {Label: "Target trial"}, {Label: "This cohort"}, {Label: "Patients", Align: Right}},
-		Footnotes: s.notes(i, from),
+		Footnotes: append(s.notes(i, from), Say("Who was left out is under Who was analysed.")),
 	}
 	var e analysis.Estimate
 	if k := comparison(r); k >= 0 {
@@ -407,12 +491,12 @@ func (s *study) targetTrial(i int, from analysis.Table, r analysis.PlanRun) Tabl
 	for _, row := range from.Rows {
 		element, trial, here := row[0].Text, row[1].Text, row[2].Text
 		cells := func(text string, n Cell) {
-			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(element)), Label(trial), Label(text), n}})
+			t.Rows = append(t.Rows, Row{Cells: []Cell{s.said(upper(element)), s.said(trial), s.said(text), n}})
 		}
 		if m := keptText.FindStringSubmatch(here); m != nil {
 			n, _ := strconv.Atoi(m[1])
 			total = len(t.Rows)
-			cells(m[2]+"; who was left out is under Who was analysed", Count(n))
+			cells(m[2], Count(n))
 			continue
 		}
 		if m := armsText.FindStringSubmatch(here); m != nil {
@@ -432,7 +516,7 @@ func (s *study) targetTrial(i int, from analysis.Table, r analysis.PlanRun) Tabl
 			continue
 		}
 		here, _, _ = strings.Cut(here, ", at most ") // the longest time is one patient's
-		cells(s.coarse(here), Cell{})
+		cells(here, Cell{})
 	}
 	return t
 }

@@ -250,7 +250,7 @@ func TestStudyDropsNoWarning(t *testing.T) {
 			t.Errorf("%s: no reason for its refusal", run.ID)
 		}
 		for _, x := range run.Result.Excluded {
-			if m := words(x.Reason); !strings.Contains(strings.ToLower(text), strings.ToLower(m)) {
+			if m := words(strings.Replace(x.Reason, "left out by where: ", "not among those with ", 1)); !strings.Contains(strings.ToLower(text), strings.ToLower(m)) {
 				t.Errorf("%s: %q is not among what was left out", run.ID, m)
 			}
 		}
@@ -354,9 +354,9 @@ func TestStudyClaimsNothingWithoutEffect(t *testing.T) {
 func TestStudySaysWhichSide(t *testing.T) {
 	s := newStudied(t, twoArmed(t, 60, map[string][]float64{"new": {-3, -2, -3, -2, -1}, "old": {0, -1, 0, 1}}), twoPlan, 0)
 	text := markdown(t, s.report(t, "cms-11"))
-	says(t, text, "clearly below no effect (0), which is better in this measure", "1 clear on the same side")
+	says(t, text, "clearly below the null value (0), which is better in this measure", "1 clear on the same side")
 	s = newStudied(t, twoArmed(t, 60, map[string][]float64{"old": {-3, -2, -3, -2, -1}, "new": {0, -1, 0, 1}}), twoPlan, 0)
-	says(t, markdown(t, s.report(t, "cms-11")), "clearly above no effect (0), which is worse in this measure")
+	says(t, markdown(t, s.report(t, "cms-11")), "clearly above the null value (0), which is worse in this measure")
 }
 
 // Nine patients in all: the report is written in every format, claims nothing, and tells
@@ -470,6 +470,9 @@ func TestStudyBalanceHidesWholeCovariates(t *testing.T) {
 			if !ok || !dots || f.ID != "love-weighted-pain" {
 				continue
 			}
+			if !slices.IsSorted(p.Rows) || strings.ContainsAny(f.Title, "0123456789") && strings.Contains(f.Title, "differ") {
+				t.Errorf("the plot of balance tells of what is hidden by its order or title: %s, %v", f.Title, p.Rows)
+			}
 			for i, name := range p.Rows {
 				for _, series := range p.Series {
 					if strings.HasPrefix(name, "condition: ") && series.Values[i].Hidden == reports.Shown {
@@ -493,7 +496,16 @@ question: {arm: '=1+1" onload="x', reference: '<img src=x>', outcome: pain, visi
 analyses:
   - {id: a, title: '=HYPERLINK("x")` + evil + `', role: primary, run: effect/ancova, sensitivity: [{id: b, run: compare/weighted}]}
 `
-	r := newStudied(t, c, plan, 0).report(t, "cms-11")
+	for _, lang := range []string{"", "de"} {
+		s := newStudied(t, c, plan, 0)
+		s.in.Lang = lang
+		hostile(t, s.report(t, "cms-11"))
+	}
+}
+
+// hostile writes a report of hostile labels in every format.
+func hostile(t *testing.T, r reports.Report) {
+	t.Helper()
 	for _, f := range render.Formats {
 		if f.Ending == ".pdf" {
 			continue
@@ -580,7 +592,7 @@ question: {arm: PRT, reference: placebo, outcome: pain_avg, visit: t2_arm_1}
 analyses:
   - {id: g, role: primary, run: effect/hedges-g, terms: [hedges_g], set: {denominator: change}, sensitivity: [{id: ancova, run: effect/ancova, terms: [adjusted_difference]}]}
 `, 0).report(t, "none")
-	says(t, markdown(t, r), "−1.14 (", "clearly below no effect (0), which is better in this measure", "PRT v placebo")
+	says(t, markdown(t, r), "−1.14 (", "clearly below the null value (0), which is better in this measure", "PRT v placebo")
 }
 
 // A difference alone tells the reference's count too: 38 of 176 less 16.4 points is 5 of 96.

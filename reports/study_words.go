@@ -20,7 +20,7 @@ var (
 	inShare = regexp.MustCompile(`^([^\d(]{0,40}?) ?\(\d+(?:\.\d+)? ?%\)`)
 
 	// What follows or goes before a number that counts no patients.
-	unitAfter = regexp.MustCompile(`^(?: ?[/×*=^+]| - | ?(?:%|percent|imputation|draw|sample|standard dev|day|week|month|year|visit|covariate|column|times\b|knot|quarter|replicate|point|decimal|quantile|hour|level|parameter|step|iteration|degree|MME|table|fold))`)
+	unitAfter = regexp.MustCompile(`^(?: ?[/×*=^+]| - | ?(?:%|percent|imputation|draw|sample|standard dev|day|week|month|year|visit|covariate|column|times\b|knot|quarter|replicate|point|decimal|quantile|hour|level|parameter|step|iteration|degree|MME|table|fold|less the ))`)
 	nameGoes  = regexp.MustCompile(`(?i)(?:week|day|days|month|year|quarter|visit|seed|version|level|threshold|[<>=≥≤]) ?$`)
 )
 

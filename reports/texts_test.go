@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write texts/en.yaml")
 // analyses are not among them: they are for who runs the analysis, and in its words.
 var covered = []string{"*.go", "render/*.go", "disclosure/statement.go", "disclosure/figures.go"}
 
-var apart = regexp.MustCompile(`_test\.go$|^picture|^study|^language\.go$|^formula\.go$|render/(brand|pdf|data|diff|sketch)\.go$|^render/formats\.go$`)
+var apart = regexp.MustCompile(`_test\.go$|^picture|^language\.go$|^formula\.go$|render/(brand|pdf|data|diff|sketch)\.go$|^render/formats\.go$`)
 
 // asking are the functions whose first texts are translated where they are called.
 var asking = map[string]int{"Text": 1, "text": 1, "Words": 1, "words": 1, "say": 1, "Say": 1, "Count": 2, "count": 2, "argument": 1}
@@ -67,13 +67,16 @@ func extract(t *testing.T) (byFile map[string][]string, patched []string) {
 		}
 	}
 	byFile["(terms of other packages)"] = vocabulary
+	byFile["(terms of analyses)"] = analysisTerms
+	byFile["(phrases of analyses)"] = phrases
+	byFile["(labels of cohorts)"] = knownLabels
 	return byFile, patched
 }
 
 // unshown are texts that no reader of a report sees: names of counts, of styles and
-// settings, reasons of exclusion that are only counted, commands, and what
-// report sections lists.
-var unshown = regexp.MustCompile(`^(}@media|patients of |on opioids at entry/|left out/|Heading\d|Subtitle$|Caption$|Sheet1$|Location$|005EB8|XmR$|EUR$|GBP$|found$|lead$|nobody is left|recoup (analyze|instrument) show|rows of patients without|SD $|Liberation|the five goals of the field,|from referral to follow-up,|entry, now, change|daily dose at entry and|work status and time to|control charts by quarter and|cost of the program and|completeness, what was| is best$| \(complement of)`)
+// settings, columns of tables of analyses, parts of terms, reasons of exclusion that are only
+// counted, commands, citations, and what report sections lists.
+var unshown = regexp.MustCompile(`^(}@media|patients of |on opioids at entry/|left out/|Heading\d|Subtitle$|Caption$|Sheet1$|Location$|005EB8|XmR$|EUR$|GBP$|found$|lead$|nobody is left|recoup (analyze|instrument) show|rows of patients without|SD $|Liberation|the five goals of the field,|from referral to follow-up,|entry, now, change|daily dose at entry and|work status and time to|control charts by quarter and|cost of the program and|completeness, what was| is best$| \(complement of|Holm 1979|(arm|reference|difference|variance ratio) (raw|adjusted)$|(difference|gray|cumulative_incidence) of $|(share|days) in $)|\b10\.\d{4,}/\S*[^.\s]$`)
 
 type extractor struct {
 	set     *token.FileSet

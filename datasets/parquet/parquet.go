@@ -8,14 +8,13 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
@@ -29,28 +28,53 @@ import (
 // Limits on what a file's footer may promise, so that a damaged or hostile file
 // is refused before memory is taken for it.
 const (
-	maxFooter  = 64 << 20
+	maxFooter  = 32 << 20 // read, it takes thirty times as much
 	maxColumns = 20_000
 	maxRows    = 1 << 31
+	maxPage    = 128 << 20
+	maxPages   = 512 << 20 // of all columns at a time
+	maxText    = 1 << 20   // of a cell
+	maxTexts   = 256 << 20 // of a column's different texts in a batch
 	batchRows  = 1 << 16
+	batchBytes = 64 << 20 // as far as the footer tells how large rows are
 )
 
-var errFormat = errors.New("not a Parquet file")
+var (
+	errFormat = errors.New("not a Parquet file")
+	errLarge  = datasets.ErrTooLarge
+)
+
+// told turns an error of reading into the problem that a user sees.
+func (s *source) told(err error, expected string) error {
+	if !errors.Is(err, errLarge) {
+		return datasets.FileProblem(s.table, s.path, expected)
+	}
+	return datasets.Problems{{
+		Severity: datasets.SeverityError, Code: datasets.CodeTooLarge, Table: s.table, File: s.path,
+		Expected: fmt.Sprintf("expected at most %d columns, a footer of at most %d MiB, pages of at most %d MiB and texts of at most %d bytes", maxColumns, maxFooter>>20, maxPage>>20, maxText),
+		Mend:     "write the file again with fewer columns, smaller pages or without its long texts",
+	}}
+}
 
 type source struct {
 	table, path string
 	f           *os.File
 	r           *file.Reader
 	columns     []string
-	skip        []bool // by column: the cohort file does not carry it
+	leaves      []int    // by column: its place in the schema, -1 for lists and groups
+	odd         []string // by column: what keeps its cells from being read; "" mostly
+	skip        []bool   // by column: the cohort file does not carry it
 	group, row  int
 	chunks      []file.ColumnChunkReader // of the current row group
 	left        int64                    // rows of it
+	batch       int64                    // rows that are read at a time
+	pages       int64                    // bytes of the pages at hand
 	buffers     sync.Pool
 	entry       func(column, text string) // of dictionaries; nil for nobody
 }
 
-// Open opens a Parquet file of flat columns.
+// Open opens a Parquet file. Columns that a cohort's table has no place for, lists
+// and groups among them, are refused unless the cohort file does not carry them.
 func Open(path string, res datasets.Resource) (datasets.Source, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -66,31 +90,38 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 		if err := checkEnds(f, st.Size()); err != nil {
 			return err
 		}
-		r, err := file.NewParquetReader(f, file.WithReadProps(parquet.NewReaderProperties(memory.DefaultAllocator)))
+		r, err := file.NewParquetReader(f, file.WithReadProps(parquet.NewReaderProperties(datasets.Bounded(maxPage))))
 		if err != nil {
 			return err
 		}
 		s.r = r
 		return s.checkFooter()
 	})
-	s.skip = uncarried(s.columns, res.Schema.Fields)
+	if err == nil {
+		s.skip = datasets.Uncarried(s.columns, res.Schema.Fields)
+		err = s.unread()
+	} else {
+		err = s.told(err, "a Parquet file")
+	}
 	if err != nil {
 		_ = f.Close()
-		return nil, datasets.FileProblem(res.Name, path, "a Parquet file of flat columns")
+		return nil, err
 	}
 	return s, nil
 }
 
-// uncarried tells which columns no field of a cohort file carries. Without fields all
-// are read, to describe them.
-func uncarried(columns []string, fields []datasets.Field) []bool {
-	skip := make([]bool, len(columns))
-	for i, c := range columns {
-		skip[i] = len(fields) > 0 && !slices.ContainsFunc(fields, func(f datasets.Field) bool {
-			return f.Role != datasets.RoleIgnore && (f.Name == c || f.MissingReasons == c)
-		})
+// unread is the error for columns that are carried and cannot be read.
+func (s *source) unread() error {
+	ps := datasets.NewProblemList()
+	for i, odd := range s.odd {
+		if odd != "" && !s.skip[i] {
+			ps.Add(datasets.OddColumn(s.table, s.path, s.columns[i], odd))
+		}
 	}
-	return skip
+	if ps.Failed() {
+		return ps.All()
+	}
+	return nil
 }
 
 // checkEnds looks for the format's mark at both ends and for a footer that lies
@@ -108,31 +139,51 @@ func checkEnds(f io.ReaderAt, size int64) error {
 		return err
 	}
 	n := int64(binary.LittleEndian.Uint32(tail[:4]))
-	if string(head[:]) != "PAR1" || string(tail[4:]) != "PAR1" || n > maxFooter || n > size-12 {
+	switch {
+	case string(head[:]) != mark || string(tail[4:]) != mark || n > size-12:
 		return errFormat
+	case n > maxFooter:
+		return errLarge
 	}
 	return nil
 }
 
 func (s *source) checkFooter() error {
 	sc := s.r.MetaData().Schema
-	if sc.NumColumns() > maxColumns || s.r.NumRows() < 0 || s.r.NumRows() > maxRows {
+	switch {
+	case sc.NumColumns() > maxColumns:
+		return errLarge
+	case s.r.NumRows() < 0 || s.r.NumRows() > maxRows:
 		return errFormat
 	}
 	for i := range sc.NumColumns() {
 		c := sc.Column(i)
-		if c.MaxRepetitionLevel() > 0 || c.MaxDefinitionLevel() > 1 || len(c.ColumnPath()) != 1 {
-			return errFormat // nested columns have no place in a cohort's tables
+		name := c.ColumnPath()[0]
+		if c.MaxRepetitionLevel() == 0 && c.MaxDefinitionLevel() <= 1 && len(c.ColumnPath()) == 1 {
+			s.columns, s.leaves, s.odd = append(s.columns, name), append(s.leaves, i), append(s.odd, oddOf(c))
+		} else if n := len(s.columns); n == 0 || s.leaves[n-1] >= 0 || s.columns[n-1] != name { // not one more leaf of the same
+			s.columns, s.leaves, s.odd = append(s.columns, name), append(s.leaves, -1), append(s.odd, "lists or groups")
 		}
-		s.columns = append(s.columns, c.Name())
 	}
 	total := int64(0)
 	for g := range s.r.NumRowGroups() {
-		rows := s.r.MetaData().RowGroup(g).NumRows()
-		if rows < 0 {
+		group := s.r.MetaData().RowGroup(g)
+		if group.NumRows() < 0 {
 			return errFormat
 		}
-		total += rows
+		total += group.NumRows()
+		for i, leaf := range s.leaves {
+			if s.odd[i] != "" {
+				continue
+			}
+			chunk, err := group.ColumnChunk(leaf)
+			if err != nil {
+				return err
+			}
+			if _, err := compress.GetCodec(chunk.Compression()); err != nil {
+				s.odd[i] = "cells compressed in a way that is not read"
+			}
+		}
 	}
 	if total != s.r.NumRows() {
 		return errFormat
@@ -176,7 +227,7 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 				return err
 			}
 		}
-		n := min(batchRows, s.left)
+		n := min(s.batch, s.left)
 		for i, r := range s.chunks {
 			if s.skip != nil && s.skip[i] {
 				c.Arrays = append(c.Arrays, nil)
@@ -194,7 +245,7 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 	})
 	switch {
 	case err != nil: // io.EOF of the decoder too: rows that the footer promises are missing
-		return nil, datasets.FileProblem(s.table, s.path, "a Parquet file whose pages can be read")
+		return nil, s.told(err, "a Parquet file whose pages can be read")
 	case c.Rows == 0:
 		return nil, io.EOF
 	}
@@ -208,21 +259,26 @@ func (s *source) nextGroup() error {
 	g := s.r.RowGroup(s.group)
 	s.group++
 	s.left = g.NumRows()
-	s.chunks = s.chunks[:0]
+	s.chunks, s.pages = s.chunks[:0], 0
+	size := int64(0)
 	for i := range s.columns {
 		if s.skip != nil && s.skip[i] {
 			s.chunks = append(s.chunks, nil)
 			continue
 		}
-		pages, err := g.GetColumnPageReader(i)
+		pages, err := g.GetColumnPageReader(s.leaves[i])
 		if err != nil {
 			return err
 		}
-		d := s.r.MetaData().Schema.Column(i)
+		if c, err := g.MetaData().ColumnChunk(s.leaves[i]); err == nil {
+			size += max(c.TotalUncompressedSize(), 0)
+		}
+		d := s.r.MetaData().Schema.Column(s.leaves[i])
 		s.chunks = append(s.chunks, file.NewColumnReader(d, &checkedPages{
-			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(), entry: s.entries(i),
+			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(), width: d.TypeLength(), entry: s.entries(i), all: &s.pages,
 		}, memory.DefaultAllocator, &s.buffers))
 	}
+	s.batch = max(min(batchRows, batchBytes/(size/max(s.left, 1)+1)), 1)
 	return nil
 }
 
@@ -252,10 +308,10 @@ func (v *validity) buffer() *memory.Buffer {
 	return memory.NewBufferBytes(v.bits)
 }
 
-// readAll reads a column chunk and hands each value with its row to put, and
-// tells which rows are missing.
-func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int64, v T)) (validity, error) {
-	const n = 4096
+// readAll reads rows of a column chunk and hands each run of values with its first row
+// to put, and tells which rows are missing.
+func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int64, vs []T)) (validity, error) {
+	n := min(4096, rows)
 	values, def := make([]T, n), make([]int16, n)
 	var valid validity
 	for done := int64(0); done < rows; {
@@ -266,19 +322,24 @@ func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int
 		if levels <= 0 || levels > n || done+levels > rows || read > int(levels) {
 			return valid, errFormat
 		}
-		k := 0
-		for i := range levels {
-			if maxDef > 0 && def[i] < maxDef {
-				valid.null(done+i, rows)
-				continue
+		left := values[:read]
+		for i := int64(0); i < levels; {
+			run := int64(read)
+			if int64(read) < levels {
+				for run = 0; i+run < levels && def[i+run] >= maxDef; run++ {
+				}
 			}
-			if k == read {
+			if run > int64(len(left)) {
 				return valid, errFormat
 			}
-			put(done+i, values[k])
-			k++
+			put(done+i, left[:run])
+			left = left[run:]
+			if i += run; i < levels {
+				valid.null(done+i, rows)
+				i++
+			}
 		}
-		if k != read {
+		if len(left) > 0 {
 			return valid, errFormat
 		}
 		done += levels
@@ -286,95 +347,13 @@ func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int
 	return valid, nil
 }
 
-// fixed reads a column chunk of values of fixed width as an array of the type.
-func fixed[T any, U any](r batchReader[T], rows int64, maxDef int16, kind arrow.DataType, as func(T) U, toBytes func([]U) []byte) (arrow.Array, error) {
-	out := make([]U, rows)
-	valid, err := readAll(r, rows, maxDef, func(row int64, v T) { out[row] = as(v) })
-	if err != nil {
-		return nil, err
-	}
-	return array.MakeFromData(array.NewData(kind, int(rows), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(toBytes(out))}, nil, valid.nulls, 0)), nil
-}
-
-// coded reads a column chunk of texts as codes into its different ones.
-func coded(r *file.ByteArrayColumnChunkReader, rows int64, maxDef int16) (arrow.Array, error) {
-	out := make([]int32, rows)
-	codes := map[string]int32{}
-	levels := array.NewStringBuilder(memory.DefaultAllocator)
-	valid, err := readAll(r, rows, maxDef, func(row int64, v parquet.ByteArray) {
-		code, known := codes[string(v)]
-		if !known {
-			code = int32(len(codes))
-			codes[string(v)] = code
-			levels.Append(string(v))
+// each hands on values one by one.
+func each[T any](put func(row int64, v T)) func(int64, []T) {
+	return func(row int64, vs []T) {
+		for i, v := range vs {
+			put(row+int64(i), v)
 		}
-		out[row] = code
-	})
-	if err != nil {
-		return nil, err
 	}
-	index := array.NewData(arrow.PrimitiveTypes.Int32, int(rows), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(out))}, nil, valid.nulls, 0)
-	return array.NewDictionaryArray(&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}, array.MakeFromData(index), levels.NewArray()), nil
-}
-
-// readColumn reads one column chunk as the Arrow type its logical type says.
-func readColumn(cr file.ColumnChunkReader, rows int64) (arrow.Array, error) {
-	d := cr.Descriptor()
-	def := d.MaxDefinitionLevel()
-	logical := d.LogicalType()
-	switch logical.(type) {
-	case schema.DecimalLogicalType, *schema.DecimalLogicalType:
-		return nil, errFormat
-	}
-	switch r := cr.(type) {
-	case *file.Float64ColumnChunkReader:
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Float64, same, arrow.Float64Traits.CastToBytes)
-	case *file.Float32ColumnChunkReader:
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Float32, same, arrow.Float32Traits.CastToBytes)
-	case *file.BooleanColumnChunkReader:
-		out := make([]bool, rows)
-		has := make([]bool, rows)
-		if _, err := readAll(r, rows, def, func(row int64, v bool) { out[row], has[row] = v, true }); err != nil {
-			return nil, err
-		}
-		b := array.NewBooleanBuilder(memory.DefaultAllocator)
-		b.AppendValues(out, has)
-		return b.NewArray(), nil
-	case *file.Int32ColumnChunkReader:
-		if _, ok := logical.(schema.DateLogicalType); ok {
-			return fixed(r, rows, def, arrow.FixedWidthTypes.Date32, same, arrow.Int32Traits.CastToBytes)
-		}
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(v) }, arrow.Int64Traits.CastToBytes)
-	case *file.Int64ColumnChunkReader:
-		if ts, ok := timestampOf(logical); ok {
-			return fixed(r, rows, def, ts, same, arrow.Int64Traits.CastToBytes)
-		}
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, same, arrow.Int64Traits.CastToBytes)
-	case *file.ByteArrayColumnChunkReader:
-		return coded(r, rows, def)
-	}
-	return nil, errFormat // INT96 and fixed-length bytes: not written by the tools that make cohorts today
-}
-
-func same[T any](v T) T { return v }
-
-func timestampOf(l schema.LogicalType) (*arrow.TimestampType, bool) {
-	var unit schema.TimeUnitType
-	switch t := l.(type) {
-	case schema.TimestampLogicalType:
-		unit = t.TimeUnit()
-	case *schema.TimestampLogicalType:
-		unit = t.TimeUnit()
-	default:
-		return nil, false
-	}
-	switch unit {
-	case schema.TimeUnitMillis:
-		return arrow.FixedWidthTypes.Timestamp_ms.(*arrow.TimestampType), true
-	case schema.TimeUnitNanos:
-		return arrow.FixedWidthTypes.Timestamp_ns.(*arrow.TimestampType), true
-	}
-	return arrow.FixedWidthTypes.Timestamp_us.(*arrow.TimestampType), true
 }
 
 // groupRows is how many rows a row group holds at least, but for the last.

@@ -89,7 +89,8 @@ func svg(f reports.Figure, size Size, id, number string) (string, error) {
 	if !found {
 		return "", errors.New("writing figure: the drawing library's SVG does not begin as expected")
 	}
-	return svgHead(l, f, id) + compact(body), nil
+	body = strings.TrimSuffix(compact(body), "</svg>\n") // what is drawn is told by title and description
+	return svgHead(l, f, id) + "<g aria-hidden=\"true\">\n" + body + "</g>\n</svg>\n", nil
 }
 
 func svgHead(l layout, f reports.Figure, id string) string {
@@ -270,6 +271,8 @@ func drawingOf(p reports.Plot) (drawing, error) {
 		d = newFlow(p)
 	case reports.Matrix:
 		d = newMatrix(p)
+	case reports.Mirror:
+		d = newMirror(p)
 	default:
 		return nil, fmt.Errorf("a plot of type %T cannot be drawn", p)
 	}

@@ -20,6 +20,7 @@ type studyFlags struct {
 	protect    protectFlags
 	validation string
 	brand      string
+	language   string
 	workers    int
 	out        string
 }
@@ -40,13 +41,16 @@ sources. Where a comparison stands in for a trial, that trial is laid out. Warni
 numbers that could not be computed stand in their place with their reasons.
 
 The sentences follow rules: a difference is called clear only where its interval, as
-written, leaves out no effect and the test agrees, allowed for the number of tests where
+written, lies wholly on one side of the null value and the test agrees, allowed for the number of tests where
 the plan does so. All else is no clear difference, which is not the same as none.
 
 Small cells are hidden as in report quarterly; --policy names the rule. What a report may
 not hold is named in it. COHORT is read in place of the plan's cohort. --validation takes
 the file of recoup simulate validate -o FILE.json, to show how the simulator stands to
-published cohorts.`,
+published cohorts.
+
+--language writes the words and numbers of another language; what an analysis says of
+itself stays English and is marked so, and data formats keep English numbers.`,
 		Example: "  recoup report study plan.yaml -o study.html\n  recoup report study plan.yaml cohort.yaml --policy k-5 -o study.md",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -60,6 +64,7 @@ published cohorts.`,
 	f.load.add(c)
 	f.protect.add(c)
 	c.Flags().StringVar(&f.validation, "validation", "", "file of recoup simulate validate -o FILE.json")
+	languageFlag(c, &f.language)
 	c.Flags().StringVar(&f.brand, "brand", "", "file with your title, logo and color")
 	c.Flags().IntVar(&f.workers, "workers", 0, "analyses at a time; 0 for one a processor; changes no digit")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "file to write: "+strings.Join(endings(), ", "))
@@ -69,6 +74,9 @@ published cohorts.`,
 func (a *app) runStudy(ctx context.Context, path, cohort string, f studyFlags) error {
 	if _, err := disclosure.Named(f.protect.policy); err != nil {
 		return usageError{err}
+	}
+	if _, err := reports.LanguageOf(f.language); err != nil {
+		return usagef("--language: %w", err)
 	}
 	if f.out == "" && !a.json {
 		return usagef("expected a file to write: -o study.html")
@@ -102,7 +110,7 @@ func (a *app) runStudy(ctx context.Context, path, cohort string, f studyFlags) e
 	}
 	r, err := reports.Study(ctx, reports.StudyInput{
 		Plan: p.plan, Cohort: p.cohort, Result: result, Find: catalog.Find, Validation: validation,
-		Fewest: g.options.Policy.Max + 1, Facts: facts, Brand: brand,
+		Fewest: g.options.Policy.Max + 1, Facts: facts, Brand: brand, Lang: f.language,
 	})
 	if err != nil {
 		return err
