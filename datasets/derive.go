@@ -41,6 +41,49 @@ func (c *Cohort) WithLevels(column string, codes []int32) *Cohort {
 	return &out
 }
 
+// Relabeled returns the cohort with other labels for its readers: of visits, arms, levels
+// and columns, label of each. Names and values, by which they are asked for, stay; so do
+// conditions on values. What label returns "" for stays as it is.
+func (c *Cohort) Relabeled(label func(string) string) *Cohort {
+	out, dict := *c, *c.dict
+	dict.Visits = c.Visits()
+	for i, v := range dict.Visits {
+		if l := label(v.VisitName()); l != "" {
+			dict.Visits[i].Name = l
+		}
+	}
+	out.dict, out.arms = &dict, slices.Clone(c.arms)
+	for i, a := range out.arms {
+		if l := label(a.ArmName()); l != "" {
+			out.arms[i].Name = l
+		}
+	}
+	out.tables, out.outline = relabeled(c.tables, label), relabeled(c.outline, label)
+	return &out
+}
+
+func relabeled(tables []*Table, label func(string) string) []*Table {
+	out := slices.Clone(tables)
+	for i, t := range tables {
+		other := *t
+		other.fields = slices.Clone(t.fields)
+		for k := range other.fields {
+			f := &other.fields[k]
+			if l := label(f.Label()); l != "" {
+				f.Title = l
+			}
+			f.Categories = slices.Clone(f.Categories)
+			for j, level := range f.Categories {
+				if l := label(cmp.Or(level.Label, level.Value)); l != "" {
+					f.Categories[j].Label = l
+				}
+			}
+		}
+		out[i] = &other
+	}
+	return out
+}
+
 // WithArms returns the cohort with other arms, by patient, as ArmOf gives them.
 func (c *Cohort) WithArms(armOf []int32) *Cohort {
 	out := *c

@@ -109,6 +109,9 @@ type Dictionary struct {
 	Definitions map[string]string `yaml:"definitions,omitempty" json:"definitions,omitempty"` // kind of definition to the name of the chosen one
 	CaseMix     *CaseMix          `yaml:"caseMix,omitempty" json:"caseMix,omitempty"`
 	OnProblem   OnProblem         `yaml:"onProblem,omitempty" json:"onProblem,omitempty"`
+	// Labels gives names of visits, arms and levels and titles of columns, as they stand
+	// here, their own in other languages: language, then label to label.
+	Labels map[string]map[string]string `yaml:"labels,omitempty" json:"labels,omitempty"`
 	// Checks gives checks between cells, rows and visits, by code, another severity, or
 	// switches them off.
 	Checks map[string]CheckLevel `yaml:"checks,omitempty" json:"checks,omitempty"`

@@ -12,7 +12,7 @@ type Figure struct {
 }
 
 // Plot is one of Lines, Survival, Stack, Forest, Dots, Control, Funnel, Plane,
-// Acceptability, Flow and Matrix.
+// Acceptability, Flow, Matrix and Mirror.
 type Plot interface{ plot() }
 
 func (Lines) plot()         {}
@@ -26,6 +26,7 @@ func (Plane) plot()         {}
 func (Acceptability) plot() {}
 func (Flow) plot()          {}
 func (Matrix) plot()        {}
+func (Mirror) plot()        {}
 
 // Axis describes one axis. Range and ticks are chosen from the data unless
 // given.
@@ -297,6 +298,21 @@ type FlowStep struct {
 type FlowLoss struct {
 	Label string
 	Count Cell
+}
+
+// Mirror shows how a value is spread in two groups: one histogram upwards, the other
+// downwards, each with a second one as an outline, such as before and after weighting.
+type Mirror struct {
+	X, Y  Axis
+	Edges []float64 // of the bars, one more than there are bars
+	Kinds [2]string // what bars and outlines are
+	Sides [2]MirrorSide
+}
+
+// MirrorSide is one group of a Mirror: the share of it in each bar.
+type MirrorSide struct {
+	Label         string
+	Bars, Outline []Cell
 }
 
 // Matrix shows squares by row and column: patterns of visits, answers over two

@@ -109,13 +109,13 @@ func importantTile(ctx context.Context, q *quarter, c *datasets.Cohort, group st
 	}
 	if why != "" {
 		if _, has := i.Default(); !has {
-			why = q.text("No sourced important difference is known for {0}.", i.Title)
+			why = q.text("No sourced important difference is known for {0}.", q.text(i.Title))
 		}
 		return Tile{}, why, nil
 	}
 	seen, _ := find(r, "responders_seen", group)
 	all, _ := find(r, "responders_all", group)
-	q.defined(q.text("Important improvement, {0}", i.Title), seen.Definition, "recoup instrument show "+i.Name)
+	q.defined(q.text("Important improvement, {0}", q.text(i.Title)), seen.Definition, "recoup instrument show "+i.Name)
 	return Tile{
 		Label: q.text("had an important improvement in {0} at {1}, of those seen", q.in.lower(f.Label()), q.discharge.VisitName()),
 		Value: knownOf(seen, all), Detail: q.words("{0} if those not seen did not improve.", shared(all)),

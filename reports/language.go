@@ -23,7 +23,8 @@ import (
 // English.
 //
 // Arguments stand in a text by position, {0} first, so that a language can turn them
-// around. A cohort's own labels are never translated, nor is what an analysis warns of.
+// around. Of a cohort's labels those are translated that it gives in the language itself,
+// and usual ones (see knownLabels). What an analysis warns of stays English.
 type Language struct {
 	tag   string
 	texts map[string]translated
@@ -263,13 +264,21 @@ var phrases = []string{
 	"{0}, {1}: not off work at entry, or not known to be, so not at risk of returning",
 }
 
-var phrasePatterns = sync.OnceValue(func() []*regexp.Regexp {
-	var out []*regexp.Regexp
-	for _, p := range phrases {
-		out = append(out, regexp.MustCompile("(?i)^"+regexp.MustCompile(`\\\{\d\\\}`).ReplaceAllString(regexp.QuoteMeta(p), "(.+?)")+"$"))
+// matchers are patterns of texts with what stands in them, compiled once.
+var matchers sync.Map
+
+func matcher(pattern string) *regexp.Regexp {
+	if known, ok := matchers.Load(pattern); ok {
+		return known.(*regexp.Regexp)
 	}
+	quoted := regexp.QuoteMeta(pattern)
+	for k := range 5 {
+		quoted = strings.Replace(quoted, `\{`+strconv.Itoa(k)+`\}`, "(.+?)", 1)
+	}
+	out := regexp.MustCompile("(?i)^" + quoted + "$")
+	matchers.Store(pattern, out)
 	return out
-})
+}
 
 // mostName is the longest argument of a phrase that is taken as a name, not a sentence.
 const mostName = 90
@@ -282,8 +291,14 @@ func (l Language) phrase(text string) (string, bool) {
 	if t, ok := l.lookup(text); ok {
 		return t.Other, true
 	}
-	for i, p := range phrasePatterns() {
-		m := p.FindStringSubmatch(text)
+	return l.match(phrases, text)
+}
+
+// match returns a text that is made by one of some patterns in the language, and whether
+// there is such a one.
+func (l Language) match(patterns []string, text string) (string, bool) {
+	for _, p := range patterns {
+		m := matcher(p).FindStringSubmatch(text)
 		if m == nil {
 			continue
 		}
@@ -300,7 +315,7 @@ func (l Language) phrase(text string) (string, bool) {
 			arguments = append(arguments, a)
 		}
 		if clear {
-			return l.Text(phrases[i], arguments...), true
+			return l.Text(p, arguments...), true
 		}
 	}
 	return text, false

@@ -145,7 +145,7 @@ func (q *quarter) measureOne(ctx context.Context, f datasets.Field, i instrument
 	m.seen, _ = find(r, "responders_seen", g)
 	m.all, _ = find(r, "responders_all", g)
 	if m.seen.Definition != "" {
-		q.defined(q.text("Important improvement, {0}", i.Title), m.seen.Definition, "recoup instrument show "+i.Name)
+		q.defined(q.text("Important improvement, {0}", q.text(i.Title)), m.seen.Definition, "recoup instrument show "+i.Name)
 	}
 	return m, err
 }
@@ -315,7 +315,7 @@ func (q *quarter) trajectory(ctx context.Context) (Figure, bool, error) {
 	}
 	plot := Lines{X: Axis{Label: "Weeks since entry"}, Y: Axis{Label: q.text("{0}, {1}–{2}", f.Label(), i.Min, i.Max), Range: []float64{i.Min, i.Max}}, Markers: true}
 	for _, g := range q.groups {
-		s := Series{Label: groupName(g), Comparator: len(q.groups) > 1 && g == q.opt.Reference}
+		s := Series{Label: groupName(g), Comparator: len(q.groups) > 1 && q.opt.Reference != "" && g == q.groups[1]}
 		for _, v := range q.now.Visits() {
 			if v.Week == nil {
 				continue

@@ -73,7 +73,7 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 		}, map[string]string{"measure": quality.MeasureChange, "type": quality.KindXmR}},
 	} {
 		if _, has := i.Default(); !has && x.set["rule"] != "" {
-			out = append(out, cannot(x.figure.Title, q.text("No sourced important difference is known for {0}.", i.Title)))
+			out = append(out, cannot(x.figure.Title, q.text("No sourced important difference is known for {0}.", q.text(i.Title))))
 			continue
 		}
 		blocks, err := q.chart(ctx, x.figure, f, x.set)
@@ -247,7 +247,7 @@ func (q *quarter) between(ctx context.Context, f datasets.Field, i instrument.In
 	}
 	if _, has := i.Default(); !has {
 		fig := c.funnelFigure(q)
-		fig.Absent = Say(q.text("No sourced important difference is known for {0}.", i.Title))
+		fig.Absent = Say(q.text("No sourced important difference is known for {0}.", q.text(i.Title)))
 		return []Block{fig}, nil
 	}
 	var err error

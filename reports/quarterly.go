@@ -141,6 +141,10 @@ func newQuarter(c *datasets.Cohort, o QuarterlyOptions) (*quarter, error) {
 	if _, err := time.Parse(time.DateOnly, o.Date); o.Date != "" && err != nil {
 		return nil, fmt.Errorf("%w: expected a date such as 2026-10-15", ErrDate)
 	}
+	if o, err = valued(c, o); err != nil {
+		return nil, err
+	}
+	c = in.relabeled(c)
 	q := &quarter{opt: o, in: in, all: c, came: c, asked: map[asked]answered{}}
 	quarters, from := c.Quarters()
 	q.quarters = quarters

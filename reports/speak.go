@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -348,14 +347,6 @@ func sayOutcomes(s *Section, sp speaker) Words {
 		}
 	}
 	return w
-}
-
-// counted is a number with its noun, in English.
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // verdict is what a change may be called.

@@ -28,12 +28,14 @@ type StudyInput struct {
 // study is what the sections of one study report share.
 type study struct {
 	StudyInput
-	q      *quarter // the patients and the groups, as in the quarterly report
+	read   *datasets.Cohort // as the plan was run on it; Cohort has the report's labels
+	q      *quarter         // the patients and the groups, as in the quarterly report
 	items  []studyItem
 	names  []string // in which digits count no patients
 	events map[eventsOf]map[int]bool
-	seen   map[string]string       // the runs in which a table of values seen stands, by what it shows
-	left   [][2]string             // item and what is computed and not shown
+	seen   map[string]string // the runs in which a table of values seen stands, by what it shows
+	left   [][2]string       // item and what is computed and not shown
+	sums   []QuantitySum
 	known  map[string]map[int]bool // sizes of the sets of patients analysed, by what they are of
 }
 
@@ -73,7 +75,7 @@ func Study(ctx context.Context, in StudyInput) (Report, error) {
 	sensitivity := s.sensitivity()
 	validation := s.validation()
 	r.Sections = []Section{s.summary(), s.methods(), who, results, sensitivity, validation, s.checklists(), data, detail}
-	r.Sums = append(s.q.sums(), s.relations()...)
+	r.Sums = slices.Concat(s.q.sums(), s.relations(), s.sums)
 	r.Provenance = Provenance{Facts: in.Facts}
 	return r, nil
 }
@@ -92,7 +94,8 @@ func newStudy(in StudyInput) (*study, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &study{StudyInput: in, q: q, known: map[string]map[int]bool{}, seen: map[string]string{}, events: map[eventsOf]map[int]bool{}}
+	s := &study{StudyInput: in, read: in.Cohort, q: q, known: map[string]map[int]bool{}, seen: map[string]string{}, events: map[eventsOf]map[int]bool{}}
+	s.relabel()
 	for _, x := range in.Plan.Items {
 		item := s.item(x)
 		for _, k := range x.Sensitivity {
@@ -142,17 +145,19 @@ func (s *study) digitNames() []string {
 			out = append(out, name)
 		}
 	}
-	for _, v := range s.Cohort.Visits() {
-		add(v.Value)
-		add(v.VisitName())
-	}
-	for _, a := range s.Cohort.Arms() {
-		add(a.ArmName())
-	}
-	for _, t := range s.Cohort.Tables() {
-		for _, f := range t.Fields() {
-			add(f.Name)
-			add(f.Label())
+	for _, c := range []*datasets.Cohort{s.read, s.Cohort} {
+		for _, v := range c.Visits() {
+			add(v.Value)
+			add(v.VisitName())
+		}
+		for _, a := range c.Arms() {
+			add(a.ArmName())
+		}
+		for _, t := range c.Tables() {
+			for _, f := range t.Fields() {
+				add(f.Name)
+				add(f.Label())
+			}
 		}
 	}
 	for _, r := range s.Result.Runs {

@@ -26,7 +26,7 @@ func (s *study) checklists() Section {
 }
 
 func (s *study) checklist(id, caption, source string, items []listed) Table {
-	t := Table{ID: id, Caption: caption, Columns: []Column{{Label: "Item"}, {Label: "Asks for"}, {Label: "Where, or what is lacking"}}, Footnotes: []Words{s.say("{0}; items in our words.", source)}}
+	t := Table{ID: id, Caption: caption, Columns: []Column{{Label: "Item"}, {Label: "Asks for"}, {Label: "Where, or what is lacking"}}, Footnotes: []Words{s.say("{0}; items in our words.", foreign(source))}}
 	for _, x := range items {
 		where := x.where
 		if where == "" {

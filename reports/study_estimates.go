@@ -65,7 +65,9 @@ func (s *study) tests(i, k int) (families, methods []string, adjusted analysis.N
 // who scans what goes out.
 func (s *study) value(e analysis.Estimate, basis Basis) Cell {
 	if !e.Value.OK() {
-		return NotAvailable(s.coarse(without(e).Why))
+		c := without(e)
+		c.Why = s.coarse(c.Why)
+		return c
 	}
 	by := 1.0
 	if e.Scale == analysis.ScaleRiskDiff {
@@ -255,7 +257,7 @@ func (s *study) levelBasis(e analysis.Estimate) (Basis, bool) {
 	if m == nil {
 		return Basis{}, false
 	}
-	codes, levels, err := s.q.now.CovariateLevels(m[1])
+	codes, levels, err := began(s.read).CovariateLevels(m[1])
 	if err != nil {
 		return Basis{}, true
 	}
@@ -514,7 +516,11 @@ func (s *study) estimateTable(id, caption string) Table {
 	return Table{
 		ID: id, Caption: caption,
 		Columns: []Column{
-			{Label: "Estimate"}, right(s.valueHead()), {Label: "Unit"}, {Label: s.text("Estimate of")}, {Label: "When"},
+			{Label: "Estimate"},
+			right(s.valueHead()),
+			{Label: "Unit"},
+			{Label: s.text("Estimate of")},
+			{Label: "When"},
 			right(s.text("n")), right(s.text("n, reference")), right(s.text("p")), right(s.text("p, adjusted")),
 		},
 	}
@@ -697,16 +703,17 @@ func (s *study) favors(e analysis.Estimate) [2]string {
 
 // groupsOfRun counts the patients of the groups that a run asks about.
 func (s *study) groupsOfRun(r analysis.PlanRun) ([]analysis.Group, error) {
-	in := analysis.Input{Cohort: s.Cohort}
+	in := analysis.Input{Cohort: s.read}
 	if r.Question.Subgroup != "" {
 		cond, err := datasets.ParseCondition(r.Question.Subgroup)
 		if err != nil {
 			return nil, err
 		}
-		if in.Cohort, err = s.Cohort.Where(cond); err != nil {
+		if in.Cohort, err = s.read.Where(cond); err != nil {
 			return nil, err
 		}
 	}
+	in.Cohort = s.q.in.relabeled(in.Cohort)
 	groups, _, err := in.Groups(r.Question)
 	return groups, err
 }

@@ -39,8 +39,8 @@ func (s *study) lastSeen() []float64 {
 //
 // The sum and the counts seen at each visit hang together, so that a hidden count could be
 // solved from an exact sum: it is rounded to a unit in which the last visit of as many
-// patients as may not be told of makes no difference. The mean follows from the rounded
-// sum.
+// patients as may not be told of makes no difference, and shown with the ends of what it
+// may be. The mean follows from that.
 func (s *study) followUpTime() (Block, error) {
 	if !s.hasWeeks() {
 		return cannot("Follow-up time is not shown", "The visits have no weeks, so it is not known how long patients were followed: give each its week in the cohort file."), nil
@@ -69,21 +69,28 @@ func (s *study) followUpTime() (Block, error) {
 		}
 		decimals := 1
 		if unit > 0 {
-			sum, decimals = math.Round(sum/unit)*unit, max(0, -int(math.Floor(math.Log10(unit))))
+			sum, decimals = math.Round(sum/unit)*unit, max(0, -int(math.Floor(math.Log10(unit/2))))
 		}
+		from, to := math.Max(0, sum-unit/2), sum+unit/2
 		patients := Count(n).Named(population(name)).PartOf(population(""))
 		if name == "" {
 			patients = Count(n).Named(population(""))
 		}
+		shown := func(by float64, decimals int) Cell {
+			if unit == 0 {
+				return Number(by*sum, decimals, n)
+			}
+			return Estimate(by*sum, by*from, by*to, decimals, n)
+		}
 		mean := NotAvailable("No patient has a value.")
 		if n > 0 {
-			mean = Number(sum/yearsInWeek/float64(n), map[bool]int{true: 0, false: 1}[unit > 0], n)
+			mean = shown(1/yearsInWeek/float64(n), 1)
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(groupName(name)), patients, Number(sum, decimals, n), mean}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(groupName(name)), patients, shown(1, decimals), mean}})
 	}
 	t.Footnotes = []Words{Say("By the weeks that the cohort file gives its visits; seen means any value at the visit, and who was seen at baseline alone counts as 0.")}
 	if unit > 0 {
-		t.Footnotes = append(t.Footnotes, s.say("To protect patients the sum is rounded to {0} patient-years, and the mean follows from it.", unit))
+		t.Footnotes = append(t.Footnotes, s.say("To protect patients the sum is rounded to {0} patient-years; in parentheses stand the ends of what it may be, which are no confidence interval. The mean follows from it.", unit))
 	}
 	return t, nil
 }

@@ -156,7 +156,7 @@ func (s *study) described(a *analysis.Analysis) Definitions {
 			last.Meaning += " " + line
 			continue
 		}
-		if m := headed.FindStringSubmatch(line); m != nil {
+		if m := headed.FindStringSubmatch(line); m != nil && s.q.in.English() { // a heading is in the report's language
 			d.Items = append(d.Items, Definition{Term: m[1], Meaning: m[2], Lang: "en"})
 			continue
 		}

@@ -254,7 +254,7 @@ func (s *study) results() Section {
 		for _, i := range x.runs {
 			r := s.run(i)
 			for k, e := range r.Result.Estimates {
-				rows = append(rows, forestRow{i, k, s.forestLabel(i, e), s.text("{0}: {1}", x.ID, s.title(x.PlanItem))})
+				rows = append(rows, forestRow{i, k, s.forestLabel(i, e), s.forestHeading(i, e)})
 			}
 		}
 	}
@@ -268,18 +268,28 @@ func (s *study) results() Section {
 	return out
 }
 
+// forestHeading is what stands over the estimates of run i that answer one question.
+func (s *study) forestHeading(i int, e analysis.Estimate) string {
+	r := s.Result.Runs[i]
+	what := s.analysisTitle(r.Analysis)
+	if f, err := s.Cohort.Outcome(r.Question.Outcome); err == nil {
+		what = f.Label()
+	}
+	if e.Definition != "" && s.severalDefinitions(i, e.Term) {
+		return s.text("{0}: {1}, {2}", r.ID, what, s.said(e.Definition).Text)
+	}
+	return s.text("{0}: {1}", r.ID, what)
+}
+
+// forestLabel is what sets an estimate apart under its heading.
 func (s *study) forestLabel(i int, e analysis.Estimate) string {
-	label := s.defined(i, e)
-	add := func(more string) {
-		if more != "" {
-			label = s.text("{0}, {1}", label, more)
-		}
+	q, label := s.Result.Runs[i].Question, s.term(e.Term)
+	if e.Visit != "" {
+		label = s.text("{0}, {1}", label, s.q.when(e.Visit))
 	}
-	if e.Scale != analysis.ScaleDifference {
-		add(e.Outcome)
+	if q.Subgroup != "" {
+		label = s.text("{0}, {1}", label, q.Subgroup)
 	}
-	add(s.q.when(e.Visit))
-	add(s.Result.Runs[i].Question.Subgroup)
 	return label
 }
 
@@ -388,7 +398,11 @@ func (s *study) besideMain(x studyItem) []Block {
 		if main.Question.Subgroup != "" || k < 0 {
 			continue
 		}
-		id := strings.Join([]string{sensitivityID + x.ID, slug(main.Question.Outcome), slug(main.Question.Visit)}, "-")
+		visit := main.Question.Visit
+		if v, err := s.Cohort.Visit(visit); err == nil {
+			visit = v.Value // in every language the same
+		}
+		id := strings.Join([]string{sensitivityID + x.ID, slug(main.Question.Outcome), slug(visit)}, "-")
 		t := s.estimateTable(id, s.text("{0}: {1}", s.title(x.PlanItem), s.asked(main)))
 		t.Columns = append(t.Columns, Column{Label: s.text("Null value"), Align: Right})
 		e := main.Result.Estimates[k]

@@ -23,7 +23,7 @@ func SpeakStudy(r Report) Report {
 		s := &r.Sections[i]
 		switch s.ID {
 		case summaryID:
-			s.Blocks = slices.Concat(saySummary(*s, level, in), s.Blocks)
+			s.Blocks = slices.Concat(saySummary(*s, level, in), withoutSpoken(s.Blocks))
 		case "sensitivity":
 			s.Blocks = saySensitivity(s.Blocks, level, in)
 		}
@@ -60,6 +60,9 @@ func besideClaim(r Row) claim {
 	return claim{r.Cells[5], r.Cells[6], r.Cells[columnValue], r.Cells[7], r.Cells[8], r.Cells[9]}
 }
 
+// columnWarnings is the last column of the table of primary estimates, until it is said.
+const columnWarnings = 9
+
 func saySummary(s Section, level float64, in Language) []Block {
 	t, ok := tableIn(s, "primary")
 	if !ok {
@@ -67,7 +70,27 @@ func saySummary(s Section, level float64, in Language) []Block {
 	}
 	var out []Block
 	for _, row := range t.Rows {
+		if len(row.Cells) <= columnWarnings {
+			return nil // said already
+		}
 		out = append(out, Paragraph{Text: sayEstimate(row, level, in)})
+	}
+	return out
+}
+
+// withoutSpoken are the blocks of the summary without the column of warnings, which the
+// sentences name.
+func withoutSpoken(blocks []Block) []Block {
+	out := slices.Clone(blocks)
+	for i, b := range out {
+		if t, ok := b.(Table); ok && t.ID == "primary" {
+			n := min(len(t.Columns), columnWarnings)
+			t.Columns, t.Rows = t.Columns[:n:n], slices.Clone(t.Rows)
+			for k := range t.Rows {
+				t.Rows[k].Cells = t.Rows[k].Cells[:n:n]
+			}
+			out[i] = t
+		}
 	}
 	return out
 }
@@ -134,7 +157,7 @@ func sayEstimate(row Row, level float64, in Language) Words {
 	if kind == readNothing {
 		switch {
 		case c.Hidden != Shown:
-			return in.Words("{0}: not shown, to protect patients.", name)
+			return warned(in.Words("{0}: not shown, to protect patients.", name), row, in)
 		case c.Why != "":
 			return in.Words("{0}: not available. {1}", name, Words{{Text: c.Why, Lang: c.Lang}})
 		}
@@ -145,8 +168,13 @@ func sayEstimate(row Row, level float64, in Language) Words {
 		value = in.Words("{0} {1}", spoken(c), unit)
 	}
 	w := in.Words("{0}: {1}", name, value).join(e.finding(kind, row.Cells[8].Text, in))
-	if warned := row.Cells[9].Text; warned != "" {
-		w = w.join(in.Words(" Read with its warnings: {0}.", warned))
+	return warned(w, row, in)
+}
+
+// warned is a sentence with the warnings of its estimate.
+func warned(w Words, row Row, in Language) Words {
+	if codes := row.Cells[columnWarnings].Text; codes != "" {
+		return w.join(in.Words(" Read with its warnings: {0}.", codes))
 	}
 	return w
 }

@@ -29,6 +29,8 @@ func (s *study) ownBlocks(i int) []Block {
 			out = append(out, s.balance(i, id, title, t, r))
 		case "values", "missing-values", "missing":
 			out = append(out, s.seenOnce(i, id, title, t))
+		case "patterns":
+			out = append(out, s.missingPatterns(i, id, t, r))
 		case "tipping":
 			out = append(out, s.tipping(id, title, t, r))
 		default:
@@ -150,10 +152,23 @@ func (s *study) seenTable(i int, id, title string, from analysis.Table) Block {
 		if whole.Count == s.sizeOf(name) {
 			whole = whole.Named(population(strings.TrimPrefix(name, analysis.All)))
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Label(g.text(row, "visit")), whole, Count(g.count(row, seen)), Count(g.count(row, "missing"))}})
+		visit := g.text(row, "visit")
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(name), Label(visit), whole, s.seenCell(i, name, visit, g.count(row, seen)), Count(g.count(row, "missing"))}})
 		t.Sums = append(t.Sums, Sum{Total: At{k, 2}, Parts: []At{{k, 3}, {k, 4}}})
 	}
 	return t
+}
+
+// seenCell is how many of a group have the outcome of run i at a visit. Those analysed are
+// a part of them, as they are of the patients with the outcome in both arms.
+func (s *study) seenCell(i int, group, visit string, n int) Cell {
+	r := s.Result.Runs[i]
+	e := analysis.Estimate{Arm: group, Outcome: r.Question.Outcome, Visit: visit, Subgroup: r.Question.Subgroup}
+	c := Count(n).Named(s.quantity(e, group, n))
+	if v, err := s.Cohort.Visit(visit); err == nil && r.Question.Subgroup == "" {
+		s.sums = append(s.sums, QuantitySum{Total: has(e.Outcome, v.Value), Parts: []string{c.Basis.Quantity}})
+	}
+	return c
 }
 
 // sizeOf is the number of patients of a group, -1 where it is none of the cohort's.
@@ -331,6 +346,9 @@ func (s *study) ownFigures(i int, id, title string, r analysis.PlanRun) (out []B
 	for _, name := range seriesNames(r.Result.Series) {
 		switch {
 		case slices.ContainsFunc(wholes, func(w wholeKind) bool { return strings.HasPrefix(name, w.prefix) }), name == "love-adjusted", name == "tipping", name == "forest":
+		case name == "score":
+			out = append(out, s.overlap(id, r))
+		case name == "score-weighted": // drawn with score
 		case name == "love-raw":
 			if f, ok := s.love(i, id, title, r); ok {
 				out = append(out, f)
@@ -384,6 +402,12 @@ func (s *study) love(i int, id, title string, r analysis.PlanRun) (Figure, bool)
 		}
 	}
 	p := f.Plot.(Dots)
+	if slices.ContainsFunc(p.Rows, func(row string) bool { return s.maybeHidden(bases[row]) }) {
+		f.Title = s.figureTitle(r) // how many differ, and their order, would tell of what is hidden
+		f.Alt = Say("Absolute standardised differences of the covariates, before and after; the table gives the same numbers.")
+		p = inOrder(p)
+		f.Plot = p
+	}
 	for _, series := range p.Series {
 		for k := range series.Values {
 			if series.Values[k].Format.Kind != Blank {
@@ -392,6 +416,32 @@ func (s *study) love(i int, id, title string, r analysis.PlanRun) (Figure, bool)
 		}
 	}
 	return f, true
+}
+
+// maybeHidden tells whether a number on a basis may be hidden for the few it tells of.
+func (s *study) maybeHidden(b Basis) bool {
+	return b.Kind == Unstated || b.Kind == OfPatients && b.N < s.Fewest || b.Kind == ShareOfPatients && leastOf(b.Numerator, b.Denominator) < s.Fewest
+}
+
+// inOrder is a plot with its rows by name.
+func inOrder(p Dots) Dots {
+	order := make([]int, len(p.Rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(p.Rows[a], p.Rows[b]) })
+	out := p
+	out.Rows, out.Series = nil, slices.Clone(p.Series)
+	for k := range out.Series {
+		out.Series[k].Values = nil
+	}
+	for _, i := range order {
+		out.Rows = append(out.Rows, p.Rows[i])
+		for k := range out.Series {
+			out.Series[k].Values = append(out.Series[k].Values, p.Series[k].Values[i])
+		}
+	}
+	return out
 }
 
 // targetTrials are the trials that comparisons stand in for, each once: whatever result

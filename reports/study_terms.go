@@ -240,6 +240,8 @@ var analysisTerms = []string{
 	"rows of patients without an arm, where an arm is needed", "patients of the arm without a match",
 	// curves
 	"share returned", "share of the arm", "share with the event", "dose by week", "no event yet",
+	// orders of missing visits
+	"complete", "monotone", "intermittent", "never seen", "unknown", "before weighting", "after weighting",
 	// kinds of figures of a validation, and verdicts
 	"predicted", "fitted", "claim", "agrees", "agrees within a wide interval", "misses: predicts too little", "misses: predicts too much",
 }

@@ -470,6 +470,9 @@ func TestStudyBalanceHidesWholeCovariates(t *testing.T) {
 			if !ok || !dots || f.ID != "love-weighted-pain" {
 				continue
 			}
+			if !slices.IsSorted(p.Rows) || strings.ContainsAny(f.Title, "0123456789") && strings.Contains(f.Title, "differ") {
+				t.Errorf("the plot of balance tells of what is hidden by its order or title: %s, %v", f.Title, p.Rows)
+			}
 			for i, name := range p.Rows {
 				for _, series := range p.Series {
 					if strings.HasPrefix(name, "condition: ") && series.Values[i].Hidden == reports.Shown {
@@ -493,7 +496,16 @@ question: {arm: '=1+1" onload="x', reference: '<img src=x>', outcome: pain, visi
 analyses:
   - {id: a, title: '=HYPERLINK("x")` + evil + `', role: primary, run: effect/ancova, sensitivity: [{id: b, run: compare/weighted}]}
 `
-	r := newStudied(t, c, plan, 0).report(t, "cms-11")
+	for _, lang := range []string{"", "de"} {
+		s := newStudied(t, c, plan, 0)
+		s.in.Lang = lang
+		hostile(t, s.report(t, "cms-11"))
+	}
+}
+
+// hostile writes a report of hostile labels in every format.
+func hostile(t *testing.T, r reports.Report) {
+	t.Helper()
 	for _, f := range render.Formats {
 		if f.Ending == ".pdf" {
 			continue

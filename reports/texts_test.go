@@ -69,6 +69,7 @@ func extract(t *testing.T) (byFile map[string][]string, patched []string) {
 	byFile["(terms of other packages)"] = vocabulary
 	byFile["(terms of analyses)"] = analysisTerms
 	byFile["(phrases of analyses)"] = phrases
+	byFile["(labels of cohorts)"] = knownLabels
 	return byFile, patched
 }
 

@@ -106,6 +106,11 @@ func clonePlot(p reports.Plot) reports.Plot {
 	case reports.Funnel:
 		p.Points = slices.Clone(p.Points)
 		return p
+	case reports.Mirror:
+		for k := range p.Sides {
+			p.Sides[k].Bars, p.Sides[k].Outline = slices.Clone(p.Sides[k].Bars), slices.Clone(p.Sides[k].Outline)
+		}
+		return p
 	case reports.Matrix:
 		p.Cells = slices.Clone(p.Cells)
 		for i := range p.Cells {

@@ -54,6 +54,15 @@ func (g *gate) figure(f reports.Figure, section string) reports.Figure {
 				g.cell(&p.Cells[i][j].Cell, where)
 			}
 		}
+	case reports.Mirror:
+		for k, side := range p.Sides {
+			for j, cells := range [][]reports.Cell{side.Bars, side.Outline} {
+				for i := range cells {
+					g.place = strconv.Itoa(k) + "|" + strconv.Itoa(j) + "|" + strconv.Itoa(i)
+					g.cell(&cells[i], where)
+				}
+			}
+		}
 	case reports.Stack:
 		f.Plot, f.Caption = g.stack(p, f.Caption, where)
 	case reports.Survival:

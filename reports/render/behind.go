@@ -54,6 +54,8 @@ func behind(f reports.Figure) []reports.Table {
 		out = append(out, flowNumbers(p))
 	case reports.Matrix:
 		out = append(out, matrixNumbers(p))
+	case reports.Mirror:
+		out = append(out, mirrorNumbers(p))
 	}
 	out = slices.DeleteFunc(out, func(t reports.Table) bool { return len(t.Rows) == 0 })
 	for i := range out {
@@ -91,6 +93,8 @@ func langOfPlot(p reports.Plot) string {
 		for _, s := range p.Steps {
 			return s.Count.Format.Lang
 		}
+	case reports.Mirror:
+		return p.Y.Format.Lang
 	case reports.Matrix:
 		for _, row := range p.Cells {
 			for _, c := range row {
@@ -399,6 +403,31 @@ func flowNumbers(p reports.Flow) reports.Table {
 		for _, l := range s.Lost {
 			t.Rows = append(t.Rows, reports.Row{Indent: 1, Cells: []reports.Cell{reports.Label(l.Label), l.Count}})
 		}
+	}
+	return t
+}
+
+// mirrorNumbers are the shares of each group from one edge to the next.
+func mirrorNumbers(p reports.Mirror) reports.Table {
+	t := reports.Table{Columns: []reports.Column{{Label: named(p.X.Label, "Value")}}}
+	for _, side := range p.Sides {
+		for _, kind := range p.Kinds {
+			t.Columns = append(t.Columns, rightColumn(side.Label+", "+kind))
+		}
+	}
+	for i := 1; i < len(p.Edges); i++ {
+		low, high := position(p.Edges[i-1], p.Y.Format.Lang), position(p.Edges[i], p.Y.Format.Lang)
+		row := reports.Row{Cells: []reports.Cell{reports.Label(Cell(low) + reports.In(p.Y.Format.Lang).To() + Cell(high))}}
+		for _, side := range p.Sides {
+			for _, cells := range [][]reports.Cell{side.Bars, side.Outline} {
+				cell := reports.Cell{}
+				if i-1 < len(cells) {
+					cell = cells[i-1]
+				}
+				row.Cells = append(row.Cells, cell)
+			}
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }

@@ -271,6 +271,8 @@ func drawingOf(p reports.Plot) (drawing, error) {
 		d = newFlow(p)
 	case reports.Matrix:
 		d = newMatrix(p)
+	case reports.Mirror:
+		d = newMirror(p)
 	default:
 		return nil, fmt.Errorf("a plot of type %T cannot be drawn", p)
 	}

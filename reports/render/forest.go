@@ -221,17 +221,18 @@ func (d *forestDrawing) heads(s *sketch, area rect, cols []float64, label, resul
 func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, mid, label float64, cols []float64) {
 	r := d.Rows[i]
 	t, indent := bodyStyle, 8.0
-	if r.Heading || r.Role == reports.Pooled {
+	if r.Role == reports.Pooled {
 		t = strongStyle
 	} else if r.Role == reports.Single && d.grouped(i) {
 		indent = 24
 	}
-	switch {
-	case label > area.left:
+	if r.Heading {
+		d.heading(s, area, i, mid, printable(r.Label))
+		return
+	}
+	if label > area.left {
 		s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), label-area.left-indent))
-	case r.Heading:
-		s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), area.width()-indent))
-	default:
+	} else {
 		str, left, y := t.fit(printable(r.Label), area.width()-indent), area.left+indent, mid+4.3-forestLabel
 		ground := white // over the line of no difference
 		if i%2 == 0 {
@@ -239,9 +240,6 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, mid, label f
 		}
 		s.box(ground, rect{left - 2, y - 12, left + t.width(str) + 2, y + 4})
 		s.text(left, y, t, start, str)
-	}
-	if r.Heading {
-		return
 	}
 	left := label
 	for j := range min(len(r.Columns), len(cols)) {
@@ -252,6 +250,18 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, mid, label f
 	if usable(r, d.Log) {
 		d.estimate(s, sc, r, mid)
 	}
+}
+
+// heading writes a heading across its row, in which nothing else stands, over the line of
+// no difference.
+func (d *forestDrawing) heading(s *sketch, area rect, i int, mid float64, label string) {
+	str := strongStyle.fit(label, area.width()-16)
+	back := white
+	if i%2 == 0 {
+		back = bandColor
+	}
+	s.box(back, rect{area.left, mid - forestRow/2, area.left + 12 + strongStyle.width(str), mid + forestRow/2})
+	s.text(area.left+8, mid+4.3, strongStyle, start, str)
 }
 
 func (d *forestDrawing) grouped(i int) bool {

@@ -56,7 +56,16 @@ func anyPlot(t *rapid.T) reports.Plot {
 	f := func(s string) float64 { return anyNumber.Draw(t, s) }
 	n := rapid.IntRange(0, 6).Draw(t, "n")
 	on := rapid.Bool().Draw(t, "flag")
-	switch rapid.IntRange(0, 9).Draw(t, "plot") {
+	switch rapid.IntRange(0, 10).Draw(t, "plot") {
+	case 10:
+		p := reports.Mirror{X: anyAxis(t), Y: anyAxis(t), Kinds: [2]string{anyLabel.Draw(t, "kind"), "b"}}
+		for range n {
+			p.Edges = append(p.Edges, f("edge"))
+		}
+		for k := range p.Sides {
+			p.Sides[k] = reports.MirrorSide{Label: anyLabel.Draw(t, "side"), Bars: []reports.Cell{anyCell(t), anyCell(t)}, Outline: []reports.Cell{anyCell(t)}}
+		}
+		return p
 	case 9:
 		p := reports.Stack{X: anyAxis(t), Layers: []string{anyLabel.Draw(t, "layer"), "b"}, RiskTimes: []float64{0, f("t"), 10}, RiskTitle: anyLabel.Draw(t, "title")}
 		for range n {
