@@ -593,11 +593,12 @@ func ParseQuarter(s string) (string, error) {
 }
 
 // Quarters returns the quarter by patient, "" where unknown: that of discharged,
-// else of admitted, else period, patient by patient. Columns of discharged and
-// admitted that hold day numbers, not dates, say nothing of the quarter and are
+// else of admitted, else period, patient by patient; of who never began, and so has
+// neither date, that of referred, or everyone of a quarter would have been admitted.
+// Columns that hold day numbers, not dates, say nothing of the quarter and are
 // passed over, and so are dates that the cohort file says are shifted. From lists
-// the roles that were found; with none of them quarters is nil, and reports cover
-// all patients.
+// the roles that were found; with none of the first three quarters is nil, and
+// reports cover all patients.
 func (c *Cohort) Quarters() (quarters []string, from []Role) {
 	quarters = make([]string, len(c.patients))
 	fill := func(role Role, at func(p int) string) {
@@ -628,6 +629,15 @@ func (c *Cohort) Quarters() (quarters []string, from []Role) {
 	}
 	if from == nil {
 		return nil, nil
+	}
+	if c.dated(RoleReferred) && !shifted {
+		began, referred := c.Began(), c.Days(RoleReferred)
+		fill(RoleReferred, func(p int) string {
+			if began[p] {
+				return ""
+			}
+			return quarterOf(referred[p])
+		})
 	}
 	return quarters, from
 }

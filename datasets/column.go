@@ -46,6 +46,7 @@ type columnSpec struct {
 	missing map[string]int // code to its index in codes
 	blank   bool           // an empty cell is missing
 	numbers []float64      // the missing codes that are numbers
+	moments map[int64]int  // those of a column of dates that are dates, in microseconds since 1970
 	seed    maphash.Seed
 }
 
@@ -66,7 +67,25 @@ func newColumnSpec(f Field, table []MissingValue, seed maphash.Seed) *columnSpec
 		}
 	}
 	_, s.blank = s.missing[""]
+	if f.Type == TypeDate || f.Type == TypeDatetime {
+		s.moments = momentsOf(s.codes, s.layout)
+	}
 	return s
+}
+
+// momentsOf returns the missing codes that are dates, such as 1900-01-01, which typed
+// files hold as dates.
+func momentsOf(codes []MissingValue, layout string) map[int64]int {
+	out := map[int64]int{}
+	for i, m := range codes {
+		for _, l := range []string{layout, "2006-01-02", "2006-01-02T15:04:05"} {
+			if t, err := time.Parse(l, m.Value); err == nil {
+				out[t.UnixMicro()] = i
+				break
+			}
+		}
+	}
+	return out
 }
 
 // missingCodes returns the codes that mean missing in a field's cells, each once.
@@ -242,6 +261,9 @@ func (s *columnSpec) code(text string, levels *texts) (code int32, marked bool, 
 func (s *columnSpec) newCode(text string, sum uint32, levels *texts) (code int32, marked bool, bad *badCell) {
 	clean := text
 	if !plainText(text) {
+		if !utf8.ValidString(text) { // typed files believe their writers
+			return 0, false, &badCell{CodeEncoding, "expected UTF-8 text"}
+		}
 		clean = norm.NFC.String(strings.Map(func(r rune) rune {
 			if invisible(r) {
 				return -1
@@ -374,12 +396,16 @@ func (b *columnBuilder) cell(a arrow.Array, i int) {
 	switch v := a.(type) {
 	case *array.Date32:
 		if bb, ok := b.builder.(*array.Date32Builder); ok {
-			bb.Append(v.Value(i))
+			if b.moment(v.Value(i).ToTime()) {
+				bb.Append(v.Value(i))
+			}
 			return
 		}
 	case *array.Timestamp:
 		if bb, ok := b.builder.(*array.TimestampBuilder); ok {
-			bb.Append(arrow.Timestamp(timeOf(v, i).UnixMicro()))
+			if t := timeOf(v, i); b.moment(t) {
+				bb.Append(arrow.Timestamp(t.UnixMicro()))
+			}
 			return
 		}
 	case *array.Boolean:
@@ -410,6 +436,20 @@ func (b *columnBuilder) cell(a arrow.Array, i int) {
 	b.decimal, b.group = b.field.DecimalChar, b.field.GroupChar
 }
 
+// moment reports a date or time that is a value; what is a missing code or out of
+// range is appended as missing.
+func (b *columnBuilder) moment(t time.Time) bool {
+	if code, missing := b.moments[t.UnixMicro()]; missing {
+		b.null(code)
+		return false
+	}
+	if t.Year() < firstYear || t.Year() > lastYear {
+		b.wrong(badCell{CodeRange, fmt.Sprintf("expected a date from %d to %d", firstYear, lastYear)})
+		return false
+	}
+	return true
+}
+
 func timeOf(a *array.Timestamp, i int) time.Time {
 	return a.Value(i).ToTime(a.DataType().(*arrow.TimestampType).Unit)
 }
@@ -423,6 +463,10 @@ func cellText(a arrow.Array, i int) string {
 		return v.Value(i)
 	case *array.LargeString:
 		return v.Value(i)
+	case *array.Binary: // as Parquet files have texts that do not say so
+		return string(v.Value(i))
+	case *array.LargeBinary:
+		return string(v.Value(i))
 	case *array.Float64:
 		return string(AppendNumber(nil, v.Value(i)))
 	case *array.Float32:
@@ -435,6 +479,9 @@ func cellText(a arrow.Array, i int) string {
 		return v.Value(i).ToTime().Format("2006-01-02")
 	case *array.Timestamp:
 		return timeOf(v, i).Format("2006-01-02T15:04:05.999999")
+	case *array.Duration:
+		days := float64(v.Value(i)) / (float64(24*time.Hour) / float64(v.DataType().(*arrow.DurationType).Unit.Multiplier()))
+		return "P" + strconv.FormatFloat(days, 'f', -1, 64) + "D"
 	default:
 		return a.ValueStr(i)
 	}

@@ -142,14 +142,15 @@ func NewCSV(file string, r io.ReadCloser, res Resource) (Source, error) {
 }
 
 // sniffDelimiter chooses the separator under which the header holds most of the
-// described columns, then most columns.
+// described columns, then most columns; a caret, which REDCap offers, only where no
+// other separates any.
 func sniffDelimiter(head []byte, fields []Field) byte {
 	line := head
 	if i := bytes.IndexAny(line, "\r\n"); i >= 0 {
 		line = line[:i]
 	}
 	best, bestFound, bestCells := byte(','), -1, -1
-	for _, d := range []byte{',', ';', '\t', '|'} {
+	for _, d := range []byte{',', ';', '\t', '|', '^'} {
 		cells := strings.Split(string(line), string(d))
 		have := map[string]bool{}
 		for _, c := range cells {
@@ -162,7 +163,7 @@ func sniffDelimiter(head []byte, fields []Field) byte {
 				found++
 			}
 		}
-		if found > bestFound || found == bestFound && len(cells) > bestCells {
+		if found > bestFound || found == bestFound && len(cells) > bestCells && (d != '^' || bestCells == 1) {
 			best, bestFound, bestCells = d, found, len(cells)
 		}
 	}

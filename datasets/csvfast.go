@@ -252,6 +252,7 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 		if err != nil {
 			return nil, err
 		}
+		w.scratch.reserve(rows)
 		for _, c := range columns {
 			c.block(text[from:], w.cells(c.first(), n), rows, p.rows)
 		}
@@ -401,7 +402,7 @@ type fastColumn struct {
 	days    []int32
 	codes   []int32
 	levels  *texts
-	recent  *[1 << recentBits]recentText
+	recent  *recentTexts
 	slow    *columnBuilder
 	valid   []byte // bitmap of cells that have a value; nil while all have
 	nulls   int
@@ -414,13 +415,24 @@ type fastColumn struct {
 // fastTexts is what a worker knows of a text column in a piece.
 type fastTexts struct {
 	levels *texts
-	recent [1 << recentBits]recentText
+	recent recentTexts
 }
 
 // fastScratch is what columns need for a block only.
 type fastScratch struct {
-	marks  []byte
-	values []float64
+	words      []uint64 // a cell each
+	sizes      []uint32
+	values     []float64
+	empty, odd []uint64 // a bit each
+}
+
+// reserve makes room for so many cells.
+func (s *fastScratch) reserve(rows int) {
+	if rows > len(s.words) {
+		n := (2*rows + 63) &^ 63
+		s.words, s.sizes, s.values = make([]uint64, n), make([]uint32, n), make([]float64, n)
+		s.empty, s.odd = make([]uint64, n/64), make([]uint64, n/64)
+	}
 }
 
 type fastKind int
@@ -442,6 +454,8 @@ type recentText struct {
 }
 
 const recentBits = 10
+
+type recentTexts [1 << recentBits]recentText
 
 // column begins a column of a piece that may have so many rows.
 func (w *fastWorker) column(spec *columnSpec, j, rows int) *fastColumn {
@@ -510,19 +524,17 @@ func (c *fastColumn) block(text []byte, cells places, rows, row int) {
 		c.readIntegers(text, cells, c.ints[row:row+rows], row)
 	case kindDate:
 		out := c.days[row : row+rows]
-		for r := range out {
+		settle(c, out, c.manyDates(text, cells, out), row, func(r int) int32 {
 			s, e := cells.at(r)
-			cell := text[s:e]
-			v, ok := plainDate(cell)
-			if !ok {
-				if len(cell) == 0 && c.blank {
-					c.null(row + r)
-					continue
-				}
-				v = int32(slowly(c, cell, row+r, c.builder().date))
+			if v, ok := plainDate(text[s:e]); ok {
+				return v
 			}
-			out[r] = v
-		}
+			if s == e && c.blank {
+				c.null(row + r)
+				return 0
+			}
+			return int32(slowly(c, text[s:e], row+r, c.builder().date))
+		})
 	case kindText:
 		c.readTexts(text, cells, c.codes[row:row+rows], row)
 	default:
@@ -548,36 +560,29 @@ func (c *fastColumn) builder() *columnBuilder {
 	return c.slow
 }
 
-// readNumbers reads decimals, four at a time where the processor can. A missing one
+// readNumbers reads decimals, many at a time where the processor can. A missing one
 // is 0.
 func (c *fastColumn) readNumbers(text []byte, cells places, out []float64, row int) {
-	if len(c.marks) < len(out) {
-		c.marks = make([]byte, 2*len(out))
-	}
-	n := fourNumbers(text, cells, out, c.low, c.high, c.marks)
-	for g, mark := range c.marks[:n/4] {
-		if mark == 0 {
-			continue
-		}
-		empty := mark & 15
+	n := c.manyNumbers(text, cells, out, c.low, c.high, c.special)
+	settle(c, out, n, row, func(r int) float64 { return c.number(text, cells, r, row) })
+}
+
+// settle notes which of the first n cells of a block are empty, and reads those that are
+// not plain, and the rest, one by one.
+func settle[T any](c *fastColumn, out []T, n, row int, one func(r int) T) {
+	for r := 0; r < n; r += 64 {
+		empty, odd := c.empty[r/64], c.odd[r/64]
 		if !c.blank {
-			mark, empty = mark|empty<<4, 0
+			empty, odd = 0, odd|empty
 		}
-		c.nullFour(row+4*g, empty)
-		for odd := mark >> 4; odd != 0; odd &= odd - 1 {
-			r := 4*g + bits.TrailingZeros8(odd)
-			out[r] = c.number(text, cells, r, row)
-		}
-	}
-	if len(c.special) > 0 {
-		for r, v := range out[:n] {
-			if slices.Contains(c.special, v) {
-				out[r] = c.number(text, cells, r, row)
-			}
+		c.nulled(row+r, empty)
+		for ; odd != 0; odd &= odd - 1 {
+			k := r + bits.TrailingZeros64(odd)
+			out[k] = one(k)
 		}
 	}
 	for r := n; r < len(out); r++ {
-		out[r] = c.number(text, cells, r, row)
+		out[r] = one(r)
 	}
 }
 
@@ -606,9 +611,6 @@ func (c *fastColumn) number(text []byte, cells places, r, row int) float64 {
 
 // readIntegers reads whole numbers, of at most 2^53, as decimals without a fraction.
 func (c *fastColumn) readIntegers(text []byte, cells places, out []int64, row int) {
-	if len(c.values) < len(out) {
-		c.values = make([]float64, 2*len(out))
-	}
 	values := c.values[:len(out)]
 	c.readNumbers(text, cells, values, row)
 	for r, v := range values {
@@ -661,39 +663,65 @@ func shortNumber(text []byte, s, e int) (float64, bool) {
 // readTexts reads texts. One of up to 16 bytes is known again by two words, a longer
 // one by its hash.
 func (c *fastColumn) readTexts(text []byte, cells places, out []int32, row int) {
-	recent := c.recent
-	for r := range out {
+	for r := 0; ; r++ {
+		r = c.recent.known(text, cells, out, r)
+		if r == len(out) {
+			return
+		}
 		s, e := cells.at(r)
-		size := e - s
-		if size == 0 && c.blank {
+		cell := text[s:e]
+		if len(cell) == 0 && c.blank {
 			c.null(row + r)
 			continue
 		}
-		if size > 16 || size == 0 || e < 8 || s+8 > len(text) {
-			out[r] = c.text(text[s:e], row+r)
-			continue
+		nulls, marked := c.nulls, c.built.invisible
+		out[r] = c.text(cell, row+r)
+		if c.nulls == nulls && c.built.invisible == marked && len(cell) <= 16 && len(cell) > 0 {
+			first, last := ends(text, s, e)
+			*c.recent.slot(first, last) = recentText{first, last, int32(len(cell)), out[r]}
 		}
-		first := binary.LittleEndian.Uint64(text[s:]) & firstBytes[size]
-		last := binary.LittleEndian.Uint64(text[e-8:]) & lastBytes[size]
-		slot := &recent[(first^bits.RotateLeft64(last, 29))*0x9E3779B97F4A7C15>>(64-recentBits)]
+	}
+}
+
+// ends returns the first and last eight bytes of a text of up to 16, or all of them.
+func ends(text []byte, s, e int) (first, last uint64) {
+	begin := unsafe.Pointer(unsafe.SliceData(text))
+	first = binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(begin, s))[:])
+	last = binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(begin, e-8))[:])
+	size := (e - s) & 31
+	return first & firstBytes[size], last & lastBytes[size]
+}
+
+func (t *recentTexts) slot(first, last uint64) *recentText {
+	return &t[(first^bits.RotateLeft64(last, 29))*0x9E3779B97F4A7C15>>(64-recentBits)]
+}
+
+// known gives texts from r on their codes. It returns the place of the first that is
+// not known.
+func (t *recentTexts) known(text []byte, cells places, out []int32, r int) int {
+	at := r * cells.stride
+	for ; r < len(out); r++ {
+		s, e := int(cells.ends[at]), int(cells.ends[at+1])-1
+		at += cells.stride
+		size := e - s
+		if uint(size-1) > 15 {
+			break
+		}
+		first, last := ends(text, s, e)
+		slot := t.slot(first, last)
 		if slot.first != first || slot.last != last || slot.size != int32(size) {
-			nulls, marked := c.nulls, c.built.invisible
-			code := c.text(text[s:e], row+r)
-			if c.nulls == nulls && c.built.invisible == marked {
-				*slot = recentText{first, last, int32(size), code}
-			}
-			out[r] = code
-			continue
+			break
 		}
 		out[r] = slot.code
 	}
+	return r
 }
 
 // lowBytes are the masks of the first bytes of a word. FirstBytes and lastBytes are
 // those of the first and last eight bytes of a text, or all of them, by its size.
 var (
 	lowBytes              = [9]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, 1<<64 - 1}
-	firstBytes, lastBytes = func() (first, last [17]uint64) {
+	firstBytes, lastBytes = func() (first, last [32]uint64) {
 		for i := range first {
 			n := min(i, 8)
 			first[i], last[i] = lowBytes[n], ^lowBytes[8-n]
@@ -733,24 +761,24 @@ func (c *fastColumn) null(row int) {
 }
 
 func (c *fastColumn) allValid() {
-	c.valid = c.memory((c.rows+7)/8 + 1)
+	c.valid = c.memory((c.rows+7)/8 + 9) // a row's bit may be written with 64 after it
 	for i := range c.valid {
 		c.valid[i] = 0xFF
 	}
 }
 
-// nullFour notes which of four cells, by bits, are without a value.
-func (c *fastColumn) nullFour(row int, empty byte) {
+// nulled notes which of 64 cells, by bits, are without a value.
+func (c *fastColumn) nulled(row int, empty uint64) {
 	if empty == 0 {
 		return
 	}
 	if c.valid == nil {
 		c.allValid()
 	}
-	two := uint16(empty) << (row & 7)
-	c.valid[row>>3] &^= byte(two)
-	c.valid[row>>3+1] &^= byte(two >> 8)
-	c.nulls += bits.OnesCount8(empty)
+	at := c.valid[row>>3:]
+	binary.LittleEndian.PutUint64(at, binary.LittleEndian.Uint64(at)&^(empty<<(row&7)))
+	at[8] &^= byte(empty >> (64 - row&7))
+	c.nulls += bits.OnesCount64(empty)
 }
 
 // because notes why a cell is missing.

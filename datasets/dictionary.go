@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"recoup/datasets/instrument"
 )
 
@@ -157,7 +155,7 @@ type Resource struct {
 // Dialect says how a delimited text file is written. What is empty is found out
 // from the header.
 type Dialect struct {
-	Delimiter string `yaml:"delimiter,omitempty" json:"delimiter,omitempty"` // "," ";" "\t" or "|"
+	Delimiter string `yaml:"delimiter,omitempty" json:"delimiter,omitempty"` // "," ";" "\t" "|" or "^"
 }
 
 // Paths is one path or a list of paths with the same columns.
@@ -385,41 +383,41 @@ func ParseDictionary(name string, b []byte) (*Dictionary, error) {
 			Expected: fmt.Sprintf("expected a cohort file of at most %d bytes", maxDictionary),
 		}}
 	}
-	var d Dictionary
-	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&d); err != nil {
-		return nil, Problems{yamlProblem(name, err)}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil, Problems{{
+			Severity: SeverityError, Code: CodeDictionary, File: name,
+			Expected: "expected a cohort file, found an empty one", Mend: "see: recoup help cohort-files",
+		}}
 	}
-	if ps := d.check(name); len(ps) > 0 {
+	var d Dictionary
+	if ps := decodeStrictly(name, b, &d); len(ps) > 0 {
+		ps[len(ps)-1].Mend = "see: recoup help cohort-files"
+		return nil, ps
+	}
+	if ps := d.check(name, lines(b)); len(ps) > 0 {
 		return nil, ps
 	}
 	return &d, nil
 }
 
-// yamlProblem turns a decoder's error into a problem with its line, without the
-// decoder's excerpt of the file.
-func yamlProblem(name string, err error) Problem {
-	p := Problem{Severity: SeverityError, Code: CodeDictionary, File: name, Expected: "expected a cohort file in YAML or JSON"}
-	first, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
-	var line, col int
-	if n, _ := fmt.Sscanf(first, "[%d:%d]", &line, &col); n == 2 {
-		p.Line = line
-		if _, rest, ok := strings.Cut(first, "] "); ok {
-			first = rest
-		}
-	}
-	p.Expected = first
-	p.Mend = "see: recoup help cohort-files"
-	return p
-}
-
-// check returns all that is wrong with the dictionary itself.
-func (d *Dictionary) check(file string) Problems {
+// check returns all that is wrong with the dictionary itself. Line says where a path
+// stands in its file.
+func (d *Dictionary) check(file string, line func(path string) int) Problems {
 	var ps Problems
+	resource, fieldAt := -1, map[string]int{} // what is being checked, and where its columns are
 	bad := func(table, column, expected string, args ...any) {
-		ps = append(ps, Problem{
+		p := Problem{
 			Severity: SeverityError, Code: CodeDictionary, File: file, Table: table,
 			Column: column, Expected: fmt.Sprintf(expected, args...),
-		})
+		}
+		if resource >= 0 {
+			at := fmt.Sprintf("$.resources[%d]", resource)
+			if i, ok := fieldAt[column]; ok && column != "" {
+				at += fmt.Sprintf(".schema.fields[%d]", i)
+			}
+			p.Line = line(at)
+		}
+		ps = append(ps, p)
 	}
 	if d.Name == "" {
 		bad("", "", "expected a name for the cohort: name: my-cohort")
@@ -433,6 +431,10 @@ func (d *Dictionary) check(file string) Problems {
 	seen := map[string]bool{}
 	for i := range d.Resources {
 		r := &d.Resources[i]
+		resource, fieldAt = i, make(map[string]int, len(r.Schema.Fields))
+		for k := range r.Schema.Fields {
+			fieldAt[r.Schema.Fields[k].Name] = k
+		}
 		if r.Name == "" {
 			bad(fmt.Sprintf("resource %d", i+1), "", "expected a name: patients, visits, doses, work, costs or another word")
 			continue
@@ -443,6 +445,7 @@ func (d *Dictionary) check(file string) Problems {
 		seen[r.Name] = true
 		d.checkResource(r, bad)
 	}
+	resource = -1
 	checkValues("arm", len(d.Arms), func(i int) (string, string) { return d.Arms[i].Value, d.Arms[i].Name }, bad)
 	checkValues("visit", len(d.Visits), func(i int) (string, string) { return d.Visits[i].Value, d.Visits[i].Name }, bad)
 	baselines := 0
@@ -519,9 +522,9 @@ func (d *Dictionary) checkResource(r *Resource, bad func(string, string, string,
 		bad(r.Name, "", "expected the table's columns under schema: fields:")
 	}
 	switch r.Dialect.Delimiter {
-	case "", ",", ";", "\t", "|":
+	case "", ",", ";", "\t", "|", "^":
 	default:
-		bad(r.Name, "", `expected the delimiter to be ",", ";", "|" or "\t"`)
+		bad(r.Name, "", `expected the delimiter to be ",", ";", "|", "^" or "\t"`)
 	}
 	if r.Encoding != "" {
 		if _, err := decoderOf(r.Encoding); err != nil {

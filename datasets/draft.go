@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -21,15 +23,15 @@ const draftRows = 200_000
 
 // usualMissing are texts that files use for missing; a draft declares those it
 // finds.
-var usualMissing = []string{"", "NA", "NaN", "nan", "N/A", "n/a", "NULL", "null", ".", "#N/A", "missing"}
+var usualMissing = []string{"", "NA", "NaN", "nan", "N/A", "n/a", "NULL", "null", ".", "#N/A", "missing", "-", "<NA>", "NaT", "k.A.", "k. A."}
 
 // rolesByName guesses a role from a column's name; the first that matches wins.
 var rolesByName = []struct {
 	role Role
 	name *regexp.Regexp
 }{
-	{RolePatient, regexp.MustCompile(`^(id|pid|who|mrn|patient|patnr|subject|record|participant|person)(_?(id|no|nr|number|key))?$`)},
-	{RoleVisit, regexp.MustCompile(`^(visit|event|redcap_event_name|occasion|time_?point|wave|assessment)(_?(name|id|no))?$`)},
+	{RolePatient, regexp.MustCompile(`^(id|pid|who|mrn|patient|patnr|subject|record|participant|person|usubjid|pseudonym)(_?(id|no|nr|num|number|key|code))?$|^(study|pat|subj|case|client|patienten|fall)_?(id|no|nr|num|number|nummer|code)$`)},
+	{RoleVisit, regexp.MustCompile(`^(visit|event|redcap_event_name|occasion|time_?point|wave|assessment|besuch|zeitpunkt|messzeitpunkt)(_?(name|id|no))?$`)},
 	{RoleArm, regexp.MustCompile(`^(arm|group|treatment|allocation|trt)(_?(name|id))?$`)},
 	{RoleSite, regexp.MustCompile(`^(site|cent(er|re)|clinic|hospital|facility)(_?(name|id))?$`)},
 	{RoleDay, regexp.MustCompile(`^(day|study_?day)$`)},
@@ -113,10 +115,31 @@ func Draft(ctx context.Context, paths []string, open func(context.Context, strin
 	if len(ps) > 0 {
 		return nil, ps
 	}
-	if ps := d.check("draft"); len(ps) > 0 {
+	if ps := d.check("draft", func(string) int { return 0 }); len(ps) > 0 {
 		return nil, ps
 	}
 	return d, nil
+}
+
+// headerWords is a column's name in small letters, its words joined by one underscore:
+// Patient-ID, patientId and "Patient (ID)" are all patient_id.
+func headerWords(name string) string {
+	var b strings.Builder
+	before := rune(0)
+	for _, r := range name {
+		switch {
+		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
+			r = '_'
+			if before == '_' {
+				continue
+			}
+		case unicode.IsUpper(r) && unicode.IsLower(before):
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+		before = r
+	}
+	return strings.Trim(b.String(), "_")
 }
 
 var notSlug = regexp.MustCompile(`[^a-z0-9]+`)
@@ -140,6 +163,7 @@ type sample struct {
 	comma   bool // numbers if the decimal mark is a comma
 	boolean bool
 	dates   []string // date formats that every cell fits so far
+	times   []string // and those of dates with a time of day
 	missing []string
 	cells   int
 }
@@ -156,6 +180,8 @@ const maxKept = 2000
 
 var dateFormats = []string{"%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%b-%Y"}
 
+var timeFormats = []string{"", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"}
+
 func draftTable(ctx context.Context, path, name string, open func(context.Context, string, Resource) (Source, error)) (Resource, []Visit, []Arm, error) {
 	r := Resource{Name: name, Path: Paths{path}}
 	src, err := open(ctx, path, r)
@@ -165,7 +191,7 @@ func draftTable(ctx context.Context, path, name string, open func(context.Contex
 	defer func() { _ = src.Close() }()
 	samples := make([]*sample, len(src.Columns()))
 	for i, c := range src.Columns() {
-		samples[i] = &sample{name: c, seen: map[string]bool{}, integer: true, number: true, comma: true, boolean: true, dates: slices.Clone(dateFormats)}
+		samples[i] = &sample{name: c, seen: map[string]bool{}, integer: true, number: true, comma: true, boolean: true, dates: slices.Clone(dateFormats), times: slices.Clone(timeFormats)}
 	}
 	rows := 0
 	for rows < draftRows {
@@ -357,9 +383,15 @@ func (s *sample) narrow(t string) {
 		_, err := parseBoolean(t, []string{"true", "True", "TRUE"}, []string{"false", "False", "FALSE"})
 		s.boolean = err == nil
 	}
-	s.dates = slices.DeleteFunc(s.dates, func(f string) bool {
-		layout, _ := goLayout(f, TypeDate)
-		_, err := parseDate(t, layout)
+	s.dates = fitting(s.dates, TypeDate, t)
+	s.times = fitting(s.times, TypeDatetime, t)
+}
+
+// fitting returns the formats of dates that a cell fits.
+func fitting(formats []string, typ Type, cell string) []string {
+	return slices.DeleteFunc(formats, func(f string) bool {
+		layout, _ := goLayout(f, typ)
+		_, err := parseDate(cell, layout)
 		return err != nil
 	})
 }
@@ -374,7 +406,7 @@ func leadingZero(t string) bool {
 func (s *sample) field(taken map[Role]bool) Field {
 	f := Field{Name: s.name, Type: TypeString}
 	var why []string
-	lower := strings.ToLower(s.name)
+	lower := headerWords(s.name)
 	for _, g := range rolesByName {
 		if !taken[g.role] && g.name.MatchString(lower) {
 			f.Role = g.role
@@ -401,6 +433,8 @@ func (s *sample) field(taken map[Role]bool) Field {
 		if len(s.dates) > 1 {
 			why = append(why, "the cells fit "+strings.Join(s.dates, " and ")+": check which it is")
 		}
+	case len(s.times) > 0:
+		f.Type, f.Format = TypeDatetime, s.times[0]
 	case !s.many && len(s.levels) <= maxLevels && s.cells >= minCells*len(s.levels):
 		for _, l := range s.levels {
 			f.Categories = append(f.Categories, Category{Value: l})
@@ -419,6 +453,9 @@ func (s *sample) field(taken map[Role]bool) Field {
 			i, _ := instrument.Find(f.Instrument)
 			why = append(why, s.sentinels(&f, i.Min, i.Max)...)
 		}
+	}
+	if numeric && f.Instrument == "" {
+		why = append(why, s.oddCodes(&f)...)
 	}
 	if f.Role == RolePeriod {
 		f.Role = RoleIgnore
@@ -448,11 +485,55 @@ func (s *sample) sentinels(f *Field, low, high float64) []string {
 	if found == nil {
 		return nil
 	}
-	slices.Sort(found)
-	for _, code := range append(slices.Clone(s.missing), found...) {
+	s.declare(f, found)
+	return []string{"missing codes from numbers outside the instrument's range"}
+}
+
+// declare gives a column missing codes of its own, beside those found in it and the
+// empty cell.
+func (s *sample) declare(f *Field, codes []string) {
+	slices.Sort(codes)
+	list := slices.Clone(s.missing)
+	if !slices.Contains(list, "") {
+		list = append([]string{""}, list...)
+	}
+	f.MissingValues = nil
+	for _, code := range append(list, codes...) {
 		f.MissingValues = append(f.MissingValues, MissingValue{Value: code})
 	}
-	return []string{"missing codes from numbers outside the instrument's range"}
+}
+
+// oddCodes declares the usual missing codes below 0 where all else is at least 0, and
+// names those far above all else for a person to decide: 999 can be a number.
+func (s *sample) oddCodes(f *Field) []string {
+	if s.many {
+		return nil
+	}
+	var below, above []string
+	least, most := math.Inf(1), math.Inf(-1)
+	for _, level := range s.levels {
+		v, err := parseNumber(level, cmp.Or(f.DecimalChar, "."), "")
+		switch usual := slices.Contains(usualCodes, level); {
+		case err != nil:
+			return nil
+		case usual && v < 0:
+			below = append(below, level)
+		case usual && v > 600:
+			above = append(above, level)
+		default:
+			least, most = min(least, v), max(most, v)
+		}
+	}
+	var why []string
+	if below != nil && least >= 0 && least <= most {
+		s.declare(f, below)
+		why = append(why, "missing codes from the only numbers below 0")
+	}
+	if above != nil && most < 300 && least <= most {
+		slices.Sort(above)
+		why = append(why, "check whether "+strings.Join(above, ", ")+" means missing: all else is far below")
+	}
+	return why
 }
 
 // draftItems guesses which columns are the items of a questionnaire.

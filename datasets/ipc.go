@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -55,6 +56,7 @@ type ipcSource struct {
 	f       *os.File
 	r       *ipc.FileReader
 	columns []string
+	skip    []bool // by column: the cohort file does not carry it
 	next    int
 	row     int
 }
@@ -83,11 +85,31 @@ func NewIPC(path string, res Resource) (Source, error) {
 		}
 		return nil
 	})
+	var nested nestedError
+	switch {
+	case errors.As(err, &nested):
+		err = Problems{OddColumn(res.Name, path, string(nested), "lists or groups")}
+	case err != nil:
+		err = FileProblem(res.Name, path, "an Arrow IPC file")
+	default:
+		s.skip = Uncarried(s.columns, res.Schema.Fields)
+		err = s.unread(res.Name, path)
+	}
 	if err != nil {
 		_ = f.Close()
-		return nil, FileProblem(res.Name, path, "an Arrow IPC file")
+		return nil, err
 	}
 	return s, nil
+}
+
+// unread is the error for columns that are carried and hold what no cell can.
+func (s *ipcSource) unread(table, path string) error {
+	for i, field := range s.r.Schema().Fields() {
+		if !s.skip[i] && field.Type.ID() == arrow.FIXED_SIZE_BINARY {
+			return Problems{OddColumn(table, path, s.columns[i], "bytes of a fixed length")}
+		}
+	}
+	return nil
 }
 
 // FileProblem is the error for a file that is not of its format.
@@ -127,9 +149,16 @@ func (s *ipcSource) Next(ctx context.Context) (*Chunk, error) {
 		}
 		s.next++
 		c.Rows = int(rec.NumRows())
-		c.Arrays = rec.Columns()
-		for _, a := range c.Arrays {
-			if a.Len() != c.Rows || !sound(a) {
+		c.Arrays = slices.Clone(rec.Columns())
+		for i, a := range c.Arrays {
+			switch {
+			case s.skip[i]:
+				c.Arrays[i] = nil
+			case a.Len() != c.Rows:
+				return errIPC
+			case a.DataType().ID() == arrow.NULL: // a column without any value has no other type
+				c.Arrays[i] = array.MakeArrayOfNull(memory.DefaultAllocator, arrow.BinaryTypes.String, c.Rows)
+			case !sound(a):
 				return errIPC
 			}
 		}

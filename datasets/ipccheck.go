@@ -16,6 +16,12 @@ import (
 
 var errIPC = errors.New("not an Arrow file of flat columns")
 
+// nestedError is the name of a column of lists or groups.
+type nestedError string
+
+// Error implements error.
+func (nestedError) Error() string { return errIPC.Error() }
+
 const maxIPCFooter = 64 << 20
 
 // checkIPC checks the footer of a file of the size.
@@ -69,8 +75,12 @@ func checkIPC(r io.ReaderAt, size int64) error {
 			return errIPC
 		}
 		_, children, ok := footer.list(field, 5, 4)
-		if !ok || children > 0 {
+		name, size, named := footer.list(field, 0, 1)
+		switch {
+		case !ok || !named:
 			return errIPC
+		case children > 0:
+			return nestedError(footer[name : name+size])
 		}
 		if _, _, ok := footer.list(field, 6, 4); !ok {
 			return errIPC

@@ -23,48 +23,33 @@ FOUR(one, 1)
 FOUR(three, 3)
 FOUR(upper, 0x100000000)
 
-// func numbersAVX2(text *byte, ends *uint32, stride, groups int, out *float64, low, high float64, powers *float64, marks *byte)
+// func numbersAVX2(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *uint64)
 //
-// Four cells a turn. Y2 is the size of a cell; Y4 its bytes, then its digits, then
-// its value; Y8 whether it is negative; Y5 whether it has no point; Y9 its points;
-// Y1 the bytes before the point.
-TEXT ·numbersAVX2(SB), NOSPLIT, $0-72
-	MOVQ text+0(FP), SI
-	MOVQ ends+8(FP), DI
-	MOVQ stride+16(FP), R10
-	SHLQ $2, R10
-	MOVQ groups+24(FP), CX
-	MOVQ out+32(FP), DX
-	VBROADCASTSD low+40(FP), Y14
-	VBROADCASTSD high+48(FP), Y13
-	MOVQ powers+56(FP), R9
-	MOVQ marks+64(FP), R8
+// Four cells a turn. Y2 is the size of a cell; Y4 its bytes,
+// then its digits, then its value; Y8 whether it is negative; Y5 whether it has no
+// point; Y9 its points; Y1 the bytes before the point.
+TEXT ·numbersAVX2(SB), NOSPLIT, $0-88
+	MOVQ words+0(FP), SI
+	MOVQ sizes+8(FP), DI
+	MOVQ rows+16(FP), CX
+	MOVQ out+24(FP), DX
+	VBROADCASTSD low+32(FP), Y14
+	VBROADCASTSD high+40(FP), Y13
+	MOVQ powers+48(FP), R9
+	MOVQ codes+56(FP), R13
+	MOVQ n+64(FP), R12
+	MOVQ empty+72(FP), R8
+	MOVQ odd+80(FP), R11
+	XORL R10, R10 // place of the turn's bits
 	VPXOR Y15, Y15, Y15
 	VPCMPEQQ Y12, Y12, Y12
 	VMOVDQU zeros<>(SB), Y11
 
 next:
-	VMOVQ (DI), X0
-	MOVL 4(DI), AX
-	VPINSRQ $1, (DI)(R10*1), X0, X0
-	MOVL 4(DI)(R10*1), BX
-	VMOVQ -9(SI)(AX*1), X4 // the eight bytes that end with the cell
-	VPINSRQ $1, -9(SI)(BX*1), X4, X4
-	LEAQ (DI)(R10*2), DI
-	VMOVQ (DI), X1
-	MOVL 4(DI), AX
-	VPINSRQ $1, (DI)(R10*1), X1, X1
-	MOVL 4(DI)(R10*1), BX
-	VMOVQ -9(SI)(AX*1), X3
-	VPINSRQ $1, -9(SI)(BX*1), X3, X3
-	LEAQ (DI)(R10*2), DI
-	VINSERTI128 $1, X1, Y0, Y0
-	VINSERTI128 $1, X3, Y4, Y4
-	VPSRLQ $32, Y0, Y1
-	VPADDQ Y12, Y1, Y1 // end
-	VPSLLQ $32, Y0, Y2
-	VPSRLQ $32, Y2, Y2
-	VPSUBQ Y2, Y1, Y2 // size
+	VPMOVZXDQ (DI), Y2
+	VMOVDQU (SI), Y4
+	ADDQ $16, DI
+	ADDQ $32, SI
 	VPSLLQ $3, Y2, Y5
 	VMOVDQU word<>(SB), Y6
 	VPSUBQ Y5, Y6, Y5
@@ -125,19 +110,159 @@ next:
 	VCMPPD $0x12, Y13, Y4, Y3 // at most high
 	VPAND Y6, Y7, Y7
 	VPAND Y3, Y7, Y7
+	MOVQ R12, BX
+
+code:
+	DECQ BX
+	JLT coded
+	VBROADCASTSD (R13)(BX*8), Y6
+	VCMPPD $4, Y6, Y4, Y3
+	VPAND Y3, Y7, Y7 // not a missing code
+	JMP code
+
+coded:
 	VPCMPEQQ Y15, Y2, Y2 // empty
 	VPAND Y7, Y4, Y4
 	VMOVUPD Y4, (DX)
+	ADDQ $32, DX
 	VPOR Y2, Y7, Y7
 	VMOVMSKPD Y7, AX
 	VMOVMSKPD Y2, BX
-	NOTL AX
-	SHLL $4, AX
-	ORL BX, AX
-	MOVB AX, (R8)
-	ADDQ $32, DX
-	INCQ R8
-	DECQ CX
+	XORL $15, AX
+	SHLXQ R10, BX, BX // by its low six bits
+	SHLXQ R10, AX, AX
+	ORQ BX, (R8)
+	ORQ AX, (R11)
+	ADDL $4, R10
+	TESTL $63, R10
+	JNE same
+	ADDQ $8, R8
+	ADDQ $8, R11
+
+same:
+	SUBQ $4, CX
 	JNZ next
+	VZEROUPPER
+	RET
+
+// func numbersAVX512(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *uint64)
+//
+// Eight cells a turn, fewer in the last: K1 tells which there are. Z2 is the size of
+// a cell; Z4 its bytes, then its digits, then its value; Z3 a 1 in the byte of its
+// point; K3 whether it is negative, K4 whether it has no point, K2 whether it is plain.
+TEXT ·numbersAVX512(SB), NOSPLIT, $0-88
+	MOVQ words+0(FP), SI
+	MOVQ sizes+8(FP), DI
+	MOVQ rows+16(FP), CX
+	MOVQ out+24(FP), DX
+	VBROADCASTSD low+32(FP), Z22
+	VBROADCASTSD high+40(FP), Z21
+	MOVQ powers+48(FP), AX
+	VMOVUPD (AX), Z20
+	MOVQ codes+56(FP), R13
+	MOVQ n+64(FP), R12
+	MOVQ empty+72(FP), R8
+	MOVQ odd+80(FP), R9
+	XORL R10, R10 // place of the turn's bits
+	VPBROADCASTQ zeros<>(SB), Z31
+	VPBROADCASTQ point<>(SB), Z30
+	VPBROADCASTQ minus<>(SB), Z29
+	VPBROADCASTQ units<>(SB), Z28
+	VPBROADCASTQ nines<>(SB), Z27
+	VPBROADCASTQ tens<>(SB), Z26
+	VPBROADCASTQ hundreds<>(SB), Z25
+	VPBROADCASTQ myriads<>(SB), Z24
+	VPBROADCASTQ word<>(SB), Z23
+	VPBROADCASTQ eight<>(SB), Z18
+	VPTERNLOGQ $0xFF, Z19, Z19, Z19
+	VPXORQ Z16, Z16, Z16
+	MOVL $0xFF, AX
+	KMOVB AX, K1
+
+next:
+	CMPQ CX, $8
+	JGE full
+	MOVL $1, AX
+	SHLL CX, AX
+	DECL AX
+	KMOVB AX, K1
+
+full:
+	VPMOVZXDQ (DI), Z2
+	VMOVDQU64 (SI), Z4
+	VPSLLQ $3, Z2, Z5
+	VPSUBQ Z5, Z23, Z5
+	VPSLLVQ Z5, Z19, Z6 // mask of the cell's bytes
+	VPSLLQ $8, Z6, Z7
+	VPANDNQ Z6, Z7, Z7 // mask of its first byte
+	VPXORQ Z31, Z4, Z4
+	VPANDQ Z6, Z4, Z4
+	VPXORQ Z29, Z4, Z8
+	VPTESTNMQ Z7, Z8, K3
+	VPANDNQ Z4, Z7, K3, Z4 // a minus becomes 0
+	VPCMPEQB Z30, Z4, K5
+	VPMOVM2B K5, Z9
+	VPANDQ Z28, Z9, Z3
+	VPTESTNMQ Z3, Z3, K4
+	VPADDQ Z19, Z3, Z1 // the bytes before the point, all where there is none
+	VPTESTNMQ Z1, Z3, K1, K2 // not a second point
+	VPANDQ Z1, Z4, Z6
+	VPSLLQ $8, Z6, Z6
+	VPORQ Z9, Z1, Z1
+	KNOTB K4, K6
+	VPANDNQ Z4, Z1, K6, Z4
+	VPORQ Z6, Z4, K6, Z4 // the point closed up
+	VPLZCNTQ Z3, Z6
+	VPSRLQ $3, Z6, Z6 // digits after the point, 8 where there is none
+	VPERMPD Z20, Z6, Z0
+	VPCMPUQ $2, Z18, Z2, K2, K2 // at most eight bytes
+	VPTESTNMQ Z2, Z2, K1, K5 // empty
+	VPADDQ Z19, Z2, K3, Z2
+	VPADDQ Z19, Z2, K6, Z2
+	VPCMPQ $6, Z16, Z2, K2, K2 // it has a digit
+	VPMINUB Z27, Z4, Z6
+	VPCMPEQQ Z6, Z4, K2, K2 // and digits alone
+	VPMADDUBSW Z26, Z4, Z4
+	VPMADDWD Z25, Z4, Z4
+	VPSRLQ $32, Z4, Z6
+	VPMULUDQ Z24, Z4, Z4
+	VPADDQ Z6, Z4, Z4
+	VCVTUQQ2PD Z4, Z4
+	VDIVPD Z0, Z4, Z4
+	VSUBPD Z4, Z16, K3, Z4
+	VCMPPD $0x1d, Z22, Z4, K2, K2 // at least low
+	VCMPPD $0x12, Z21, Z4, K2, K2 // at most high
+	MOVQ R12, BX
+
+code:
+	DECQ BX
+	JLT coded
+	VBROADCASTSD (R13)(BX*8), Z5
+	VCMPPD $4, Z5, Z4, K2, K2 // not a missing code
+	JMP code
+
+coded:
+	VMOVAPD.Z Z4, K2, Z4
+	VMOVUPD Z4, K1, (DX)
+	KORB K5, K2, K6
+	KXORB K6, K1, K6
+	KMOVB K5, BX
+	KMOVB K6, AX
+	SHLXQ R10, BX, BX // by its low six bits
+	SHLXQ R10, AX, AX
+	ORQ BX, (R8)
+	ORQ AX, (R9)
+	ADDQ $32, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	ADDL $8, R10
+	TESTL $63, R10
+	JNE same
+	ADDQ $8, R8
+	ADDQ $8, R9
+
+same:
+	SUBQ $8, CX
+	JGT next
 	VZEROUPPER
 	RET

@@ -81,9 +81,9 @@ type Problem struct {
 // String returns the problem as one line.
 func (p Problem) String() string {
 	var b strings.Builder
-	where := p.Table
-	if p.File != "" && p.File != p.Table {
-		where = strings.TrimPrefix(where+" ("+p.File+")", " ")
+	where := cmp.Or(p.Table, p.File)
+	if p.File != "" && p.File != where {
+		where += " (" + p.File + ")"
 	}
 	b.WriteString(where)
 	if p.Row > 0 {
@@ -96,8 +96,12 @@ func (p Problem) String() string {
 			fmt.Fprintf(&b, " line %d", p.Line)
 		}
 	}
+	what := "column"
+	if p.Code == CodeDictionary && p.Table == "" {
+		what = "key" // of a file of settings, by its path
+	}
 	if p.Column != "" {
-		fmt.Fprintf(&b, ", column %q", p.Column)
+		fmt.Fprintf(&b, ", %s %q", what, p.Column)
 	}
 	if b.Len() > 0 {
 		b.WriteString(": ")

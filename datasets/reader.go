@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -21,6 +22,28 @@ func (l *ProblemList) All() Problems { return l.kept.sorted("") }
 
 // Failed reports a problem of severity error.
 func (l *ProblemList) Failed() bool { return l.kept.failed() }
+
+// Uncarried tells which columns no field of a cohort file carries. Without fields all
+// are read, to describe them.
+func Uncarried(columns []string, fields []Field) []bool {
+	skip := make([]bool, len(columns))
+	for i, c := range columns {
+		skip[i] = len(fields) > 0 && !slices.ContainsFunc(fields, func(f Field) bool {
+			return f.Role != RoleIgnore && (f.Name == c || f.MissingReasons == c)
+		})
+	}
+	return skip
+}
+
+// OddColumn is the problem of a column of a typed file whose values a cohort's table
+// cannot hold.
+func OddColumn(table, file, column, found string) Problem {
+	return Problem{
+		Severity: SeverityError, Code: CodeType, Table: table, File: file, Column: column,
+		Expected: "expected numbers, texts, dates or times, one a cell, found " + found,
+		Mend:     "write the file again without the column; of a Parquet file it is enough to leave it out of the cohort file",
+	}
+}
 
 // HeaderNames turns a table's first row into column names: blanks and invisible
 // marks are taken off their ends, unless the dictionary describes them with

@@ -408,7 +408,7 @@ func TestDraftItems(t *testing.T) {
 		fields := draft(header(prefix, 9) + row)
 		if n := items(fields); n != want {
 			t.Errorf("%s: %d items, want %d", prefix, n, want)
-		} else if f := fields[4]; n > 0 && (f.Instrument != "phq9" || f.Item != 3 || len(f.MissingValues) != 1 || f.Guess == "") {
+		} else if f := fields[4]; n > 0 && (f.Instrument != "phq9" || f.Item != 3 || len(f.MissingValues) != 2 || f.Guess == "") {
 			t.Errorf("%s: third item %+v", prefix, f)
 		}
 	}

@@ -72,6 +72,73 @@ more:
 	SUBQ $16, BX
 	JMP ends
 
+// 1 to 64.
+DATA places<>+0(SB)/8, $0x0807060504030201
+DATA places<>+8(SB)/8, $0x100f0e0d0c0b0a09
+DATA places<>+16(SB)/8, $0x1817161514131211
+DATA places<>+24(SB)/8, $0x201f1e1d1c1b1a19
+DATA places<>+32(SB)/8, $0x2827262524232221
+DATA places<>+40(SB)/8, $0x302f2e2d2c2b2a29
+DATA places<>+48(SB)/8, $0x3837363534333231
+DATA places<>+56(SB)/8, $0x403f3e3d3c3b3a39
+GLOBL places<>(SB), RODATA|NOPTR, $64
+
+// Sixteen ends: those in a quarter of Z4, which is X.
+#define ENDS(X, at) \
+	VPMOVZXBD X, Z5; \
+	VPADDD Z10, Z5, Z5; \
+	VMOVDQU32 Z5, at(DI)
+
+// func separatorsAVX512(text *byte, words int, delim byte, ends *uint32) int
+//
+// The places of a word's separators are closed up as bytes. Sixteen ends are written
+// for each, whatever their number, and 64 where there are more.
+TEXT ·separatorsAVX512(SB), NOSPLIT, $0-40
+	MOVQ text+0(FP), SI
+	MOVQ words+8(FP), CX
+	MOVQ ends+24(FP), DI
+	MOVQ DI, R8
+	VPBROADCASTB delim+16(FP), Z0
+	MOVL $10, AX
+	VPBROADCASTB AX, Z1
+	VMOVDQU64 places<>(SB), Z2
+	MOVL $64, AX
+	VPBROADCASTD AX, Z11
+	VPXORD Z10, Z10, Z10 // before the word
+
+next:
+	VMOVDQU64 (SI), Z3
+	VPCMPEQB Z0, Z3, K1
+	VPCMPEQB Z1, Z3, K2
+	KORQ K1, K2, K1
+	KMOVQ K1, BX
+	VPCOMPRESSB.Z Z2, K1, Z4
+	POPCNTQ BX, BX
+	ENDS(X4, 0)
+	CMPQ BX, $16
+	JGT more
+
+written:
+	LEAQ (DI)(BX*4), DI
+	VPADDD Z11, Z10, Z10
+	ADDQ $64, SI
+	DECQ CX
+	JNZ next
+	VZEROUPPER
+	SUBQ R8, DI
+	SHRQ $2, DI
+	MOVQ DI, ret+32(FP)
+	RET
+
+more:
+	VEXTRACTI32X4 $1, Z4, X6
+	ENDS(X6, 64)
+	VEXTRACTI32X4 $2, Z4, X6
+	ENDS(X6, 128)
+	VEXTRACTI32X4 $3, Z4, X6
+	ENDS(X6, 192)
+	JMP written
+
 // func surveyAVX2(text *byte, words int) (lines, quotes int, seen uint64)
 TEXT ·surveyAVX2(SB), NOSPLIT, $0-40
 	MOVQ text+0(FP), SI

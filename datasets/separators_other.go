@@ -2,8 +2,8 @@
 
 package datasets
 
-// fast tells that there are loops in assembly; here are none.
-var fast = false
+// There are no loops in assembly here.
+var fast, wide = false, false
 
 func separators(text []byte, delim byte, ends []uint32) int {
 	return separatorsPlain(text, delim, 0, ends)
@@ -11,4 +11,6 @@ func separators(text []byte, delim byte, ends []uint32) int {
 
 func (s *sight) survey(text []byte) { s.surveyPlain(text) }
 
-func fourNumbers([]byte, places, []float64, float64, float64, []byte) int { return 0 }
+func (*fastScratch) manyNumbers([]byte, places, []float64, float64, float64, []float64) int { return 0 }
+
+func (*fastScratch) manyDates([]byte, places, []int32) int { return 0 }

@@ -6,7 +6,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 )
 
 // plainly runs a test without the loops in assembly.
@@ -18,8 +20,22 @@ func plainly(t *testing.T, run func()) {
 	run()
 }
 
+// everyWay runs a test with each of the loops that the processor has.
+func everyWay(t *testing.T, run func()) {
+	t.Helper()
+	run()
+	had := wide
+	wide = false
+	run()
+	wide = had
+	plainly(t, run)
+}
+
 // The loops in assembly see what the plain ones see.
-func TestSeparators(t *testing.T) {
+func TestSeparators(t *testing.T) { everyWay(t, func() { separatorsAgree(t) }) }
+
+func separatorsAgree(t *testing.T) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(1, 64))
 	for range 2000 {
 		text := make([]byte, r.IntN(300))
@@ -49,13 +65,18 @@ func TestSeparators(t *testing.T) {
 	}
 }
 
-// Four numbers at a time are those that the careful parser reads, to the last bit; a
+// Many numbers at a time are those that the careful parser reads, to the last bit; a
 // cell that it refuses is not plain.
-func TestFourNumbers(t *testing.T) {
+func TestManyNumbers(t *testing.T) {
+	cells := []string{"", "0", "-0", ".5", "5.", "-.5", "-", ".", "-.", "--1", "1.2.3", "12345678", "-1234567", "123456789", "0.000001", ".0000001", "9999999.", "1e3", "+1", " 1", "1-", "100", "100.1", "-100", "-100.1", "-99", "77", "77.0", "077"}
+	for size := range 41 { // digits, with a point at every place
+		for point := range size {
+			cells = append(cells, strings.Repeat("1", point)+"."+strings.Repeat("2", size-point-1))
+		}
+		cells = append(cells, strings.Repeat("0", size)+"7", "-"+strings.Repeat("3", size))
+	}
 	r := rand.New(rand.NewPCG(8, 8))
-	text, ends := make([]byte, before), []uint32{0}
-	cells := []string{"", "0", "-0", ".5", "5.", "-.5", "-", ".", "-.", "--1", "1.2.3", "12345678", "-1234567", "123456789", "0.000001", ".0000001", "9999999.", "1e3", "+1", " 1", "1-", "100", "100.1", "-100", "-100.1"}
-	for range 200_000 {
+	for range 100_000 {
 		cells = append(cells, strconv.FormatFloat((r.Float64()-0.5)*math.Pow(10, float64(r.IntN(8))), 'f', r.IntN(8), 64))
 		odd := make([]byte, r.IntN(10))
 		for i := range odd {
@@ -63,34 +84,88 @@ func TestFourNumbers(t *testing.T) {
 		}
 		cells = append(cells, string(odd))
 	}
-	for _, c := range cells {
-		text = append(append(text, c...), ',')
-		ends = append(ends, uint32(len(text)-before))
+	everyWay(t, func() { manyNumbersAgree(t, cells) })
+	for n := range 40 { // and whatever their number
+		everyWay(t, func() { manyNumbersAgree(t, cells[n:2*n]) })
 	}
-	text = append(text, make([]byte, after)...)
-	out, marks := make([]float64, len(cells)), make([]byte, len(cells))
-	n, plain := fourNumbers(text[before:], places{ends, 1}, out, -100, 100, marks), 0
+}
+
+// between lays out cells of one column, between those of others.
+func between(cells []string) ([]byte, places) {
+	text, ends := make([]byte, before), []uint32{0}
+	for _, c := range cells {
+		for _, s := range []string{c, "9", "-9.9"} {
+			text = append(append(text, s...), ',')
+			ends = append(ends, uint32(len(text)-before))
+		}
+	}
+	return append(text, make([]byte, after)...)[before:], places{ends, 3}
+}
+
+func manyNumbersAgree(t *testing.T, cells []string) {
+	t.Helper()
+	text, places := between(cells)
+	codes := []float64{77, -99}
+	out := make([]float64, len(cells)+1)
+	out[len(cells)] = 5
+	var s fastScratch
+	s.reserve(len(cells))
+	n, plain := s.manyNumbers(text, places, out[:len(cells)], -100, 100, codes), 0
 	for i, c := range cells[:n] {
-		mark := marks[i/4] >> (i % 4)
+		isEmpty, isOdd := s.empty[i/64]>>(i%64)&1 == 1, s.odd[i/64]>>(i%64)&1 == 1
 		want, err := parseNumber(c, ".", "")
+		good := err == nil && want >= -100 && want <= 100 && !slices.Contains(codes, want)
 		switch {
-		case c == "":
-			if mark&0x11 != 1 || out[i] != 0 {
-				t.Fatalf("an empty cell is marked %x", mark)
-			}
-		case mark&0x11 == 0:
+		case isEmpty != (c == "") || isEmpty && (isOdd || out[i] != 0):
+			t.Fatalf("%q: empty %v, odd %v, %v", c, isEmpty, isOdd, out[i])
+		case !isEmpty && !isOdd:
 			plain++
-			if err != nil || math.Float64bits(out[i]) != math.Float64bits(want) || want < -100 || want > 100 {
+			if !good || math.Float64bits(out[i]) != math.Float64bits(want) {
 				t.Fatalf("%q: %v, want %v (%v)", c, out[i], want, err)
 			}
-		case mark&0x11 != 0x10:
-			t.Fatalf("%q is marked %x", c, mark)
-		case len(c) <= 8 && err == nil && want >= -100 && want <= 100 && !bytes.ContainsAny([]byte(c), "e+ "):
+		case isOdd && len(c) <= 8 && good && !strings.ContainsAny(c, "e+ "):
 			t.Fatalf("%q is not taken for plain", c)
 		}
 	}
-	if fast && plain < 50_000 {
+	if out[len(cells)] != 5 {
+		t.Fatal("a number was written behind the last")
+	}
+	if fast && plain < n/8 && n > 1000 {
 		t.Errorf("only %d of %d cells are plain", plain, n)
+	}
+}
+
+// So are many dates at a time those that one is.
+func TestManyDates(t *testing.T) {
+	first := time.Date(1849, 12, 1, 0, 0, 0, 0, time.UTC)
+	cells := []string{"", "2024-02-2", "2024-02-290", "2024-02-29 ", " 2024-02-29", "0000-00-00", "9999-12-31", "24-02-29", "2"}
+	r := rand.New(rand.NewPCG(10, 10))
+	for day := range 128_563 {
+		s := first.AddDate(0, 0, day).Format("2006-01-02")
+		odd := []byte(s)
+		odd[r.IntN(10)] = "0123456789-/: \x00\xb0"[r.IntN(16)]
+		cells = append(cells, s, string(odd))
+	}
+	agree := func(cells []string) {
+		text, places := between(cells)
+		out := make([]int32, len(cells)+1)
+		out[len(cells)] = 5
+		var s fastScratch
+		s.reserve(len(cells))
+		for i, c := range cells[:s.manyDates(text, places, out[:len(cells)])] {
+			want, ok := plainDate([]byte(c))
+			isEmpty, isOdd := s.empty[i/64]>>(i%64)&1 == 1, s.odd[i/64]>>(i%64)&1 == 1
+			if isEmpty != (c == "") || isOdd != (!ok && c != "") || out[i] != want {
+				t.Fatalf("%q: %d, empty %v, odd %v; want %d, %v", c, out[i], isEmpty, isOdd, want, ok)
+			}
+		}
+		if out[len(cells)] != 5 {
+			t.Fatal("a date was written behind the last")
+		}
+	}
+	agree(cells)
+	for n := range 40 {
+		agree(cells[n : 2*n])
 	}
 }
 

@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"math"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -24,9 +25,10 @@ func (s *columnSpec) whole(a arrow.Array) (arrow.Array, bool) {
 	case *array.Boolean:
 		return a, s.field.Type == TypeBoolean
 	case *array.Date32:
-		return a, s.field.Type == TypeDate
+		return a, s.field.Type == TypeDate && len(s.moments) == 0 && plainMoments(a, v.Date32Values(), 24*60*60*1_000_000)
 	case *array.Timestamp:
-		return a, s.field.Type == TypeDatetime && v.DataType().(*arrow.TimestampType).Unit == arrow.Microsecond
+		return a, s.field.Type == TypeDatetime && v.DataType().(*arrow.TimestampType).Unit == arrow.Microsecond &&
+			len(s.moments) == 0 && plainMoments(a, v.TimestampValues(), 1)
 	case *array.Dictionary:
 		if s.field.Type == TypeString {
 			return s.wholeCodes(v)
@@ -54,6 +56,19 @@ func plainNumbers[T float64 | int64](s *columnSpec, a arrow.Array, xs []T) bool 
 			continue
 		}
 		if !some || a.IsValid(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// plainMoments reports that all dates, in units of so many microseconds, are within
+// the years that a date may have.
+func plainMoments[T arrow.Date32 | arrow.Timestamp](a arrow.Array, xs []T, unit int64) bool {
+	low := time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() / unit
+	high := time.Date(lastYear+1, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() / unit
+	for i, x := range xs {
+		if (int64(x) < low || int64(x) >= high) && a.IsValid(i) {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package datasets
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -19,8 +20,8 @@ const (
 
 // DecodeYAML decodes a small file that a format needs besides the cohort file,
 // strictly: an unknown or repeated key is a problem with its line, and so are
-// anchors and aliases, by which a short file can stand for an endless one. The
-// name is used in problems alone. On success it returns the line at which a path
+// anchors and aliases, by which a short file can stand for an endless one. All that
+// is wrong with its shape comes back at once, as Problems. The name is used in problems alone. On success it returns the line at which a path
 // such as $.tables[0].name stands, 0 where it does not, for what the caller then
 // finds wrong with the meaning.
 func DecodeYAML(name string, b []byte, into any) (line func(path string) int, err error) {
@@ -43,13 +44,37 @@ func DecodeYAML(name string, b []byte, into any) (line func(path string) int, er
 			return nil, bad(t.Position.Line, "expected no anchors or aliases", "write it out")
 		}
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(into); err != nil {
-		p := yamlProblem(name, err)
-		if len(bytes.TrimSpace(b)) == 0 {
-			p.Expected = "expected settings, found an empty file"
-		}
-		return nil, Problems{p}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil, bad(0, "expected settings, found an empty file", "")
 	}
+	if ps := decodeStrictly(name, b, into); len(ps) > 0 {
+		return nil, ps
+	}
+	return lines(b), nil
+}
+
+// decodeStrictly decodes a file of settings into v. It tells of all that is not of its
+// shape, else of the decoder's error, without its excerpt of the file.
+func decodeStrictly(name string, b []byte, v any) Problems {
+	if ps := misshapen(name, b, v); len(ps) > 0 {
+		return ps
+	}
+	err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(v)
+	if err == nil {
+		return nil
+	}
+	p := Problem{Severity: SeverityError, Code: CodeDictionary, File: name}
+	p.Expected, _, _ = strings.Cut(yaml.FormatError(err, false, false), "\n")
+	var column int
+	if n, _ := fmt.Sscanf(p.Expected, "[%d:%d]", &p.Line, &column); n == 2 {
+		_, p.Expected, _ = strings.Cut(p.Expected, "] ")
+	}
+	return Problems{p}
+}
+
+// lines returns where in a file of settings a path stands: its line, 0 where it does
+// not.
+func lines(b []byte) func(path string) int {
 	var f *ast.File // parsed once, when first asked
 	return func(path string) int {
 		p, err := yaml.PathString(path)
@@ -66,5 +91,5 @@ func DecodeYAML(name string, b []byte, into any) (line func(path string) int, er
 			return 0
 		}
 		return n.GetToken().Position.Line
-	}, nil
+	}
 }

@@ -47,6 +47,7 @@ type Cell struct {
 	Hidden    Suppression // set by reports/disclosure
 	Formula   *Formula    // how it follows from other cells, for formats that compute; nil for most
 	Input     bool        // a reader may put another number in its place, and formulas follow
+	Partial   bool        // known of too few of those it is about to be compared
 }
 
 // BasisKind says what a number rests on.

@@ -135,11 +135,11 @@ func (l Language) tornado(t economics.Tornado) Figure {
 	}
 	caption := Say(l.Text("Base case: {0} (Monte Carlo standard error {1}). Thin lines are 95 % Monte Carlo intervals.", l.Number(float64(t.NetBenefit)), l.Number(float64(t.NetBenefitMCSE))))
 	if changes > 0 {
-		caption = caption.And(" " + l.Text("* the best strategy is another one at an end of the range."))
+		caption = caption.And(" " + l.Text("* the best strategy is another one at an end of the range, by 2 Monte Carlo standard errors or more."))
 	}
 	return Figure{
 		ID: "tornado", Title: "Which parameter moves the answer most?",
-		Subtitle: l.Text("Net benefit of {0} against {1} at {2} for a unit of effect, each parameter alone moved to the ends of its 95 % range", t.Strategy, t.Reference, l.Number(float64(t.WillingnessToPay))),
+		Subtitle: l.Text("Change of the net benefit of {0} against {1} at {2} for a unit of effect, each parameter alone moved to the ends of its 95 % range", t.Strategy, t.Reference, l.Number(float64(t.WillingnessToPay))),
 		Caption:  caption, Alt: Say("Bars of how far each parameter moves incremental net benefit, the widest first."), Plot: p,
 		Absent: Say("No parameter that was moved changes the net benefit."),
 	}

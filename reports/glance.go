@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"recoup/analysis"
+	"recoup/analysis/compare"
 	"recoup/analysis/effect"
 	"recoup/datasets"
 	"recoup/datasets/instrument"
@@ -49,7 +50,9 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 			notices = append(notices, cannot(g.title, why))
 			continue
 		}
-		t.Topic = g.title
+		if t.Topic == "" {
+			t.Topic = g.title
+		}
 		before, missing, err := q.yearBefore(ctx, g, group)
 		if err != nil {
 			return s, err
@@ -115,8 +118,16 @@ func importantTile(ctx context.Context, q *quarter, c *datasets.Cohort, group st
 	q.defined(q.text("Important improvement, {0}", q.text(i.Title)), seen.Definition, "recoup instrument show "+i.Name)
 	return Tile{
 		Label: q.text("had an important improvement in {0} at {1}, of those seen", q.in.lower(f.Label()), q.discharge.VisitName()),
-		Value: shared(seen), Detail: q.words("{0} if those not seen did not improve.", shared(all)),
+		Value: knownOf(seen, all), Detail: q.words("{0} if those not seen did not improve.", shared(all)),
 	}, "", nil
+}
+
+// knownOf is a share of those known, partial where they are under 70 % of all: who is
+// known may then be who did well.
+func knownOf(known, all analysis.Estimate) Cell {
+	c := shared(known)
+	c.Partial = float64(known.N.Arm) < enough*float64(all.N.Arm)
+	return c
 }
 
 func lower(s string) string {
@@ -133,8 +144,11 @@ func painTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 		return Tile{}, "No outcome has an instrument for pain.", nil
 	}
 	t, why, err := importantTile(ctx, q, c, group, f, i)
+	if i.Domain != "pain" {
+		t.Topic = "Less interference by pain"
+	}
 	if why == "" && err == nil && i.Domain == "pain" {
-		t.Benchmark, t.BenchmarkSource = benchmark("gerdle-2016", "pain", "pain decreased")
+		q.benchmark(&t, "gerdle-2016", "pain", "pain decreased", "", q.horizonOf(q.discharge.VisitName()))
 	}
 	return t, why, err
 }
@@ -145,8 +159,9 @@ func moodTile(ctx context.Context, q *quarter, c *datasets.Cohort, group string)
 		return Tile{}, "No outcome has an instrument for mood or sleep.", nil
 	}
 	t, why, err := importantTile(ctx, q, c, group, f, i)
+	t.Topic = map[string]string{"mood": "Better mood", "sleep": "Better sleep", "beliefs": "Better coping"}[i.Domain] // one instrument tells of no more
 	if why == "" && err == nil {
-		t.Benchmark, t.BenchmarkSource = benchmark("eppoc-painaustralia", moodOf(i), "improved")
+		q.benchmark(&t, "eppoc-painaustralia", moodOf(i), "improved", "", q.horizonOf(q.discharge.VisitName()))
 	}
 	return t, why, err
 }
@@ -163,38 +178,50 @@ func moodOf(i instrument.Instrument) string {
 	return ""
 }
 
+// benchmark puts a published share beside a tile, with how its patients differ from ours.
+func (q *quarter) benchmark(t *Tile, id, outcome, group, definition string, at published.Horizon) {
+	t.Benchmark, t.BenchmarkSource = benchmark(id, outcome, group)
+	if e, r, ok := publishedShare(id, outcome, group); ok {
+		t.Unlike = q.unlike(compare.CaseMix(q.now, nil, definition, at), e.CaseMix(r))
+	}
+}
+
+func publishedShare(id, outcome, group string) (published.Entry, published.Result, bool) {
+	e, _ := published.Find(id)
+	for _, r := range e.Results {
+		if r.Outcome == outcome && (group == "" || r.Group == group) && !math.IsNaN(r.Share()) {
+			return e, r, true
+		}
+	}
+	return e, published.Result{}, false
+}
+
 // benchmark returns a published share and who published it for whom. It is never
 // chosen by us to be met: it measures something near, and says what: the outcome,
 // the group, when it was seen, and the definition where there is one.
 func benchmark(id, outcome, group string) (Cell, string) {
-	e, ok := published.Find(id)
+	e, r, ok := publishedShare(id, outcome, group)
 	if !ok {
 		return Cell{}, ""
 	}
-	for _, r := range e.Results {
-		if r.Outcome != outcome || group != "" && r.Group != group || r.Measure != published.Proportion || math.IsNaN(r.Share()) {
-			continue
-		}
-		c := Cell{Value: r.Share(), Low: math.NaN(), High: math.NaN(), Format: Format{Kind: Percent}, Basis: NoPatients()}
-		source := e.ID + ": " + e.Population
-		if !strings.Contains(r.Group, r.Outcome) {
-			source += ", " + r.Outcome
-		}
-		if r.Group != "" {
-			source += ", " + r.Group
-		}
-		if at := r.At.String(); at != "" {
-			source += ", at " + at
-		}
-		if r.Definition != "" {
-			source += ", by " + r.Definition
-		}
-		if r.Note != "" {
-			source += ": " + lower(strings.TrimSuffix(r.Note, "."))
-		}
-		return c, source + unsourced(r)
+	c := Cell{Value: r.Share(), Low: math.NaN(), High: math.NaN(), Format: Format{Kind: Percent}, Basis: NoPatients()}
+	source := e.ID + ": " + e.Population
+	if !strings.Contains(r.Group, r.Outcome) {
+		source += ", " + r.Outcome
 	}
-	return Cell{}, ""
+	if r.Group != "" {
+		source += ", " + r.Group
+	}
+	if at := r.At.String(); at != "" {
+		source += ", at " + at
+	}
+	if r.Definition != "" {
+		source += ", by " + r.Definition
+	}
+	if r.Note != "" {
+		source += ": " + lower(strings.TrimSuffix(r.Note, "."))
+	}
+	return c, source + unsourced(r)
 }
 
 // unsourced says of a published figure that was not read in its source what it is.

@@ -470,7 +470,7 @@ var vocabulary = []string{
 	"improvement", "concern", "change", "outside limits", "run", "trend", "two of three",
 	opioid.Caution,
 	// facts of a report's end
-	"Platform", "Cohort", "Digest of the cohort, SHA-256", "Patients in the cohort", "Rows in the cohort", "Rule for small cells", "Confidence level", "Where", "Bad cells",
+	"Platform", "Cohort", "Digest of the cohort, SHA-256", "Patients in the cohort", "Rows in the cohort", "Confidence level", "Where", "Bad cells",
 	"set aside as missing, counted under Data quality", "Scenario", "Digest of the scenario, SHA-256", "Evidence", "Digest of the evidence, SHA-256", "Seed", "Size",
 	"counts of 1 to 10 hidden, and what would reveal them",
 	// outcomes, units, costs, perspectives and standings of simulated strategies

@@ -25,7 +25,7 @@ func opioidTile(ctx context.Context, q *quarter, c *datasets.Cohort, group strin
 	}
 	q.defined("Daily opioid dose", known.Definition, "recoup analyze show taper/reduction")
 	return Tile{
-		Label: q.text("of those on opioids at entry cut their daily dose by half or more ({0})", q.when(last)), Value: shared(known),
+		Label: q.text("of those on opioids at entry, whose dose is known, cut their daily dose by half or more ({0})", q.when(last)), Value: knownOf(known, all),
 		Detail: q.words("{0} if those of unknown dose did not.", shared(all)),
 	}, "", nil
 }
@@ -117,7 +117,9 @@ func (q *quarter) doseTable(g string, r analysis.Result) Table {
 		before, _ := at(r, "mme_baseline_mean", g, v)
 		now, _ := at(r, "mme_mean", g, v)
 		pct, _ := at(r, "percent_change_mean", g, v)
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(q.when(v))), Count(change.N.Arm).Named("dose known/" + change.Visit + "/" + g).PartOf("on opioids at entry/" + g), single(before, 1), single(now, 1), estimated(change, 1).WithSign(), estimated(pct, 0).WithSign().WithUnit("", "%")}})
+		mean := estimated(change, 1).WithSign()
+		mean.Partial = float64(change.N.Arm) < enough*float64(change.N.Arm+change.N.Missing)
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(q.when(v))), Count(change.N.Arm).Named("dose known/" + change.Visit + "/" + g).PartOf("on opioids at entry/" + g), single(before, 1), single(now, 1), mean, estimated(pct, 0).WithSign().WithUnit("", "%")}})
 		t.Footnotes = []Words{foreign("Definition: " + change.Definition + ". " + upper(change.Method.Name) + ".")}
 	}
 	return t

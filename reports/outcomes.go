@@ -77,6 +77,13 @@ func buildOutcomes(ctx context.Context, q *quarter) (Section, error) {
 		}
 		if i == 0 {
 			s.Blocks = append(s.Blocks, q.effectForest(v, rows), q.responderDots(v, rows))
+			t, err := q.registers(ctx)
+			if err != nil {
+				return s, err
+			}
+			if len(t.Rows) > 0 {
+				s.Blocks = append(s.Blocks, t)
+			}
 		}
 	}
 	if f, ok, err := q.trajectory(ctx); err != nil {

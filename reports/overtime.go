@@ -39,12 +39,9 @@ func buildOverTime(ctx context.Context, q *quarter) (Section, error) {
 		}
 		s.Blocks = append(s.Blocks, blocks...)
 	}
-	block, err := q.funnel(ctx, f, i)
-	if err != nil {
-		return s, err
-	}
-	s.Blocks = append(s.Blocks, block)
-	return s, nil
+	blocks, err := q.between(ctx, f, i)
+	s.Blocks = append(s.Blocks, blocks...)
+	return s, err
 }
 
 // improved are the settings of analyses of who improved by an important amount, of
@@ -69,9 +66,9 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 		{Figure{
 			ID: importantByQuarter, Title: q.text("Important improvement in {0} by quarter", label),
 			Subtitle: q.text("Share of those seen at {0} with an important improvement, three-sigma limits", visit),
-		}, improved("type", "auto")},
+		}, improved("type", "auto", "target", q.target("none"))},
 		{Figure{
-			ID: "change-by-quarter", Title: q.text("Mean change in {0} by quarter", label),
+			ID: changeByQuarter, Title: q.text("Mean change in {0} by quarter", label),
 			Subtitle: q.text("Mean change from entry to {0}, three-sigma limits", visit),
 		}, map[string]string{"measure": quality.MeasureChange, "type": quality.KindXmR}},
 	} {
@@ -88,8 +85,19 @@ func (q *quarter) charts(ctx context.Context, f datasets.Field, i instrument.Ins
 	return out, nil
 }
 
-// importantByQuarter is the chart that Speak reads.
-const importantByQuarter = "important-by-quarter"
+// The charts that Speak reads.
+const (
+	importantByQuarter = "important-by-quarter"
+	changeByQuarter    = "change-by-quarter"
+)
+
+// target is the share that the program aims at, as analyses take it.
+func (q *quarter) target(none string) string {
+	if q.opt.Target == 0 {
+		return none
+	}
+	return strconv.FormatFloat(q.opt.Target, 'g', -1, 64)
+}
 
 // chart draws the control chart that quality/control-chart gives of an outcome, up to
 // the quarter reported on, with what it warns of.
@@ -115,6 +123,10 @@ func (q *quarter) chart(ctx context.Context, fig Figure, f datasets.Field, set m
 	p.Limits = "3 sigma"
 	fig.Plot = p
 	fig.Alt = Say(q.count(len(p.Points), "{0} quarter in order, with limits and signals.", "{0} quarters in order, with limits and signals."))
+	if !math.IsNaN(p.Target) {
+		aim := Cell{Value: p.Target, Low: math.NaN(), High: math.NaN(), Format: Format{Kind: Percent}, Basis: NoPatients()}
+		fig.Alt = fig.Alt.And(" ").join(q.words("The target, {0}, is the program's own.", aim))
+	}
 	fig.Caption = Say(q.kindOf(g.Title) + " " + q.text("Rules: a point outside the limits; {0} in a row on one side of the center.", strconv.Itoa(quality.DefaultChart.Run)))
 	if few {
 		fig.Caption = fig.Caption.And(" " + q.text("Quarters are left out, before limits are worked out, that would tell of fewer than {0} patients.", q.opt.Fewest))
@@ -215,48 +227,83 @@ func (q *quarter) smallParts(r analysis.Result, table string) map[string]bool {
 	return out
 }
 
-// funnel compares the sites by the share with an important improvement, by
-// quality/funnel with limits that over-dispersion widens.
-func (q *quarter) funnel(ctx context.Context, f datasets.Field, i instrument.Instrument) (Block, error) {
+// between compares the sites by the share with an important improvement: as they are, and
+// in patients alike.
+func (q *quarter) between(ctx context.Context, f datasets.Field, i instrument.Instrument) ([]Block, error) {
 	codes, levels := q.now.Attribute(datasets.RoleSite)
-	if codes == nil || len(levels) < 2 {
-		return cannot("Sites are not compared", "The cohort does not record a site, or has only one."), nil
+	with := slices.Compact(slices.Sorted(slices.Values(slices.DeleteFunc(slices.Clone(codes), func(c int32) bool { return c < 0 }))))
+	if len(with) < 2 {
+		return []Block{cannot("Sites are not compared", "The cohort does not record a site, or has only one.")}, nil
 	}
-	fig := Figure{
-		ID: "sites", Title: q.text("Important improvement in {0} by site", q.in.lower(f.Label())),
-		Subtitle: q.text("Share of those seen at {0}, with the 95 % and 99.8 % limits about the share of all sites", q.discharge.VisitName()),
-		Absent:   Say("Too few sites have patients for a comparison."),
+	c := sitesCompared{
+		parts:    parted{q.now, make([]string, len(codes)), make([]bool, len(codes))},
+		field:    f,
+		question: analysis.Question{Outcome: f.Name, Visit: q.discharge.Value, Arm: q.groups[0]},
 	}
-	if _, has := i.Default(); !has {
-		fig.Absent = Say(q.text("No sourced important difference is known for {0}.", q.text(i.Title)))
-		return fig, nil
-	}
-	question := analysis.Question{Outcome: f.Name, Visit: q.discharge.Value, Arm: q.groups[0]}
-	of, keep := make([]string, len(codes)), make([]bool, len(codes))
-	for p, c := range codes {
-		if keep[p] = c >= 0; keep[p] {
-			of[p] = levels[c]
+	for p, code := range codes {
+		if c.parts.keep[p] = code >= 0; c.parts.keep[p] {
+			c.parts.of[p] = levels[code]
 		}
 	}
-	set := improved("overdispersion", quality.OverdispersionAdditive)
-	numerators, wholes, err := q.siteNames(ctx, question, levels)
+	if _, has := i.Default(); !has {
+		fig := c.funnelFigure(q)
+		fig.Absent = Say(q.text("No sourced important difference is known for {0}.", q.text(i.Title)))
+		return []Block{fig}, nil
+	}
+	var err error
+	if c.numerators, c.wholes, err = q.siteNames(ctx, c.question, levels); err != nil {
+		return nil, err
+	}
+	funnel, err := q.funnel(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
-	r, _, why, err := q.withoutSmall(ctx, quality.FunnelAnalysis, "funnel", parted{q.now, of, keep}, question, set)
+	adjusted, err := q.adjusted(ctx, c)
+	return []Block{funnel, adjusted}, err
+}
+
+// sitesCompared is what comparisons of the sites share.
+type sitesCompared struct {
+	parts              parted
+	field              datasets.Field
+	question           analysis.Question
+	numerators, wholes string         // names of the counts improved and judged of all sites
+	judged, improved   map[string]int // by site; set by the funnel
+}
+
+func (c sitesCompared) funnelFigure(q *quarter) Figure {
+	return Figure{
+		ID: "sites", Title: q.text("Important improvement in {0} by site", q.in.lower(c.field.Label())),
+		Subtitle: q.text("Share of those seen at {0}, with the 95 % and 99.8 % limits about the share of all sites", q.discharge.VisitName()),
+		Absent:   Say("Too few sites have patients for a comparison."),
+	}
+}
+
+// funnel draws the sites by quality/funnel with limits that over-dispersion widens.
+func (q *quarter) funnel(ctx context.Context, c *sitesCompared) (Figure, error) {
+	fig := c.funnelFigure(q)
+	r, few, why, err := q.withoutSmall(ctx, quality.FunnelAnalysis, "funnel", c.parts, c.question, improved("overdispersion", quality.OverdispersionAdditive))
 	if err != nil || why != "" {
 		return fig, err
 	}
+	c.judged, c.improved = map[string]int{}, map[string]int{}
 	for _, t := range r.Tables {
-		p, ok := funnelPlot(grid{t}, r)
+		g := grid{t}
+		p, ok := funnelPlot(g, r)
 		p.Points = slices.DeleteFunc(p.Points, func(x FunnelPoint) bool { return math.IsNaN(x.Y) })
 		if t.Name != "funnel" || !ok || len(p.Points) < 2 {
 			continue
 		}
+		for _, row := range g.Rows {
+			c.judged[row[0].Text], c.improved[row[0].Text] = g.count(row, "n"), g.count(row, "events")
+		}
 		p.X.Label = "Patients seen"
+		if q.opt.Target > 0 {
+			p.Target = q.opt.Target
+		}
 		for i := range p.Points {
 			site := "/" + p.Points[i].Label
-			p.Points[i].Basis.Quantity, p.Points[i].Basis.Whole = numerators+site, wholes+site
+			p.Points[i].Basis.Quantity, p.Points[i].Basis.Whole = c.numerators+site, c.wholes+site
 		}
 		how := "Exact binomial limits, interpolated: sites do not differ by more than chance."
 		switch tau, _ := find(r, "tau", ""); {
@@ -267,8 +314,16 @@ func (q *quarter) funnel(ctx context.Context, f datasets.Field, i instrument.Ins
 		}
 		fig.Plot, fig.Alt = p, Say(q.count(len(p.Points), "{0} site by number of patients seen.", "{0} sites by number of patients seen."))
 		fig.Caption = Say(q.text(how) + " " + q.text("Not adjusted for who the patients are: a site outside the limits is one to look at, not a verdict."))
+		if few {
+			fig.Caption = fig.Caption.And(" " + q.sitesLeftOut())
+		}
 	}
 	return fig, nil
+}
+
+// sitesLeftOut says of a comparison that small sites are not in it.
+func (q *quarter) sitesLeftOut() string {
+	return q.text("Sites are left out, before anything is worked out, that would tell of fewer than {0} patients.", q.opt.Fewest)
 }
 
 // siteNames names the count of improved patients and the count judged of all sites, which

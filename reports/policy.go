@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"recoup/analysis"
@@ -212,14 +213,25 @@ func (in PolicyInput) sureness(l economics.Lead) string {
 			se = float64(d.ProbabilityMCSE)
 		}
 	}
-	text := in.text("{0} is the best in {1} % of {2} draws of the parameters (Monte Carlo standard error {3} points).", v.Best, fmt.Sprintf("%.0f", 100*p), in.Economics.Draws, in.in.Digits(fmt.Sprintf("%.1f", 100*se)))
+	text := in.text("{0} is the best in {1} % of {2} draws of the parameters (Monte Carlo standard error {3} points).", v.Best, in.in.Digits(percentOf(p)), in.Economics.Draws, in.in.Digits(fmt.Sprintf("%.1f", 100*se)))
 	if p < 0.5 {
 		text += " " + in.text("That is fewer than half of them, although it is the best on average.")
 	}
 	if in.Economics.Draws < 100 {
 		text += " " + in.text("So few draws give a coarse figure.")
 	}
-	return text + " " + in.text("Choosing now and being wrong in the others costs {0} a patient on average (expected value of perfect information).", in.usd(v.EVPI))
+	return text + " " + in.text("Choosing now and being wrong in the others costs {0} a patient on average over all draws (expected value of perfect information).", in.usd(v.EVPI))
+}
+
+// percentOf writes a share in percent, with as many decimals as tell it from none and all.
+func percentOf(p float64) string {
+	for decimals := 0; ; decimals++ {
+		text := strconv.FormatFloat(100*p, 'f', decimals, 64)
+		v, _ := strconv.ParseFloat(text, 64)
+		if decimals == 6 || (v > 0 || p <= 0) && (v < 100 || p >= 1) {
+			return text
+		}
+	}
 }
 
 // price says what it costs in each year.
@@ -396,6 +408,7 @@ func (in PolicyInput) budget() Section {
 			share := Cell{Value: float64(x.Share), Low: math.NaN(), High: math.NaN(), Format: Format{Kind: Percent}, Basis: NoPatients()}
 			o.Rows = append(o.Rows, Row{Cells: []Cell{Label(upper(x.From)).English(), figureOf(float64(x.Income), 0), figureOf(float64(x.Fixed), 0), figureOf(float64(x.Variable), 0), reasoned(figureOf(float64(x.Patients), 1), x.Reason), reasoned(share, x.Reason)}})
 		}
+		o.Footnotes = []Words{Say("Costs are of the planned weeks of a full group. Weeks by which phases are extended, and boosters, come on top of them.")}
 		s.Blocks = append(s.Blocks, o)
 	}
 	if len(in.Success) > 0 {
@@ -431,6 +444,9 @@ func (in PolicyInput) methods() Section {
 	t := Table{ID: "conventions", Caption: "Settings that could have been otherwise", Columns: []Column{{Label: "Setting"}, {Label: "Here"}}}
 	for _, c := range in.Result.Conventions {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(c.Name).English(), Label(c.Value).English()}})
+	}
+	if len(in.Budget) > 0 {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label("budget impact, 95 % of draws"), Label("2.5th and 97.5th percentile of the draws, chance between patients included")}})
 	}
 	t.Rows = append(t.Rows, Row{Cells: []Cell{Label("one-way sensitivity"), Label("2.5th and 97.5th percentile of each parameter, the others at their base values, on the same patients and random numbers")}})
 	e := Table{ID: "parameters", Caption: "Parameters", Columns: []Column{{Label: "Parameter"}, {Label: "Value", Align: Right}, {Label: "Unit"}, {Label: "Distribution"}, {Label: "Status"}, {Label: "Source"}}}

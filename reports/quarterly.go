@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"recoup/analysis"
 	"recoup/analysis/describe"
@@ -15,12 +16,15 @@ import (
 
 // QuarterlyOptions say whom the quarterly outcome report is about.
 type QuarterlyOptions struct {
-	Quarter   string  // such as 2026Q3; "" for all patients
-	Arm       string  // the program's arm, where the cohort has arms; "" for each
-	Reference string  // an arm to compare with
-	Level     float64 // of confidence; 0 means 0.95
-	Fewest    int     // fewest patients, had it or not, of a quarter or site in a chart; 0 for any
-	Facts     []Fact  // of the program that writes the report, for its end
+	Quarter   string                // such as 2026Q3; "" for all patients
+	Arm       string                // the program's arm, where the cohort has arms; "" for each
+	Reference string                // an arm to compare with
+	Level     float64               // of confidence; 0 means 0.95
+	Fewest    int                   // fewest patients, had it or not, of a quarter or site in a chart; 0 for any
+	Facts     []Fact                // of the program that writes the report, for its end
+	Target    float64               // the share with an important improvement aimed at, drawn in the charts; 0 for none
+	Date      string                // on which the report is dated, such as 2026-10-15; "" for none
+	Progress  func(done, total int) // called as sections begin; nil for none
 	Brand     Brand
 	Lang      string // BCP 47 tag of the report's language, such as de; "" for English
 
@@ -68,6 +72,8 @@ type quarter struct {
 	discharge datasets.Visit // the visit at the end of treatment; its Value is "" where there is none
 	followUp  datasets.Visit // the last visit after it with any data
 
+	asked map[asked]answered
+
 	terms []Definition // the definitions used, each once
 	joins []QuantitySum
 }
@@ -89,7 +95,14 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 	if o.Site != "" {
 		r.Subtitle += " · " + o.Site
 	}
-	for _, b := range QuarterlySections {
+	r.Subtitle += q.dated()
+	for i, b := range QuarterlySections {
+		if o.Progress != nil {
+			o.Progress(i, len(QuarterlySections))
+		}
+		if err := ctx.Err(); err != nil {
+			return Report{}, err
+		}
 		s, err := b.build(ctx, q)
 		if err != nil {
 			return Report{}, fmt.Errorf("section %s: %w", b.ID, err)
@@ -100,6 +113,18 @@ func Quarterly(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Rep
 	r.Sums = q.sums()
 	r.Provenance = q.provenance()
 	return r, nil
+}
+
+// ErrDate is what errors.Is finds when a report cannot be dated.
+var ErrDate = errors.New("no such date")
+
+// dated says after a subtitle of what date a report is, as its language writes dates.
+func (q *quarter) dated() string {
+	if q.opt.Date == "" {
+		return ""
+	}
+	d := strings.Split(q.opt.Date, "-")
+	return " · " + q.text("dated {0}-{1}-{2}", d[0], d[1], d[2])
 }
 
 func newQuarter(c *datasets.Cohort, o QuarterlyOptions) (*quarter, error) {
@@ -117,7 +142,10 @@ func newQuarter(c *datasets.Cohort, o QuarterlyOptions) (*quarter, error) {
 		return nil, err
 	}
 	c = in.relabeled(c)
-	q := &quarter{opt: o, in: in, all: c, came: c}
+	if _, err := time.Parse(time.DateOnly, o.Date); o.Date != "" && err != nil {
+		return nil, fmt.Errorf("%w: expected a date such as 2026-10-15", ErrDate)
+	}
+	q := &quarter{opt: o, in: in, all: c, came: c, asked: map[asked]answered{}}
 	quarters, from := c.Quarters()
 	q.quarters = quarters
 	if o.Quarter != "" {
@@ -279,15 +307,40 @@ func (q *quarter) note(d Definition) {
 	}
 }
 
+// asked is a question to an analysis, and answered what it said: headlines, tables and
+// figures ask the same.
+type (
+	asked struct {
+		analysis string
+		cohort   *datasets.Cohort
+		question analysis.Question
+		set      string
+	}
+	answered struct {
+		result analysis.Result
+		cannot string
+	}
+)
+
 // ask runs an analysis on a cohort. What the cohort cannot answer comes back as a
 // reason, not as an error.
-func (q *quarter) ask(ctx context.Context, a *analysis.Analysis, c *datasets.Cohort, question analysis.Question, set map[string]string) (r analysis.Result, cannot string, err error) {
+func (q *quarter) ask(ctx context.Context, a *analysis.Analysis, c *datasets.Cohort, question analysis.Question, set map[string]string) (analysis.Result, string, error) {
 	question.Level = q.opt.Level
-	r, err = a.Run(ctx, analysis.Input{Cohort: c}, question, set)
-	if errors.Is(err, analysis.ErrCannot) || errors.Is(err, datasets.ErrUnknownName) || errors.Is(err, analysis.ErrOptions) {
-		return r, err.Error(), nil
+	key := asked{a.Name, c, question, fmt.Sprint(set)} // printed in the order of keys
+	if known, ok := q.asked[key]; ok {
+		return known.result, known.cannot, nil
 	}
-	return r.Shared(), "", err
+	r, err := a.Run(ctx, analysis.Input{Cohort: c}, question, set)
+	cannot := ""
+	if errors.Is(err, analysis.ErrCannot) || errors.Is(err, datasets.ErrUnknownName) || errors.Is(err, analysis.ErrOptions) {
+		cannot, err = err.Error(), nil
+	} else {
+		r = r.Shared()
+	}
+	if err == nil {
+		q.asked[key] = answered{r, cannot}
+	}
+	return r, cannot, err
 }
 
 // find returns the estimate of a term for a group.

@@ -264,3 +264,137 @@ func TestSmallScalesGetTwoDecimals(t *testing.T) {
 	file := strings.Replace(visitsFile, "{name: pain, type: number, role: outcome, instrument: nrs}", "{name: x, type: number, role: outcome, instrument: eq5d-index}", 1)
 	says(t, written(t, file, map[string]string{"v": "id,visit,x\na,base,0.60\nb,base,0.70\nc,base,0.80\na,end,0.55\nb,end,0.66\nc,end,0.77\n"}, reports.QuarterlyOptions{}, "none"), "−0.04 (")
 }
+
+// Every patient of both years is alike but for depression, which fell last year by 1 of
+// 20 and now by 19: mood got better, and nothing was measured of sleep. The costs of the
+// year before stop with admission: there is no change in them to report.
+func TestAHeadlineNamesWhatWasMeasured(t *testing.T) {
+	const dictionary = `
+name: c
+privacy: {allowances: [{column: quarter, by: test, reason: invented}]}
+resources:
+  - name: patients
+    path: p
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: quarter, type: string, role: period}
+  - name: visits
+    path: v
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: visit, type: string, role: visit}
+        - {name: phq9, type: number, role: outcome, instrument: phq9}
+  - name: costs
+    path: k
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: day, type: integer, role: day}
+        - {name: kind, type: string, role: category}
+        - {name: cost, type: number, role: cost, unit: USD}
+visits:
+  - {value: base, week: 0, baseline: true}
+  - {value: end, name: the end, week: 4, role: discharge}
+`
+	var p, v, k strings.Builder
+	p.WriteString("id,quarter\n")
+	v.WriteString("id,visit,phq9\n")
+	k.WriteString("id,day,kind,cost\n")
+	for i := range 80 {
+		quarter, now := "2026Q3", 1
+		if i >= 40 {
+			quarter, now = "2025Q3", 19
+		}
+		fmt.Fprintf(&p, "p%02d,%s\n", i, quarter)
+		fmt.Fprintf(&v, "p%02d,base,20\np%02d,end,%d\n", i, i, now)
+		fmt.Fprintf(&k, "p%02d,0,program,9000\np%02d,%d,visit,%d\np%02d,%d,visit,%d\n", i, i, -300-i/2, 500+i, i, i/4, 10+i)
+	}
+	r, err := reports.Quarterly(t.Context(), analysistest.Cohort(t, dictionary, map[string]string{"p": p.String(), "v": v.String(), "k": k.String()}), reports.QuarterlyOptions{Quarter: "2026Q3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := render.Markdown(&b, reports.Speak(r)); err != nil {
+		t.Fatal(err)
+	}
+	says(t, b.String(), "clearly better: better mood.", "The records of costs do not reach over the time before and after admission", "The change in the cost of other care is not shown.", "price year not known", "Of 20 such comparisons")
+	silent(t, b.String(), "better mood and sleep", "change in the cost of other care per patient")
+	says(t, written(t, dictionary, map[string]string{"p": p.String(), "v": v.String(), "k": k.String()}, reports.QuarterlyOptions{Quarter: "2026Q3", Level: 0.8}, "none"), "Of 5 such comparisons")
+}
+
+// Thirty patients off work at entry, ten of whom worked from day 50, all followed to day
+// 100: at day 365 those seen are the ten who returned, 100 % of ten. Of twenty patients on
+// opioids twelve are recorded to day 180, who take none. Nobody has come after a year yet.
+func TestAYearThatNobodyWasFollowedTo(t *testing.T) {
+	const dictionary = `
+name: c
+resources:
+  - name: patients
+    path: p
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: before, type: string, role: work_before, categories: [{value: working}, {value: off work}]}
+  - name: visits
+    path: v
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: visit, type: string, role: visit}
+        - {name: pain, type: number, role: outcome, instrument: nrs}
+  - name: work
+    path: w
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: from, type: integer, role: start}
+        - {name: to, type: integer, role: end}
+        - {name: status, type: string, role: work_status, categories: [{value: full duty}, {value: not working}]}
+  - name: doses
+    path: d
+    constants: {unit: mg, drug: morphine, route: oral}
+    schema:
+      fields:
+        - {name: id, type: string, role: patient}
+        - {name: day, type: integer, role: day}
+        - {name: dose, type: number, role: dose}
+        - {name: days, type: integer, role: days_supplied}
+visits:
+  - {value: base, week: 0, baseline: true}
+  - {value: end, name: the end, week: 4, role: discharge}
+  - {value: m12, name: 12 months, week: 56, role: follow-up}
+`
+	var p, v, w, d strings.Builder
+	p.WriteString("id,before\n")
+	v.WriteString("id,visit,pain\n")
+	w.WriteString("id,from,to,status\n")
+	d.WriteString("id,day,dose,days\n")
+	for i := range 30 {
+		fmt.Fprintf(&p, "p%02d,off work\n", i)
+		fmt.Fprintf(&v, "p%02d,base,8\np%02d,end,%d\n", i, i, 3+i%4)
+		if i < 10 {
+			fmt.Fprintf(&w, "p%02d,0,49,not working\np%02d,50,100,full duty\n", i, i)
+		} else {
+			fmt.Fprintf(&w, "p%02d,0,100,not working\n", i)
+		}
+		if i < 20 {
+			fmt.Fprintf(&d, "p%02d,-28,%d,56\n", i, 40+i)
+		}
+		if i < 12 {
+			fmt.Fprintf(&d, "p%02d,28,0,200\n", i)
+		}
+	}
+	cohort := analysistest.Cohort(t, dictionary, map[string]string{"p": p.String(), "v": v.String(), "w": w.String(), "d": d.String()})
+	r, err := reports.Quarterly(t.Context(), cohort, reports.QuarterlyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := render.Markdown(&b, reports.Speak(r)); err != nil {
+		t.Fatal(err)
+	}
+	says(t, b.String(), "Too few patients are followed to day 365", "known of under 70 %, too few to call it clear", "whose dose is known, cut their daily dose", "Under 70 % are followed to this day", "Nobody was seen at 12 months, or not yet.")
+	silent(t, b.String(), "of those off work at entry had returned", "a clear fall", "At day 365")
+}

@@ -106,6 +106,7 @@ type Tile struct {
 	Detail          Words  // the change since last year, the n, the rule
 	Benchmark       Cell   // a published or agreed figure; zero Cell if none
 	BenchmarkSource string // who published it, and in which population
+	Unlike          string // how its patients differ from ours; under the table, not in the tile
 	Status          Status
 	StatusText      string // the status in words; empty uses the status's own word
 }

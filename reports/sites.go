@@ -83,17 +83,17 @@ func Overview(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Repo
 		s.Blocks = append(s.Blocks, Notice{Level: Info, Title: "Patients without a site", Text: Say("Some patients have no site recorded and are in none of the reports by site.")})
 	}
 	if f, i, ok := q.outcomeIn("pain", "interference", "function"); ok && q.discharge.Value != "" {
-		b, err := q.funnel(ctx, f, i)
+		blocks, err := q.between(ctx, f, i)
 		if err != nil {
 			return Report{}, err
 		}
-		s.Blocks = append(s.Blocks, b)
+		s.Blocks = append(s.Blocks, blocks...)
 	}
 	if len(q.terms) > 0 {
 		s.Blocks = append(s.Blocks, Definitions{Title: "Definitions used", Items: q.terms})
 	}
 	return Report{
-		Title: "Outcome overview of the sites", Subtitle: c.Title(), Audience: "those who may see every site", Lang: q.in.Tag(), Brand: o.Brand, Period: q.period(),
+		Title: "Outcome overview of the sites", Subtitle: c.Title() + q.dated(), Audience: "those who may see every site", Lang: q.in.Tag(), Brand: o.Brand, Period: q.period(),
 		Sections: []Section{s}, Warnings: q.warnings(), Provenance: q.provenance(),
 	}, nil
 }

@@ -33,6 +33,9 @@ func Speak(r Report) Report {
 			continue
 		}
 		s.Found = speak(s, speaker{in: in, groups: groups, warnings: r.Warnings})
+		if len(s.Found) == 0 {
+			s.Found = Say("Nothing is summed up here: the cohort has no figures for it, or none that may be shown.")
+		}
 		for j, b := range s.Blocks {
 			if t, ok := b.(Table); ok && strings.HasPrefix(t.ID, againstYearBefore) {
 				s.Blocks[j] = sayYearBefore(t, in)
@@ -160,9 +163,9 @@ func few(c Cell) bool {
 // For two shares with Wilson intervals it is Newcombe's hybrid score interval. Zou and
 // Donner 2008, 10.1002/sim.3095. The numbers are taken as they are written, so that it
 // tells no more than the two do; shares differ by percentage points. It is false where
-// either has no interval, or few patients.
+// either has no interval, or few patients, or is known of few of those it is about.
 func difference(now, then Cell) (Cell, bool) {
-	if wayOf(now) == noInterval || wayOf(then) == noInterval || now.Format.Kind != then.Format.Kind || few(now) || few(then) {
+	if wayOf(now) == noInterval || wayOf(then) == noInterval || now.Format.Kind != then.Format.Kind || few(now) || few(then) || now.Partial || then.Partial {
 		return Cell{}, false
 	}
 	f := now.Format
@@ -200,6 +203,9 @@ func sayGlance(s *Section, sp speaker) Words {
 			then, ok := ofAnotherPeriod(t.Detail)
 			if !ok {
 				continue
+			}
+			if t.Value.Partial || then.Partial {
+				t.Detail = t.Detail.And(" ").join(sp.in.Words("Known of under 70 %: not compared."))
 			}
 			d, ok := difference(t.Value, then)
 			if !ok {
@@ -277,6 +283,8 @@ func sayWho(s *Section, sp speaker) Words {
 	}
 	share, whom := last.Cells[4], last.Cells[3].Text
 	switch {
+	case shown(share) && share.Value == 0:
+		return w.join(sp.in.Words("Nobody was seen at {0}, or not yet.", visit))
 	case !shown(share):
 		return w.join(sp.in.Words("How many were seen at {0} is not shown.", visit))
 	case asWritten(share.Value, share.Format) < enough && whom == sp.in.Text("all"):
@@ -344,8 +352,12 @@ func sayOutcomes(s *Section, sp speaker) Words {
 // verdict is what a change may be called.
 func verdict(c Cell) string {
 	k := wayOf(c)
-	if k != noInterval && few(c) {
+	switch {
+	case k == noInterval:
+	case few(c):
 		return "too few patients to call it clear"
+	case c.Partial:
+		return "known of under 70 %, too few to call it clear"
 	}
 	return map[way]string{up: "a clear rise", down: "a clear fall", unclear: "no clear change", noInterval: "no interval, so no change is claimed"}[k]
 }
@@ -374,7 +386,7 @@ func sayOpioids(s *Section, sp speaker) Words {
 			w = ofGroup(w, g, sp.in.Words("The change in dose is not shown."))
 			continue
 		}
-		w = ofGroup(w, g, sp.in.Words("The mean daily dose changed by {0} MME by {1}, among {2} patients on opioids at entry: {3}.",
+		w = ofGroup(w, g, sp.in.Words("The mean daily dose changed by {0} MME by {1}, among {2} patients on opioids at entry whose dose is known: {3}.",
 			spoken(r.Cells[4]), sp.in.lower(r.Cells[0].Text), spoken(r.Cells[1]), sp.in.Text(verdict(r.Cells[4]))))
 	}
 	return w
@@ -421,11 +433,18 @@ func sayTime(s *Section, sp speaker) Words {
 		text := ""
 		switch p := f.Plot.(type) {
 		case Control:
-			if f.ID == importantByQuarter {
+			switch f.ID {
+			case importantByQuarter:
 				text = sayChart(p, sp.in)
+			case changeByQuarter:
+				text = sayChange(p, sp.in)
 			}
 		case Funnel:
 			text = sayFunnel(p, sp.in)
+		case Forest:
+			if f.ID == sitesAdjusted {
+				text = sayAdjusted(p, sp.in)
+			}
 		}
 		if text != "" && len(w) > 0 {
 			text = " " + text
@@ -450,15 +469,34 @@ func sayChart(p Control, in Language) string {
 	if !slices.ContainsFunc(p.Points, func(q ControlPoint) bool { return !math.IsNaN(q.Upper) }) {
 		return in.Text("The chart of important improvements has no limits, so nothing is said of {0}.", quarter)
 	}
-	what := map[Signal]string{CommonCause: "no signal", Improvement: "a signal for the better", Concern: "a signal of concern"}[last.Signal]
+	what := signalled(last, in)
+	return in.Count(n, "The control chart of important improvements gives {1} in {2}, the last of {0} quarter.", "The control chart of important improvements gives {1} in {2}, the last of {0} quarters.", what, quarter)
+}
+
+// signalled says what the rules make of a point.
+func signalled(q ControlPoint, in Language) string {
+	what := map[Signal]string{CommonCause: "no signal", Improvement: "a signal for the better", Concern: "a signal of concern"}[q.Signal]
 	if what == "" {
 		what = "a signal"
 	}
 	what = in.Text(what)
-	if last.Rule != "" && last.Signal != CommonCause {
-		what += " (" + last.Rule + ")"
+	if q.Rule != "" && q.Signal != CommonCause {
+		what += " (" + q.Rule + ")"
 	}
-	return in.Count(n, "The control chart of important improvements gives {1} in {2}, the last of {0} quarter.", "The control chart of important improvements gives {1} in {2}, the last of {0} quarters.", what, quarter)
+	return what
+}
+
+// sayChange adds the signal of the chart of mean changes, where it gives one: the chart
+// of shares is the coarser of the two.
+func sayChange(p Control, in Language) string {
+	if len(p.Points) == 0 {
+		return ""
+	}
+	last := p.Points[len(p.Points)-1]
+	if math.IsNaN(last.Y) || last.Signal == CommonCause {
+		return ""
+	}
+	return in.Text("The chart of the mean change gives {0} in {1}.", signalled(last, in), in.Quarter(last.Label))
 }
 
 func sayFunnel(p Funnel, in Language) string {
@@ -484,11 +522,44 @@ func sayFunnel(p Funnel, in Language) string {
 	}
 	switch {
 	case known < 2:
-		return ""
+		return in.Text("The sites are not compared: too few of them have figures that may be shown.")
 	case len(outside) == 0:
-		return in.Text("Of {0} sites none lies outside the 99.8 % limits.", known)
+		return in.Text("Of {0} sites shown none lies outside the 99.8 % limits.", known)
 	}
-	return in.Text("Of {0} sites these lie outside the 99.8 % limits: {1}. That is a reason to look, not a verdict.", known, in.list(outside))
+	return in.Text("Of {0} sites shown these lie outside the 99.8 % limits: {1}. That is a reason to look, not a verdict.", known, in.list(outside))
+}
+
+// sayAdjusted says which sites differ from the average in patients alike.
+func sayAdjusted(p Forest, in Language) string {
+	var higher, lower []string
+	known := 0
+	for _, r := range p.Rows {
+		about := r.Estimate // about no difference, which is a ratio of 1
+		about.Value, about.Low, about.High = about.Value-1, about.Low-1, about.High-1
+		switch wayOf(about) {
+		case noInterval:
+			continue
+		case up:
+			higher = append(higher, r.Label)
+		case down:
+			lower = append(lower, r.Label)
+		}
+		known++
+	}
+	var parts []string
+	if len(higher) > 0 {
+		parts = append(parts, in.Text("clearly better than the average site: {0}", in.list(higher)))
+	}
+	if len(lower) > 0 {
+		parts = append(parts, in.Text("clearly worse than the average site: {0}", in.list(lower)))
+	}
+	switch {
+	case known < 2:
+		return ""
+	case len(parts) == 0:
+		return in.Text("Adjusted for case mix, none of {0} sites differs clearly from the average site.", known)
+	}
+	return in.Text("Adjusted for case mix, of {0} sites, {1}. What is not recorded is not adjusted for.", known, strings.Join(parts, "; "))
 }
 
 // wideLimits returns the 99.8 % limits at a size, between those that are drawn.

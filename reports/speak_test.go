@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -113,6 +114,8 @@ func TestGlanceClaims(t *testing.T) {
 		{share(48, 80), hidden, "Nothing is compared", NoStatus},
 		{share(7, 7), share(1, 8), "Nothing is compared", NoStatus},
 		{share(56, 70), Share(1, 90), "Nothing is compared", NoStatus},
+		{share(1, 1), share(0, 1), "Nothing is compared", NoStatus},
+		{share(56, 70), NotAvailable("no last year"), "Nothing is compared", NoStatus},
 	} {
 		r := glanceOf(c.now, c.then)
 		if got := said(r, "glance"); !strings.Contains(got, c.want) {
@@ -214,11 +217,46 @@ func TestSitesOutsideTheLimits(t *testing.T) {
 	for _, c := range []struct {
 		n, y float64
 		want string
-	}{{12, 1, "none lies outside"}, {20, 1, "limits: A."}, {100, 0.81, "limits: A."}, {100, 0.8, "none lies"}, {100, 0.39, "limits: A."}, {9, 0, ""}, {12, 0, "limits: A."}, {math.NaN(), 1, ""}, {200, 1, ""}} {
+	}{{12, 1, "none lies outside"}, {20, 1, "limits: A."}, {100, 0.81, "limits: A."}, {100, 0.8, "none lies"}, {100, 0.39, "limits: A."}, {9, 0, "not compared"}, {12, 0, "limits: A."}, {math.NaN(), 1, "not compared"}, {200, 1, "not compared"}} {
 		got := of(FunnelPoint{Label: "A", N: c.n, Y: c.y})
-		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+		if !strings.Contains(got, c.want) {
 			t.Errorf("%v of %v: says %q, want %q", c.y, c.n, got, c.want)
 		}
+	}
+}
+
+// A site is called better or worse than the average only where its interval, as it is
+// written, leaves an odds ratio of 1 out, and of ten patients or more.
+func TestAdjustedSitesClaims(t *testing.T) {
+	site := func(label string, value, low, high float64, n int) ForestRow {
+		e := Estimate(value, low, high, 2, n)
+		e.Basis = ShareOf(n/2, n)
+		return ForestRow{Label: label, Estimate: e}
+	}
+	hidden := site("H", 3, 2, 4, 50)
+	hidden.Estimate.Hidden = Protected
+	average := site("x", 1, 0.5, 2, 50)
+	for _, c := range []struct {
+		row  ForestRow
+		want string
+	}{
+		{site("A", 2, 1.2, 3.3, 50), "of 2 sites, clearly better than the average site: A."},
+		{site("A", 0.5, 0.3, 0.8, 50), "of 2 sites, clearly worse than the average site: A."},
+		{site("A", 2, 0.9, 4.4, 50), "none of 2 sites differs clearly"},
+		{site("A", 1.5, 1.004, 2.2, 50), "none of 2 sites differs clearly"}, // written as 1.00 to 2.20
+		{site("A", 0.7, 0.5, 0.996, 50), "none of 2 sites differs clearly"},
+		{site("A", 9, 3, 27, 9), "none of 2 sites differs clearly"}, // nine patients
+		{site("A", 2, math.NaN(), math.NaN(), 50), ""},
+		{hidden, ""},
+	} {
+		got := sayAdjusted(Forest{Rows: []ForestRow{c.row, average}}, Language{})
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%+v: says %q, want %q", c.row.Estimate, got, c.want)
+		}
+	}
+	both := Forest{Rows: []ForestRow{site("A", 2, 1.2, 3.3, 50), site("B", 0.5, 0.3, 0.8, 50), average}}
+	if got, want := sayAdjusted(both, Language{}), "Adjusted for case mix, of 3 sites, clearly better than the average site: A; clearly worse than the average site: B. What is not recorded is not adjusted for."; got != want {
+		t.Errorf("says %q, want %q", got, want)
 	}
 }
 
@@ -241,6 +279,43 @@ func TestSpeakTellsNothingHidden(t *testing.T) {
 		got := said(r, s.ID)
 		if got == "" || strings.Contains(got, "#") || strings.Contains(got, "clear ") {
 			t.Errorf("%s says %q of hidden numbers", s.ID, got)
+		}
+	}
+}
+
+// A share of draws that is not all of them is not written as 100 %.
+func TestPercentOf(t *testing.T) {
+	for p, want := range map[float64]string{0: "0", 0.73: "73", 0.004: "0.4", 0.996: "99.6", 0.9994: "99.9", 0.99996: "99.996", 0.0001: "0.01", 1: "100", 0.5: "50"} {
+		if got := percentOf(p); got != want {
+			t.Errorf("%g is written %s, want %s", p, got, want)
+		}
+	}
+}
+
+// The first sentence of the charts says what both of them show of the last quarter, and
+// of the chart of means no more than a signal.
+func TestSayBothCharts(t *testing.T) {
+	chart := func(id string, signals ...Signal) Block {
+		p := Control{}
+		for i, s := range signals {
+			p.Points = append(p.Points, ControlPoint{Label: fmt.Sprintf("2026Q%d", i+1), Y: 0.5, Upper: 0.8, Signal: s, Rule: "outside limits"})
+		}
+		return Figure{ID: id, Plot: p}
+	}
+	for _, c := range []struct {
+		shares, means []Signal
+		want          string
+	}{
+		{[]Signal{Improvement, CommonCause}, []Signal{CommonCause, Concern}, "gives no signal in 2026Q2, the last of 2 quarters. The chart of the mean change gives a signal of concern (outside limits) in 2026Q2."},
+		{[]Signal{CommonCause, Improvement}, []Signal{Concern, CommonCause}, "gives a signal for the better (outside limits) in 2026Q2, the last of 2 quarters."},
+	} {
+		s := Section{ID: "time", Blocks: []Block{chart(importantByQuarter, c.shares...), chart(changeByQuarter, c.means...)}}
+		text := ""
+		for _, x := range sayTime(&s, speaker{}) {
+			text += x.Text
+		}
+		if want := "The control chart of important improvements " + c.want; text != want {
+			t.Errorf("got %q, want %q", text, want)
 		}
 	}
 }

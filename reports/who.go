@@ -8,7 +8,7 @@ import (
 	"recoup/datasets"
 )
 
-func buildWho(_ context.Context, q *quarter) (Section, error) {
+func buildWho(ctx context.Context, q *quarter) (Section, error) {
 	s := Section{}
 	flow := describe.Flow(q.came, q.opt.Level)
 	if f, ok := q.flowFigure(flow); ok {
@@ -29,7 +29,10 @@ func buildWho(_ context.Context, q *quarter) (Section, error) {
 		return s, nil
 	}
 	s.Blocks = append(s.Blocks, t)
-	return s, nil
+	if t, err = q.norms(ctx); err == nil && len(t.Rows) > 0 {
+		s.Blocks = append(s.Blocks, t)
+	}
+	return s, err
 }
 
 // flowFigure draws referred, admitted and completed, as far as the cohort knows them
@@ -191,6 +194,9 @@ func careTile(_ context.Context, q *quarter, c *datasets.Cohort, group string) (
 	costs, why, err := q.costs(c, group)
 	if err != nil || why != "" {
 		return Tile{}, why, err
+	}
+	if costs.ShortBefore+costs.ShortAfter != "" {
+		return Tile{}, "The records of costs do not reach over the time before and after admission that is compared: see Costs.", nil
 	}
 	if !costs.Periods || !costs.Care.Change.Mean.OK() {
 		return Tile{}, "The cost records cannot be placed before and after admission.", nil

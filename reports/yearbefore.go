@@ -2,6 +2,7 @@ package reports
 
 import (
 	"context"
+	"math"
 	"strings"
 
 	"recoup/analysis"
@@ -40,14 +41,14 @@ func (q *quarter) yearBeforeTable(id, caption, label string) Table {
 			right(q.text("Difference ({0} % CI)", 100*q.opt.Level)),
 			{Label: "Reading"},
 		},
-		Footnotes: []Words{Say("The patients of one quarter are others than those of the other, and nothing is adjusted. Interval of the difference from both intervals (MOVER), worked out from the figures as written; of shares in percentage points. Where it holds 0 there is no clear change, which is not the same as no change. Of twenty such comparisons one is clear by chance alone.")},
+		Footnotes: []Words{q.words("The patients of one quarter are others than those of the other, and nothing is adjusted. Interval of the difference from both intervals (MOVER), worked out from the figures as written; of shares in percentage points. Where it holds 0 there is no clear change, which is not the same as no change.").And(" ").join(q.words("Of {0} such comparisons one is clear by chance alone.", int(math.Round(1/(1-q.opt.Level)))))},
 	}
 }
 
 // yearBeforeRow is one row of it, with the cells that Speak fills.
 func (q *quarter) yearBeforeRow(label string, now, then Cell) Row {
 	then = then.Of(q.lastName)
-	open := NotAvailable("No difference is worked out: it needs both figures with an interval, shown, of ten patients or more.")
+	open := NotAvailable("No difference is worked out: it needs both figures with an interval, shown, of ten patients or more and 70 % of those it is about.")
 	return Row{Cells: []Cell{Label(label), behindOf(now), now, behindOf(then), then, open, Label("")}}
 }
 
@@ -90,7 +91,7 @@ func (q *quarter) goalsYearBefore(now, then []Tile, none []string) Table {
 		row.Cells = append(row.Cells, x.Benchmark)
 		t.Rows = append(t.Rows, row)
 		if x.BenchmarkSource != "" {
-			t.Footnotes = append(t.Footnotes, q.words("Benchmark, {0}: {1}. Other patients, and often another definition: no difference is worked out.", q.text(x.Topic), foreign(x.BenchmarkSource)))
+			t.Footnotes = append(t.Footnotes, q.words("Benchmark, {0}: {1}. Other patients, and often another definition: no difference is worked out.", q.text(x.Topic), foreign(x.BenchmarkSource)).And(" "+x.Unlike))
 		}
 	}
 	return t

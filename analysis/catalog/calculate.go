@@ -105,7 +105,7 @@ var Calculations = []Calculation{
 	{Analysis: compare.Bucher, Example: "--set first_value=-4.1 --set first_low=-8.1 --set first_high=-0.1 --set second_value=1.1 --set second_se=3.6"},
 	{Analysis: compare.Sensitivity, Example: "--set scale=hr --set estimate=0.7 --set low=0.5 --set high=0.9"},
 	{Analysis: power.Means, Example: "--set difference=1 --set sd=2.2"},
-	{Analysis: power.Shares, Example: "--set share=0.5 --set reference=0.3"},
+	{Analysis: power.Shares, Example: "--set arm=0.5 --set reference=0.3"},
 	{Analysis: power.Events, Example: "--set hazard_ratio=1.5"},
 	{Analysis: power.Slopes, Example: "--set difference=0.1 --set sd_slope=0.2 --set sd_residual=1"},
 	{Analysis: power.Mixed, Example: "--set difference=1 --set sd=2.2 --set seen=1,0.9,0.8"},

@@ -49,7 +49,8 @@ type Swing struct {
 	// Width is the distance from the least to the greatest net benefit of the three: the
 	// base case and both ends.
 	Width analysis.Num `json:"width"`
-	// Changes says whether the best strategy is another at one of the ends.
+	// Changes says whether the best strategy is another at one of the ends, by at least 2
+	// Monte Carlo standard errors of its lead there over that of the base case.
 	Changes bool   `json:"changes_best"`
 	Reason  string `json:"reason,omitempty"`
 }
@@ -143,7 +144,7 @@ func (d Draws) swing(r Range, s int, wtp float64, base SwingEnd) (Swing, error) 
 			return x, err
 		}
 		*end.to = d.swingEnd(*end.draws, s, wtp, end.value)
-		x.Changes = x.Changes || end.to.Best != base.Best
+		x.Changes = x.Changes || end.draws.leads(end.to.Best, base.Best, wtp)
 	}
 	if r.AtLow != nil && r.AtHigh != nil {
 		a, b, c := float64(base.NetBenefit), float64(x.AtLow.NetBenefit), float64(x.AtHigh.NetBenefit)
@@ -181,6 +182,21 @@ func (d Draws) swingEnd(at Draws, s int, wtp, value float64) SwingEnd {
 		e.ChangeMCSE = analysis.Num(math.Sqrt(v / float64(len(here))))
 	}
 	return e
+}
+
+// leads reports whether one strategy has more net benefit than another by 2 Monte Carlo
+// standard errors or more; at all where a single batch has no such error.
+func (d Draws) leads(one, other string, wtp float64) bool {
+	a, b := slices.Index(d.Strategies, one), slices.Index(d.Strategies, other)
+	if a == b {
+		return false
+	}
+	lead := d.combine(map[int]float64{a: -1, b: 1}, map[int]float64{a: wtp, b: -wtp})
+	if len(lead) < 2 {
+		return lead[0] > 0
+	}
+	m, v := meanVariance(lead)
+	return m > 0 && m >= 2*math.Sqrt(v/float64(len(lead)))
 }
 
 // best is the strategy of the highest mean net benefit, the first of those alike.

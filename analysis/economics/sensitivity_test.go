@@ -71,6 +71,39 @@ func TestTornadoByHand(t *testing.T) {
 	}
 }
 
+// At a low end B loses by 10 with an error of 20 (net benefits -30 and 10): A may be the
+// best there by chance. At a high one it loses by 35 with an error of 5 (-40 and -30). One
+// batch alone has no error to be held against.
+func TestTornadoChangesBeyondNoise(t *testing.T) {
+	base := *two([2]float64{90, 110}, [2]float64{2, 2})
+	for name, c := range map[string]struct {
+		low, high [2]float64
+		want      bool
+	}{
+		"within noise": {[2]float64{230, 190}, [2]float64{90, 110}, false},
+		"beyond":       {[2]float64{230, 190}, [2]float64{240, 230}, true},
+		"never":        {[2]float64{90, 110}, [2]float64{80, 100}, false},
+	} {
+		x, err := OneWay(base, []Range{{Parameter: "p", AtLow: two(c.low, [2]float64{2, 2}), AtHigh: two(c.high, [2]float64{2, 2})}}, "B", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := x.Swings[0].Changes; got != c.want {
+			t.Errorf("%s: changes %v", name, got)
+		}
+		if name == "within noise" && x.Swings[0].AtLow.Best != "A" {
+			t.Errorf("the best at the low end is %s", x.Swings[0].AtLow.Best)
+		}
+	}
+	one := func(cost float64) *Draws {
+		return &Draws{Strategies: []string{"A", "B"}, Cost: [][]float64{{0}, {cost}}, Effect: [][]float64{{0}, {2}}}
+	}
+	x, err := OneWay(*one(100), []Range{{Parameter: "p", AtLow: one(210), AtHigh: one(100)}}, "B", 100)
+	if err != nil || !x.Swings[0].Changes {
+		t.Errorf("one batch: %+v %v", x.Swings, err)
+	}
+}
+
 // A swing of 10 with an error of 10 (changes 0 and -20) is warned of.
 func TestTornadoWarnsOfNoise(t *testing.T) {
 	base := *two([2]float64{100, 100}, [2]float64{2, 2})

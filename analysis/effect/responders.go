@@ -160,6 +160,8 @@ func importantRule(p analysis.Paired, lower bool) (rule, []analysis.Warning, err
 	unit := "points"
 	if d.Kind == instrument.Relative {
 		r.Kind, unit = fit.RulePercent, "% of baseline"
+	} else if d.Value == 1 {
+		unit = "point"
 	}
 	r.words = fmt.Sprintf("improved by the important difference of %s: %g %s (%s; %s; %s)", i.Title, d.Value, unit, d.Method, d.Population, d.Source)
 	var ws []analysis.Warning

@@ -58,7 +58,7 @@ func Against(value float64, ci analysis.Interval, b Benchmark) (difference float
 type BenchmarkSettings struct {
 	MeasureSettings
 	Set            string  `opt:"set" doc:"a named set of benchmarks, for the rule by which its register counts responders in this instrument; see datasets/published"`
-	Value          string  `opt:"value" doc:"the benchmark: a share from 0 to 1, or a mean in the outcome's unit; it must be given"`
+	Value          string  `opt:"value" doc:"the benchmark: a share from 0 to 1, or a mean in the outcome's unit; it must be given where no set is"`
 	SE             float64 `opt:"se" doc:"its standard error, such as a pooled one of meta-analysis; 0 where low and high are given, or none is known"`
 	Low            string  `opt:"low" doc:"lower bound of its interval"`
 	High           string  `opt:"high" doc:"upper bound of its interval"`
@@ -76,7 +76,7 @@ var BenchmarkAnalysis = analysis.New(analysis.Analysis{
 	Estimand: "the difference of the program's share, or mean, and a published one, with the uncertainty of both",
 	Doc: `Terms: value (share with a Wilson interval, or mean with Student's), benchmark, difference (program less benchmark, MOVER interval from both), noninferiority where a margin is given (1: the interval's bound lies within the margin; 0: not shown), prediction (1: inside the prediction interval of the benchmark; 0: outside).
 A benchmark without standard error or bounds is taken as known without error, which a warning says: the interval is then too narrow. With a prediction interval (of meta-analysis) the question is whether the program is one more of those pooled.
-set takes the rule of a register for responders in the outcome's instrument (eppoc, immpact; with a better severity band where the register asks for it); target percentages are not public, so value must come from elsewhere. What a set has only at second hand is marked as unverified.
+set takes the rule of a register for responders in the outcome's instrument (eppoc, immpact; with a better severity band where the register asks for it); target percentages are not public, so value comes from elsewhere; without it the share by the rule is given alone. What a set has only at second hand is marked as unverified.
 Noninferiority is by the bound of the two-sided interval at the level asked: level 0.95 tests one-sided at 0.025. The direction that is better comes from the measure.
 No adjustment: patients of a benchmark are other patients. compare/published names how they differ.`,
 	Refs: []string{"Zou and Donner 2008, 10.1002/sim.3095", "Wilson 1927, 10.1080/01621459.1927.10502953"},
@@ -100,7 +100,7 @@ func (o BenchmarkSettings) benchmark() (b Benchmark, prediction [2]float64, err 
 	}
 	switch {
 	case err != nil:
-	case math.IsNaN(b.Value):
+	case math.IsNaN(b.Value) && o.Set == "":
 		err = fmt.Errorf("%w: expected a benchmark: --set value=NUMBER; targets of registers are not public", analysis.ErrOptions)
 	case o.SE < 0 || o.Margin < 0 || !(o.BoundsLevel > 0 && o.BoundsLevel < 1):
 		err = fmt.Errorf("%w: expected no negative se or margin, and a bounds_level between 0 and 1", analysis.ErrOptions)
@@ -192,10 +192,16 @@ func runBenchmark(_ context.Context, in analysis.Input, q analysis.Question, o B
 	if err != nil {
 		return analysis.Result{}, err
 	}
-	if what.counts && !(b.Value >= 0 && b.Value <= 1) {
+	if what.counts && (b.Value < 0 || b.Value > 1) {
 		return analysis.Result{}, fmt.Errorf("%w: expected a benchmark between 0 and 1 for a share", analysis.ErrOptions)
 	}
 	warnings := what.warnings
+	if math.IsNaN(b.Value) {
+		r := analysis.Result{Excluded: what.excluded, Warnings: warnings}
+		w := benchmarkWriter{o, what, named(in.Cohort, q), b, prediction}
+		r.Estimates = append(r.Estimates, w.own())
+		return r, nil
+	}
 	if math.IsNaN(b.SE) && math.IsNaN(b.Low) {
 		warnings = append(warnings, analysis.Warning{Code: analysis.WarnAssumption, Message: "nothing is known of the benchmark's own uncertainty, so it is taken as without error and the interval is too narrow", Cure: "give its se, or low and high"})
 	}

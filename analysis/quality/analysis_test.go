@@ -267,6 +267,11 @@ func TestBenchmarkOfACohort(t *testing.T) {
 	if !strings.Contains(e.Definition, "severity band") || !strings.Contains(fmt.Sprint(set.Warnings), analysis.WarnUnverified) {
 		t.Errorf("%s %v", e.Definition, set.Warnings)
 	}
+	alone := run(t, quality.BenchmarkAnalysis, c, q, map[string]string{"set": "eppoc"}) // its target is not public
+	near(t, "without a benchmark", analysistest.Find(t, alone, "value", "").Value, 1.0/3, 1e-12)
+	if len(alone.Estimates) != 1 || strings.Contains(fmt.Sprint(alone.Warnings), "without error") {
+		t.Errorf("a benchmark that was not given: %v, %v", alone.Estimates, alone.Warnings)
+	}
 	for name, set := range map[string]map[string]string{
 		"no value": nil, "set": {"value": "0.5", "set": "none"}, "share": {"value": "3"}, "bounds": {"value": "0.5", "low": "0.6", "high": "0.7"}, "one bound": {"value": "0.5", "low": "0.4"},
 	} {

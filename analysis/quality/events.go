@@ -180,6 +180,8 @@ func important(p analysis.Paired, lower bool) (fit.Rule, string, []analysis.Warn
 	r, unit := fit.Rule{Kind: fit.RulePoints, Threshold: d.Value, Lower: lower}, "points"
 	if d.Kind == instrument.Relative {
 		r.Kind, unit = fit.RulePercent, "% of baseline"
+	} else if d.Value == 1 {
+		unit = "point"
 	}
 	words := fmt.Sprintf("improved by the important difference of %s: %g %s (%s; %s; %s)", i.Title, d.Value, unit, d.Method, d.Population, d.Source)
 	if d.Status == instrument.Sourced {

@@ -78,7 +78,7 @@ var packages = map[string]rule{
 	"simulate":          {[]string{"simulate/internal/lanes", "simulate/stream"}, []string{gonum}},
 	"simulate/stream":   {[]string{"simulate/internal/lanes"}, nil},
 	"simulate/design":   {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, nil},
-	"simulate/evidence": {[]string{"simulate", "simulate/stream"}, []string{goyaml}},
+	"simulate/evidence": {[]string{"simulate", "simulate/internal/strict", "simulate/stream"}, nil},
 	"simulate/rehab":    {[]string{"datasets", "simulate", "simulate/design", "simulate/evidence", "simulate/internal/lanes", "simulate/internal/strict", "simulate/queue", "simulate/stream"}, []string{gonum}},
 
 	"simulate/internal/lanes":  {nil, []string{xcpu}},

@@ -1,8 +1,9 @@
-// Package cdisc reads datasets in CDISC's Dataset-JSON, version 1.1, as JSON and
-// as NDJSON.
+// Package cdisc reads datasets in CDISC's Dataset-JSON: version 1.1, as JSON and as
+// NDJSON, and version 1.0, in which the dataset stands deeper in the file.
 package cdisc
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,12 +33,14 @@ type dataset struct {
 	columns []column
 	rows    bool // the reader stands at the rows
 	lines   bool // NDJSON: the rows follow the object
+	levels  int  // objects that the columns and rows stand in
 }
 
 type column struct {
 	Name     string `json:"name"`
 	Label    string `json:"label"`
 	DataType string `json:"dataType"`
+	Type     string `json:"type"` // the same in version 1.0
 }
 
 type source struct {
@@ -74,7 +77,7 @@ func (r refusal) Error() string { return r.expected }
 func (s *source) told(err error) error {
 	var r refusal
 	if !errors.As(err, &r) {
-		return datasets.FileProblem(s.table, s.path, "a dataset in Dataset-JSON 1.1 with texts of at most 1 MiB")
+		return datasets.FileProblem(s.table, s.path, "a dataset in Dataset-JSON with texts of at most 1 MiB")
 	}
 	return datasets.Problems{{
 		Severity: datasets.SeverityError, Code: r.code, Table: s.table, File: s.path, Row: s.row,
@@ -105,7 +108,7 @@ func (s *source) open(res datasets.Resource) error {
 // head reads the members of the dataset up to its rows, and reports rows that
 // stand before the columns, which it has then read past.
 func (s *source) head(known []column) (before bool, err error) {
-	s.set = dataset{records: -1, columns: known}
+	s.set = dataset{records: -1, columns: known, levels: 1}
 	if err := s.in.Open('{'); err != nil {
 		return false, err
 	}
@@ -120,13 +123,13 @@ func (s *source) head(known []column) (before bool, err error) {
 			err = s.in.Decode(&s.set.version)
 		case "records":
 			err = s.in.Decode(&s.set.records)
-		case "columns":
+		case "columns", "items":
 			if err = s.columns(); known != nil {
 				err = errors.Join(err, errors.New("expected the columns once"))
 			}
 		case "clinicalData", "referenceData":
-			return false, refusal{datasets.CodeFile, "expected Dataset-JSON 1.1, found version 1.0", "write the dataset again as version 1.1"}
-		case "rows":
+			err = s.descend()
+		case "rows", "itemData":
 			if s.set.columns == nil {
 				before = true
 				if err = s.past(); err == nil {
@@ -143,12 +146,64 @@ func (s *source) head(known []column) (before bool, err error) {
 			return false, err
 		}
 	}
-	if err := s.in.Open('}'); err != nil {
-		return false, err
-	}
-	s.set.lines = !before
-	return before, nil
+	s.set.lines = !before && s.set.levels == 1
+	return before, s.ascend()
 }
+
+// descend goes into the one dataset of a file of version 1.0, in the list of those of
+// a study.
+func (s *source) descend() error {
+	if s.set.levels > 1 {
+		return errMany
+	}
+	if err := s.in.Open('{'); err != nil {
+		return err
+	}
+	for s.in.More() {
+		key, err := s.in.Key()
+		if err != nil {
+			return err
+		}
+		if key != "itemGroupData" {
+			if err := s.in.Skip(); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.in.Open('{'); err != nil {
+			return err
+		}
+		if _, err := s.in.Key(); err != nil {
+			return err
+		}
+		s.set.levels = 4
+		return s.in.Open('{')
+	}
+	return errors.New("expected datasets")
+}
+
+// ascend reads past what else is in the objects that the rows stand in.
+func (s *source) ascend() error {
+	for level := range s.set.levels {
+		for s.in.More() {
+			if key, err := s.in.Key(); err != nil {
+				return err
+			} else if level == 1 || key == "clinicalData" || key == "referenceData" {
+				return errMany
+			}
+			s.in.Record()
+			if err := s.in.Skip(); err != nil {
+				return err
+			}
+		}
+		if err := s.in.Open('}'); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errMany = refusal{datasets.CodeFile, "expected one dataset in a file, found several", "write each as a file of its own"}
 
 // past reads past the rows.
 func (s *source) past() error {
@@ -178,14 +233,15 @@ func (s *source) columns() error {
 		if err := s.in.Decode(&c); err != nil {
 			return err
 		}
+		c.DataType = cmp.Or(c.DataType, c.Type)
 		s.set.columns = append(s.set.columns, c)
 	}
 	return s.in.Open(']')
 }
 
 func (s *source) check(res datasets.Resource) error {
-	if s.set.version != "" && s.set.version != "1.1" && !strings.HasPrefix(s.set.version, "1.1.") {
-		return refusal{datasets.CodeFile, "expected Dataset-JSON 1.1, found another version", "write the dataset again as version 1.1"}
+	if v := s.set.version + "."; v != "." && !strings.HasPrefix(v, "1.1.") && !strings.HasPrefix(v, "1.0.") {
+		return refusal{datasets.CodeFile, "expected Dataset-JSON 1.0 or 1.1, found another version", "write the dataset again as version 1.1"}
 	}
 	if len(s.set.columns) == 0 {
 		return refusal{datasets.CodeHeader, "expected the dataset to list its columns", ""}
@@ -290,15 +346,7 @@ func (s *source) more() (bool, error) {
 		if err := s.in.Open(']'); err != nil {
 			return false, err
 		}
-		for s.in.More() {
-			if _, err := s.in.Key(); err != nil {
-				return false, err
-			}
-			if err := s.in.Skip(); err != nil {
-				return false, err
-			}
-		}
-		if err := s.in.Open('}'); err != nil {
+		if err := s.ascend(); err != nil {
 			return false, err
 		}
 	}

@@ -25,6 +25,16 @@ const columns = `"columns":[
 
 const rows = `"rows":[["007",44,"1,234.5","2020-01-31",true],["7",null,"","2020-02","é\n"]]`
 
+// The same in version 1.0.
+var (
+	columns10 = strings.NewReplacer(`"columns"`, `"items"`, `"dataType"`, `"type"`).Replace(columns)
+	rows10    = strings.Replace(rows, `"rows"`, `"itemData"`, 1)
+)
+
+const before = `"datasetJSONVersion":"1.0.0","clinicalData":{"studyOID":"S","itemGroupData":{"IG.DM":{"records":2,"name":"DM",`
+
+var old = "{" + before + columns10 + "," + rows10 + `,"label":"x"}},"metaDataVersionOID":"1"}}`
+
 func saved(t testing.TB, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "d.json")
@@ -74,6 +84,8 @@ func TestRead(t *testing.T) {
 		"a byte order mark":   "\ufeff{" + head + columns + "," + rows + "}\n",
 		"rows before columns": "{" + rows + "," + head + columns + "}",
 		"NDJSON":              "{" + strings.ReplaceAll(head+columns, "\n", "") + "}\n" + `["007",44,"1,234.5","2020-01-31",true]` + "\n" + `["7",null,"","2020-02","é\n"]` + "\n",
+		"version 1.0":         old,
+		"1.0, rows first":     "{" + before + rows10 + "," + columns10 + "}}},\"records\":2}",
 		"members after":       "{" + head + columns + "," + rows + `,"more":[[{}]]}`,
 	} {
 		got, err := read(saved(t, text))
@@ -102,7 +114,9 @@ func TestRefused(t *testing.T) {
 	for name, x := range map[string]struct{ text, want string }{
 		"empty":           {"", "expected a dataset"},
 		"no object":       {"[]", "expected a dataset"},
-		"version 1.0":     {`{"clinicalData":{}}`, "found version 1.0"},
+		"version 1.0":     {`{"clinicalData":{}}`, "expected a dataset"},
+		"two datasets":    {`{"clinicalData":{"itemGroupData":{"IG.DM":{` + columns + "," + rows + `},"IG.AE":{}}}}`, "found several"},
+		"two of a kind":   {`{"clinicalData":{"itemGroupData":{"IG.DM":{` + columns + "," + rows + `}}},"referenceData":{}}`, "found several"},
 		"version 2":       {`{"datasetJSONVersion":"2.0",` + columns + "}", "found another version"},
 		"no columns":      {`{"columns":[],"rows":[]}`, "expected the dataset to list its columns"},
 		"a name twice":    {`{"columns":[{"name":"A"},{"name":"A"}],"rows":[]}`, "expected each column name once"},
@@ -130,7 +144,7 @@ func TestRefused(t *testing.T) {
 
 // A dataset that is cut off anywhere is refused, also behind a whole row.
 func TestTruncated(t *testing.T) {
-	for _, whole := range []string{"{" + columns + "," + rows + "}", "{" + rows + "," + columns + "}"} {
+	for _, whole := range []string{"{" + columns + "," + rows + "}", "{" + rows + "," + columns + "}", old} {
 		for n := range len(whole) {
 			if got, err := read(saved(t, whole[:n])); err == nil {
 				t.Fatalf("cut at %d of %d: %q", n, len(whole), got)
@@ -142,6 +156,7 @@ func TestTruncated(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add("{" + columns + "," + rows + "}")
 	f.Add("{" + rows + "," + columns + "}")
+	f.Add(old)
 	f.Add("{" + columns + "}\n[\"1\",2,\"3\",null,true]")
 	f.Fuzz(func(t *testing.T, text string) { _, _ = read(saved(t, text)) })
 }

@@ -67,7 +67,7 @@ func openJSON(path string, r datasets.Resource) (datasets.Source, error) {
 		if key, err = in.Key(); err != nil {
 			break
 		}
-		if key == "columns" || key == "rows" || key == "datasetJSONVersion" || key == "clinicalData" {
+		if key == "columns" || key == "rows" || key == "datasetJSONVersion" || key == "clinicalData" || key == "referenceData" {
 			break
 		}
 		if fhirResource = key == "resourceType"; !fhirResource {
@@ -80,7 +80,7 @@ func openJSON(path string, r datasets.Resource) (datasets.Source, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, datasets.FileProblem(r.Name, path, "a dataset in Dataset-JSON 1.1, or FHIR QuestionnaireResponses")
+		return nil, datasets.FileProblem(r.Name, path, "a dataset in Dataset-JSON, or FHIR QuestionnaireResponses")
 	case fhirResource:
 		return fhir.Open(path, r)
 	}
@@ -140,7 +140,7 @@ func read(ctx context.Context, path string, opt Options) (*datasets.Cohort, []pr
 	look := privacy.NewLook(d)
 	c, err := datasets.Load(ctx, d, datasets.LoadOptions{
 		Open: in.open, SetAside: opt.SetAside, Progress: opt.Progress, KeepVisits: opt.KeepVisits, MostMemory: opt.MostMemory,
-		Keep: look.Keep(opt.Keep), DoseCeiling: opioid.Ceiling, LeftOut: opt.LeftOut,
+		Keep: opt.Keep, DoseCeiling: opioid.Ceiling, LeftOut: opt.LeftOut,
 		Each: func(b *datasets.Table) error {
 			look.Add(b)
 			if opt.Each != nil {

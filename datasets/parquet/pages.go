@@ -4,9 +4,13 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/file"
 )
+
+// streamSplit is the encoding BYTE_STREAM_SPLIT, which arrow's library lacks.
+const streamSplit = parquet.Encoding(9)
 
 // checkedPages hands on the pages of a column whose levels and values are as many
 // as the page's header promises. The decoders pass over the error for one whose are
@@ -15,12 +19,23 @@ type checkedPages struct {
 	file.PageReader
 	optional bool
 	physical parquet.Type
+	width    int // of bytes of a fixed length
 	bad      bool
+	plain    file.Page    // in place of one in an encoding that the decoders do not have
 	entry    func(string) // takes the texts of dictionaries; nil for nobody
+}
+
+// Page returns the page.
+func (c *checkedPages) Page() file.Page {
+	if c.plain != nil {
+		return c.plain
+	}
+	return c.PageReader.Page()
 }
 
 // Next goes to the next page.
 func (c *checkedPages) Next() bool {
+	c.plain = nil
 	if c.bad || !c.PageReader.Next() {
 		return false
 	}
@@ -64,7 +79,43 @@ func (c *checkedPages) first(p *file.DataPageV1) bool {
 			return false
 		}
 	}
-	return c.values(data, parquet.Encoding(p.Encoding()), n)
+	if parquet.Encoding(p.Encoding()) != streamSplit {
+		return c.values(data, parquet.Encoding(p.Encoding()), n)
+	}
+	joined, ok := c.joined(p.Data(), len(p.Data())-len(data), n)
+	c.plain = file.NewDataPageV1(memory.NewBufferBytes(joined), p.NumValues(), parquet.Encodings.Plain, p.DefinitionLevelEncoding(), p.RepetitionLevelEncoding(), p.UncompressedSize())
+	return ok
+}
+
+// joined puts the bytes of n values together, which stand apart: the first of each,
+// then the second of each, and so on. Before them are the levels.
+func (c *checkedPages) joined(page []byte, levels, n int) ([]byte, bool) {
+	width, data := c.wide(), page[levels:]
+	if width == 0 || n < 0 || len(data) != n*width {
+		return nil, false
+	}
+	out := append(make([]byte, 0, len(page)), page[:levels]...)
+	for i := range n {
+		for k := range width {
+			out = append(out, data[k*n+i])
+		}
+	}
+	return out, true
+}
+
+// wide is how many bytes a value has, 0 where that depends on the value.
+func (c *checkedPages) wide() int {
+	switch c.physical {
+	case parquet.Types.Int32, parquet.Types.Float:
+		return 4
+	case parquet.Types.Int64, parquet.Types.Double:
+		return 8
+	case parquet.Types.Int96:
+		return parquet.Int96SizeBytes
+	case parquet.Types.FixedLenByteArray:
+		return max(c.width, 0)
+	}
+	return 0
 }
 
 // second checks a data page of version 2.
@@ -80,7 +131,12 @@ func (c *checkedPages) second(p *file.DataPageV2) bool {
 			return false
 		}
 	}
-	return c.values(data[reps+defs:], parquet.Encoding(p.Encoding()), n)
+	if parquet.Encoding(p.Encoding()) != streamSplit {
+		return c.values(data[reps+defs:], parquet.Encoding(p.Encoding()), n)
+	}
+	joined, ok := c.joined(data, reps+defs, n)
+	c.plain = file.NewDataPageV2(memory.NewBufferBytes(joined), p.NumValues(), p.NumNulls(), p.NumRows(), parquet.Encodings.Plain, int32(defs), int32(reps), p.UncompressedSize(), false)
+	return ok
 }
 
 // values reports whether data holds n values in the encoding.
@@ -93,10 +149,6 @@ func (c *checkedPages) values(data []byte, encoding parquet.Encoding, n int) boo
 		switch c.physical {
 		case parquet.Types.Boolean:
 			return (n+7)/8 <= len(data)
-		case parquet.Types.Int32, parquet.Types.Float:
-			return n <= len(data)/4
-		case parquet.Types.Int64, parquet.Types.Double:
-			return n <= len(data)/8
 		case parquet.Types.ByteArray:
 			for ; n > 0; n-- {
 				if len(data) < 4 {
@@ -111,6 +163,7 @@ func (c *checkedPages) values(data []byte, encoding parquet.Encoding, n int) boo
 			}
 			return true
 		}
+		return c.wide() > 0 && n <= len(data)/c.wide()
 	case parquet.Encodings.PlainDict, parquet.Encodings.RLEDict:
 		if len(data) == 0 || data[0] > 32 {
 			return false

@@ -11,11 +11,9 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
@@ -42,7 +40,9 @@ type source struct {
 	f           *os.File
 	r           *file.Reader
 	columns     []string
-	skip        []bool // by column: the cohort file does not carry it
+	leaves      []int    // by column: its place in the schema, -1 for lists and groups
+	odd         []string // by column: what keeps its cells from being read; "" mostly
+	skip        []bool   // by column: the cohort file does not carry it
 	group, row  int
 	chunks      []file.ColumnChunkReader // of the current row group
 	left        int64                    // rows of it
@@ -50,7 +50,8 @@ type source struct {
 	entry       func(column, text string) // of dictionaries; nil for nobody
 }
 
-// Open opens a Parquet file of flat columns.
+// Open opens a Parquet file. Columns that a cohort's table has no place for, lists
+// and groups among them, are refused unless the cohort file does not carry them.
 func Open(path string, res datasets.Resource) (datasets.Source, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -73,24 +74,31 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 		s.r = r
 		return s.checkFooter()
 	})
-	s.skip = uncarried(s.columns, res.Schema.Fields)
+	if err == nil {
+		s.skip = datasets.Uncarried(s.columns, res.Schema.Fields)
+		err = s.unread()
+	} else {
+		err = datasets.FileProblem(res.Name, path, "a Parquet file")
+	}
 	if err != nil {
 		_ = f.Close()
-		return nil, datasets.FileProblem(res.Name, path, "a Parquet file of flat columns")
+		return nil, err
 	}
 	return s, nil
 }
 
-// uncarried tells which columns no field of a cohort file carries. Without fields all
-// are read, to describe them.
-func uncarried(columns []string, fields []datasets.Field) []bool {
-	skip := make([]bool, len(columns))
-	for i, c := range columns {
-		skip[i] = len(fields) > 0 && !slices.ContainsFunc(fields, func(f datasets.Field) bool {
-			return f.Role != datasets.RoleIgnore && (f.Name == c || f.MissingReasons == c)
-		})
+// unread is the error for columns that are carried and cannot be read.
+func (s *source) unread() error {
+	ps := datasets.NewProblemList()
+	for i, odd := range s.odd {
+		if odd != "" && !s.skip[i] {
+			ps.Add(datasets.OddColumn(s.table, s.path, s.columns[i], odd))
+		}
 	}
-	return skip
+	if ps.Failed() {
+		return ps.All()
+	}
+	return nil
 }
 
 // checkEnds looks for the format's mark at both ends and for a footer that lies
@@ -121,18 +129,32 @@ func (s *source) checkFooter() error {
 	}
 	for i := range sc.NumColumns() {
 		c := sc.Column(i)
-		if c.MaxRepetitionLevel() > 0 || c.MaxDefinitionLevel() > 1 || len(c.ColumnPath()) != 1 {
-			return errFormat // nested columns have no place in a cohort's tables
+		name := c.ColumnPath()[0]
+		if c.MaxRepetitionLevel() == 0 && c.MaxDefinitionLevel() <= 1 && len(c.ColumnPath()) == 1 {
+			s.columns, s.leaves, s.odd = append(s.columns, name), append(s.leaves, i), append(s.odd, oddOf(c))
+		} else if n := len(s.columns); n == 0 || s.leaves[n-1] >= 0 || s.columns[n-1] != name { // not one more leaf of the same
+			s.columns, s.leaves, s.odd = append(s.columns, name), append(s.leaves, -1), append(s.odd, "lists or groups")
 		}
-		s.columns = append(s.columns, c.Name())
 	}
 	total := int64(0)
 	for g := range s.r.NumRowGroups() {
-		rows := s.r.MetaData().RowGroup(g).NumRows()
-		if rows < 0 {
+		group := s.r.MetaData().RowGroup(g)
+		if group.NumRows() < 0 {
 			return errFormat
 		}
-		total += rows
+		total += group.NumRows()
+		for i, leaf := range s.leaves {
+			if s.odd[i] != "" {
+				continue
+			}
+			chunk, err := group.ColumnChunk(leaf)
+			if err != nil {
+				return err
+			}
+			if _, err := compress.GetCodec(chunk.Compression()); err != nil {
+				s.odd[i] = "cells compressed in a way that is not read"
+			}
+		}
 	}
 	if total != s.r.NumRows() {
 		return errFormat
@@ -214,13 +236,13 @@ func (s *source) nextGroup() error {
 			s.chunks = append(s.chunks, nil)
 			continue
 		}
-		pages, err := g.GetColumnPageReader(i)
+		pages, err := g.GetColumnPageReader(s.leaves[i])
 		if err != nil {
 			return err
 		}
-		d := s.r.MetaData().Schema.Column(i)
+		d := s.r.MetaData().Schema.Column(s.leaves[i])
 		s.chunks = append(s.chunks, file.NewColumnReader(d, &checkedPages{
-			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(), entry: s.entries(i),
+			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(), width: d.TypeLength(), entry: s.entries(i),
 		}, memory.DefaultAllocator, &s.buffers))
 	}
 	return nil
@@ -284,97 +306,6 @@ func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int
 		done += levels
 	}
 	return valid, nil
-}
-
-// fixed reads a column chunk of values of fixed width as an array of the type.
-func fixed[T any, U any](r batchReader[T], rows int64, maxDef int16, kind arrow.DataType, as func(T) U, toBytes func([]U) []byte) (arrow.Array, error) {
-	out := make([]U, rows)
-	valid, err := readAll(r, rows, maxDef, func(row int64, v T) { out[row] = as(v) })
-	if err != nil {
-		return nil, err
-	}
-	return array.MakeFromData(array.NewData(kind, int(rows), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(toBytes(out))}, nil, valid.nulls, 0)), nil
-}
-
-// coded reads a column chunk of texts as codes into its different ones.
-func coded(r *file.ByteArrayColumnChunkReader, rows int64, maxDef int16) (arrow.Array, error) {
-	out := make([]int32, rows)
-	codes := map[string]int32{}
-	levels := array.NewStringBuilder(memory.DefaultAllocator)
-	valid, err := readAll(r, rows, maxDef, func(row int64, v parquet.ByteArray) {
-		code, known := codes[string(v)]
-		if !known {
-			code = int32(len(codes))
-			codes[string(v)] = code
-			levels.Append(string(v))
-		}
-		out[row] = code
-	})
-	if err != nil {
-		return nil, err
-	}
-	index := array.NewData(arrow.PrimitiveTypes.Int32, int(rows), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(out))}, nil, valid.nulls, 0)
-	return array.NewDictionaryArray(&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}, array.MakeFromData(index), levels.NewArray()), nil
-}
-
-// readColumn reads one column chunk as the Arrow type its logical type says.
-func readColumn(cr file.ColumnChunkReader, rows int64) (arrow.Array, error) {
-	d := cr.Descriptor()
-	def := d.MaxDefinitionLevel()
-	logical := d.LogicalType()
-	switch logical.(type) {
-	case schema.DecimalLogicalType, *schema.DecimalLogicalType:
-		return nil, errFormat
-	}
-	switch r := cr.(type) {
-	case *file.Float64ColumnChunkReader:
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Float64, same, arrow.Float64Traits.CastToBytes)
-	case *file.Float32ColumnChunkReader:
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Float32, same, arrow.Float32Traits.CastToBytes)
-	case *file.BooleanColumnChunkReader:
-		out := make([]bool, rows)
-		has := make([]bool, rows)
-		if _, err := readAll(r, rows, def, func(row int64, v bool) { out[row], has[row] = v, true }); err != nil {
-			return nil, err
-		}
-		b := array.NewBooleanBuilder(memory.DefaultAllocator)
-		b.AppendValues(out, has)
-		return b.NewArray(), nil
-	case *file.Int32ColumnChunkReader:
-		if _, ok := logical.(schema.DateLogicalType); ok {
-			return fixed(r, rows, def, arrow.FixedWidthTypes.Date32, same, arrow.Int32Traits.CastToBytes)
-		}
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(v) }, arrow.Int64Traits.CastToBytes)
-	case *file.Int64ColumnChunkReader:
-		if ts, ok := timestampOf(logical); ok {
-			return fixed(r, rows, def, ts, same, arrow.Int64Traits.CastToBytes)
-		}
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, same, arrow.Int64Traits.CastToBytes)
-	case *file.ByteArrayColumnChunkReader:
-		return coded(r, rows, def)
-	}
-	return nil, errFormat // INT96 and fixed-length bytes: not written by the tools that make cohorts today
-}
-
-func same[T any](v T) T { return v }
-
-func timestampOf(l schema.LogicalType) (*arrow.TimestampType, bool) {
-	var unit schema.TimeUnitType
-	switch t := l.(type) {
-	case schema.TimestampLogicalType:
-		unit = t.TimeUnit()
-	case *schema.TimestampLogicalType:
-		unit = t.TimeUnit()
-	default:
-		return nil, false
-	}
-	switch unit {
-	case schema.TimeUnitMillis:
-		return arrow.FixedWidthTypes.Timestamp_ms.(*arrow.TimestampType), true
-	case schema.TimeUnitNanos:
-		return arrow.FixedWidthTypes.Timestamp_ns.(*arrow.TimestampType), true
-	}
-	return arrow.FixedWidthTypes.Timestamp_us.(*arrow.TimestampType), true
 }
 
 // groupRows is how many rows a row group holds at least, but for the last.

@@ -139,12 +139,12 @@ func shower(c *datasets.Cohort) func(name string) string {
 // learn.
 func choose(c *datasets.Cohort, p datasets.Privacy) (quasi, sensitive []string) {
 	quasi, sensitive = slices.Clone(p.QuasiIdentifiers), slices.Clone(p.Sensitive)
-	for _, t := range c.Tables() {
+	for _, t := range c.Outline() {
 		if t.Rows() > c.Patients() {
 			continue // not one row a patient
 		}
 		for _, f := range t.Fields() {
-			known := f.Role == datasets.RoleSite || f.Role == datasets.RolePeriod || describing(tokens(f.Name)) || postcodes(tokens(f.Name))
+			known := describes(f)
 			text := f.Type == datasets.TypeString && f.Role != datasets.RolePatient && f.Role != datasets.RoleArm && f.Role != datasets.RoleVisit
 			switch {
 			case slices.Contains(quasi, f.Name) || slices.Contains(sensitive, f.Name):
@@ -156,6 +156,67 @@ func choose(c *datasets.Cohort, p datasets.Privacy) (quasi, sensitive []string) 
 		}
 	}
 	return quasi, sensitive
+}
+
+// describes tells a column that describes a person as others may know them.
+func describes(f datasets.Field) bool {
+	return f.Role == datasets.RoleSite || f.Role == datasets.RolePeriod || describing(tokens(f.Name)) || postcodes(tokens(f.Name))
+}
+
+// quasi reports a column that may be among the quasi-identifiers.
+func quasi(f datasets.Field, p datasets.Privacy) bool {
+	if p.QuasiIdentifiers != nil {
+		return slices.Contains(p.QuasiIdentifiers, f.Name)
+	}
+	return describes(f)
+}
+
+// firsts are the first values that patients have in a column, as codes: what a batch
+// leaves behind, so that the rows need not be kept.
+type firsts struct {
+	codes []int32 // by patient; -1 where missing
+	index map[string]int32
+}
+
+func (v *firsts) add(b *datasets.Table, column string) {
+	codes, levels := b.Codes(column)
+	for r, p := range b.Patient() {
+		for int(p) >= len(v.codes) {
+			v.codes = append(v.codes, -1)
+		}
+		if codes[r] < 0 || v.codes[p] >= 0 {
+			continue
+		}
+		code, known := v.index[levels[codes[r]]]
+		if !known {
+			code = int32(len(v.index))
+			v.index[strings.Clone(levels[codes[r]])] = code
+		}
+		v.codes[p] = code
+	}
+}
+
+// likeness puts the patients of a cohort whose batches were looked at into classes.
+func (l *Look) likeness(c *datasets.Cohort) Anonymity {
+	names, _ := choose(c, *l.dict.Privacy)
+	codes, all := make([][]int32, len(names)), make([]int, len(names))
+	for i, name := range names {
+		all[i] = i
+		for _, t := range c.Outline() {
+			if !t.Has(name) {
+				continue
+			}
+			if v := l.firsts[[2]string{t.Name(), name}]; v != nil {
+				codes[i] = v.codes
+			}
+			break // the first table that has it
+		}
+		for len(codes[i]) < c.Patients() {
+			codes[i] = append(codes[i], -1)
+		}
+	}
+	_, sizes := classes(c.Patients(), codes, all)
+	return Anonymity{sizes: sizes}
 }
 
 // byPatient returns a column's values by patient as codes, -1 where missing: the

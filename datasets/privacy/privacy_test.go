@@ -393,6 +393,49 @@ func TestAskedForK(t *testing.T) {
 	}
 }
 
+// What is gathered batch by batch, in tables of many rows a patient too, gives the k
+// of a cohort that is kept whole; none of its columns need be kept.
+func TestKByBatches(t *testing.T) {
+	const file = `
+name: c
+resources:
+  - {name: seen, path: v.csv, schema: {fields: [{name: id, type: string, role: patient}, {name: visit, type: string, role: visit}, {name: age, type: integer}]}}
+  - {name: p, path: p.csv, schema: {fields: [{name: id, type: string, role: patient}, {name: sex, type: string}, {name: age, type: integer}, {name: site, type: string, role: site}]}}
+visits: [{value: a, baseline: true}, {value: b}]
+privacy: {k: 2}
+`
+	visits, people := "id,visit,age\n", "id,sex,age,site\n"
+	for i := range 60 {
+		people += fmt.Sprintf("%d,%s,%d,%s\n", i, []string{"f", "m"}[i%2], 40+i%3, []string{"N", "S", ""}[i/20])
+		visits += fmt.Sprintf("%d,a,\n%d,b,%d\n", i, i, 40+i%3)
+	}
+	for name, data := range map[string]map[string]string{
+		"alike":  {"p.csv": people, "v.csv": visits},
+		"by age": {"p.csv": people + "60,f,99,N\n", "v.csv": visits},
+		// the age of the first table counts, here of the first visit that has one
+		"by the age at visits": {"p.csv": people + "60,f,40,N\n", "v.csv": visits + "60,a,\n60,b,77\n"},
+	} {
+		d, err := datasets.ParseDictionary("c.yaml", []byte(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		look := privacy.NewLook(d)
+		c, err := datasets.Load(t.Context(), d, datasets.LoadOptions{
+			Open: datasets.OpenText(data), Keep: func(*datasets.Table, datasets.Field) bool { return false },
+			Each: func(b *datasets.Table) error { look.Add(b); return nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := privacy.Measure(cohort(t, file, data))
+		found := look.Findings(c, nil)
+		i := slices.IndexFunc(found, func(f privacy.Finding) bool { return f.Kind == "patients too few of whom are alike" })
+		if want.K < 2 != (i >= 0) || i >= 0 && found[i].Rows != want.Below(2) || (want.K < 2) != (name != "alike") {
+			t.Errorf("%s: %+v, want k %d with %d below", name, found, want.K, want.Below(2))
+		}
+	}
+}
+
 // BenchmarkScan measures the gate: rows of a text column with 10,000 levels, a
 // coded one, a whole number and a number.
 func BenchmarkScan(b *testing.B) {

@@ -11,11 +11,13 @@ import (
 // Look gathers, batch by batch, what must be known of a cohort's cells to find what
 // may identify a person in them: the different texts of each text column with the
 // rows of each, up to 64 MiB of them, and of numbers the range, the first thousands
-// of different long ones, and how many are out of what may stay.
+// of different long ones, and how many are out of what may stay. Where the cohort file
+// asks for k, what each patient has in the quasi-identifiers too.
 type Look struct {
 	d      *Detectors
 	dict   *datasets.Dictionary
 	tables map[string][]*columnLook
+	firsts map[[2]string]*firsts // by table and column
 }
 
 // columnLook is what is gathered of one column.
@@ -29,22 +31,7 @@ type columnLook struct {
 
 // NewLook returns a look at nothing yet.
 func NewLook(d *datasets.Dictionary) *Look {
-	return &Look{d: NewDetectors(), dict: d, tables: map[string][]*columnLook{}}
-}
-
-// Keep is keep, with the columns that k-anonymity is measured by where the cohort
-// file asks for it.
-func (l *Look) Keep(keep func(*datasets.Table, datasets.Field) bool) func(*datasets.Table, datasets.Field) bool {
-	if keep == nil || l.dict.Privacy == nil || l.dict.Privacy.K == 0 {
-		return keep
-	}
-	quasi := l.dict.Privacy.QuasiIdentifiers
-	if quasi == nil {
-		return nil // chosen from all columns
-	}
-	return func(t *datasets.Table, f datasets.Field) bool {
-		return slices.Contains(quasi, f.Name) || keep(t, f)
-	}
+	return &Look{d: NewDetectors(), dict: d, tables: map[string][]*columnLook{}, firsts: map[[2]string]*firsts{}}
 }
 
 // Add looks at a batch of rows.
@@ -74,6 +61,13 @@ func (l *Look) Add(b *datasets.Table) {
 			c.batch = b.AppendFloats(c.batch[:0], f.Name)
 			c.numbers.addAll(c.batch)
 		}
+		if p := l.dict.Privacy; p != nil && p.K > 0 && quasi(f, *p) {
+			key := [2]string{b.Name(), f.Name}
+			if l.firsts[key] == nil {
+				l.firsts[key] = &firsts{index: map[string]int32{}}
+			}
+			l.firsts[key].add(b, f.Name)
+		}
 	})
 }
 
@@ -89,7 +83,7 @@ func (l *Look) Findings(c *datasets.Cohort, asides []datasets.Aside) []Finding {
 	found = append(found, l.asides(c, asides)...)
 	p := l.dict.Privacy
 	if p != nil && p.K > 0 {
-		if a := Measure(c); a.K < p.K && a.Patients > 0 {
+		if a := l.likeness(c); len(a.sizes) > 0 && slices.Min(a.sizes) < p.K {
 			found = append(found, Finding{
 				Severity: High, Class: ClassOther, Kind: kindAnonymity, Where: inCohort, Rows: a.Below(p.K),
 				Mend: "band or drop quasi-identifiers, or lower k under privacy in the cohort file",

@@ -1,24 +1,6 @@
 package privacy
 
-import (
-	"testing"
-
-	"recoup/datasets"
-)
-
-// With k and named quasi-identifiers those columns are kept beside the ones asked
-// for, and no others; without names all are, since they are chosen from all.
-func TestKeepForAnonymity(t *testing.T) {
-	none := func(*datasets.Table, datasets.Field) bool { return false }
-	l := NewLook(&datasets.Dictionary{Privacy: &datasets.Privacy{K: 5, QuasiIdentifiers: []string{"age"}}})
-	keep := l.Keep(none)
-	if keep == nil || !keep(nil, datasets.Field{Name: "age"}) || keep(nil, datasets.Field{Name: "pain"}) {
-		t.Error("not the quasi-identifiers alone are kept")
-	}
-	if NewLook(&datasets.Dictionary{Privacy: &datasets.Privacy{K: 5}}).Keep(none) != nil {
-		t.Error("columns are left out from which quasi-identifiers are chosen")
-	}
-}
+import "testing"
 
 func TestInText(t *testing.T) {
 	d := NewDetectors()

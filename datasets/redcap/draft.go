@@ -244,7 +244,7 @@ func (d *drafter) field(c column, repeats bool) datasets.Field {
 	default:
 		d.projectField(&f, c)
 	}
-	d.ownMissing(&f)
+	d.ownMissing(&f, c.look)
 	return f
 }
 
@@ -371,7 +371,7 @@ func (c column) free() bool {
 }
 
 // findMissing finds the usual codes for missing data among the cells that do not
-// fit their fields.
+// fit their fields, and in those of numbers that are else never below zero.
 func (d *drafter) findMissing() []datasets.MissingValue {
 	found := map[string]bool{}
 	for _, c := range d.export.columns {
@@ -379,6 +379,9 @@ func (d *drafter) findMissing() []datasets.MissingValue {
 			if _, known := usualMissing[s]; known {
 				found[s] = true
 			}
+		}
+		if !c.look.below {
+			maps.Copy(found, c.look.usual)
 		}
 	}
 	var out []datasets.MissingValue
@@ -388,11 +391,12 @@ func (d *drafter) findMissing() []datasets.MissingValue {
 	return out
 }
 
-// ownMissing keeps a code for missing out of a column where it is a level.
-func (d *drafter) ownMissing(f *datasets.Field) {
+// ownMissing keeps a code for missing out of a column where it is a level, or a number
+// among others below zero.
+func (d *drafter) ownMissing(f *datasets.Field, l *look) {
 	own := []datasets.MissingValue{{Value: ""}}
 	for _, m := range d.missing {
-		if !slices.ContainsFunc(f.Categories, func(c datasets.Category) bool { return c.Value == m.Value }) {
+		if !slices.ContainsFunc(f.Categories, func(c datasets.Category) bool { return c.Value == m.Value }) && !(l.below && l.usual[m.Value]) {
 			own = append(own, m)
 		}
 	}

@@ -203,12 +203,6 @@ func (e *export) match(header []string, p *project) error {
 			e.columns = append(e.columns, c)
 		}
 	}
-	if len(header) == 1 && strings.Contains(header[0], "^") {
-		return datasets.Problems{{
-			Severity: datasets.SeverityError, Code: datasets.CodeHeader, File: e.path,
-			Expected: "expected cells with a comma, a semicolon, a tab or | between them, found ^", Mend: "export again with one of these as delimiter",
-		}}
-	}
 	if !slices.ContainsFunc(e.columns, func(c column) bool { return c.def == &p.fields[0] }) {
 		return datasets.Problems{{
 			Severity: datasets.SeverityError, Code: datasets.CodeHeader, File: e.path, Column: p.fields[0].name,
@@ -283,6 +277,8 @@ type look struct {
 	commas        int               // numbers with a decimal comma
 	points        int               // numbers with a decimal point
 	outside       int               // numbers beyond the field's range
+	below         bool              // a number below zero that is no usual code for missing
+	usual         map[string]bool   // numbers within the range that are
 	cells         int
 	in            map[string]bool // instruments in whose rows it has a cell; "" for rows of none
 	odd           map[string]int  // cells that do not fit
@@ -294,7 +290,7 @@ type look struct {
 const maxOdd = 200
 
 func newLook(c column) *look {
-	l := &look{in: map[string]bool{}, odd: map[string]int{}, texts: map[string]bool{}, written: map[string]string{}, numbers: true}
+	l := &look{in: map[string]bool{}, odd: map[string]int{}, texts: map[string]bool{}, written: map[string]string{}, usual: map[string]bool{}, numbers: true}
 	choices := c.coded()
 	if choices != nil {
 		l.code, l.label = map[string]bool{}, map[string]bool{}
@@ -322,13 +318,17 @@ func newLook(c column) *look {
 			} else if strings.Contains(s, ".") {
 				l.points++
 			}
-			if (bounds.Minimum == nil || v >= *bounds.Minimum) && (bounds.Maximum == nil || v <= *bounds.Maximum) {
-				return true
-			}
-			if _, missing := usualMissing[strings.TrimSpace(s)]; !missing {
+			_, missing := usualMissing[strings.TrimSpace(s)]
+			within := (bounds.Minimum == nil || v >= *bounds.Minimum) && (bounds.Maximum == nil || v <= *bounds.Maximum)
+			switch {
+			case missing && within:
+				l.usual[strings.Clone(strings.TrimSpace(s))] = true
+			case !within && !missing:
 				l.outside++
+			case v < 0 && !missing:
+				l.below = true
 			}
-			return false
+			return within
 		}
 	case datasets.TypeDate, datasets.TypeDatetime:
 		layout := strings.NewReplacer("%Y", "2006", "%m", "01", "%d", "02", "%H", "15", "%M", "04", "%S", "05").Replace(format)

@@ -2,9 +2,11 @@ package redcap
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -162,7 +164,6 @@ func TestRefused(t *testing.T) {
 		{"choice without code", head + "id,f,radio,,\"1, a | , b\",,,,\n", "", "expected a code, a comma and a label in choice 2"},
 		{"code twice", head + "id,f,radio,,\"1, a | 1, b\",,,,\n", "", "choice 2 repeats one"},
 		{"another project", good, "person,sex\n1,1\n", "expected the project's record identifier"},
-		{"carets", good, "id^sex\n1^1\n", "found ^"},
 		{"no rows", good, "id,sex\n", "expected rows below the header"},
 		{"codes and labels", good, "id,sex,work\n1,1,Full\n2,2,Part\n", "the export holds both"},
 		{"an open quote", good, "id,sex\n1,\"1\n", "quote"},
@@ -342,6 +343,37 @@ func TestRange(t *testing.T) {
 	_, notes, err := Draft(context.Background(), "d.csv", []string{"e.csv"}, files(m))
 	if err != nil || !strings.Contains(notes.Error(), `column "age": cells beyond the field's range: 2;`) {
 		t.Error(notes, err)
+	}
+}
+
+// A usual code for missing in a number without a range is one where no other number
+// of the column is below zero; among others it is a number, whatever it is elsewhere.
+func TestCodesWithoutRange(t *testing.T) {
+	_, notes, c := small(t, "weight,one,,text,W,,,number,,,,,,,,,,\nchange,one,,text,C,,,number,,,,,,,,,,\n", "id,weight,change\n1,-99,-99\n2,70.5,-3.5\n3,80,0\n")
+	if !strings.Contains(notes, "usual codes for missing data were found and declared: -99") {
+		t.Error(notes)
+	}
+	if w, d := c.Tables()[0].Floats("weight"), c.Tables()[0].Floats("change"); w[0] == w[0] || w[1] != 70.5 || d[0] != -99 {
+		t.Errorf("%v %v, want the first missing and -99", w, d)
+	}
+}
+
+// An export with carets between its cells is the same as one with commas.
+func TestCarets(t *testing.T) {
+	rows, err := csv.NewReader(strings.NewReader(fixture(t, "raw.csv"))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	w.Comma = '^'
+	if err := w.WriteAll(rows); err != nil {
+		t.Fatal(err)
+	}
+	d, _, c := draft(t, b.String())
+	want, _, same := draft(t, fixture(t, "raw.csv"))
+	if !reflect.DeepEqual(d, want) || c.Patients() != same.Patients() || c.Rows() != same.Rows() {
+		t.Errorf("%+v, want %+v", d, want)
 	}
 }
 

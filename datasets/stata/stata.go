@@ -36,13 +36,14 @@ type source struct {
 	enc         encoding.Encoding // of texts; nil is UTF-8
 	old         bool              // texts that are not UTF-8 are Windows-1252
 
-	vars   []variable
-	width  int64 // bytes of a row
-	rows   int64
-	data   int64 // where the rows begin
-	labels map[string]labelSet
-	long   map[strL]span // where long strings are
-	spent  int64         // bytes of long strings handed on
+	vars    []variable
+	width   int64 // bytes of a row
+	rows    int64
+	data    int64 // where the rows begin
+	labels  map[string]labelSet
+	long    map[strL]span // where long strings are
+	asIn118 *bool         // references of format 119 are written as in 118; nil until one is met
+	spent   int64         // bytes of long strings handed on
 
 	stream *bufio.Reader // of the rows
 	cells  []byte        // of one row

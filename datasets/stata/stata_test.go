@@ -74,8 +74,8 @@ func TestFixtures(t *testing.T) {
 	if err := json.Unmarshal(b, &files); err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 5 {
-		t.Errorf("%d files, want 5", len(files))
+	if len(files) != 6 {
+		t.Errorf("%d files, want 6", len(files))
 	}
 	for file, want := range files {
 		res := datasets.Resource{Name: "visits"}

@@ -81,15 +81,29 @@ func (s *source) oneLong(in *bufio.Reader, head []byte, from, to int64) (int64, 
 }
 
 // reference reads the eight bytes of a cell that name a long string. How they
-// are shared between variable and row depends on the format.
+// are shared between variable and row depends on the format; R's haven writes format
+// 119 with the shares of 118, which the first such cell tells.
 func (s *source) reference(raw []byte) strL {
-	if s.release == 117 {
+	switch s.release {
+	case 117:
 		return strL{s.order.Uint32(raw), uint64(s.order.Uint32(raw[4:]))}
+	case 118:
+		return s.shared(raw, 2)
 	}
-	bytesOfVariable := 2
-	if s.release == 119 {
-		bytesOfVariable = 3
+	key := s.shared(raw, 3)
+	if s.asIn118 == nil && key != (strL{}) {
+		_, found := s.long[key]
+		_, other := s.long[s.shared(raw, 2)]
+		s.asIn118 = new(!found && other)
 	}
+	if s.asIn118 != nil && *s.asIn118 {
+		return s.shared(raw, 2)
+	}
+	return key
+}
+
+// shared reads a reference whose variable takes so many of its bytes.
+func (s *source) shared(raw []byte, bytesOfVariable int) strL {
 	var a, b [8]byte
 	if s.order == binary.ByteOrder(binary.LittleEndian) {
 		copy(a[:], raw[:bytesOfVariable])

@@ -450,6 +450,16 @@ func TestStackOfSmallStates(t *testing.T) {
 	}
 }
 
+// Shares of one time alone make no area: the figure has nothing to draw, and says so.
+func TestStackOfOneTime(t *testing.T) {
+	steps := []reports.StackStep{{Time: 0, Shares: []float64{0.8, 0.2}, Followed: 100, Changes: []int{0, 0}}, {Time: 1, Shares: []float64{0.77, 0.23}, Followed: 100, Changes: []int{3, 3}}}
+	p := reports.Stack{Layers: []string{"working", "off work"}, RiskTimes: []float64{0, 40}, Panels: []reports.StackPanel{{Label: "All", N: 100, Steps: steps, End: 40}}}
+	out, _ := Apply(with(reports.Figure{ID: "f", Plot: p}), named(t, "cms-11"))
+	if c := out.Sections[0].Blocks[0].(reports.Figure).Plot.(reports.Stack).Panels[0]; c.Steps != nil || c.End != 0 {
+		t.Errorf("%d steps to %g are left", len(c.Steps), c.End)
+	}
+}
+
 func TestCountsInText(t *testing.T) {
 	for in, want := range map[string]string{
 		"After excluding 3 patients with missing baseline, 412 were analyzed": "After excluding few patients with missing baseline, 412 were analyzed",

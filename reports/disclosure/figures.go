@@ -337,8 +337,8 @@ func (g *gate) coarsenStack(c reports.StackPanel, grid float64, rest bool) repor
 		end = t
 	}
 	c.End = end
-	if len(c.Steps) == 0 {
-		c.N, c.End = 0, 0
+	if len(c.Steps) == 0 || end <= c.Steps[0].Time { // one time makes no area
+		c.Steps, c.N, c.End = nil, 0, 0
 	}
 	return c
 }

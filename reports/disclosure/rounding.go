@@ -139,6 +139,9 @@ func roundMean(c reports.Cell) reports.Cell {
 		return math.Round(x/u) * u
 	}
 	c.Value, c.SD, c.Low, c.High = to(c.Value), to(c.SD), to(c.Low), to(c.High)
+	if u > 0 { // no digit is written that the unit takes away
+		c.Format.Decimals = min(c.Format.Decimals, max(0, -int(math.Floor(math.Log10(u)+1e-9))))
+	}
 	return c
 }
 

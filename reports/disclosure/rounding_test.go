@@ -94,6 +94,23 @@ func TestUnitOfMeans(t *testing.T) {
 	if c := roundMean(reports.Number(17145.3, 0, 756)); c.Value != 17150 {
 		t.Errorf("17,145 is shown as %v", c.Value)
 	}
+	for _, c := range []struct {
+		cell     reports.Cell
+		decimals int
+	}{
+		{reports.Mean(46.1, 11.9, 1, 23), 0},                // unit 1: 46 (12)
+		{reports.Estimate(-1.8, -2.192, -1.408, 1, 100), 1}, // unit 0.02
+		{reports.Estimate(-1.8, -2.192, -1.408, 3, 100), 2}, // unit 0.02
+		{reports.Estimate(-43.1, -56.2, -30.3, 1, 108), 0},  // unit 1
+		{reports.Number(0, 1, 50), 1},                       // no unit
+		{reports.Estimate(0.86, 0.5, 1.22, 3, 10), 1},       // spread 0.58 of 10: unit 0.1
+		{reports.Estimate(17145, 16000, 18290, 0, 756), 0},  // unit 50
+		{reports.Estimate(-1.04, -1.23, -0.85, 2, 158), 2},  // unit 0.01
+	} {
+		if got := roundMean(c.cell).Format.Decimals; got != c.decimals {
+			t.Errorf("%+v: %d decimals, want %d", c.cell, got, c.decimals)
+		}
+	}
 }
 
 // The same key gives the same noise; another key, place or count another. Its mean

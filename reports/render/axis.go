@@ -149,7 +149,7 @@ func (s *sketch) xAxis(sc scales, ts []tick, title string) {
 	for _, t := range ts {
 		x := sc.x(t.at)
 		s.stroke(pen{axisColor, 1, nil}, xy{x, y}, xy{x, y + 4})
-		label := tickStyle.fit(printable(t.label), sc.area.width()/3)
+		label := tickStyle.fit(printable(t.label), math.Max(sc.area.width()/3, 60))
 		w := tickStyle.width(label)
 		left := clamp(x-w/2, 2, s.w-2-w)
 		if label != "" && left > last+6 {

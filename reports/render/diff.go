@@ -1,6 +1,10 @@
 package render
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"strings"
+)
 
 // Difference is what changed from one report to another.
 type Difference struct {
@@ -34,7 +38,18 @@ type Change struct {
 
 type place struct{ section, block, row, column string }
 
-func (n Number) place() place { return place{n.Section, n.Block, n.Row, n.Column} }
+// placeIn is where a number stands in a report of a period. A column of the period
+// itself, or of a year before it, is the same in every report; a row is not, such as a
+// quarter of a chart over time.
+func (n Number) placeIn(period string) place {
+	column := n.Column
+	var year, quarter int
+	if k, err := fmt.Sscanf(period, "%dQ%d", &year, &quarter); k == 2 && err == nil {
+		column = strings.ReplaceAll(column, period, "\x00now")
+		column = strings.ReplaceAll(column, fmt.Sprintf("%dQ%d", year-1, quarter), "\x00a year before")
+	}
+	return place{n.Section, n.Block, n.Row, column}
+}
 
 // Diff compares two reports number by number: those of the later one in its order, then
 // what only the earlier one has. It reads what both show and so tells no more than they.
@@ -42,12 +57,13 @@ func Diff(before, after Document) Difference {
 	d := Difference{Title: after.Title, Before: before.Period, After: after.Period, Changes: []Change{}}
 	was := map[place]Number{}
 	for _, n := range before.Numbers {
-		was[n.place()] = n
+		was[n.placeIn(before.Period)] = n
 	}
 	is := map[place]bool{}
 	for _, n := range after.Numbers {
-		is[n.place()] = true
-		old, ok := was[n.place()]
+		at := n.placeIn(after.Period)
+		is[at] = true
+		old, ok := was[at]
 		switch {
 		case !ok:
 			d.add(Added, Number{}, n, n)
@@ -62,7 +78,7 @@ func Diff(before, after Document) Difference {
 		}
 	}
 	for _, n := range before.Numbers {
-		if !is[n.place()] {
+		if !is[n.placeIn(before.Period)] {
 			d.add(Gone, n, Number{}, n)
 		}
 	}

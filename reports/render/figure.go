@@ -89,7 +89,8 @@ func svg(f reports.Figure, size Size, id, number string) (string, error) {
 	if !found {
 		return "", errors.New("writing figure: the drawing library's SVG does not begin as expected")
 	}
-	return svgHead(l, f, id) + compact(body), nil
+	body = strings.TrimSuffix(compact(body), "</svg>\n") // what is drawn is told by title and description
+	return svgHead(l, f, id) + "<g aria-hidden=\"true\">\n" + body + "</g>\n</svg>\n", nil
 }
 
 func svgHead(l layout, f reports.Figure, id string) string {

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"image/png"
 	"math"
+	"strings"
 	"testing"
 
 	"gonum.org/v1/plot/vg"
@@ -305,5 +306,44 @@ func TestStepped(t *testing.T) {
 				t.Errorf("%v, want %v", got, want)
 			}
 		}
+	}
+}
+
+// Where a figure is narrow, no label of a forest or a flow is cut; the same labels are
+// where it is wide, and heights follow.
+func TestNarrowFiguresKeepTheirLabels(t *testing.T) {
+	long := "Sleep (Insomnia Severity Index), program"
+	row := reports.ForestRow{Label: long, Columns: []reports.Cell{reports.Count(1234)}, Estimate: reports.Estimate(0.9, 0.7, 1.1, 2, 50)}
+	forest := reports.Figure{ID: "f", Title: "F", Plot: reports.Forest{LabelHead: "Measure", Columns: []string{"n"}, Result: "d (95 % CI)", Rows: []reports.ForestRow{{Label: "Beliefs and coping", Heading: true}, row, row}}}
+	flow := reports.Figure{ID: "g", Title: "G", Plot: reports.Flow{Steps: []reports.FlowStep{{Label: "Aufgenommen", Count: reports.Count(90)}, {Label: "Abgeschlossen", Count: reports.Count(70)}}}}
+	for _, f := range []reports.Figure{forest, flow} {
+		for _, width := range []float64{narrowFigureWidth, pageFigureWidth} {
+			var b strings.Builder
+			if err := SVG(&b, f, Size{Width: width}); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(b.String(), "…") {
+				t.Errorf("%s, %v wide: a label is cut", f.Title, width)
+			}
+		}
+	}
+	d := newForest(forest.Plot.(reports.Forest))
+	if got, want := d.height(narrow-1)-d.height(narrow), 2.0*forestLabel; got != want {
+		t.Errorf("narrow it is %v higher, want %v: a line for each of two labels", got, want)
+	}
+}
+
+// The shares at a single time are no course over time: they are not drawn as one.
+func TestOneTimeIsNoCourse(t *testing.T) {
+	p := reports.Stack{Layers: []string{"a", "b"}, Panels: []reports.StackPanel{{Label: "all", End: 365, Steps: []reports.StackStep{{Time: 250, Shares: []float64{0.4, 0.6}}}}}}
+	if newStack(p) != nil {
+		t.Error("one time is drawn over the whole axis")
+	}
+	if len(p.Panels[0].Steps) != 1 {
+		t.Error("the figure given was changed")
+	}
+	p.Panels[0].Steps = append(p.Panels[0].Steps, reports.StackStep{Time: 300, Shares: []float64{0.5, 0.5}})
+	if newStack(p) == nil {
+		t.Error("two times are not drawn")
 	}
 }

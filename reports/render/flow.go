@@ -56,7 +56,7 @@ func (d *flowDrawing) draw(s *sketch, area rect) {
 	for _, st := range d.Steps {
 		names = append(names, printable(st.Label))
 	}
-	room := math.Min(strongStyle.widest(names)+14, area.width()*0.3)
+	room := math.Min(strongStyle.widest(names)+14, area.width()*0.4)
 	left := area.left + room
 	counts := 0.0
 	for i := range d.Steps {

@@ -12,7 +12,28 @@ type forestDrawing struct {
 	xs span
 }
 
-const forestRow = 23
+const (
+	forestRow   = 23
+	forestLabel = 17  // a label on a line of its own, where the figure is narrow
+	narrow      = 480 // a body under this width is
+)
+
+// rowHeight is that of a row, with its label above it where there is no room beside it.
+func (d *forestDrawing) rowHeight(i int, width float64) float64 {
+	if width < narrow && !d.Rows[i].Heading {
+		return forestRow + forestLabel
+	}
+	return forestRow
+}
+
+// tops are where rows begin below the first, and where the last ends.
+func (d *forestDrawing) tops(width float64) []float64 {
+	out := []float64{0}
+	for i := range d.Rows {
+		out = append(out, out[i]+d.rowHeight(i, width))
+	}
+	return out
+}
 
 func newForest(p reports.Forest) drawing {
 	d := &forestDrawing{Forest: p, xs: emptySpan()}
@@ -60,8 +81,8 @@ func (d *forestDrawing) remark() string {
 	return say(d.X.Format.Lang, text)
 }
 
-func (d *forestDrawing) height(float64) float64 {
-	h := 34 + forestRow*float64(len(d.Rows)) + xAxisHeight(d.X.Label)
+func (d *forestDrawing) height(width float64) float64 {
+	h := 34 + d.tops(width)[len(d.Rows)] + xAxisHeight(d.X.Label)
 	if d.Favors[0]+d.Favors[1] != "" {
 		h += 18
 	}
@@ -100,7 +121,9 @@ func (d *forestDrawing) columns(area rect) (label float64, cols []float64, resul
 		}
 		width += 16 + cells[i]
 	}
-	label = area.left + 8 + clamp(math.Min(strongStyle.widest(labels)+4, area.width()*0.34), 40, math.Max(room-width, 40))
+	if label = area.left; area.width() >= narrow {
+		label += 8 + clamp(math.Min(strongStyle.widest(labels)+4, area.width()*0.34), 40, math.Max(room-width, 40))
+	}
 	x := label
 	for i := range cells {
 		x += 16 + cells[i]
@@ -111,19 +134,19 @@ func (d *forestDrawing) columns(area rect) (label float64, cols []float64, resul
 
 func (d *forestDrawing) draw(s *sketch, area rect) {
 	label, cols, result := d.columns(area)
+	tops := d.tops(area.width())
 	plotLeft := label
 	if len(cols) > 0 {
 		plotLeft = cols[len(cols)-1]
 	}
-	plot := rect{plotLeft + 24, area.top + 30, math.Max(result-22, plotLeft+60), area.top + 30 + forestRow*float64(len(d.Rows))}
+	plot := rect{plotLeft + 24, area.top + 30, math.Max(result-22, plotLeft+60), area.top + 30 + tops[len(d.Rows)]}
 	xs, ticks := d.axis()
 	sc := s.scale(plot, xs.min, xs.max, 0, 1, d.Log)
 
 	d.heads(s, area, cols, label, result)
 	for i := range d.Rows {
-		top := plot.top + forestRow*float64(i)
 		if i%2 == 0 {
-			s.box(bandColor, rect{area.left, top, area.right, top + forestRow})
+			s.box(bandColor, rect{area.left, plot.top + tops[i], area.right, plot.top + tops[i+1]})
 		}
 	}
 	d.upright(s, sc, pen{slate, 1.2, nil}, d.Reference)
@@ -131,7 +154,7 @@ func (d *forestDrawing) draw(s *sketch, area rect) {
 		if r.Role == reports.Pooled && usable(r, d.Log) {
 			d.upright(s, sc, pen{blue, 1.1, dashed}, r.Estimate.Value)
 		}
-		d.row(s, sc, area, i, label, cols)
+		d.row(s, sc, area, i, plot.top+tops[i+1]-forestRow/2.0, label, cols)
 	}
 	s.xAxis(sc, ticks, d.X.Label)
 	d.favors(s, sc, area)
@@ -182,7 +205,9 @@ func (d *forestDrawing) axis() (span, []tick) {
 
 func (d *forestDrawing) heads(s *sketch, area rect, cols []float64, label, result float64) {
 	y := area.top + 16
-	s.text(area.left+8, y, headStyle, start, headStyle.fit(d.LabelHead, label-area.left-8))
+	if label > area.left {
+		s.text(area.left+8, y, headStyle, start, headStyle.fit(d.LabelHead, label-area.left-8))
+	}
 	left := label
 	for i, head := range d.Columns {
 		s.text(cols[i], y, headStyle, end, headStyle.fit(head, cols[i]-left-6))
@@ -192,9 +217,9 @@ func (d *forestDrawing) heads(s *sketch, area rect, cols []float64, label, resul
 	s.stroke(pen{axisColor, 1, nil}, xy{area.left, area.top + 25}, xy{area.right, area.top + 25})
 }
 
-func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, label float64, cols []float64) {
+// row writes a row about its middle.
+func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, mid, label float64, cols []float64) {
 	r := d.Rows[i]
-	mid := sc.area.top + forestRow*(float64(i)+0.5)
 	t, indent := bodyStyle, 8.0
 	if r.Role == reports.Pooled {
 		t = strongStyle
@@ -202,10 +227,14 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, label float6
 		indent = 24
 	}
 	if r.Heading {
-		d.heading(s, sc, area, i, printable(r.Label))
+		d.heading(s, area, i, mid, printable(r.Label))
 		return
 	}
-	s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), label-area.left-indent))
+	if label > area.left {
+		s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), label-area.left-indent))
+	} else {
+		d.over(s, i, area.left+indent, mid+4.3-forestLabel, t, t.fit(printable(r.Label), area.width()-indent))
+	}
 	left := label
 	for j := range min(len(r.Columns), len(cols)) {
 		s.text(cols[j], mid+4.3, t, end, t.fit(Cell(r.Columns[j]), cols[j]-left-4))
@@ -217,17 +246,19 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, label float6
 	}
 }
 
-// heading writes a heading across its row, in which nothing else stands, over the line of
-// no difference.
-func (d *forestDrawing) heading(s *sketch, sc scales, area rect, i int, label string) {
-	mid := sc.area.top + forestRow*(float64(i)+0.5)
-	str := strongStyle.fit(label, area.width()-16)
-	back := white
+// heading writes a heading across its row, in which nothing else stands.
+func (d *forestDrawing) heading(s *sketch, area rect, i int, mid float64, label string) {
+	d.over(s, i, area.left+8, mid+4.3, strongStyle, strongStyle.fit(label, area.width()-16))
+}
+
+// over writes text over the line of no difference.
+func (d *forestDrawing) over(s *sketch, i int, left, y float64, t style, str string) {
+	ground := white
 	if i%2 == 0 {
-		back = bandColor
+		ground = bandColor
 	}
-	s.box(back, rect{area.left, mid - forestRow/2, area.left + 12 + strongStyle.width(str), mid + forestRow/2})
-	s.text(area.left+8, mid+4.3, strongStyle, start, str)
+	s.box(ground, rect{left - 2, y - 12, left + t.width(str) + 2, y + 4})
+	s.text(left, y, t, start, str)
 }
 
 func (d *forestDrawing) grouped(i int) bool {

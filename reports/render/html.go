@@ -23,6 +23,10 @@ var pageStyle string
 // without becoming hard to read.
 const pageFigureWidth = 800
 
+// narrowFigureWidth is that of the drawing for telephones, on which the wide one could
+// not be read.
+const narrowFigureWidth = 360
+
 // MaxHTML is the greatest size of a report page in bytes.
 const MaxHTML = 1 << 20
 
@@ -33,17 +37,29 @@ var ErrTooLarge = errors.New("the report is too large for one HTML file")
 // A figure without data becomes a notice. A page over MaxHTML is refused before
 // anything is written.
 func HTML(w io.Writer, r reports.Report) error {
-	p, err := layPage(r)
+	out, err := pageBytes(r, true)
+	if err == nil && len(out) > MaxHTML {
+		out, err = pageBytes(r, false)
+	}
 	if err != nil {
 		return err
 	}
-	out := together.ReplaceAll(bytes.Map(dropControl, p.write()), []byte("$1\u00a0%"))
-	out = bytes.ReplaceAll(out, []byte(minus+"$"), []byte(minus+"\u2060$"))
 	if len(out) > MaxHTML {
 		return fmt.Errorf("%w: %d of at most %d bytes; leave out sections or draw fewer points", ErrTooLarge, len(out), MaxHTML)
 	}
 	_, err = w.Write(out)
 	return err
+}
+
+// pageBytes writes a page, with figures for telephones too or without.
+func pageBytes(r reports.Report, telephones bool) ([]byte, error) {
+	p, err := layPage(r, telephones)
+	if err != nil {
+		return nil, err
+	}
+	out := together.ReplaceAll(bytes.Map(dropControl, p.write()), []byte("$1\u00a0%"))
+	out = bytes.ReplaceAll(out, []byte(minus+"$"), []byte(minus+"\u2060$"))
+	return out, nil
 }
 
 // languageTag is a BCP 47 tag in its usual forms.
@@ -109,6 +125,9 @@ type (
 type pageFigure struct {
 	ID, Caption string
 	SVG         markup
+	Narrow      markup // the same for telephones; empty where the wide one is for all
+	Show        string // what opens the numbers
+	Numbers     []grid // for those who cannot see it
 }
 
 // HTML is a remark with the languages of its parts.
@@ -134,7 +153,7 @@ func running(spans []spokenSpan) markup {
 
 // layPage numbers tables and figures in reading order and gives every heading
 // an id of its own.
-func layPage(r reports.Report) (page, error) {
+func layPage(r reports.Report, telephones bool) (page, error) {
 	style, mark, err := branded(r.Brand)
 	if err != nil {
 		return page{}, err
@@ -144,7 +163,7 @@ func layPage(r reports.Report) (page, error) {
 		p.Lang = "en"
 	}
 	n := newNumbering()
-	n.in = reports.In(r.Lang)
+	n.in, n.telephones = reports.In(r.Lang), telephones
 	for _, s := range sectionsOf(r) {
 		ps := pageSection{ID: n.id(s.ID, "section"), Title: s.Title, Found: running(spoken(s.Found)), Lead: running(spoken(s.Lead))}
 		for _, b := range s.Blocks {
@@ -228,6 +247,7 @@ type numbering struct {
 	tables, figures int
 	used            map[string]bool
 	in              reports.Language
+	telephones      bool // draw figures for them too
 }
 
 func newNumbering() *numbering {
@@ -314,8 +334,22 @@ func pageFigureOf(f reports.Figure, n *numbering) (pageBlock, error) {
 	if err != nil {
 		return pageBlock{}, err
 	}
+	small := ""
+	if n.telephones {
+		if small, err = svg(f, Size{Width: narrowFigureWidth}, n.id(id+"-narrow", "figure"), number); err != nil {
+			return pageBlock{}, err
+		}
+	}
 	n.figures++
-	return pageBlock{Figure: &pageFigure{ID: n.id(id+"-box", "figure"), Caption: strings.Join([]string{number + f.Title, f.Subtitle, words(f.Caption)}, " "), SVG: markup(doc)}}, nil
+	var numbers []grid
+	for _, t := range behind(f) {
+		t = fewer(t, n.in)
+		g := layTable(t)
+		g.ID, g.Caption = n.id(id+"-numbers", "numbers"), strings.TrimSpace(number+f.Title+" "+g.Caption)
+		g.fold()
+		numbers = append(numbers, g)
+	}
+	return pageBlock{Figure: &pageFigure{Narrow: markup(small), Numbers: numbers, Show: n.in.Text("The numbers of figure {0}", n.figures), ID: n.id(id+"-box", "figure"), Caption: strings.Join([]string{number + f.Title, f.Subtitle, words(f.Caption)}, " "), SVG: markup(doc)}}, nil
 }
 
 // noFigure stands where a figure without data would be.

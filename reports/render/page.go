@@ -78,9 +78,9 @@ func (p page) write() []byte {
 		t.put("\n")
 	}
 	t.put(markup("</header>\n"))
-	p.warnings(t)
 	p.contents(t)
-	t.put(markup("<main id=\"main\">\n"))
+	t.put(markup("<main id=\"main\" tabindex=\"-1\">\n"))
+	p.warnings(t)
 	for _, s := range p.Sections {
 		s.write(t)
 	}
@@ -88,7 +88,16 @@ func (p page) write() []byte {
 		t.element("p", p.Say("This report has no sections."))
 		t.put("\n")
 	}
-	t.put(markup("</main>\n</body>\n</html>\n"))
+	t.put(markup("</main>\n<footer><p>"))
+	t.put(p.Title)
+	if p.Subtitle != "" {
+		t.put(" · " + p.Subtitle)
+	}
+	if len(p.Sections) > 0 {
+		t.put(markup("</p>\n<p>"))
+		t.element("a", p.Say("Back to the contents"), "href", "#contents")
+	}
+	t.put(markup("</p></footer>\n</body>\n</html>\n"))
 	return []byte(t.String())
 }
 
@@ -96,7 +105,7 @@ func (p page) warnings(t *tags) {
 	if len(p.Warnings) == 0 {
 		return
 	}
-	t.open("aside", "aria-label", p.Say("Read this first"))
+	t.open("div", "role", "region", "aria-label", p.Say("Read this first"))
 	t.put("\n")
 	for _, w := range p.Warnings {
 		t.put(markup(`<div class="notice caution"><p>`))
@@ -107,7 +116,7 @@ func (p page) warnings(t *tags) {
 		}
 		t.put(markup("</p></div>\n"))
 	}
-	t.put(markup("</aside>\n"))
+	t.put(markup("</div>\n"))
 }
 
 func (p page) contents(t *tags) {
@@ -158,11 +167,8 @@ func (b pageBlock) write(t *tags) {
 	if b.Table != nil {
 		b.Table.write(t)
 	}
-	if f := b.Figure; f != nil {
-		t.open("figure", "id", f.ID)
-		t.put("\n", f.SVG)
-		t.element("figcaption", f.Caption, "class", "visually-hidden")
-		t.put(markup("\n</figure>\n"))
+	if b.Figure != nil {
+		b.Figure.write(t)
 	}
 	if n := b.Notice; n != nil {
 		t.open("div", "class", "notice "+n.Class, "role", "note")
@@ -177,6 +183,29 @@ func (b pageBlock) write(t *tags) {
 	if b.Definitions != nil {
 		writeDefinitions(t, *b.Definitions)
 	}
+}
+
+// write is a figure, its drawing for telephones, and its numbers for those who cannot see
+// it.
+func (f *pageFigure) write(t *tags) {
+	t.open("figure", "id", f.ID)
+	if t.put("\n"); f.Narrow != "" {
+		t.put(markup(`<div class="wide">`), f.SVG, markup("</div>\n<div class=\"narrow\">"), f.Narrow, markup("</div>\n"))
+	} else {
+		t.put(f.SVG)
+	}
+	t.element("figcaption", f.Caption, "class", "visually-hidden")
+	t.put(markup("\n</figure>\n"))
+	if len(f.Numbers) == 0 {
+		return
+	}
+	t.put(markup("<details>"))
+	t.element("summary", f.Show)
+	t.put("\n")
+	for i := range f.Numbers {
+		f.Numbers[i].write(t)
+	}
+	t.put(markup("</details>\n"))
 }
 
 func writeDefinitions(t *tags, d reports.Definitions) {
@@ -228,7 +257,9 @@ func (g *grid) write(t *tags) {
 	t.put("\n")
 	t.open("table", "class", g.Class)
 	t.put("\n")
-	t.element("caption", g.Caption, "id", g.ID)
+	t.put(markup("<caption>"))
+	t.element("span", g.Caption, "id", g.ID)
+	t.put(markup("</caption>"))
 	t.put(markup("\n<thead><tr>"))
 	for _, c := range g.Columns {
 		t.open("th", "scope", "col", "class", c.Class)

@@ -3,6 +3,7 @@ package render
 import (
 	"image/color"
 	"math"
+	"slices"
 
 	"recoup/reports"
 )
@@ -16,8 +17,15 @@ var (
 // stackDrawing draws the parts of a whole over time, a panel for each group.
 type stackDrawing struct {
 	reports.Stack
-	end     float64
-	columns int
+	end float64
+}
+
+// columns is how many panels stand side by side.
+func (d *stackDrawing) columns(width float64) int {
+	if width < narrow {
+		return 1
+	}
+	return min(2, len(d.Panels))
 }
 
 const (
@@ -26,8 +34,14 @@ const (
 )
 
 func newStack(p reports.Stack) drawing {
-	d := &stackDrawing{Stack: p, columns: min(2, len(p.Panels))}
-	for _, g := range p.Panels {
+	d := &stackDrawing{Stack: p}
+	d.Panels = slices.Clone(p.Panels)
+	for i := range d.Panels {
+		if p.Rest == "" && len(d.Panels[i].Steps) < 2 {
+			d.Panels[i].Steps = nil // the shares at one time tell of no course
+		}
+	}
+	for _, g := range d.Panels {
 		if g.End <= mostDrawn && len(g.Steps) > 0 {
 			d.end = math.Max(d.end, g.End)
 		}
@@ -70,17 +84,19 @@ func (d *stackDrawing) panelHeight() float64 {
 	return h
 }
 
-func (d *stackDrawing) height(float64) float64 {
-	rows := (len(d.Panels) + d.columns - 1) / d.columns
+func (d *stackDrawing) height(width float64) float64 {
+	columns := d.columns(width)
+	rows := (len(d.Panels) + columns - 1) / columns
 	return float64(rows)*d.panelHeight() + float64(rows-1)*12
 }
 
 func (d *stackDrawing) draw(s *sketch, area rect) {
-	rows := (len(d.Panels) + d.columns - 1) / d.columns
-	width := (area.width() - stackGap*float64(d.columns-1)) / float64(d.columns)
+	columns := d.columns(area.width())
+	rows := (len(d.Panels) + columns - 1) / columns
+	width := (area.width() - stackGap*float64(columns-1)) / float64(columns)
 	height := (area.height() - 12*float64(rows-1)) / float64(rows)
 	for i := range d.Panels {
-		left, top := area.left+float64(i%d.columns)*(width+stackGap), area.top+float64(i/d.columns)*(height+12)
+		left, top := area.left+float64(i%columns)*(width+stackGap), area.top+float64(i/columns)*(height+12)
 		d.panel(s, d.Panels[i], rect{left, top, left + width, top + height})
 	}
 }
@@ -95,7 +111,7 @@ func (d *stackDrawing) panel(s *sketch, p reports.StackPanel, area rect) {
 	}
 	s.text(area.left, area.top+14, strongStyle, start, strongStyle.fit(printable(label), area.width()))
 	_, yt := layAxis(d.Y, span{0, 1}, 5, true)
-	xs, xt := layAxis(d.X, span{0, d.end}, 8/d.columns, false)
+	xs, xt := layAxis(d.X, span{0, d.end}, max(3, int(area.width()/95)), false)
 	below := xAxisHeight(d.X.Label)
 	if len(d.RiskTimes) > 0 {
 		below += 42

@@ -132,19 +132,25 @@ func (o outline) block(b *strings.Builder, block reports.Block, n *numbering) er
 	return nil
 }
 
-// mostNumbers is how many rows of a figure's numbers plain text holds.
+// mostNumbers is how many rows of a figure's numbers a document holds.
 const mostNumbers = 40
 
-// numbers writes what a figure draws.
-func (o outline) numbers(b *strings.Builder, t reports.Table) {
+// fewer is a table of a figure's numbers with no more rows than a document holds.
+func fewer(t reports.Table, in reports.Language) reports.Table {
 	all := t.Rows
 	t.Rows = nil
 	for _, i := range evenly(len(all), mostNumbers) {
 		t.Rows = append(t.Rows, all[i])
 	}
 	if len(t.Rows) < len(all) {
-		t.Footnotes = append(t.Footnotes, reports.Say(o.in.Text("{0} of {1} rows, evenly spaced; the spreadsheet and data formats hold all.", len(t.Rows), len(all))))
+		t.Footnotes = append(t.Footnotes, reports.Say(in.Text("{0} of {1} rows, evenly spaced; the spreadsheet and data formats hold all.", len(t.Rows), len(all))))
 	}
+	return t
+}
+
+// numbers writes what a figure draws.
+func (o outline) numbers(b *strings.Builder, t reports.Table) {
+	t = fewer(t, o.in)
 	g := layTable(t)
 	if g.Caption != "" {
 		b.WriteString("\n" + o.escape(g.Caption) + "\n")

@@ -16,6 +16,7 @@ import (
 type spreadsheet struct {
 	sheets []*leaf
 	looks  []look // the first is the plain one
+	names  []area
 }
 
 // look is how a cell looks.
@@ -45,6 +46,38 @@ type cell struct {
 	number  bool
 	formula string // of the number, without its equals sign; empty for none
 	style   int
+}
+
+// area is a rectangle of cells with a name.
+type area struct {
+	name, sheet, cells string
+	titles             bool // rows that each printed page repeats
+}
+
+// call names a table: from its heads to its last row.
+func (b *spreadsheet) call(name, sheet string, head, columns, last int) {
+	absolute := func(column, row int) string {
+		at := cellName(column, row)
+		digits := strings.IndexAny(at, "0123456789")
+		return "$" + at[:digits] + "$" + at[digits:]
+	}
+	b.names = append(b.names, area{name: name, sheet: sheet, cells: absolute(1, head) + ":" + absolute(columns, last)},
+		area{name: "_xlnm.Print_Titles", sheet: sheet, cells: fmt.Sprintf("$%d:$%d", head, head), titles: true})
+}
+
+// defined is the part of the names.
+func (b *spreadsheet) defined() string {
+	var out strings.Builder
+	for _, n := range b.names {
+		to := xmlText("'" + n.sheet + "'!" + n.cells)
+		if !n.titles {
+			fmt.Fprintf(&out, `<definedName name="%s">%s</definedName>`, xmlText(n.name), to)
+			continue
+		}
+		of := slices.IndexFunc(b.sheets, func(s *leaf) bool { return s.name == n.sheet })
+		fmt.Fprintf(&out, `<definedName name="%s" localSheetId="%d">%s</definedName>`, n.name, of, to)
+	}
+	return enclosed("definedNames", out.String())
 }
 
 func newSpreadsheet() *spreadsheet { return &spreadsheet{looks: []look{{}}} }
@@ -219,7 +252,7 @@ func (b *spreadsheet) write(w io.Writer, title, lang string) error {
 		{"[Content_Types].xml", xmlHead + `<Types xmlns="` + office + `content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType="` + types + `sheet.main+xml"/><Override PartName="/xl/styles.xml" ContentType="` + types + `styles+xml"/>` + overrides.String() + `<Override PartName="/docProps/core.xml" ContentType="application/vnd.openxmlformats-package.core-properties+xml"/></Types>`},
 		{"_rels/.rels", xmlHead + `<Relationships xmlns="` + office + `relationships"><Relationship Id="book" Type="` + relation + `/officeDocument" Target="xl/workbook.xml"/><Relationship Id="core" Type="` + office + `relationships/metadata/core-properties" Target="docProps/core.xml"/></Relationships>`},
 		{"docProps/core.xml", xmlHead + `<cp:coreProperties xmlns:cp="` + office + `metadata/core-properties" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>` + xmlText(title) + `</dc:title><dc:creator>recoup</dc:creator><dc:language>` + xmlText(lang) + `</dc:language></cp:coreProperties>`},
-		{"xl/workbook.xml", xmlHead + `<workbook ` + sheetNames + ` xmlns:r="` + relation + `"><bookViews><workbookView/></bookViews><sheets>` + sheets.String() + `</sheets>` + b.computing() + `</workbook>`},
+		{"xl/workbook.xml", xmlHead + `<workbook ` + sheetNames + ` xmlns:r="` + relation + `"><bookViews><workbookView/></bookViews><sheets>` + sheets.String() + `</sheets>` + b.defined() + b.computing() + `</workbook>`},
 		{"xl/_rels/workbook.xml.rels", xmlHead + `<Relationships xmlns="` + office + `relationships">` + relations.String() + `<Relationship Id="styles" Type="` + relation + `/styles" Target="styles.xml"/></Relationships>`},
 		{"xl/styles.xml", b.styles()},
 	}

@@ -1,11 +1,15 @@
 package render
 
 import (
+	"archive/zip"
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/xuri/excelize/v2"
+
+	"recoup/reports"
 )
 
 // What another library reads of a workbook is what was put there: numbers, texts with
@@ -89,6 +93,39 @@ func TestCellNames(t *testing.T) {
 	for name, at := range map[string][2]int{"A1": {1, 1}, "Z9": {26, 9}, "AA10": {27, 10}, "AZ1": {52, 1}, "BA1": {53, 1}, "XFD1048576": {16384, 1048576}} {
 		if got := cellName(at[0], at[1]); got != name {
 			t.Errorf("column %d row %d is %s, want %s", at[0], at[1], got, name)
+		}
+	}
+}
+
+// Each table has its name, which leads to its heads and ends with its last row, and heads
+// that repeat on each printed page: by hand, three columns and two rows from row 4.
+func TestNamesOfTables(t *testing.T) {
+	var b bytes.Buffer
+	r := reports.Report{Sections: []reports.Section{{ID: "s", Title: "S", Blocks: []reports.Block{reports.Table{
+		ID: "a", Caption: "It's", Columns: []reports.Column{{Label: "x"}, {Label: "y"}},
+		Rows: []reports.Row{{Cells: []reports.Cell{reports.Label("p"), reports.Count(50)}}, {Cells: []reports.Cell{reports.Label("q"), reports.CountShare(20, 50)}}},
+	}}}}}
+	if err := XLSX(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := z.Open("xl/workbook.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`<definedName name="Table_1">&#39;T1 It s&#39;!$A$4:$C$6</definedName>`,
+		`<definedName name="_xlnm.Print_Titles" localSheetId="1">&#39;T1 It s&#39;!$4:$4</definedName>`,
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %s in %s", want, text)
 		}
 	}
 }

@@ -37,6 +37,7 @@ const readMe = "Read me"
 type sheet struct {
 	name, section, caption string
 	table                  reports.Table
+	called                 string // the name of its cells, in every language
 }
 
 // sheetsOf lists the tables of a report in reading order, numbered as on the page.
@@ -47,10 +48,10 @@ func sheetsOf(r reports.Report) []sheet {
 		for _, b := range s.Blocks {
 			switch b := b.(type) {
 			case reports.Tiles:
-				out = append(out, sheet{name: in.Text("Headlines"), section: s.Title, caption: in.Text("Headlines"), table: tileTable(b, in)})
+				out = append(out, sheet{name: in.Text("Headlines"), section: s.Title, caption: in.Text("Headlines"), table: tileTable(b, in), called: "Headlines_" + strconv.Itoa(len(out)+1)})
 			case reports.Table:
 				tables++
-				out = append(out, sheet{"T" + strconv.Itoa(tables) + " " + b.Caption, s.Title, in.Text("Table {0}. {1}", tables, b.Caption), b})
+				out = append(out, sheet{"T" + strconv.Itoa(tables) + " " + b.Caption, s.Title, in.Text("Table {0}. {1}", tables, b.Caption), b, "Table_" + strconv.Itoa(tables)})
 			case reports.Figure:
 				behind := behind(b)
 				if len(behind) > 0 {
@@ -64,7 +65,7 @@ func sheetsOf(r reports.Report) []sheet {
 						prefix += letters(i + 1)
 					}
 					t.Footnotes = append(t.Footnotes, reports.Say(b.Subtitle), b.Caption)
-					out = append(out, sheet{prefix + " " + named(b.ID, "figure"), s.Title, caption, t})
+					out = append(out, sheet{prefix + " " + named(b.ID, "figure"), s.Title, caption, t, "Figure_" + strconv.Itoa(figures) + "_" + strconv.Itoa(i+1)})
 				}
 			}
 		}
@@ -272,6 +273,7 @@ func (b *workbook) sheet(s sheet) {
 		b.row(s, r, row, extra)
 		row++
 	}
+	b.file.call(s.called, s.name, headRow, max(column-1, 1), row-1)
 	g := layTable(s.table)
 	row++
 	for _, note := range append(g.Reasons, g.Notes...) {

@@ -49,7 +49,7 @@ type Scenario struct {
 	PriceYear int    `yaml:"price_year" json:"price_year,omitempty" doc:"year of the result's prices; costs stay as they are where it is not given"`
 	// PriceIndex is cpi (default) or cpi-medical; PriceOrder is inflate-first (default) or
 	// convert-first.
-	PriceIndex string `yaml:"price_index" json:"price_index,omitempty" doc:"cpi, the default, or cpi-medical"`
+	PriceIndex string `yaml:"price_index" json:"price_index,omitempty" doc:"of prices of care: cpi, the default, or cpi-medical; the wage moves by cpi"`
 	PriceOrder string `yaml:"price_order" json:"price_order,omitempty" doc:"of a move between currencies: inflate-first, the default, or convert-first"`
 	// UndatedPriceYear is the year that costs of no stated year are taken to be of.
 	UndatedPriceYear int `yaml:"undated_price_year" json:"undated_price_year,omitempty" doc:"year that costs of no stated year are taken to be of; they stay as they are where it is not given"`

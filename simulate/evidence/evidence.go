@@ -3,20 +3,17 @@
 package evidence
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 
-	"github.com/goccy/go-yaml"
-
 	"recoup/simulate"
+	"recoup/simulate/internal/strict"
 )
 
 //go:embed default.yaml
@@ -113,56 +110,59 @@ func (s Set) Copulas() ([]simulate.Correlation, error) {
 	return out, nil
 }
 
-const maxBytes = 1 << 20
+// limits are those of a file of evidence, which a calibration may have written.
+var limits = strict.Limits{Bytes: 1 << 20, Keys: 100_000}
 
 // Default returns the set that comes with the program.
 func Default() (Set, error) { return Parse("the default evidence", defaultYAML) }
 
-// Parse reads a set from YAML. Keys it does not know are an error. Name is the
-// file to speak of in errors; all faulty parameters are listed at once.
+// Parse reads a set from YAML. Name is the file to speak of. The error lists unknown
+// keys, values of the wrong kind and faulty parameters, all at once, with their lines.
 func Parse(name string, b []byte) (Set, error) {
 	var s Set
-	if len(b) > maxBytes {
-		return s, fmt.Errorf("%s is larger than 1 MiB, which no evidence file should be", name)
-	}
-	err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&s)
-	if errors.Is(err, io.EOF) {
-		return s, fmt.Errorf("%s is empty: expected name, title and parameters", name)
-	}
+	err := strict.ParseWithin(limits, name, b, &s, func() []strict.Problem {
+		s.spreadMoney()
+		return s.problems()
+	})
 	if err != nil {
-		return Set{}, fmt.Errorf("%s: %w", name, err)
-	}
-	s.spreadMoney()
-	if err := s.Check(); err != nil {
-		return Set{}, fmt.Errorf("%s: %w", name, err)
+		return Set{}, err
 	}
 	return s, nil
 }
 
-// Check returns every fault of the set, joined, or nil.
+// Check returns every fault of the set, or nil.
 func (s Set) Check() error {
-	var errs []error
+	if list := s.problems(); len(list) > 0 {
+		return &strict.Problems{File: "evidence " + s.Name, List: list}
+	}
+	return nil
+}
+
+func (s Set) problems() []strict.Problem {
+	var out []strict.Problem
+	bad := func(path, message string) { out = append(out, strict.Problem{Path: path, Message: message}) }
 	if s.Name == "" {
-		errs = append(errs, errors.New("the set has no name"))
+		bad("", "the set has no name")
 	}
 	seen := make(map[string]bool, len(s.Parameters))
 	for i, p := range s.Parameters {
+		at := fmt.Sprintf("parameters[%d]", i)
 		if p.Name == "" {
-			errs = append(errs, fmt.Errorf("parameter %d has no name", i+1))
+			bad(at, "has no name")
 			continue
 		}
 		if seen[p.Name] {
-			errs = append(errs, fmt.Errorf("%s: stands more than once", p.Name))
+			bad(at, p.Name+": stands more than once")
 		}
 		seen[p.Name] = true
 		if err := p.check(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", p.Name, err))
+			bad(at, p.Name+": "+err.Error())
 		}
 	}
 	if _, err := s.Copulas(); err != nil {
-		errs = append(errs, err)
+		bad("", err.Error())
 	}
-	return errors.Join(errs...)
+	return out
 }
 
 func (p Parameter) check() error {

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// Wage is the one amount of money that is not a price of care: what a patient earns.
+const Wage = "cost.wage"
+
 // Money returns the currency and the price year of a parameter that is an amount of money,
 // and whether it is one: the unit begins with a currency, as in USD or USD per week. The
 // year is 0 where it is not known.

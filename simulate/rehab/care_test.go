@@ -364,3 +364,23 @@ func TestWeightedHours(t *testing.T) {
 		t.Errorf("%g effective hours by telehealth, want 5.6", got)
 	}
 }
+
+// Stepped care takes patients back. Who leaves such a return early has stayed to the end
+// before: counted as both, those who stayed and those who left came to 106 of 100.
+func TestNobodyBothStaysAndLeaves(t *testing.T) {
+	s := scenario(t, 1024)
+	s.Strategies, s.HorizonWeeks = []string{design.UsualCare, "stepped-care", "telehealth-maintenance"}, 104
+	ev, err := evidence.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, s, ev, 0)
+	for _, name := range s.Strategies[1:] {
+		if estimate(t, r, name, "program_returns").Mean == 0 {
+			t.Errorf("%s takes nobody back", name)
+		}
+		if both := estimate(t, r, name, "program_completed").Mean + estimate(t, r, name, "program_dropout").Mean; both > 1 || both < 0.9 {
+			t.Errorf("%s: stayed or left %g", name, both)
+		}
+	}
+}

@@ -254,8 +254,10 @@ func finalReadings(set *settings) []reading {
 		end("weeks_waited", "weeks", "from referral to the start of the program, of those who started it in the time; null without a program", func(s *state, i int) float64 {
 			return only(s.inProgram && s.waiting[i] == 0, s.waited[i])
 		}),
-		end("program_dropout", "share", "left the program before its end; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.dropped[i]) }),
-		end("program_completed", "share", "stayed to the end of the program; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.completed[i]) }),
+		end("program_dropout", "share", "left the program before its end, and never stayed to it (those taken back may leave having stayed before); null without a program", func(s *state, i int) float64 {
+			return only(s.inProgram, float64(s.dropped[i]*(1-s.completed[i])))
+		}),
+		end("program_completed", "share", "stayed to the end of the program, once at least; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.completed[i]) }),
 		end("program_steps", "times per patient", "sent by a benchmark to another phase than the planned one; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.steps[i]) }),
 		end("program_returns", "times per patient", "taken back by the relapse watch; null without a program", func(s *state, i int) float64 { return only(s.inProgram, s.returns[i]) }),
 		end("operated", "share", "lumbar fusion", func(s *state, i int) float64 { return s.operated[i] }),

@@ -189,13 +189,13 @@ func conventions(s design.Scenario, ev evidence.Set, r simulate.Result) []simula
 		simulate.ByYear:     "(1+r)^-(whole years passed)",
 		simulate.Continuous: "exp(-r*week/52)",
 	}[s.Discounting.Form]
-	return []simulate.Convention{
+	out := []simulate.Convention{
 		{Name: "perspective", Value: s.Perspective},
 		{Name: "horizon", Value: fmt.Sprintf("%d weeks", s.HorizonWeeks)},
 		{Name: "cycle", Value: "1 week; a year is 52 weeks"},
 		{Name: "cycle counting", Value: string(s.CycleCounting) + "; one-off costs are never weighted"},
 		{Name: "discounting", Value: fmt.Sprintf("costs %g, effects %g a year, factor %s", s.Discounting.Cost, s.Discounting.Effect, factor)},
-		{Name: "one-off costs", Value: "discounted from the start of their week; overdoses from its end"},
+		{Name: "one-off costs", Value: "discounted from the start of their week; overdoses and use of care from its end"},
 		{Name: "rates to probabilities", Value: "1-exp(-rate); competing work transitions share the total in proportion to their rates"},
 		{Name: "parameters", Value: parameters},
 		{Name: "lognormal parameters", Value: "value is the median"},
@@ -212,6 +212,12 @@ func conventions(s design.Scenario, ev evidence.Set, r simulate.Result) []simula
 		{Name: "retirement", Value: retirement(s.Population.RetirementAge)},
 		{Name: "sustained return", Value: fmt.Sprintf("%d weeks of work running", sustainedWeeks)},
 	}
+	if r.Draws > 1 {
+		out = append(out,
+			simulate.Convention{Name: "95 % of draws", Value: "2.5th and 97.5th percentile of the draws' means, drawn together by what chance between patients adds to their spread"},
+			simulate.Convention{Name: "best share, EVPI", Value: "shares of draws, expected losses and values of information are of the draws with what chance between patients adds to their spread taken out, where there are enough draws"})
+	}
+	return out
 }
 
 func mortality(p design.Population) string {

@@ -37,7 +37,10 @@ type Ledger struct {
 	Days        bool     // all tables could be placed from admission
 	First, Last int      // days of the records found, from admission
 	Recorded    []bool   // by patient: has a record
-	Warnings    []analysis.Warning
+	// Through is by patient the days from admission to the last date of a cost of anyone,
+	// NaN where not known; nil where costs have day numbers.
+	Through  []float64
+	Warnings []analysis.Warning
 
 	rows    []record
 	monies  []money
@@ -76,6 +79,7 @@ func Read(c *datasets.Cohort, day string, counted []bool) (*Ledger, error) {
 			l.Days = false
 			l.warn(WarnUnknown, "costs before and after admission are not known: "+why, "give each cost a day from admission, or dates of cost and of admission")
 		}
+		l.through(admitted, t)
 		amounts := t.Floats(f.Name)
 		units = append(units, unitsOf(t, f)...)
 		l.PriceYears = append(l.PriceYears, textsOf(t, datasets.RolePriceYear)...)
@@ -277,6 +281,44 @@ func (l *Ledger) days(admitted entry, t *datasets.Table, rule string) (func(row 
 	}
 	patient := t.Patient()
 	return func(row int) float64 { return math.Floor(at[row]) - admitted.days[patient[row]] }, ""
+}
+
+// through notes how far the dates of a table's costs reach from each admission.
+func (l *Ledger) through(admitted entry, t *datasets.Table) {
+	f, ok := t.Field(datasets.RoleDate)
+	if _, numbers := t.Field(datasets.RoleDay); !ok || numbers || !isDate(f) || !admitted.dated || t.Rows() == 0 {
+		return
+	}
+	last := math.Inf(-1)
+	for _, day := range t.Floats(f.Name) {
+		if day > last { // not NaN
+			last = math.Floor(day)
+		}
+	}
+	if l.Through == nil {
+		l.Through = slices.Repeat([]float64{math.Inf(-1)}, len(admitted.days))
+	}
+	for p, day := range admitted.days {
+		l.Through[p] = math.Max(l.Through[p], last-day) // NaN stays
+	}
+}
+
+// Ends returns, by patient, the day of the last record of some categories from the first
+// day on and before the last, and that of the first; NaN without one.
+func (l *Ledger) Ends(first, last float64, categories []string) (latest, earliest []float64) {
+	latest, earliest = slices.Repeat([]float64{math.NaN()}, len(l.Recorded)), slices.Repeat([]float64{math.NaN()}, len(l.Recorded))
+	asked := l.among(categories)
+	for _, r := range l.rows {
+		if p := r.patient; asked[r.category] && r.day >= first && r.day < last {
+			if !(latest[p] >= r.day) {
+				latest[p] = r.day
+			}
+			if !(earliest[p] <= r.day) {
+				earliest[p] = r.day
+			}
+		}
+	}
+	return latest, earliest
 }
 
 // textsOf returns the distinct values of a column, nil where there is none.

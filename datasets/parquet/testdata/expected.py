@@ -3,7 +3,8 @@
     python expected.py ../../../../shared/corpora > expected.json
 
 Of each file of flat columns: the rows, and of each column the missing cells, the
-sum of its numbers (dates in days, times in seconds, true as 1) or of its texts' lengths in bytes.
+sum of its numbers (dates in days, moments in seconds since 1970, true as 1) or of its
+texts' lengths in bytes.
 What pyarrow cannot read, and columns of other types, are null.
 """
 import datetime
@@ -29,6 +30,10 @@ def total(column):
         return float(sum(int(v) for v in values))
     if pa.types.is_floating(t):
         return math.fsum(v for v in values if not math.isnan(v) and not math.isinf(v))
+    if pa.types.is_decimal(t):
+        return float(sum(values))
+    if pa.types.is_timestamp(t):
+        return math.fsum(v / 1e6 for v in column.cast(pa.timestamp("us", t.tz), safe=False).cast(pa.int64()).to_pylist() if v is not None)
     if pa.types.is_date(t):
         return float(sum((v - datetime.date(1970, 1, 1)).days for v in values))
     if pa.types.is_string(t) or pa.types.is_large_string(t):

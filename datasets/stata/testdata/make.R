@@ -19,11 +19,11 @@ attr(visits$num, "label") <- "A number \u00b5g"
 long <- visits
 long$strl <- c(strrep("x", 3000), "", "short", strrep("y", 2500), strrep("x", 3000))
 
-versions <- c("114" = 10, "115" = 12, "117" = 13, "118" = 14)
+versions <- c("114" = 10, "115" = 12, "117" = 13, "118" = 14, "119" = 15)
 for (release in names(versions)) {
   data <- if (release >= "117") long else visits
-  # ReadStat does not decode long strings of 117, so only 118 has an accent there.
-  if (release == "118") data$strl[4] <- strrep("\u00e9", 2500)
+  # ReadStat does not decode long strings of 117, so only later ones have an accent there.
+  if (release >= "118") data$strl[4] <- strrep("\u00e9", 2500)
   write_dta(data, paste0("v", release, ".dta"), version = versions[[release]])
 }
 write_dta(visits[0, ], "empty.dta", version = 14)

@@ -4,11 +4,15 @@
 package readback
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/csv"
 	"path/filepath"
 	"regexp"
 	"sort"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"recoup/datasets/privacy"
 	"recoup/reports/disclosure"
@@ -96,6 +100,15 @@ func (s *scan) file(where, ending string, content []byte, depth int) {
 		return
 	}
 	switch ending {
+	case ".html", ".htm", ".svg", ".xml", ".rels", ".vml", ".json", ".csv", ".tsv", ".md", ".txt", ".css", ".yaml", ".yml":
+		var ok bool
+		if content, ok = asText(content); !ok {
+			s.leak(CodeUnread, where, "not the text that its name says")
+			s.printable(where, content)
+			return
+		}
+	}
+	switch ending {
 	case ".html", ".htm", ".svg", ".xml", ".rels", ".vml":
 		s.markup(where, string(content), depth)
 	case ".xlsx", ".docx", ".xlsm", ".zip":
@@ -120,6 +133,36 @@ func (s *scan) file(where, ending string, content []byte, depth int) {
 		}
 		s.printable(where, content)
 	}
+}
+
+// asText returns a text in UTF-8, whatever it was in: a spreadsheet program writes
+// UTF-16 and Windows-1252 too. It is false for what is no text.
+func asText(b []byte) ([]byte, bool) {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(b, []byte{0xff, 0xfe}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(b, []byte{0xfe, 0xff}):
+		order = binary.BigEndian
+	}
+	if order != nil {
+		units := make([]uint16, 0, len(b)/2)
+		for i := 2; i+1 < len(b); i += 2 {
+			units = append(units, order.Uint16(b[i:]))
+		}
+		b = []byte(string(utf16.Decode(units)))
+	}
+	if bytes.IndexByte(b, 0) >= 0 {
+		return b, false
+	}
+	if utf8.Valid(b) {
+		return b, true
+	}
+	runes := make([]rune, len(b))
+	for i, c := range b {
+		runes[i] = rune(c)
+	}
+	return []byte(string(runes)), true
 }
 
 // cells looks at each cell of a table by itself: what stands in two of them is no text.

@@ -183,3 +183,33 @@ func TestCasesOfFiles(t *testing.T) {
 		t.Error("a model's file is let pass")
 	}
 }
+
+// What a spreadsheet program saves in UTF-16 or Windows-1252 is read as what it says,
+// and what is no text is not vouched for.
+func TestTextsInOtherEncodings(t *testing.T) {
+	wide := func(order binary.AppendByteOrder, s string) []byte {
+		b := order.AppendUint16(nil, 0xfeff)
+		for _, r := range s {
+			b = order.AppendUint16(b, uint16(r))
+		}
+		return b
+	}
+	text := "label,note\nx,zebrafish-9271\n"
+	for name, b := range map[string][]byte{
+		"UTF-16 of Excel":     wide(binary.LittleEndian, text),
+		"UTF-16, most first":  wide(binary.BigEndian, text),
+		"Windows-1252":        []byte("caf\xe9 " + text),
+		"UTF-8 with its mark": []byte("\ufeff" + text),
+	} {
+		for _, file := range []string{"a.csv", "a.txt", "a.md"} {
+			if found := Scan(file, b, Known{Texts: []string{"zebrafish-9271"}}); !has(found, CodeKnown) || has(found, CodeUnread) {
+				t.Errorf("%s, %s: found %v", name, file, found)
+			}
+		}
+	}
+	for _, file := range []string{"a.csv", "a.json", "a.yaml", "a.html"} {
+		if found := Scan(file, []byte("\x00\x01\x02\xfe zebra"), Known{}); !has(found, CodeUnread) {
+			t.Errorf("%s of no text is vouched for: %v", file, found)
+		}
+	}
+}

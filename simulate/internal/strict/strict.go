@@ -15,12 +15,13 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Limits of a file: a scenario is written by hand and far under them.
-const (
-	maxBytes = 64 << 10
-	maxKeys  = 2000
-	maxDepth = 16
-)
+// Limits of a file: its bytes, and its keys and entries.
+type Limits struct{ Bytes, Keys int }
+
+// byHand are the limits of files that people write, which are far under them.
+var byHand = Limits{Bytes: 64 << 10, Keys: 2000}
+
+const maxDepth = 16
 
 // Problem is one thing wrong with a file.
 type Problem struct {
@@ -53,6 +54,7 @@ func (p *Problems) Error() string {
 // decoder fills a struct from YAML strictly and remembers where each value
 // stood, so that faults found later can be placed too.
 type decoder struct {
+	limits   Limits
 	keys     int
 	places   map[string][2]int
 	problems []Problem
@@ -62,7 +64,12 @@ type decoder struct {
 // then, if it could be read, checks it. Name is the file to speak of. The error is
 // *Problems with every problem, those of the check placed by their path.
 func Parse(name string, b []byte, v any, check func() []Problem) error {
-	d := decode(b, v)
+	return ParseWithin(byHand, name, b, v, check)
+}
+
+// ParseWithin is Parse of files that a program may have written.
+func ParseWithin(limits Limits, name string, b []byte, v any, check func() []Problem) error {
+	d := decode(b, v, limits)
 	var found []Problem
 	if len(d.problems) == 0 {
 		found = check()
@@ -74,10 +81,10 @@ func Parse(name string, b []byte, v any, check func() []Problem) error {
 // whose fields are strings, numbers, booleans, structs, slices or maps of
 // these. The tag `yaml:"name,required"` makes a key required; a struct with a field
 // tagged `yaml:",number"` or `yaml:",text"` may be written as that alone.
-func decode(b []byte, v any) *decoder {
-	d := &decoder{places: make(map[string][2]int)}
-	if len(b) > maxBytes {
-		d.problem(nil, "", "the file is larger than 64 KiB, which no file written by hand should be")
+func decode(b []byte, v any, limits Limits) *decoder {
+	d := &decoder{limits: limits, places: make(map[string][2]int)}
+	if len(b) > limits.Bytes {
+		d.problem(nil, "", "the file is larger than %d KiB, which no such file should be", limits.Bytes>>10)
 		return d
 	}
 	file, err := parser.ParseBytes(b, 0)
@@ -187,13 +194,13 @@ func (d *decoder) pairs(n ast.Node, path string) []*ast.MappingValueNode {
 	seen := make(map[string]bool, len(all))
 	out := all[:0:0]
 	for _, e := range all {
-		if d.keys++; d.keys == maxKeys+1 {
-			d.problem(e, path, "more than %d keys, which no file written by hand should have", maxKeys)
+		if d.keys++; d.keys == d.limits.Keys+1 {
+			d.problem(e, path, "more than %d keys, which no such file should have", d.limits.Keys)
 		}
 		key := keyOf(e)
 		_, plain := e.Key.(*ast.StringNode)
 		switch {
-		case d.keys > maxKeys:
+		case d.keys > d.limits.Keys:
 		case !plain:
 			d.problem(e, path, "expected a plain key")
 		case seen[key]:
@@ -264,8 +271,8 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string, depth int) {
 		d.problem(n, path, "expected a list, found %s", kindOf(n))
 		return
 	}
-	if d.keys += len(seq.Values); d.keys > maxKeys {
-		d.problem(n, path, "more than %d keys and entries, which no file written by hand should have", maxKeys)
+	if d.keys += len(seq.Values); d.keys > d.limits.Keys {
+		d.problem(n, path, "more than %d keys and entries, which no such file should have", d.limits.Keys)
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values)))

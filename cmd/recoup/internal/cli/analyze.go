@@ -165,7 +165,7 @@ own eyes: unlike those of a report, nothing in them is suppressed.`,
 	c.Flags().StringVar(&q.Baseline, "baseline", "", "visit before treatment; the one marked as baseline where not given")
 	c.Flags().StringVar(&q.Subgroup, "subgroup", "", "condition on the patients: 'age >= 50'")
 	c.Flags().StringVar(&q.Definition, "definition", "", "named definition; see: recoup analyze show NAME")
-	c.Flags().Float64Var(&q.Level, "level", 0.95, "confidence level")
+	levelFlag(c, &q.Level, "confidence level")
 	c.Flags().Uint64Var(&q.Seed, "seed", 1, "of analyses that draw random numbers")
 	c.Flags().StringArrayVar(&f.set, "set", nil, "a setting of the analysis: name=value; may be given again")
 	c.Flags().StringVar(&f.figure, "figure", "", "with -o FILE.svg or .png: which figure, where there are several")

@@ -101,7 +101,7 @@ func (a *app) runAudit(ctx context.Context, paths []string, before string, k int
 		}
 	}
 	if out.Dangerous > 0 {
-		return fmt.Errorf("%w: %d findings in what was given", datasets.ErrPrivacy, out.Dangerous)
+		return fmt.Errorf("%w: findings in what was given: %d", datasets.ErrPrivacy, out.Dangerous)
 	}
 	return nil
 }
@@ -112,6 +112,9 @@ func auditFile(ctx context.Context, path, before string, k int, marked bool) (au
 	b, err := readBounded(path, maxAudited)
 	if err != nil {
 		return x, err
+	}
+	if len(b) == 0 {
+		return x, fmt.Errorf("%w: %s: expected a report, found an empty file", errInvalidInput, path)
 	}
 	x.Leaks = append(x.Leaks, readback.Scan(name, b, readback.Known{K: k})...)
 	if !isTable(path) {

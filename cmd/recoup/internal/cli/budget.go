@@ -334,6 +334,7 @@ func (a *app) budget(ctx context.Context, job simulationJob, f budgetFlags) (*bu
 			{Name: "budget", Value: "not discounted; patients come in at the start of their year; a year is 52 weeks"},
 			{Name: "total", Value: "cost is the total of the " + s.Perspective + " perspective"},
 			{Name: "interval", Value: "2.5th and 97.5th percentile of the draws, patient noise included; null under 20 draws"},
+			{Name: "break-even", Value: "costs of the planned weeks of a full group; extensions and boosters come on top"},
 			{Name: "cost per success", Value: "over the scenario's horizon, discounted as it says; successes are of all who came in"},
 		},
 	}

@@ -35,7 +35,7 @@ func (a *app) analyzeCalc() *cobra.Command {
 	c.Flags().StringArrayVar(&f.arms, "arm", nil, "what is known of the arm: n=..,mean=..,sd=..; again for each stratum")
 	c.Flags().StringArrayVar(&f.references, "reference", nil, "what is known of the reference")
 	c.Flags().StringArrayVar(&f.set, "set", nil, "a setting of the analysis: name=value; may be given again")
-	c.Flags().Float64Var(&f.level, "level", 0.95, "confidence level")
+	levelFlag(c, &f.level, "confidence level")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "write to a file; the ending picks the format")
 	return c
 }

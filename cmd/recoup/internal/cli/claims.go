@@ -56,7 +56,7 @@ age. Without --arm every arm is taken for itself.`,
 	}
 	f.load.add(c)
 	c.Flags().StringVar(&f.arm, "arm", "", "arm, by name or value")
-	c.Flags().Float64Var(&f.level, "level", 0.95, "confidence level")
+	levelFlag(c, &f.level, "confidence level")
 	c.Flags().BoolVar(&f.detail, "detail", false, "every reading of each claim, and every published figure beside it")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "write to a file; the ending picks the format: .json, .csv or .txt")
 	return c

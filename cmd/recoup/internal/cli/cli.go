@@ -247,10 +247,14 @@ func strict(c *cobra.Command) {
 	case c.Args != nil:
 		check := c.Args
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usagef("%w; usage: %s", err, c.UseLine())
+			err := check(c, args)
+			switch {
+			case err == nil:
+				return nil
+			case check(c, nil) == nil && len(args) > 0 && check(c, args[:1]) != nil:
+				return usagef("expected no words after %s; usage: %s", c.CommandPath(), c.UseLine())
 			}
-			return nil
+			return usagef("%w; usage: %s", err, c.UseLine())
 		}
 	}
 	for _, sub := range c.Commands() {

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"recoup/analysis"
+	"recoup/simulate"
 	"recoup/simulate/evidence"
 	"recoup/simulate/rehab"
 )
@@ -26,10 +28,9 @@ func asEvidence(asked string, e estimates) (evidence.Set, error) {
 	if err != nil {
 		return evidence.Set{}, err
 	}
-	se := float64(x.SE)
-	if se != se && !math.IsNaN(float64(x.CI.High-x.CI.Low)) {
-		// Half of the interval over the normal quantile: exact where it is symmetric.
-		se = float64(x.CI.High-x.CI.Low) / 2 / math.Sqrt2 / math.Erfinv(x.CI.Level)
+	value, se, low, high, err := onScaleOf(name, sign, x)
+	if err != nil {
+		return evidence.Set{}, err
 	}
 	o := e.Provenance.Origin
 	source := fmt.Sprintf("cohort %s, %d patients, digest %s", o.Dictionary, o.Patients, o.Digest[:16])
@@ -37,11 +38,51 @@ func asEvidence(asked string, e estimates) (evidence.Set, error) {
 	if x.Reference != "" {
 		where += " against " + x.Reference
 	}
-	p, err := rehab.CohortParameter(name, sign*float64(x.Value), se, source, fmt.Sprintf("%s: %s; n %d.", e.Provenance.Analysis, where, x.N.Arm+x.N.Reference))
+	p, err := rehab.CohortParameter(name, value, se, source, fmt.Sprintf("%s: %s; n %d.", e.Provenance.Analysis, where, x.N.Arm+x.N.Reference))
 	if err != nil {
 		return evidence.Set{}, usagef("--as-evidence: %w", err)
 	}
+	if low < high {
+		p.Distribution, p.SE, p.Low, p.High = simulate.LogNormal, nil, &low, &high
+	}
 	return evidence.Set{Name: "cohort", Title: "From " + o.Dictionary, Parameters: []evidence.Parameter{p}}, nil
+}
+
+// onScaleOf puts an estimate on the scale of a parameter, which its unit tells: the
+// logarithm of a ratio where it is a log hazard or log odds; a ratio, with its 95 %
+// interval, where it is one; as it is where it is a share or in a unit. What is on another
+// scale is refused: a hazard ratio of 2 is no log hazard of 2.
+func onScaleOf(name string, sign float64, x analysis.Estimate) (value, se, low, high float64, err error) {
+	base, err := evidence.Default()
+	if err != nil {
+		return 0, 0, 0, 0, err
+	}
+	unit := ""
+	if i := slices.Index(base.Names(), name); i >= 0 {
+		unit = base.Parameters[i].Unit
+	}
+	z := math.Sqrt2 * math.Erfinv(x.CI.Level)
+	logarithm, ratio := strings.HasPrefix(unit, "log "), strings.HasPrefix(unit, "ratio") || strings.HasSuffix(unit, " ratio")
+	switch {
+	case logarithm || ratio:
+		if x.Scale != analysis.ScaleRatio || !(x.Value > 0) {
+			return 0, 0, 0, 0, usagef("--as-evidence: %s is a %s, so it takes a ratio, such as a hazard ratio; %s is on the scale %s", name, unit, x.Term, x.Scale)
+		}
+		// The interval, which is one of the logarithm: some standard errors are not.
+		value, se = sign*math.Log(float64(x.Value)), math.Log(float64(x.CI.High/x.CI.Low))/2/z
+		if ratio {
+			value, low, high = math.Exp(value), math.Exp(value-1.959963984540054*se), math.Exp(value+1.959963984540054*se)
+		}
+		return value, se, low, high, nil
+	case strings.HasPrefix(unit, "share") != (x.Scale == analysis.ScaleProportion),
+		unit != "" && !slices.Contains([]analysis.Scale{analysis.ScaleMean, analysis.ScaleDifference, analysis.ScaleSD, analysis.ScaleProportion}, x.Scale):
+		return 0, 0, 0, 0, usagef("--as-evidence: %s is in the unit %q; %s is on the scale %s, which is another", name, unit, x.Term, x.Scale)
+	}
+	if se = float64(x.SE); se != se && !math.IsNaN(float64(x.CI.High-x.CI.Low)) {
+		// Half of the interval over the normal quantile: exact where it is symmetric.
+		se = float64(x.CI.High-x.CI.Low) / 2 / z
+	}
+	return sign * float64(x.Value), se, 0, 0, nil
 }
 
 // oneEstimate is the only estimate of a term.

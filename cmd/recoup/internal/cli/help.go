@@ -150,9 +150,10 @@ what was said at visits (dose by visit, in mg a day with its drug, or in MME/day
 is not converted again). definitions: {dose-overlap: shift, dose-hold: before} chooses
 how they become daily doses; recoup opioid rules lists the rules.
 
-Files: delimited text, Arrow IPC, Parquet, Excel (book.xlsx#Sheet), Stata, CDISC
-Dataset-JSON 1.1 and FHIR QuestionnaireResponses (.json and .ndjson, told apart by
-what is in them).
+Files: delimited text, Arrow IPC, Parquet, Excel (book.xlsx#Sheet), Stata, SPSS, SAS
+transport (trial.xpt#MEMBER), CDISC Dataset-JSON and FHIR QuestionnaireResponses
+(.json and .ndjson, told apart by what is in them). Labels of values, missing codes and
+dates are taken from the files that have them.
 
 PostgreSQL: the path clinic.sql.yaml#visits is the table visits of a mapping file,
 which has a SELECT, or says how rows are made of OMOP CDM tables:

@@ -63,7 +63,7 @@ func (a *app) analyzePool() *cobra.Command {
 	fl.BoolVar(&f.net.HighBetter, "high-better", false, "with --network: high values rank as better, not low")
 	fl.StringVar(&f.ask.Zero, "zero", meta.ZeroOnly, "zero cells: only-zero (1/2 in studies that have one), all, treatment-arm, none")
 	fl.StringVar(&f.ask.Median, "median", meta.MeanLuo, "means from medians: luo, wan")
-	fl.Float64Var(&f.plan.Level, "level", 0.95, "confidence level")
+	levelFlag(c, &f.plan.Level, "confidence level")
 	fl.BoolVar(&f.published, "published", false, "pool the published shares after surgery that come with recoup, by definition and payer")
 	fl.StringVar(&f.filter.Outcome, "outcome", "", "with --published: the outcome; work where not given")
 	fl.StringVar(&f.filter.Procedure, "procedure", "", "with --published: only this procedure")

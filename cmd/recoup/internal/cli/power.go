@@ -57,7 +57,7 @@ Patients are people referred: the truth says how many never begin.`,
 	c.Flags().StringVar(&q.Visit, "visit", "", "visit asked about")
 	c.Flags().StringVar(&q.Subgroup, "subgroup", "", "condition on the patients: 'age >= 50'")
 	c.Flags().StringVar(&q.Definition, "definition", "", "named definition; see: recoup analyze show NAME")
-	c.Flags().Float64Var(&q.Level, "level", 0.95, "confidence level; tests are at 1 less it")
+	levelFlag(c, &q.Level, "confidence level; tests are at 1 less it")
 	c.Flags().Uint64Var(&q.Seed, "seed", 1, "of the patients; the truth's where not given")
 	c.Flags().StringArrayVar(&f.set, "set", nil, "a setting of the analysis: name=value; may be given again")
 	c.Flags().IntSliceVar(&f.patients, "patients", nil, "patients of a cohort, one number or several; the truth's where not given")

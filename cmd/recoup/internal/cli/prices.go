@@ -67,7 +67,8 @@ type repricing struct {
 	table   prices.Table
 	to      prices.Money
 	undated int
-	opt     prices.Options
+	index   string // of care
+	order   string
 	moves   []move
 }
 
@@ -79,7 +80,7 @@ type move struct {
 
 // factor is what amounts of a money are multiplied by. Amounts of no stated year in the
 // right currency stay as they are, unless the scenario takes them to be of a year.
-func (m *repricing) factor(what, currency string, year int) (float64, error) {
+func (m *repricing) factor(what, currency string, year int, index string) (float64, error) {
 	from, err := prices.Parse(currency, year)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %s: %w", errInvalidInput, what, err)
@@ -91,7 +92,7 @@ func (m *repricing) factor(what, currency string, year int) (float64, error) {
 	if from.Currency == m.to.Currency && (from.Year == 0 || m.to.Year == 0) {
 		return 1, nil
 	}
-	c, err := m.table.Convert(from, m.to, m.opt)
+	c, err := m.table.Convert(from, m.to, prices.Options{Index: index, Order: m.order})
 	if errors.Is(err, prices.ErrMissing) {
 		return 0, fmt.Errorf("%w: %s: %w; give it in a file by --price-index, or take price_order: convert-first or another price_year in the scenario", errInvalidInput, what, err)
 	}
@@ -99,7 +100,7 @@ func (m *repricing) factor(what, currency string, year int) (float64, error) {
 		return 0, fmt.Errorf("%w: %s: %w; state price_year in the scenario and where the amount stands, or undated_price_year in the scenario", errInvalidInput, what, err)
 	}
 	if c.Factor != 1 || taken {
-		i := slices.IndexFunc(m.moves, func(x move) bool { return x.by.From == c.From && x.taken == taken })
+		i := slices.IndexFunc(m.moves, func(x move) bool { return x.by.String() == c.String() && x.taken == taken })
 		if i < 0 {
 			i = len(m.moves)
 			m.moves = append(m.moves, move{by: c, taken: taken})
@@ -117,7 +118,7 @@ func inMoney(s *design.Scenario, ev *evidence.Set, path string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errInvalidInput, err)
 	}
-	m := &repricing{to: to, undated: s.UndatedPriceYear, opt: prices.Options{Index: s.PriceIndex, Order: s.PriceOrder}}
+	m := &repricing{to: to, undated: s.UndatedPriceYear, index: s.PriceIndex, order: s.PriceOrder}
 	if m.table, err = readPrices(path); err != nil {
 		return err
 	}
@@ -127,7 +128,11 @@ func inMoney(s *design.Scenario, ev *evidence.Set, path string) error {
 		if !ok {
 			continue
 		}
-		f, err := m.factor(p.Name, code, of)
+		index := m.index
+		if p.Name == evidence.Wage {
+			index = prices.CPI // wages are not prices of care
+		}
+		f, err := m.factor(p.Name, code, of, index)
 		if err != nil {
 			return err
 		}
@@ -157,7 +162,7 @@ func (m *repricing) design(s *design.Scenario, name string) error {
 		return err
 	}
 	code, of := d.Money()
-	f, err := m.factor("prices of "+name, code, of)
+	f, err := m.factor("prices of "+name, code, of, m.index)
 	if err != nil || f == 1 && (m.undated == 0 || of != 0) {
 		return err
 	}

@@ -112,7 +112,8 @@ cohorts that every other command refuses for privacy.
   rows            in the order of the pseudonyms
 
 Where the cohort file has an allowance for a column named quarter, the quarter of
-discharge (else admission) is worked out before dates are shifted, and added.
+discharge (else admission; of who never began, referral) is worked out before dates
+are shifted, and added.
 
 The key is read from a file, never a flag: at least 32 bytes, which you keep apart
 from the data. Who has it can find a patient's pseudonym again. The same key gives

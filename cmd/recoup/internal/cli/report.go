@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -115,8 +116,11 @@ alone; the color must be readable on white. The logo stands in .html and .pdf.
 --language writes the words, numbers and dates of another language; data formats keep
 numbers as machines read them, and what an analysis warns of stays English, marked so.
 
+The report holds no date but the one given by --date: the same cohort gives the same bytes.
+
 Without --quarter the report covers all patients. The cohort needs a date of
-discharge or admission, or a period column, for a quarter.`,
+discharge or admission, or a period column, for a quarter; who was referred and never
+began belongs to the quarter of referral.`,
 		Example: "  recoup report quarterly cohort.yaml --quarter 2026Q3 -o report.html\n  recoup report quarterly cohort.yaml --each site -o report.docx",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -127,8 +131,10 @@ discharge or admission, or a period column, for a quarter.`,
 	c.Flags().StringVar(&f.options.Quarter, "quarter", "", "such as 2026Q3; all patients where not given")
 	c.Flags().StringVar(&f.options.Arm, "arm", "", "the program's arm, where the cohort has arms; each arm where not given")
 	c.Flags().StringVar(&f.options.Reference, "reference", "", "an arm to show beside it")
-	c.Flags().Float64Var(&f.options.Level, "level", 0.95, "confidence level")
+	levelFlag(c, &f.options.Level, "confidence level")
 	languageFlag(c, &f.options.Lang)
+	c.Flags().Float64Var(&f.options.Target, "target", 0, "share with an important improvement in pain that the program aims at, such as 0.5, drawn in the charts")
+	c.Flags().StringVar(&f.options.Date, "date", "", "date to put on the report, such as 2026-10-15; none where not given")
 	f.protect.add(c)
 	c.Flags().StringVar(&f.each, "each", "", "site: a report for each site and an overview")
 	c.Flags().StringVar(&f.brand, "brand", "", "file with your title, logo and color")
@@ -148,13 +154,16 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	if _, err := disclosure.Named(f.protect.policy); err != nil {
 		return usageError{err}
 	}
-	if f.options.Level <= 0 || f.options.Level >= 1 {
-		return usagef("expected a confidence level between 0 and 1, such as 0.95")
-	}
 	if f.options.Quarter != "" {
 		if _, err := datasets.ParseQuarter(f.options.Quarter); err != nil {
 			return usagef("--quarter: %w", err)
 		}
+	}
+	if _, err := time.Parse(time.DateOnly, f.options.Date); f.options.Date != "" && err != nil {
+		return usagef("--date: expected a date such as 2026-10-15")
+	}
+	if f.options.Target != 0 && !(f.options.Target > 0 && f.options.Target < 1) {
+		return usagef("--target: expected a share between 0 and 1, such as 0.5")
 	}
 	if f.each != "" && (f.each != "site" || f.out == "") {
 		return usagef("expected --each site with -o FILE")
@@ -185,7 +194,10 @@ func (a *app) runQuarterly(ctx context.Context, path string, f reportFlags) erro
 	if f.each != "" {
 		return a.eachSite(ctx, co, f, g)
 	}
+	progress, stop := a.progress("Writing the report")
+	f.options.Progress = progress
 	r, err := quarterly(ctx, co, f)
+	stop()
 	if errors.Is(err, reports.ErrQuarter) {
 		return usageError{err}
 	}
@@ -320,7 +332,7 @@ func (f reportFlags) sourced(ctx context.Context, co *datasets.Cohort) (reports.
 		fact("Cohort", origin.Dictionary), fact("Digest of the cohort, SHA-256", origin.Digest),
 		{Name: "Patients in the cohort", Value: reports.Count(co.Patients()).Named(reports.Everybody).Of(reports.WholeCohort)},
 		{Name: "Rows in the cohort", Value: reports.Count(co.Rows()).WithoutPatients()},
-		fact("Rule for small cells", f.protect.policy), fact("Confidence level", fmt.Sprint(o.Level)),
+		fact("Confidence level", fmt.Sprint(o.Level)),
 	}
 	if o.Site != "" { // the digest is that of the files, and with it the counts above are the site's
 		o.Facts = append(o.Facts, fact("Site", o.Site))

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -76,10 +78,47 @@ func (a *app) runDiff(ctx context.Context, before, after, out, format string) er
 		text: func(w io.Writer) {
 			fmt.Fprintf(w, "%s, %s, against %s\n", clean(d.Title), clean(d.After), clean(d.Before))
 			fmt.Fprintf(w, "%d numbers are the same; %d are listed.\n", d.Same, len(d.Changes))
-			if len(g.rows) > 0 {
-				fmt.Fprintln(w)
-				g.text(w)
-			}
+			writeChanges(w, d.Changes)
 		},
 	})
+}
+
+// writeChanges lists changes for a person, each under its table and row: a grid of them
+// would be wider than any terminal.
+func writeChanges(w io.Writer, changes []render.Change) {
+	block, row := "", ""
+	for _, c := range changes {
+		if at := c.Section + " / " + c.Block; at != block {
+			fmt.Fprintf(w, "\n%s\n", clean(at))
+			block, row = at, ""
+		}
+		if c.Row != row {
+			fmt.Fprintf(w, "  %s\n", clean(c.Row))
+			row = c.Row
+		}
+		fmt.Fprintf(w, "    %s: %s\n", clean(strings.TrimSuffix(c.Column, ":")), clean(happened(c)))
+	}
+}
+
+// happened says what became of a number. A difference of percentages is in points.
+func happened(c render.Change) string {
+	switch c.What {
+	case render.Added:
+		return "new: " + c.After
+	case render.Gone:
+		return "gone, was " + c.Before
+	case render.HiddenNow:
+		return "hidden now, was " + c.Before
+	case render.HiddenThen:
+		return "was hidden, now " + c.After
+	}
+	text := c.Before + " → " + c.After
+	if c.Difference == nil {
+		return text
+	}
+	v, unit := *c.Difference, ""
+	if strings.Contains(c.Before, "%") && strings.Contains(c.After, "%") {
+		v, unit = math.Round(1e7*v)/1e5, " points"
+	}
+	return text + " (" + strings.Replace(fmt.Sprintf("%+.9g", v), "-", "−", 1) + unit + ")"
 }

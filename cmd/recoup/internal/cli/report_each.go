@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"recoup/datasets"
 	"recoup/reports"
@@ -30,7 +31,13 @@ func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, 
 	names := siteFiles(f.out, sites)
 	var list []siteReport
 	var set []disclosure.Member
+	progress, stop := a.progress("Writing the reports")
+	stop = sync.OnceFunc(stop)
+	defer stop()
 	for i, s := range sites {
+		if progress != nil {
+			progress(i, len(sites)+1)
+		}
 		o := f
 		o.options.Site = s.Name
 		r, err := quarterly(ctx, s.Cohort, o)
@@ -56,6 +63,7 @@ func (a *app) eachSite(ctx context.Context, co *datasets.Cohort, f reportFlags, 
 	if err != nil {
 		return err
 	}
+	stop()
 	list = append(list, siteReport{File: names[len(sites)]})
 	set = append(set, disclosure.Member{Report: r})
 	if err := a.writeSet(ctx, set, list, g); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"recoup/analysis/catalog"
 	"recoup/simulate/design"
 )
 
@@ -139,6 +140,15 @@ func shellWords(line string) []string {
 		out = append(out, strings.Fields(part)...)
 	}
 	return out
+}
+
+// What the help of analyze calc shows of each analysis must do what it says.
+func TestCalculationExamples(t *testing.T) {
+	for _, c := range catalog.Calculations {
+		if _, errs, code := run(t, append([]string{"analyze", "calc", c.Analysis.Name}, strings.Fields(c.Example)...)...); code != 0 {
+			t.Errorf("%s %s: %s", c.Analysis.Name, c.Example, errs)
+		}
+	}
 }
 
 // The examples of every help are run, in a folder with a synthetic cohort and a
