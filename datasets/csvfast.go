@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -31,7 +32,7 @@ import (
 // pieceBytes is the size of a piece; blockBytes that of a block.
 const (
 	pieceBytes = 2 << 20
-	blockBytes = 16 << 10
+	blockBytes = 32 << 10
 	readBytes  = 256 << 10 // what is read at a time
 )
 
@@ -216,6 +217,7 @@ type fastWorker struct {
 	sight
 	ends    []uint32 // of a block's cells, row by row, each with the separator after it; the first is 0
 	last    []uint32 // of the last column, where carriage returns end it
+	pairs   []uint32 // begin and end of a block's cells, where there are quotes; none without
 	scratch fastScratch
 	texts   []*fastTexts // by spec
 }
@@ -243,7 +245,7 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 	for from := 0; from < len(text); {
 		var rows, size int
 		var err error
-		w.last = w.last[:0]
+		w.last, w.pairs = w.last[:0], w.pairs[:0]
 		if quoted {
 			rows, size, err = w.splitQuoted(text[from:], n, p)
 		} else {
@@ -270,7 +272,10 @@ func (w *fastWorker) piece(text []byte) (*piece, error) {
 
 // cells returns the cells of a column of the block.
 func (w *fastWorker) cells(column, n int) places {
-	if column == n-1 && len(w.last) > 0 {
+	switch {
+	case len(w.pairs) > 0:
+		return places{w.pairs[2*column:], 2 * n}
+	case column == n-1 && len(w.last) > 0:
 		return places{w.last, 2}
 	}
 	return places{w.ends[column:], n}
@@ -314,17 +319,40 @@ func (w *fastWorker) split(text []byte, n int, crlf bool) (rows, size int, err e
 	return rows, size, nil
 }
 
-// unquote moves the text of a quoted cell, which begins at from, to where it shall be.
-// It returns where it ends there, and the position after its closing quote.
-func unquote(text []byte, to, from int) (end, next int, err error) {
+// index returns where in text, from i on, the first byte is that two words are full of;
+// as much as the length of text or more where there is none. Seven bytes after it can be
+// read.
+func index(text []byte, i int, a, b uint64) int {
+	begin := unsafe.Pointer(unsafe.SliceData(text))
+	for ; i < len(text); i += 8 {
+		w := binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(begin, i))[:])
+		x, y := w^a, w^b
+		// The lowest high bit is that of the lowest byte which is zero.
+		if m := ((x-ones)&^x | (y-ones)&^y) & highBits; m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+	}
+	return i
+}
+
+// unquote returns where a quoted cell ends whose text begins at from, and the position
+// after its closing quote. Doubled quotes are made one, in place; quotes fill the room.
+func unquote(text []byte, from int) (end, next int, err error) {
+	const quotes = '"' * ones
+	to := from
 	for {
-		q := bytes.IndexByte(text[from:], '"')
-		if q < 0 {
+		q := index(text, from, quotes, quotes)
+		if q >= len(text) {
 			return 0, 0, errOdd
 		}
-		copy(text[to:], text[from:from+q])
-		to, from = to+q, from+q+1
+		if to != from {
+			copy(text[to:], text[from:q])
+		}
+		to, from = to+q-from, q+1
 		if from >= len(text) || text[from] != '"' {
+			for i := to; i < q; i++ {
+				text[i] = '"'
+			}
 			return to, from, nil
 		}
 		text[to] = '"'
@@ -332,49 +360,43 @@ func unquote(text []byte, to, from int) (end, next int, err error) {
 	}
 }
 
-// splitQuoted finds the cells of about blockBytes of text with quotes, one byte
-// after the other. It takes the quotes out, in place, so that one byte is between
-// each cell and the next.
+// splitQuoted finds the cells of about blockBytes of text with quotes, one after the
+// other.
 func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, err error) {
-	w.ends = append(w.ends[:0], 0)
 	if p.lineOf == nil {
 		p.lineOf = []int32{}
 		p.lines = p.rows
 	}
-	i, to, cells := 0, 0, 0
+	delims, newlines := uint64(w.f.src.delim)*ones, uint64('\n')*ones
+	i, cells, row := 0, 0, 0
 	for i < len(text) && (i < blockBytes || cells != 0) {
 		if cells == 0 {
 			p.lineOf = append(p.lineOf, int32(p.lines))
+			row = i
 		}
-		start := to
+		start, end := i, 0
 		if text[i] == '"' {
-			if to, i, err = unquote(text, to, i+1); err != nil {
+			start++
+			if end, i, err = unquote(text, start); err != nil {
 				return 0, 0, err
 			}
-			p.lines += bytes.Count(text[start:to], []byte{'\n'})
 			if i+1 < len(text) && text[i] == '\r' && text[i+1] == '\n' {
 				i++
 			}
 		} else {
-			from := i
-			for text[i] != w.f.src.delim && text[i] != '\n' {
-				i++
-			}
-			end := i
-			if text[i] == '\n' && end > from && text[end-1] == '\r' {
+			i = index(text, i, delims, newlines)
+			if end = i; i < len(text) && text[i] == '\n' && end > start && text[end-1] == '\r' {
 				end--
 			}
-			to += copy(text[to:], text[from:end])
 		}
-		if to-start > maxCell || i >= len(text) {
+		if end-start > maxCell || i >= len(text) {
 			return 0, 0, errOdd
 		}
-		to++
-		w.ends = append(w.ends, uint32(to))
+		w.pairs = append(w.pairs, uint32(start), uint32(end+1))
 		cells++
 		switch c := text[i]; {
 		case c == '\n' && cells == n:
-			p.lines++
+			p.lines += bytes.Count(text[row:i+1], []byte{'\n'})
 			rows++
 			cells = 0
 		case c != w.f.src.delim || cells >= n:
@@ -385,7 +407,6 @@ func (w *fastWorker) splitQuoted(text []byte, n int, p *piece) (rows, size int, 
 	if cells != 0 {
 		return 0, 0, errOdd
 	}
-	w.ends = w.ends[:cap(w.ends)]
 	return rows, i, nil
 }
 
@@ -410,6 +431,9 @@ type fastColumn struct {
 	low     float64 // range
 	high    float64
 	special []float64 // missing codes in it
+	written *decimals
+	dates   dateOrder
+	blank   bool // an empty cell is missing, and may be
 }
 
 // fastTexts is what a worker knows of a text column in a piece.
@@ -471,20 +495,23 @@ func (w *fastWorker) column(spec *columnSpec, j, rows int) *fastColumn {
 	if hi := f.Constraints.Maximum; hi != nil {
 		c.high = *hi
 	}
-	for _, v := range spec.numbers {
-		if v >= c.low && v <= c.high {
+	if c.written = &withPoint; f.DecimalChar == "," {
+		c.written = &withComma
+	}
+	for _, m := range spec.codes {
+		if v, err := parseNumber(m.Value, f.DecimalChar, ""); err == nil && v >= c.low && v <= c.high {
 			c.special = append(c.special, v)
 		}
 	}
-	plain := f.DecimalChar != "," && f.GroupChar == ""
-	switch {
-	case f.Constraints.Required || c.at < 0:
-	case f.Type == TypeNumber && plain:
+	c.blank = spec.blank && !f.Constraints.Required
+	switch dates, known := orderOf(spec.layout); {
+	case c.at < 0:
+	case f.Type == TypeNumber && f.GroupChar == "":
 		c.kind, c.floats = kindNumber, arrow.Float64Traits.CastFromBytes(c.memory(8*rows))
-	case f.Type == TypeInteger && plain:
+	case f.Type == TypeInteger && f.GroupChar == "":
 		c.kind, c.ints = kindInteger, arrow.Int64Traits.CastFromBytes(c.memory(8*rows))
-	case f.Type == TypeDate && spec.layout == "2006-01-02" && !spec.codedDate():
-		c.kind, c.days = kindDate, arrow.Int32Traits.CastFromBytes(c.memory(4*rows))
+	case f.Type == TypeDate && known && !spec.codedDate(dates):
+		c.kind, c.dates, c.days = kindDate, dates, arrow.Int32Traits.CastFromBytes(c.memory(4*rows))
 	case f.Type == TypeString && !spec.codedLevel():
 		c.kind, c.codes = kindText, arrow.Int32Traits.CastFromBytes(c.memory(4*rows))
 		if w.texts == nil {
@@ -505,8 +532,8 @@ func (w *fastWorker) column(spec *columnSpec, j, rows int) *fastColumn {
 }
 
 // codedDate reports a missing code that looks like a date.
-func (s *columnSpec) codedDate() bool {
-	return slices.ContainsFunc(s.codes, func(m MissingValue) bool { _, ok := plainDate([]byte(m.Value)); return ok })
+func (s *columnSpec) codedDate(dates dateOrder) bool {
+	return slices.ContainsFunc(s.codes, func(m MissingValue) bool { _, ok := dates.plain([]byte(m.Value)); return ok })
 }
 
 // codedLevel reports a missing code that is listed as a level too.
@@ -524,9 +551,13 @@ func (c *fastColumn) block(text []byte, cells places, rows, row int) {
 		c.readIntegers(text, cells, c.ints[row:row+rows], row)
 	case kindDate:
 		out := c.days[row : row+rows]
-		settle(c, out, c.manyDates(text, cells, out), row, func(r int) int32 {
+		n := 0
+		if c.dates.iso {
+			n = c.manyDates(text, cells, out)
+		}
+		settle(c, out, n, row, func(r int) int32 {
 			s, e := cells.at(r)
-			if v, ok := plainDate(text[s:e]); ok {
+			if v, ok := c.dates.plain(text[s:e]); ok {
 				return v
 			}
 			if s == e && c.blank {
@@ -563,7 +594,7 @@ func (c *fastColumn) builder() *columnBuilder {
 // readNumbers reads decimals, many at a time where the processor can. A missing one
 // is 0.
 func (c *fastColumn) readNumbers(text []byte, cells places, out []float64, row int) {
-	n := c.manyNumbers(text, cells, out, c.low, c.high, c.special)
+	n := c.manyNumbers(text, cells, out, c.low, c.high, c.written, c.special)
 	settle(c, out, n, row, func(r int) float64 { return c.number(text, cells, r, row) })
 }
 
@@ -596,9 +627,9 @@ func (c *fastColumn) number(text []byte, cells places, r, row int) float64 {
 		c.null(row)
 		return 0
 	}
-	v, ok := shortNumber(text, s, e)
+	v, ok := shortNumber(text, s, e, c.written.mark)
 	if !ok {
-		v, ok = plainNumber(cell)
+		v, ok = plainNumber(cell, c.written.mark)
 	}
 	switch {
 	case ok && v >= c.low && v <= c.high && !slices.Contains(c.special, v):
@@ -626,8 +657,8 @@ func (c *fastColumn) readIntegers(text []byte, cells places, out []int64, row in
 // the eight bytes that end with it is made zeros, the point is closed up, and three
 // multiplications make eight digits a number, which a division by a power of ten
 // rounds as strconv would.
-func shortNumber(text []byte, s, e int) (float64, bool) {
-	const zeros, points = '0' * ones, '.' * ones
+func shortNumber(text []byte, s, e int, mark byte) (float64, bool) {
+	const zeros = '0' * ones
 	size := uint(e - s)
 	if size > 8 || size == 0 || e < 8 {
 		return 0, false
@@ -639,7 +670,7 @@ func shortNumber(text []byte, s, e int) (float64, bool) {
 	}
 	w = w&^lowBytes[8-size] | zeros&lowBytes[8-size]
 	point := uint(0)
-	d := w ^ points
+	d := w ^ uint64(mark)*ones
 	if d = (d - ones) &^ d & highBits; d != 0 {
 		p := uint(bits.TrailingZeros64(d)) >> 3 & 7
 		point = 7 - p
@@ -799,6 +830,9 @@ func (c *fastColumn) missed(s string, row int) bool {
 	if s != "" {
 		c.because(row, byte(i+1))
 	}
+	if c.field.Constraints.Required {
+		c.built.bad = append(c.built.bad, badAt{row, requiredCell})
+	}
 	return true
 }
 
@@ -858,7 +892,7 @@ func (c *fastColumn) finish(rows int) builtColumn {
 
 // plainNumber reads a decimal of at most 15 digits, which a division by a power of
 // ten gives exactly as strconv would; anything else is not plain.
-func plainNumber(b []byte) (float64, bool) {
+func plainNumber(b []byte, mark byte) (float64, bool) {
 	i := 0
 	negative := len(b) > 0 && b[0] == '-'
 	if negative {
@@ -872,7 +906,7 @@ func plainNumber(b []byte) (float64, bool) {
 	for ; i < len(b); i++ {
 		d := b[i] - '0'
 		if d > 9 {
-			if b[i] != '.' || point >= 0 {
+			if b[i] != mark || point >= 0 {
 				return 0, false
 			}
 			point = len(b) - 1 - i
@@ -894,7 +928,59 @@ func plainNumber(b []byte) (float64, bool) {
 	return v, true
 }
 
+// decimals are what the loops in assembly must know of how numbers are written.
+type decimals struct {
+	powers [8]float64
+	marks  [4]uint64 // decimal marks less zeros
+	mark   byte
+}
+
+var withPoint, withComma = writtenWith('.'), writtenWith(',')
+
+func writtenWith(mark byte) decimals {
+	d := decimals{powers: [8]float64(powers[:8]), mark: mark}
+	for i := range d.marks {
+		d.marks[i] = uint64(mark^'0') * ones
+	}
+	return d
+}
+
 var powers = [17]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16}
+
+// dateOrder is where the year, month and day, and two marks, are in a date of ten bytes.
+type dateOrder struct {
+	iso              bool // 2006-01-02
+	year, month, day int
+	marks            [2]int
+	first, second    byte
+}
+
+// orderOf returns the order of a layout of such dates.
+func orderOf(layout string) (o dateOrder, ok bool) {
+	o.iso = layout == "2006-01-02"
+	o.year, o.month, o.day = strings.Index(layout, "2006"), strings.Index(layout, "01"), strings.Index(layout, "02")
+	if len(layout) != 10 || o.year < 0 || o.month < 0 || o.day < 0 {
+		return o, false
+	}
+	o.marks = [2]int{strings.IndexAny(layout, "-./"), strings.LastIndexAny(layout, "-./")}
+	if o.marks[0] == o.marks[1] {
+		return o, false
+	}
+	o.first, o.second = layout[o.marks[0]], layout[o.marks[1]]
+	return o, true
+}
+
+// plain reads a date of the order.
+func (o dateOrder) plain(b []byte) (int32, bool) {
+	if o.iso {
+		return plainDate(b)
+	}
+	if len(b) != 10 || b[o.marks[0]] != o.first || b[o.marks[1]] != o.second {
+		return 0, false
+	}
+	y, m, d := b[o.year:o.year+4], b[o.month:o.month+2], b[o.day:o.day+2]
+	return plainDate([]byte{y[0], y[1], y[2], y[3], '-', m[0], m[1], '-', d[0], d[1]})
+}
 
 // plainDate reads a date written as 2006-01-02, from 1850 to 2200.
 func plainDate(b []byte) (int32, bool) {

@@ -175,8 +175,11 @@ const maxLevels = 25
 // the levels down: texts that hardly repeat may tell of a person.
 const minCells = 5
 
-// maxKept bounds what is remembered of a column.
-const maxKept = 2000
+// What is remembered of a column: so many different texts of so many bytes.
+const (
+	maxKept     = 2000
+	maxKeptText = 1000
+)
 
 var dateFormats = []string{"%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%b-%Y"}
 
@@ -354,7 +357,7 @@ func (s *sample) look(chunk *Chunk, j int) {
 		if s.seen[t] {
 			continue
 		}
-		if len(s.seen) >= maxKept {
+		if len(s.seen) >= maxKept || len(t) > maxKeptText {
 			s.many = true
 		} else {
 			t = strings.Clone(t)

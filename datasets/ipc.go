@@ -19,11 +19,16 @@ import (
 func Guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = errors.New("the file is damaged or not of this format")
+			err = errDamaged
+			if e, ok := r.(error); ok {
+				err = errors.Join(errDamaged, e)
+			}
 		}
 	}()
 	return f()
 }
+
+var errDamaged = errors.New("the file is damaged or not of this format")
 
 // bounded is an allocator that refuses what a file of its size cannot need, even
 // compressed: the decoder believes the lengths that a file states.
@@ -32,13 +37,19 @@ type bounded struct {
 	most int64
 }
 
-var errTooLarge = errors.New("a length in the file is larger than the file can hold")
+// ErrTooLarge is what errors.Is finds in the error for a piece of a file that is larger
+// than it may be.
+var ErrTooLarge = errors.New("a piece of the file is larger than it may be")
+
+// Bounded returns an allocator for a third-party decoder that is run under [Guard]: it
+// refuses pieces of more than so many bytes.
+func Bounded(most int64) memory.Allocator { return bounded{memory.DefaultAllocator, most} }
 
 // Allocate refuses by a panic, since an allocator has no other way; Guard makes it
 // an error.
 func (b bounded) Allocate(size int) []byte {
 	if size < 0 || int64(size) > b.most {
-		panic(errTooLarge) //nolint:forbidigo // see above
+		panic(ErrTooLarge) //nolint:forbidigo // see above
 	}
 	return b.Allocator.Allocate(size)
 }
@@ -46,7 +57,7 @@ func (b bounded) Allocate(size int) []byte {
 // Reallocate refuses as Allocate does.
 func (b bounded) Reallocate(size int, old []byte) []byte {
 	if size < 0 || int64(size) > b.most {
-		panic(errTooLarge) //nolint:forbidigo // see above
+		panic(ErrTooLarge) //nolint:forbidigo // see above
 	}
 	return b.Allocator.Reallocate(size, old)
 }
@@ -76,7 +87,7 @@ func NewIPC(path string, res Resource) (Source, error) {
 		if err := checkIPC(f, st.Size()); err != nil {
 			return err
 		}
-		s.r, err = ipc.NewFileReader(f, ipc.WithAllocator(bounded{memory.DefaultAllocator, 64<<20 + 256*st.Size()}))
+		s.r, err = ipc.NewFileReader(f, ipc.WithAllocator(Bounded(64<<20+256*st.Size())))
 		if err != nil {
 			return err
 		}
@@ -86,7 +97,13 @@ func NewIPC(path string, res Resource) (Source, error) {
 		return nil
 	})
 	var nested nestedError
+	var other otherArrow
 	switch {
+	case errors.As(err, &other):
+		err = Problems{{
+			Severity: SeverityError, Code: CodeFile, Table: res.Name, File: path,
+			Expected: "expected an Arrow IPC file (Feather version 2), found " + string(other), Mend: "write it as a file: write_feather in R and in Python does",
+		}}
 	case errors.As(err, &nested):
 		err = Problems{OddColumn(res.Name, path, string(nested), "lists or groups")}
 	case err != nil:

@@ -16,6 +16,12 @@ import (
 
 var errIPC = errors.New("not an Arrow file of flat columns")
 
+// otherArrow is what a file is that is not of the format, but nearly.
+type otherArrow string
+
+// Error implements error.
+func (o otherArrow) Error() string { return string(o) }
+
 // nestedError is the name of a column of lists or groups.
 type nestedError string
 
@@ -34,6 +40,16 @@ func checkIPC(r io.ReaderAt, size int64) error {
 		return err
 	}
 	n := int64(int32(binary.LittleEndian.Uint32(tail[:4])))
+	var head [4]byte
+	if _, err := r.ReadAt(head[:], 0); err != nil {
+		return err
+	}
+	switch string(head[:]) {
+	case "\xff\xff\xff\xff":
+		return otherArrow("a stream of Arrow IPC")
+	case "FEA1":
+		return otherArrow("a Feather file of version 1")
+	}
 	if string(tail[4:]) != "ARROW1" || n <= 8 || n > maxIPCFooter || n > size-18 {
 		return errIPC
 	}

@@ -9,7 +9,6 @@
 	GLOBL name<>(SB), RODATA|NOPTR, $32
 
 FOUR(zeros, 0x3030303030303030)
-FOUR(point, 0x1e1e1e1e1e1e1e1e)
 FOUR(minus, 0x1d1d1d1d1d1d1d1d)
 FOUR(units, 0x0101010101010101)
 FOUR(nines, 0x0909090909090909)
@@ -23,7 +22,7 @@ FOUR(one, 1)
 FOUR(three, 3)
 FOUR(upper, 0x100000000)
 
-// func numbersAVX2(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *uint64)
+// func numbersAVX2(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, d *decimals, codes *float64, n int, empty, odd *uint64)
 //
 // Four cells a turn. Y2 is the size of a cell; Y4 its bytes,
 // then its digits, then its value; Y8 whether it is negative; Y5 whether it has no
@@ -35,7 +34,7 @@ TEXT ·numbersAVX2(SB), NOSPLIT, $0-88
 	MOVQ out+24(FP), DX
 	VBROADCASTSD low+32(FP), Y14
 	VBROADCASTSD high+40(FP), Y13
-	MOVQ powers+48(FP), R9
+	MOVQ d+48(FP), R9
 	MOVQ codes+56(FP), R13
 	MOVQ n+64(FP), R12
 	MOVQ empty+72(FP), R8
@@ -63,7 +62,7 @@ next:
 	VPCMPEQQ Y15, Y8, Y8
 	VPAND Y8, Y7, Y7
 	VPANDN Y4, Y7, Y4 // a minus becomes 0
-	VPCMPEQB point<>(SB), Y4, Y9
+	VPCMPEQB 64(R9), Y4, Y9
 	VPAND units<>(SB), Y9, Y3
 	VPCMPEQQ Y15, Y3, Y5
 	VPADDQ Y12, Y3, Y1
@@ -145,7 +144,7 @@ same:
 	VZEROUPPER
 	RET
 
-// func numbersAVX512(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, powers, codes *float64, n int, empty, odd *uint64)
+// func numbersAVX512(words *uint64, sizes *uint32, rows int, out *float64, low, high float64, d *decimals, codes *float64, n int, empty, odd *uint64)
 //
 // Eight cells a turn, fewer in the last: K1 tells which there are. Z2 is the size of
 // a cell; Z4 its bytes, then its digits, then its value; Z3 a 1 in the byte of its
@@ -157,7 +156,7 @@ TEXT ·numbersAVX512(SB), NOSPLIT, $0-88
 	MOVQ out+24(FP), DX
 	VBROADCASTSD low+32(FP), Z22
 	VBROADCASTSD high+40(FP), Z21
-	MOVQ powers+48(FP), AX
+	MOVQ d+48(FP), AX
 	VMOVUPD (AX), Z20
 	MOVQ codes+56(FP), R13
 	MOVQ n+64(FP), R12
@@ -165,7 +164,7 @@ TEXT ·numbersAVX512(SB), NOSPLIT, $0-88
 	MOVQ odd+80(FP), R9
 	XORL R10, R10 // place of the turn's bits
 	VPBROADCASTQ zeros<>(SB), Z31
-	VPBROADCASTQ point<>(SB), Z30
+	VPBROADCASTQ 64(AX), Z30
 	VPBROADCASTQ minus<>(SB), Z29
 	VPBROADCASTQ units<>(SB), Z28
 	VPBROADCASTQ nines<>(SB), Z27

@@ -4,18 +4,23 @@ package datasets
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/csv"
 )
 
 // benchFields are the columns of the file that loaders are measured with: numbers
@@ -135,11 +140,46 @@ func openFile(dir string) func(context.Context, string, Resource) (Source, error
 	}
 }
 
+// loadArrow loads the file as Arrow's own reader of CSV does, told the columns' types.
+func loadArrow(b *testing.B, path string) {
+	b.Helper()
+	var fields []arrow.Field
+	for _, c := range benchFields {
+		f := arrow.Field{Name: c.name, Type: arrow.BinaryTypes.String, Nullable: true}
+		switch {
+		case strings.HasSuffix(c.name, "_date"):
+			f.Type = arrow.FixedWidthTypes.Date32
+		case c.high != 0:
+			f.Type = arrow.PrimitiveTypes.Float64
+		}
+		fields = append(fields, f)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	r := csv.NewReader(f, arrow.NewSchema(fields, nil), csv.WithHeader(true), csv.WithChunk(batchRows), csv.WithNullReader(true, "", "-99"))
+	defer r.Release()
+	var records []arrow.Record
+	for r.Next() {
+		r.Record().Retain()
+		records = append(records, r.Record())
+	}
+	if r.Err() != nil || len(records) == 0 {
+		b.Fatal(r.Err())
+	}
+}
+
 // BenchmarkPeers loads 5 million rows of 25 columns, with every type and check on,
 // and has what is installed beside it do so: each a process of its own, its CPU
 // seconds and peak memory as the system counts them. RECOUP_PYTHON names the Python
 // to ask for peers; RECOUP_ROWS makes the file smaller.
 func BenchmarkPeers(b *testing.B) {
+	if dir := os.Getenv("RECOUP_ARROW"); dir != "" {
+		loadArrow(b, filepath.Join(dir, "visits.csv"))
+		return
+	}
 	if dir := os.Getenv("RECOUP_LOAD"); dir != "" { // the process that is measured
 		y, err := os.ReadFile(filepath.Join(dir, "cohort.yaml"))
 		if err != nil {
@@ -167,26 +207,30 @@ func BenchmarkPeers(b *testing.B) {
 	if python == "" {
 		python = "python3"
 	}
-	csv := filepath.Join(dir, "visits.csv")
-	self := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=BenchmarkPeers$", "-test.benchtime=1x")
-	self.Env = append(os.Environ(), "RECOUP_LOAD="+dir)
+	path := filepath.Join(dir, "visits.csv")
+	self := func(loads string) *exec.Cmd {
+		c := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=BenchmarkPeers$", "-test.benchtime=1x")
+		c.Env = append(os.Environ(), loads+"="+dir)
+		return c
+	}
 	for _, peer := range []struct {
 		name    string
 		command *exec.Cmd
 		asked   *exec.Cmd // whether it is installed
 	}{
-		{"recoup", self, nil},
-		{"polars", exec.Command(python, "testdata/peers/load_polars.py", csv), exec.Command(python, "-c", "import polars")},
-		{"fread", exec.Command("Rscript", "testdata/peers/load_fread.R", csv), exec.Command("Rscript", "-e", "library(data.table)")},
-		{"duckdb", exec.Command(python, "testdata/peers/load_duckdb.py", csv), exec.Command(python, "-c", "import duckdb")},
-		{"pyarrow", exec.Command(python, "testdata/peers/load_pyarrow.py", csv), exec.Command(python, "-c", "import pyarrow")},
-		{"pandas", exec.Command(python, "testdata/peers/load_pandas.py", csv), exec.Command(python, "-c", "import pandas")},
+		{"recoup", self("RECOUP_LOAD"), nil},
+		{"arrow", self("RECOUP_ARROW"), nil},
+		{"polars", exec.Command(python, "testdata/peers/load_polars.py", path), exec.Command(python, "-c", "import polars")},
+		{"fread", exec.Command("Rscript", "testdata/peers/load_fread.R", path), exec.Command("Rscript", "-e", "library(data.table)")},
+		{"duckdb", exec.Command(python, "testdata/peers/load_duckdb.py", path), exec.Command(python, "-c", "import duckdb")},
+		{"pyarrow", exec.Command(python, "testdata/peers/load_pyarrow.py", path), exec.Command(python, "-c", "import pyarrow")},
+		{"pandas", exec.Command(python, "testdata/peers/load_pandas.py", path), exec.Command(python, "-c", "import pandas")},
 	} {
 		b.Run(peer.name, func(b *testing.B) {
 			if peer.asked != nil && peer.asked.Run() != nil {
 				b.Skip("SKIPPED: not installed")
 			}
-			var cpu time.Duration
+			var cpu, system time.Duration
 			peak := int64(0)
 			for b.Loop() {
 				c := exec.Command(peer.command.Args[0], peer.command.Args[1:]...)
@@ -195,14 +239,74 @@ func BenchmarkPeers(b *testing.B) {
 					b.Fatalf("%v: %s", err, out)
 				}
 				cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+				system += c.ProcessState.SystemTime()
 				if u, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok && runtime.GOOS == "linux" {
 					peak = max(peak, u.Maxrss>>10)
 				}
 			}
 			b.ReportMetric(cpu.Seconds()/float64(b.N), "cpu-s/op")
+			b.ReportMetric(system.Seconds()/float64(b.N), "of-it-system-s/op")
 			b.ReportMetric(float64(peak), "peak-MiB")
 			b.ReportMetric(0, "B/op")
 			b.ReportMetric(0, "allocs/op")
+		})
+	}
+}
+
+// BenchmarkOddities loads 100,000 rows of the columns that BenchmarkPeers has, as programs
+// and hospitals write them; the first is the plain file.
+func BenchmarkOddities(b *testing.B) {
+	dir := b.TempDir()
+	y := benchCohort(b, dir, 20_000)
+	plain, err := os.ReadFile(filepath.Join(dir, "visits.csv"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	cells := func(change func(string) string) string {
+		var out strings.Builder
+		for line := range strings.Lines(string(plain)) {
+			row := strings.Split(strings.TrimSuffix(line, "\n"), ",")
+			for i, c := range row {
+				row[i] = change(c)
+			}
+			out.WriteString(strings.Join(row, ",") + "\n")
+		}
+		return out.String()
+	}
+	number := func(c string) bool { return c == "" || c[0] == '-' || c[0] >= '0' && c[0] <= '9' }
+	quoted := cells(func(c string) string { return `"` + c + `"` })
+	for _, file := range []struct{ name, text, cohort string }{
+		{"plain", string(plain), y},
+		{"quoted", quoted, y},
+		{"quoted, CRLF", strings.ReplaceAll(quoted, "\n", "\r\n"), y},
+		{"texts quoted", cells(func(c string) string {
+			if number(c) {
+				return c
+			}
+			return `"` + c + `"`
+		}), y},
+		{"CRLF", strings.ReplaceAll(string(plain), "\n", "\r\n"), y},
+		{"BOM", "\xef\xbb\xbf" + string(plain), y},
+		{"decimal comma", strings.NewReplacer(",", ";", ".", ",").Replace(string(plain)), strings.ReplaceAll(y, "type: number,", `type: number, decimalChar: ",",`)},
+		{"required", string(plain), regexp.MustCompile(`(string|date), role: [a-z]*`).ReplaceAllString(y, "$0, constraints: {required: true}")},
+		{"days first", regexp.MustCompile(`(\d{4})-(\d\d)-(\d\d)`).ReplaceAllString(string(plain), "$3.$2.$1"), strings.ReplaceAll(y, "type: date,", `type: date, format: "%d.%m.%Y",`)},
+		{"missing codes", cells(func(c string) string { return cmp.Or(c, "-99") }), y},
+		{"missing codes in range", cells(func(c string) string { return cmp.Or(c, "-99") }), regexp.MustCompile(`, constraints: {[^}]*}`).ReplaceAllString(y, "")},
+		{"missing words", cells(func(c string) string { return cmp.Or(c, "NA") }), strings.ReplaceAll(y, `"-99"`, `"NA"`)},
+		{"letters beyond ASCII", cells(func(c string) string { return strings.ReplaceAll(c, "_", "é") }), strings.ReplaceAll(y, "_", "é")},
+	} {
+		b.Run(file.name, func(b *testing.B) {
+			d, err := ParseDictionary("cohort.yaml", []byte(file.cohort))
+			if err != nil {
+				b.Fatal(err)
+			}
+			o := LoadOptions{Workers: 1, Open: OpenText(map[string]string{"visits.csv": file.text})}
+			b.SetBytes(int64(len(file.text)))
+			for b.Loop() {
+				if _, err := Load(b.Context(), d, o); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

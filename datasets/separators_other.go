@@ -11,6 +11,8 @@ func separators(text []byte, delim byte, ends []uint32) int {
 
 func (s *sight) survey(text []byte) { s.surveyPlain(text) }
 
-func (*fastScratch) manyNumbers([]byte, places, []float64, float64, float64, []float64) int { return 0 }
+func (*fastScratch) manyNumbers([]byte, places, []float64, float64, float64, *decimals, []float64) int {
+	return 0
+}
 
 func (*fastScratch) manyDates([]byte, places, []int32) int { return 0 }

@@ -14,9 +14,9 @@ import (
 // plainly runs a test without the loops in assembly.
 func plainly(t *testing.T, run func()) {
 	t.Helper()
-	had := fast
-	fast = false
-	defer func() { fast = had }()
+	hadFast, hadWide := fast, wide
+	fast, wide = false, false
+	defer func() { fast, wide = hadFast, hadWide }()
 	run()
 }
 
@@ -26,8 +26,8 @@ func everyWay(t *testing.T, run func()) {
 	run()
 	had := wide
 	wide = false
+	defer func() { wide = had }()
 	run()
-	wide = had
 	plainly(t, run)
 }
 
@@ -84,10 +84,14 @@ func TestManyNumbers(t *testing.T) {
 		}
 		cells = append(cells, string(odd))
 	}
-	everyWay(t, func() { manyNumbersAgree(t, cells) })
+	everyWay(t, func() { manyNumbersAgree(t, cells, ".", &withPoint) })
 	for n := range 40 { // and whatever their number
-		everyWay(t, func() { manyNumbersAgree(t, cells[n:2*n]) })
+		everyWay(t, func() { manyNumbersAgree(t, cells[n:2*n], ".", &withPoint) })
 	}
+	for i, c := range cells[:20_000] {
+		cells[i] = strings.NewReplacer(".", ",", "/", ".").Replace(c)
+	}
+	everyWay(t, func() { manyNumbersAgree(t, cells[:20_000], ",", &withComma) })
 }
 
 // between lays out cells of one column, between those of others.
@@ -102,7 +106,7 @@ func between(cells []string) ([]byte, places) {
 	return append(text, make([]byte, after)...)[before:], places{ends, 3}
 }
 
-func manyNumbersAgree(t *testing.T, cells []string) {
+func manyNumbersAgree(t *testing.T, cells []string, mark string, d *decimals) {
 	t.Helper()
 	text, places := between(cells)
 	codes := []float64{77, -99}
@@ -110,10 +114,10 @@ func manyNumbersAgree(t *testing.T, cells []string) {
 	out[len(cells)] = 5
 	var s fastScratch
 	s.reserve(len(cells))
-	n, plain := s.manyNumbers(text, places, out[:len(cells)], -100, 100, codes), 0
+	n, plain := s.manyNumbers(text, places, out[:len(cells)], -100, 100, d, codes), 0
 	for i, c := range cells[:n] {
 		isEmpty, isOdd := s.empty[i/64]>>(i%64)&1 == 1, s.odd[i/64]>>(i%64)&1 == 1
-		want, err := parseNumber(c, ".", "")
+		want, err := parseNumber(c, mark, "")
 		good := err == nil && want >= -100 && want <= 100 && !slices.Contains(codes, want)
 		switch {
 		case isEmpty != (c == "") || isEmpty && (isOdd || out[i] != 0):

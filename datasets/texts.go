@@ -65,11 +65,13 @@ func (t *texts) sum(s string) uint32 { return uint32(maphash.String(t.seed, s)) 
 // that is far from the processor.
 func (t *texts) fetch(levels levels) []uint32 {
 	sums := make([]uint32, levels.len())
-	mask := uint32(len(t.slots) - 1)
-	any := uint64(0)
 	for i := range sums {
 		sums[i] = t.sum(levels.at(i))
-		any |= t.slots[sums[i]&mask]
+	}
+	mask := uint32(len(t.slots) - 1)
+	any := uint64(0)
+	for _, sum := range sums { // a loop so short that the processor asks for many at once
+		any |= t.slots[sum&mask]
 	}
 	t.fetched = any
 	return sums

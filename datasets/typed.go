@@ -89,11 +89,16 @@ func (s *columnSpec) wholeCodes(d *array.Dictionary) (arrow.Array, bool) {
 	}
 	codes := make([]int32, d.Len())
 	some := d.NullN() > 0
+	index := d.GetValueIndex
+	if small, ok := d.Indices().(*array.Int32); ok {
+		all := small.Int32Values()
+		index = func(r int) int { return int(all[r]) }
+	}
 	for r := range codes {
 		if some && d.IsNull(r) {
 			continue
 		}
-		k := d.GetValueIndex(r)
+		k := index(r)
 		if to[k] < 0 {
 			if to[k], ok = s.plainLevel(from.Value(k), levels); !ok {
 				return nil, false

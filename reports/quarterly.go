@@ -138,13 +138,13 @@ func newQuarter(c *datasets.Cohort, o QuarterlyOptions) (*quarter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := time.Parse(time.DateOnly, o.Date); o.Date != "" && err != nil {
+		return nil, fmt.Errorf("%w: expected a date such as 2026-10-15", ErrDate)
+	}
 	if o, err = valued(c, o); err != nil {
 		return nil, err
 	}
 	c = in.relabeled(c)
-	if _, err := time.Parse(time.DateOnly, o.Date); o.Date != "" && err != nil {
-		return nil, fmt.Errorf("%w: expected a date such as 2026-10-15", ErrDate)
-	}
 	q := &quarter{opt: o, in: in, all: c, came: c, asked: map[asked]answered{}}
 	quarters, from := c.Quarters()
 	q.quarters = quarters

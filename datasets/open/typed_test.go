@@ -154,3 +154,13 @@ func TestOddArrowColumns(t *testing.T) {
 		}
 	}
 }
+
+// A stream and an old Feather file are told from damage.
+func TestOtherArrow(t *testing.T) {
+	for found, head := range map[string]string{"a stream": "\xff\xff\xff\xff", "version 1": "FEA1", "damaged": "ARROW1"} {
+		dir := text(t, "p.arrow", head+strings.Repeat("x", 100))
+		if _, err := open.Draft(t.Context(), []string{filepath.Join(dir, "p.arrow")}); err == nil || !strings.Contains(err.Error(), found) || !errors.Is(err, datasets.ErrInvalid) {
+			t.Errorf("%v, want %s", err, found)
+		}
+	}
+}

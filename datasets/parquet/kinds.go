@@ -54,15 +54,15 @@ func readColumn(cr file.ColumnChunkReader, rows int64) (arrow.Array, error) {
 	def, logical := d.MaxDefinitionLevel(), logicalOf(d)
 	switch r := cr.(type) {
 	case *file.Float64ColumnChunkReader:
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Float64, same, arrow.Float64Traits.CastToBytes)
+		return fixed(r, rows, def, arrow.PrimitiveTypes.Float64, nil, arrow.Float64Traits.CastToBytes)
 	case *file.Float32ColumnChunkReader:
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Float32, same, arrow.Float32Traits.CastToBytes)
+		return fixed(r, rows, def, arrow.PrimitiveTypes.Float32, nil, arrow.Float32Traits.CastToBytes)
 	case *file.BooleanColumnChunkReader:
 		return booleans(r, rows, def)
 	case *file.Int32ColumnChunkReader:
 		switch t := logical.(type) {
 		case schema.DateLogicalType:
-			return fixed(r, rows, def, arrow.FixedWidthTypes.Date32, same, arrow.Int32Traits.CastToBytes)
+			return fixed(r, rows, def, arrow.FixedWidthTypes.Date32, nil, arrow.Int32Traits.CastToBytes)
 		case schema.DecimalLogicalType:
 			return decimals(r, rows, def, t, func(v int32) float64 { return scaled(int64(v), int(t.Scale())) })
 		case schema.TimeLogicalType:
@@ -76,17 +76,17 @@ func readColumn(cr file.ColumnChunkReader, rows int64) (arrow.Array, error) {
 	case *file.Int64ColumnChunkReader:
 		switch t := logical.(type) {
 		case schema.TimestampLogicalType:
-			return fixed(r, rows, def, timestampOf(t), same, arrow.Int64Traits.CastToBytes)
+			return fixed(r, rows, def, timestampOf(t), nil, arrow.Int64Traits.CastToBytes)
 		case schema.DecimalLogicalType:
 			return decimals(r, rows, def, t, func(v int64) float64 { return scaled(v, int(t.Scale())) })
 		case schema.TimeLogicalType:
 			return coded(r, rows, def, func(v int64) []byte { return clock(v, t) })
 		case schema.IntLogicalType:
 			if !t.IsSigned() {
-				return fixed(r, rows, def, arrow.PrimitiveTypes.Uint64, same, arrow.Int64Traits.CastToBytes)
+				return fixed(r, rows, def, arrow.PrimitiveTypes.Uint64, nil, arrow.Int64Traits.CastToBytes)
 			}
 		}
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, same, arrow.Int64Traits.CastToBytes)
+		return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, nil, arrow.Int64Traits.CastToBytes)
 	case *file.Int96ColumnChunkReader:
 		return moments(r, rows, def)
 	case *file.ByteArrayColumnChunkReader:
@@ -107,10 +107,20 @@ func readColumn(cr file.ColumnChunkReader, rows int64) (arrow.Array, error) {
 	return nil, errFormat
 }
 
-// fixed reads rows of values of fixed width as an array of the type.
+// fixed reads rows of values of fixed width as an array of the type; as is nil where
+// they are of it.
 func fixed[T any, U any](r batchReader[T], rows int64, maxDef int16, kind arrow.DataType, as func(T) U, toBytes func([]U) []byte) (arrow.Array, error) {
 	out := make([]U, rows)
-	valid, err := readAll(r, rows, maxDef, func(row int64, v T) { out[row] = as(v) })
+	alike, _ := any(out).([]T)
+	valid, err := readAll(r, rows, maxDef, func(row int64, vs []T) {
+		if as == nil {
+			copy(alike[row:], vs)
+			return
+		}
+		for i, v := range vs {
+			out[row+int64(i)] = as(v)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -122,16 +132,38 @@ func coded[T any](r batchReader[T], rows int64, maxDef int16, text func(T) []byt
 	out := make([]int32, rows)
 	codes := map[string]int32{}
 	levels := array.NewStringBuilder(memory.DefaultAllocator)
-	valid, err := readAll(r, rows, maxDef, func(row int64, v T) {
+	size, large := 0, false
+	var recent [256]struct { // texts of late, which spare most look-ups
+		text string
+		code int32
+	}
+	valid, err := readAll(r, rows, maxDef, each(func(row int64, v T) {
 		t := text(v)
+		slot := &recent[0]
+		if n := len(t); n > 1 {
+			slot = &recent[byte(31*int(t[n-2])+int(t[n-1])+7*n)]
+		}
+		if slot.text == string(t) && len(t) > 0 {
+			out[row] = slot.code
+			return
+		}
 		code, known := codes[string(t)]
 		if !known {
+			if size += len(t); len(t) > maxText || size > maxTexts {
+				large = true
+				return
+			}
 			code = int32(len(codes))
-			codes[string(t)] = code
-			levels.Append(string(t))
+			kept := string(t)
+			codes[kept] = code
+			levels.Append(kept)
+			slot.text, slot.code = kept, code
 		}
 		out[row] = code
-	})
+	}))
+	if large {
+		err = errLarge
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -141,15 +173,13 @@ func coded[T any](r batchReader[T], rows int64, maxDef int16, text func(T) []byt
 
 func booleans(r *file.BooleanColumnChunkReader, rows int64, def int16) (arrow.Array, error) {
 	out, has := make([]bool, rows), make([]bool, rows)
-	if _, err := readAll(r, rows, def, func(row int64, v bool) { out[row], has[row] = v, true }); err != nil {
+	if _, err := readAll(r, rows, def, each(func(row int64, v bool) { out[row], has[row] = v, true })); err != nil {
 		return nil, err
 	}
 	b := array.NewBooleanBuilder(memory.DefaultAllocator)
 	b.AppendValues(out, has)
 	return b.NewArray(), nil
 }
-
-func same[T any](v T) T { return v }
 
 func timestampOf(t schema.TimestampLogicalType) *arrow.TimestampType {
 	unit := map[schema.TimeUnitType]arrow.TimeUnit{schema.TimeUnitMillis: arrow.Millisecond, schema.TimeUnitMicros: arrow.Microsecond, schema.TimeUnitNanos: arrow.Nanosecond}[t.TimeUnit()]

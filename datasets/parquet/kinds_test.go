@@ -14,6 +14,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/apache/arrow/go/v17/parquet/schema"
 
@@ -183,5 +184,84 @@ func TestOddColumns(t *testing.T) {
 	c, err := src.Next(t.Context())
 	if err != nil || strings.Join(src.Columns(), " ") != "id x raw pain" || c.Arrays[0].ValueStr(0) != "0" || c.Arrays[1] != nil || c.Arrays[2] != nil || c.Arrays[3].ValueStr(0) != "3" {
 		t.Errorf("%v %v %v", src.Columns(), c, err)
+	}
+}
+
+// What takes more memory than its limits allow is refused and told of as too large,
+// before memory is taken for it; texts within them are read in batches of fewer rows.
+func TestTooLarge(t *testing.T) {
+	text := func(n int) parquet.ByteArray { return bytes.Repeat([]byte("x"), n) }
+	for name, c := range map[string]struct {
+		path  string
+		wrong bool
+	}{
+		"a long text":  {made(t, schema.StringLogicalType{}, parquet.Types.ByteArray, 0, []parquet.ByteArray{text(maxText)}), false},
+		"a longer one": {made(t, schema.StringLogicalType{}, parquet.Types.ByteArray, 0, []parquet.ByteArray{text(maxText + 1)}), true},
+		"a large page": {made(t, schema.StringLogicalType{}, parquet.Types.ByteArray, 0, []parquet.ByteArray{text(maxPage)}), true},
+	} {
+		got, err := cells(t, c.path)
+		var ps datasets.Problems
+		if c.wrong != errors.As(err, &ps) || c.wrong && ps[0].Code != datasets.CodeTooLarge || !c.wrong && len(got) != 1 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	long := make([]parquet.ByteArray, 1500)
+	for i := range long {
+		long[i] = append(text(1<<16), byte(i), byte(i>>8))
+	}
+	src, err := Open(made(t, schema.NoLogicalType{}, parquet.Types.ByteArray, 0, long), datasets.Resource{Name: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = src.Close() }()
+	for rows := 0; ; {
+		c, err := src.Next(t.Context())
+		if errors.Is(err, io.EOF) {
+			if rows != len(long) {
+				t.Errorf("%d rows", rows)
+			}
+			return
+		}
+		if err != nil || c.Rows >= len(long) || c.First != rows+1 {
+			t.Fatalf("%d rows at a time, %v", c.Rows, err)
+		}
+		rows += c.Rows
+	}
+}
+
+// The pages of all columns at a time have one limit.
+func TestPagesTogether(t *testing.T) {
+	const n = maxPages/(100<<20) + 1
+	var fields schema.FieldList
+	for i := range n {
+		fields = append(fields, schema.NewByteArrayNode(string(rune('a'+i)), parquet.Repetitions.Required, -1))
+	}
+	root, err := schema.NewGroupNode("schema", parquet.Repetitions.Required, fields, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := file.NewParquetWriter(&b, root, file.WithWriterProps(parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Snappy), parquet.WithDictionaryDefault(false), parquet.WithStats(false), parquet.WithDataPageSize(maxPage))))
+	g, texts := w.AppendRowGroup(), slices.Repeat([]parquet.ByteArray{bytes.Repeat([]byte("x"), maxText)}, 100)
+	for range n {
+		cw, err := g.NextColumn()
+		if err == nil {
+			_, err = cw.(*file.ByteArrayColumnChunkWriter).WriteBatch(texts, nil, nil)
+		}
+		if err = errors.Join(err, cw.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(g.Close(), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "x.parquet")
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = cells(t, path)
+	var ps datasets.Problems
+	if !errors.As(err, &ps) || ps[0].Code != datasets.CodeTooLarge {
+		t.Errorf("%v", err)
 	}
 }

@@ -19,7 +19,9 @@ type checkedPages struct {
 	file.PageReader
 	optional bool
 	physical parquet.Type
-	width    int // of bytes of a fixed length
+	width    int    // of bytes of a fixed length
+	all      *int64 // bytes of the pages of all columns
+	held     int64  // of this one's
 	bad      bool
 	plain    file.Page    // in place of one in an encoding that the decoders do not have
 	entry    func(string) // takes the texts of dictionaries; nil for nobody
@@ -38,6 +40,14 @@ func (c *checkedPages) Next() bool {
 	c.plain = nil
 	if c.bad || !c.PageReader.Next() {
 		return false
+	}
+	size := int64(len(c.Page().Data()))
+	if _, dictionary := c.Page().(*file.DictionaryPage); !dictionary { // which stays beside the next pages
+		*c.all -= c.held
+		c.held = size
+	}
+	if *c.all += size; *c.all > maxPages {
+		panic(errLarge) //nolint:forbidigo // the decoders pass over some errors; Guard makes it one
 	}
 	switch p := c.Page().(type) {
 	case *file.DictionaryPage:

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -27,13 +28,33 @@ import (
 // Limits on what a file's footer may promise, so that a damaged or hostile file
 // is refused before memory is taken for it.
 const (
-	maxFooter  = 64 << 20
+	maxFooter  = 32 << 20 // read, it takes thirty times as much
 	maxColumns = 20_000
 	maxRows    = 1 << 31
+	maxPage    = 128 << 20
+	maxPages   = 512 << 20 // of all columns at a time
+	maxText    = 1 << 20   // of a cell
+	maxTexts   = 256 << 20 // of a column's different texts in a batch
 	batchRows  = 1 << 16
+	batchBytes = 64 << 20 // as far as the footer tells how large rows are
 )
 
-var errFormat = errors.New("not a Parquet file")
+var (
+	errFormat = errors.New("not a Parquet file")
+	errLarge  = datasets.ErrTooLarge
+)
+
+// told turns an error of reading into the problem that a user sees.
+func (s *source) told(err error, expected string) error {
+	if !errors.Is(err, errLarge) {
+		return datasets.FileProblem(s.table, s.path, expected)
+	}
+	return datasets.Problems{{
+		Severity: datasets.SeverityError, Code: datasets.CodeTooLarge, Table: s.table, File: s.path,
+		Expected: fmt.Sprintf("expected at most %d columns, a footer of at most %d MiB, pages of at most %d MiB and texts of at most %d bytes", maxColumns, maxFooter>>20, maxPage>>20, maxText),
+		Mend:     "write the file again with fewer columns, smaller pages or without its long texts",
+	}}
+}
 
 type source struct {
 	table, path string
@@ -46,6 +67,8 @@ type source struct {
 	group, row  int
 	chunks      []file.ColumnChunkReader // of the current row group
 	left        int64                    // rows of it
+	batch       int64                    // rows that are read at a time
+	pages       int64                    // bytes of the pages at hand
 	buffers     sync.Pool
 	entry       func(column, text string) // of dictionaries; nil for nobody
 }
@@ -67,7 +90,7 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 		if err := checkEnds(f, st.Size()); err != nil {
 			return err
 		}
-		r, err := file.NewParquetReader(f, file.WithReadProps(parquet.NewReaderProperties(memory.DefaultAllocator)))
+		r, err := file.NewParquetReader(f, file.WithReadProps(parquet.NewReaderProperties(datasets.Bounded(maxPage))))
 		if err != nil {
 			return err
 		}
@@ -78,7 +101,7 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 		s.skip = datasets.Uncarried(s.columns, res.Schema.Fields)
 		err = s.unread()
 	} else {
-		err = datasets.FileProblem(res.Name, path, "a Parquet file")
+		err = s.told(err, "a Parquet file")
 	}
 	if err != nil {
 		_ = f.Close()
@@ -116,15 +139,21 @@ func checkEnds(f io.ReaderAt, size int64) error {
 		return err
 	}
 	n := int64(binary.LittleEndian.Uint32(tail[:4]))
-	if string(head[:]) != "PAR1" || string(tail[4:]) != "PAR1" || n > maxFooter || n > size-12 {
+	switch {
+	case string(head[:]) != mark || string(tail[4:]) != mark || n > size-12:
 		return errFormat
+	case n > maxFooter:
+		return errLarge
 	}
 	return nil
 }
 
 func (s *source) checkFooter() error {
 	sc := s.r.MetaData().Schema
-	if sc.NumColumns() > maxColumns || s.r.NumRows() < 0 || s.r.NumRows() > maxRows {
+	switch {
+	case sc.NumColumns() > maxColumns:
+		return errLarge
+	case s.r.NumRows() < 0 || s.r.NumRows() > maxRows:
 		return errFormat
 	}
 	for i := range sc.NumColumns() {
@@ -198,7 +227,7 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 				return err
 			}
 		}
-		n := min(batchRows, s.left)
+		n := min(s.batch, s.left)
 		for i, r := range s.chunks {
 			if s.skip != nil && s.skip[i] {
 				c.Arrays = append(c.Arrays, nil)
@@ -216,7 +245,7 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 	})
 	switch {
 	case err != nil: // io.EOF of the decoder too: rows that the footer promises are missing
-		return nil, datasets.FileProblem(s.table, s.path, "a Parquet file whose pages can be read")
+		return nil, s.told(err, "a Parquet file whose pages can be read")
 	case c.Rows == 0:
 		return nil, io.EOF
 	}
@@ -230,7 +259,8 @@ func (s *source) nextGroup() error {
 	g := s.r.RowGroup(s.group)
 	s.group++
 	s.left = g.NumRows()
-	s.chunks = s.chunks[:0]
+	s.chunks, s.pages = s.chunks[:0], 0
+	size := int64(0)
 	for i := range s.columns {
 		if s.skip != nil && s.skip[i] {
 			s.chunks = append(s.chunks, nil)
@@ -240,11 +270,15 @@ func (s *source) nextGroup() error {
 		if err != nil {
 			return err
 		}
+		if c, err := g.MetaData().ColumnChunk(s.leaves[i]); err == nil {
+			size += max(c.TotalUncompressedSize(), 0)
+		}
 		d := s.r.MetaData().Schema.Column(s.leaves[i])
 		s.chunks = append(s.chunks, file.NewColumnReader(d, &checkedPages{
-			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(), width: d.TypeLength(), entry: s.entries(i),
+			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(), width: d.TypeLength(), entry: s.entries(i), all: &s.pages,
 		}, memory.DefaultAllocator, &s.buffers))
 	}
+	s.batch = max(min(batchRows, batchBytes/(size/max(s.left, 1)+1)), 1)
 	return nil
 }
 
@@ -274,10 +308,10 @@ func (v *validity) buffer() *memory.Buffer {
 	return memory.NewBufferBytes(v.bits)
 }
 
-// readAll reads a column chunk and hands each value with its row to put, and
-// tells which rows are missing.
-func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int64, v T)) (validity, error) {
-	const n = 4096
+// readAll reads rows of a column chunk and hands each run of values with its first row
+// to put, and tells which rows are missing.
+func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int64, vs []T)) (validity, error) {
+	n := min(4096, rows)
 	values, def := make([]T, n), make([]int16, n)
 	var valid validity
 	for done := int64(0); done < rows; {
@@ -288,24 +322,38 @@ func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int
 		if levels <= 0 || levels > n || done+levels > rows || read > int(levels) {
 			return valid, errFormat
 		}
-		k := 0
-		for i := range levels {
-			if maxDef > 0 && def[i] < maxDef {
-				valid.null(done+i, rows)
-				continue
+		left := values[:read]
+		for i := int64(0); i < levels; {
+			run := int64(read)
+			if int64(read) < levels {
+				for run = 0; i+run < levels && def[i+run] >= maxDef; run++ {
+				}
 			}
-			if k == read {
+			if run > int64(len(left)) {
 				return valid, errFormat
 			}
-			put(done+i, values[k])
-			k++
+			put(done+i, left[:run])
+			left = left[run:]
+			if i += run; i < levels {
+				valid.null(done+i, rows)
+				i++
+			}
 		}
-		if k != read {
+		if len(left) > 0 {
 			return valid, errFormat
 		}
 		done += levels
 	}
 	return valid, nil
+}
+
+// each hands on values one by one.
+func each[T any](put func(row int64, v T)) func(int64, []T) {
+	return func(row int64, vs []T) {
+		for i, v := range vs {
+			put(row+int64(i), v)
+		}
+	}
 }
 
 // groupRows is how many rows a row group holds at least, but for the last.

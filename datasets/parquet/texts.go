@@ -57,24 +57,24 @@ func Texts(content []byte, each func(column, text string)) error {
 }
 
 // inWords hands on the values of a column chunk in words.
-func inWords(chunk file.ColumnChunkReader, rows int64, each func(string)) error {
+func inWords(chunk file.ColumnChunkReader, rows int64, say func(string)) error {
 	def := chunk.Descriptor().MaxDefinitionLevel()
 	var err error
 	switch r := chunk.(type) {
 	case *file.ByteArrayColumnChunkReader:
-		_, err = readAll(r, rows, def, func(_ int64, v parquet.ByteArray) { each(string(v)) })
+		_, err = readAll(r, rows, def, each(func(_ int64, v parquet.ByteArray) { say(string(v)) }))
 	case *file.FixedLenByteArrayColumnChunkReader:
-		_, err = readAll(r, rows, def, func(_ int64, v parquet.FixedLenByteArray) { each(string(v)) })
+		_, err = readAll(r, rows, def, each(func(_ int64, v parquet.FixedLenByteArray) { say(string(v)) }))
 	case *file.Int32ColumnChunkReader:
-		_, err = readAll(r, rows, def, func(_ int64, v int32) { each(strconv.FormatInt(int64(v), 10)) })
+		_, err = readAll(r, rows, def, each(func(_ int64, v int32) { say(strconv.FormatInt(int64(v), 10)) }))
 	case *file.Int64ColumnChunkReader:
-		_, err = readAll(r, rows, def, func(_ int64, v int64) { each(strconv.FormatInt(v, 10)) })
+		_, err = readAll(r, rows, def, each(func(_ int64, v int64) { say(strconv.FormatInt(v, 10)) }))
 	case *file.Float32ColumnChunkReader:
-		_, err = readAll(r, rows, def, func(_ int64, v float32) { each(strconv.FormatFloat(float64(v), 'f', -1, 32)) })
+		_, err = readAll(r, rows, def, each(func(_ int64, v float32) { say(strconv.FormatFloat(float64(v), 'f', -1, 32)) }))
 	case *file.Float64ColumnChunkReader:
-		_, err = readAll(r, rows, def, func(_ int64, v float64) { each(strconv.FormatFloat(v, 'f', -1, 64)) })
+		_, err = readAll(r, rows, def, each(func(_ int64, v float64) { say(strconv.FormatFloat(v, 'f', -1, 64)) }))
 	case *file.Int96ColumnChunkReader:
-		_, err = readAll(r, rows, def, func(_ int64, v parquet.Int96) { each(v.String()) })
+		_, err = readAll(r, rows, def, each(func(_ int64, v parquet.Int96) { say(v.String()) }))
 	case *file.BooleanColumnChunkReader: // says nothing
 	default:
 		return errFormat

@@ -166,8 +166,7 @@ type survey struct {
 // maxMerges is how many merged blocks are remembered: enough to name them.
 const maxMerges = 1000
 
-// look reads through a sheet for what stands behind its rows, and so finds
-// damage before any row is used.
+// look finds a sheet's header and what stands behind its rows, which it passes over.
 func (b *book) look(part string) (survey, error) {
 	var s survey
 	r, err := b.rows(part)
@@ -175,7 +174,7 @@ func (b *book) look(part string) (survey, error) {
 		return s, err
 	}
 	defer func() { _ = r.close() }()
-	for {
+	for s.header == 0 {
 		row, err := r.next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -183,8 +182,11 @@ func (b *book) look(part string) (survey, error) {
 		if err != nil {
 			return s, err
 		}
-		if s.header == 0 && !row.blank() {
+		if !row.blank() {
 			s.header = row.number
+			if err := r.x.pass(); err != nil {
+				return s, err
+			}
 		}
 	}
 	for {

@@ -158,7 +158,11 @@ func (x *xmlReader) markup() (k kind, found bool, err error) {
 		return 0, false, err
 	}
 	if rest, ok := bytes.CutPrefix(x.buf, []byte("/")); ok {
-		return endTag, true, x.close(string(bytes.TrimRight(rest, " \t\r\n")))
+		name, err := x.intern(bytes.TrimSpace(rest))
+		if err != nil {
+			return 0, false, err
+		}
+		return endTag, true, x.close(name)
 	}
 	return startTag, true, x.start()
 }
@@ -181,6 +185,23 @@ func (x *xmlReader) skip(end string) error {
 		}
 	}
 	return nil
+}
+
+// pass goes on to the end tag of the innermost element without a look at what is in
+// it; a text that holds that tag makes what follows no XML.
+func (x *xmlReader) pass() error {
+	end := []byte("</" + x.full[len(x.full)-1])
+	for {
+		if _, err := x.in.Peek(len(end)); err != nil {
+			return errOr(err)
+		}
+		held, _ := x.in.Peek(x.in.Buffered())
+		if i := bytes.Index(held, end); i >= 0 {
+			_, _ = x.in.Discard(i)
+			return nil
+		}
+		_, _ = x.in.Discard(len(held) - len(end) + 1) // the end may be cut in two
+	}
 }
 
 func (x *xmlReader) cdata() error {
@@ -245,9 +266,9 @@ func (x *xmlReader) start() error {
 	if n := len(tag); n > 0 && tag[n-1] == '/' {
 		x.empty, tag = true, tag[:n-1]
 	}
-	end := bytes.IndexAny(tag, " \t\r\n")
-	if end < 0 {
-		end = len(tag)
+	end := 0
+	for end < len(tag) && !isBlank(tag[end]) {
+		end++
 	}
 	full, err := x.intern(tag[:end])
 	if err != nil || x.done || len(x.full) == maxDepth {
@@ -261,12 +282,12 @@ func (x *xmlReader) start() error {
 func (x *xmlReader) attributes(rest []byte) error {
 	x.attrs = x.attrs[:0]
 	for {
-		rest = bytes.TrimLeft(rest, " \t\r\n")
+		rest = unblank(rest)
 		if len(rest) == 0 {
 			return nil
 		}
 		name, after, ok := bytes.Cut(rest, []byte("="))
-		after = bytes.TrimLeft(after, " \t\r\n")
+		after = unblank(after)
 		if !ok || len(after) < 2 || after[0] != '"' && after[0] != '\'' {
 			return errXML
 		}
@@ -274,7 +295,10 @@ func (x *xmlReader) attributes(rest []byte) error {
 		if !ok {
 			return errXML
 		}
-		key, err := x.intern(bytes.TrimRight(name, " \t\r\n"))
+		for len(name) > 0 && isBlank(name[len(name)-1]) {
+			name = name[:len(name)-1]
+		}
+		key, err := x.intern(name)
 		if err != nil {
 			return err
 		}
@@ -285,6 +309,15 @@ func (x *xmlReader) attributes(rest []byte) error {
 		x.attrs = append(x.attrs, attribute{localName(key), plain})
 		rest = next
 	}
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+func unblank(b []byte) []byte {
+	for len(b) > 0 && isBlank(b[0]) {
+		b = b[1:]
+	}
+	return b
 }
 
 // close takes the innermost element, which must have the name, off the path.
