@@ -13,7 +13,6 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/float16"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
-	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/apache/arrow/go/v17/parquet/schema"
 )
 
@@ -47,138 +46,182 @@ func logicalOf(d *schema.Column) schema.LogicalType {
 	}
 }
 
-// readColumn reads rows of a column chunk as the Arrow type its logical type says:
-// decimals as the numbers nearest to them, times of day as texts.
-func readColumn(cr file.ColumnChunkReader, rows int64) (arrow.Array, error) {
-	d := cr.Descriptor()
-	def, logical := d.MaxDefinitionLevel(), logicalOf(d)
-	switch r := cr.(type) {
-	case *file.Float64ColumnChunkReader:
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Float64, nil, arrow.Float64Traits.CastToBytes)
-	case *file.Float32ColumnChunkReader:
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Float32, nil, arrow.Float32Traits.CastToBytes)
-	case *file.BooleanColumnChunkReader:
-		return booleans(r, rows, def)
-	case *file.Int32ColumnChunkReader:
+// columnReader returns what reads the next rows of a column chunk as the Arrow type
+// its logical type says: decimals as the numbers nearest to them, times of day as texts.
+func columnReader(p *checkedPages) (func(rows int64) (arrow.Array, error), error) {
+	logical := logicalOf(p.d)
+	switch p.physical {
+	case parquet.Types.Double:
+		return fixed[float64, float64](p, arrow.PrimitiveTypes.Float64, nil, arrow.Float64Traits.CastToBytes), nil
+	case parquet.Types.Float:
+		return fixed[float32, float32](p, arrow.PrimitiveTypes.Float32, nil, arrow.Float32Traits.CastToBytes), nil
+	case parquet.Types.Boolean:
+		return booleans(p), nil
+	case parquet.Types.Int32:
 		switch t := logical.(type) {
 		case schema.DateLogicalType:
-			return fixed(r, rows, def, arrow.FixedWidthTypes.Date32, nil, arrow.Int32Traits.CastToBytes)
+			return fixed[int32, int32](p, arrow.FixedWidthTypes.Date32, nil, arrow.Int32Traits.CastToBytes), nil
 		case schema.DecimalLogicalType:
-			return decimals(r, rows, def, t, func(v int32) float64 { return scaled(int64(v), int(t.Scale())) })
+			return decimals(p, t, func(v int32) float64 { return scaled(int64(v), int(t.Scale())) })
 		case schema.TimeLogicalType:
-			return coded(r, rows, def, func(v int32) []byte { return clock(int64(v), t) })
+			return coded(p, func(v int32) []byte { return clock(int64(v), t) }), nil
 		case schema.IntLogicalType:
 			if !t.IsSigned() {
-				return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(uint32(v)) }, arrow.Int64Traits.CastToBytes)
+				return fixed(p, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(uint32(v)) }, arrow.Int64Traits.CastToBytes), nil
 			}
 		}
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(v) }, arrow.Int64Traits.CastToBytes)
-	case *file.Int64ColumnChunkReader:
+		return fixed(p, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(v) }, arrow.Int64Traits.CastToBytes), nil
+	case parquet.Types.Int64:
 		switch t := logical.(type) {
 		case schema.TimestampLogicalType:
-			return fixed(r, rows, def, timestampOf(t), nil, arrow.Int64Traits.CastToBytes)
+			return fixed[int64, int64](p, timestampOf(t), nil, arrow.Int64Traits.CastToBytes), nil
 		case schema.DecimalLogicalType:
-			return decimals(r, rows, def, t, func(v int64) float64 { return scaled(v, int(t.Scale())) })
+			return decimals(p, t, func(v int64) float64 { return scaled(v, int(t.Scale())) })
 		case schema.TimeLogicalType:
-			return coded(r, rows, def, func(v int64) []byte { return clock(v, t) })
+			return coded(p, func(v int64) []byte { return clock(v, t) }), nil
 		case schema.IntLogicalType:
 			if !t.IsSigned() {
-				return fixed(r, rows, def, arrow.PrimitiveTypes.Uint64, nil, arrow.Int64Traits.CastToBytes)
+				return fixed[int64, int64](p, arrow.PrimitiveTypes.Uint64, nil, arrow.Int64Traits.CastToBytes), nil
 			}
 		}
-		return fixed(r, rows, def, arrow.PrimitiveTypes.Int64, nil, arrow.Int64Traits.CastToBytes)
-	case *file.Int96ColumnChunkReader:
-		return moments(r, rows, def)
-	case *file.ByteArrayColumnChunkReader:
+		return fixed[int64, int64](p, arrow.PrimitiveTypes.Int64, nil, arrow.Int64Traits.CastToBytes), nil
+	case parquet.Types.Int96:
+		return moments(p), nil
+	case parquet.Types.ByteArray:
 		if t, ok := logical.(schema.DecimalLogicalType); ok {
-			return decimals(r, rows, def, t, func(v parquet.ByteArray) float64 { return bigScaled(v, int(t.Scale())) })
+			return decimals(p, t, func(v parquet.ByteArray) float64 { return bigScaled(v, int(t.Scale())) })
 		}
-		return coded(r, rows, def, func(v parquet.ByteArray) []byte { return v })
-	case *file.FixedLenByteArrayColumnChunkReader:
+		return coded(p, func(v parquet.ByteArray) []byte { return v }), nil
+	case parquet.Types.FixedLenByteArray:
 		switch t := logical.(type) {
 		case schema.DecimalLogicalType:
-			return decimals(r, rows, def, t, func(v parquet.FixedLenByteArray) float64 { return bigScaled(v, int(t.Scale())) })
+			return decimals(p, t, func(v parquet.FixedLenByteArray) float64 { return bigScaled(v, int(t.Scale())) })
 		case schema.Float16LogicalType:
-			return fixed(r, rows, def, arrow.PrimitiveTypes.Float32, func(v parquet.FixedLenByteArray) float32 { return float16.FromLEBytes(v).Float32() }, arrow.Float32Traits.CastToBytes)
+			return fixed(p, arrow.PrimitiveTypes.Float32, func(v parquet.FixedLenByteArray) float32 { return float16.FromLEBytes(v).Float32() }, arrow.Float32Traits.CastToBytes), nil
 		case schema.UUIDLogicalType:
-			return coded(r, rows, def, func(v parquet.FixedLenByteArray) []byte { return uuid(v) })
+			return coded(p, func(v parquet.FixedLenByteArray) []byte { return uuid(v) }), nil
 		}
 	}
 	return nil, errFormat
 }
 
-// fixed reads rows of values of fixed width as an array of the type; as is nil where
-// they are of it.
-func fixed[T any, U any](r batchReader[T], rows int64, maxDef int16, kind arrow.DataType, as func(T) U, toBytes func([]U) []byte) (arrow.Array, error) {
-	out := make([]U, rows)
-	alike, _ := any(out).([]T)
-	valid, err := readAll(r, rows, maxDef, func(row int64, vs []T) {
-		if as == nil {
-			copy(alike[row:], vs)
-			return
+// fixed reads values of fixed width as arrays of the type; as is nil where they are of
+// it.
+func fixed[T any, U any](p *checkedPages, kind arrow.DataType, as func(T) U, toBytes func([]U) []byte) func(int64) (arrow.Array, error) {
+	cells := newCells(p, &numbers[T, U]{as: as})
+	return func(rows int64) (arrow.Array, error) {
+		out := make([]U, rows)
+		valid, err := cells.read(out)
+		if err != nil {
+			return nil, err
 		}
-		for i, v := range vs {
-			out[row+int64(i)] = as(v)
-		}
-	})
-	if err != nil {
-		return nil, err
+		return array.MakeFromData(array.NewData(kind, len(out), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(toBytes(out))}, nil, valid.nulls, 0)), nil
 	}
-	return array.MakeFromData(array.NewData(kind, int(rows), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(toBytes(out))}, nil, valid.nulls, 0)), nil
 }
 
-// coded reads rows of texts as codes into the different ones.
-func coded[T any](r batchReader[T], rows int64, maxDef int16, text func(T) []byte) (arrow.Array, error) {
-	out := make([]int32, rows)
-	codes := map[string]int32{}
-	levels := array.NewStringBuilder(memory.DefaultAllocator)
-	size, large := 0, false
-	var recent [256]struct { // texts of late, which spare most look-ups
-		text string
-		code int32
+// coded reads texts as codes into the different ones.
+func coded[T any](p *checkedPages, text func(T) []byte) func(int64) (arrow.Array, error) {
+	to := &coder[T]{text: text}
+	cells := newCells(p, to)
+	return func(rows int64) (arrow.Array, error) {
+		to.begin()
+		out := make([]int32, rows)
+		valid, err := cells.read(out)
+		if to.large {
+			err = errLarge
+		}
+		if err != nil {
+			return nil, err
+		}
+		index := array.NewData(arrow.PrimitiveTypes.Int32, len(out), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(out))}, nil, valid.nulls, 0)
+		return array.NewDictionaryArray(&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}, array.MakeFromData(index), to.levels.NewArray()), nil
 	}
-	valid, err := readAll(r, rows, maxDef, each(func(row int64, v T) {
-		t := text(v)
-		slot := &recent[0]
-		if n := len(t); n > 1 {
-			slot = &recent[byte(31*int(t[n-2])+int(t[n-1])+7*n)]
+}
+
+// coder gives the texts of a batch codes in order of first appearance. An entry of the
+// file's dictionary that is among them is looked at once, whatever its text; the same
+// text may have two codes where the dictionary has it twice, or a page holds it beside.
+type coder[T any] struct {
+	text    func(T) []byte
+	entries []T
+	codes   []int32 // of entries, -1 where the batch has none
+	used    []uint32
+	others  map[string]int32
+	levels  *array.StringBuilder
+	size    int
+	large   bool
+}
+
+func (c *coder[T]) begin() {
+	for _, k := range c.used {
+		c.codes[k] = -1
+	}
+	c.used, c.others, c.size = c.used[:0], map[string]int32{}, 0
+	c.levels = array.NewStringBuilder(memory.DefaultAllocator)
+}
+
+// level gives a text the next code.
+func (c *coder[T]) level(text []byte) int32 {
+	if c.size += len(text); len(text) > maxText || c.size > maxTexts {
+		c.large = true
+		return 0
+	}
+	c.levels.BinaryBuilder.Append(text)
+	return int32(c.levels.Len() - 1)
+}
+
+func (c *coder[T]) dictionary(values []T) {
+	c.entries, c.codes, c.used = values, make([]int32, len(values)), nil
+	for i := range c.codes {
+		c.codes[i] = -1
+	}
+}
+
+func (c *coder[T]) indexed(out []int32, indices []uint32) bool {
+	codes := c.codes
+	for i, k := range indices {
+		if uint(k) >= uint(len(codes)) {
+			return false
 		}
-		if slot.text == string(t) && len(t) > 0 {
-			out[row] = slot.code
-			return
+		if codes[k] < 0 {
+			codes[k] = c.level(c.text(c.entries[k]))
+			c.used = append(c.used, k)
 		}
-		code, known := codes[string(t)]
+		out[i] = codes[k]
+	}
+	return !c.large
+}
+
+func (c *coder[T]) take(out []int32, values []T) {
+	for i, v := range values {
+		t := c.text(v)
+		code, known := c.others[string(t)]
 		if !known {
-			if size += len(t); len(t) > maxText || size > maxTexts {
-				large = true
+			if code = c.level(t); c.large {
 				return
 			}
-			code = int32(len(codes))
-			kept := string(t)
-			codes[kept] = code
-			levels.Append(kept)
-			slot.text, slot.code = kept, code
+			c.others[string(t)] = code
 		}
-		out[row] = code
-	}))
-	if large {
-		err = errLarge
+		out[i] = code
 	}
-	if err != nil {
-		return nil, err
-	}
-	index := array.NewData(arrow.PrimitiveTypes.Int32, int(rows), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(out))}, nil, valid.nulls, 0)
-	return array.NewDictionaryArray(&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}, array.MakeFromData(index), levels.NewArray()), nil
 }
 
-func booleans(r *file.BooleanColumnChunkReader, rows int64, def int16) (arrow.Array, error) {
-	out, has := make([]bool, rows), make([]bool, rows)
-	if _, err := readAll(r, rows, def, each(func(row int64, v bool) { out[row], has[row] = v, true })); err != nil {
-		return nil, err
+func booleans(p *checkedPages) func(int64) (arrow.Array, error) {
+	cells := newCells(p, &numbers[bool, bool]{})
+	return func(rows int64) (arrow.Array, error) {
+		out := make([]bool, rows)
+		valid, err := cells.read(out)
+		if err != nil {
+			return nil, err
+		}
+		bits := make([]byte, (rows+7)/8)
+		for i, v := range out {
+			if v {
+				bits[i>>3] |= 1 << (i & 7)
+			}
+		}
+		return array.MakeFromData(array.NewData(arrow.FixedWidthTypes.Boolean, len(out), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(bits)}, nil, valid.nulls, 0)), nil
 	}
-	b := array.NewBooleanBuilder(memory.DefaultAllocator)
-	b.AppendValues(out, has)
-	return b.NewArray(), nil
 }
 
 func timestampOf(t schema.TimestampLogicalType) *arrow.TimestampType {
@@ -188,7 +231,7 @@ func timestampOf(t schema.TimestampLogicalType) *arrow.TimestampType {
 
 // moments reads the times of Spark, Hive and Impala: nanoseconds of a day and the
 // Julian day. What is not within a day, or not of the calendar, is damage.
-func moments(r *file.Int96ColumnChunkReader, rows int64, def int16) (arrow.Array, error) {
+func moments(p *checkedPages) func(int64) (arrow.Array, error) {
 	const (
 		epoch     = 2_440_588 // 1 January 1970
 		firstDay  = 1_721_426 // 1 January of year 1
@@ -196,7 +239,7 @@ func moments(r *file.Int96ColumnChunkReader, rows int64, def int16) (arrow.Array
 		microsDay = 86_400_000_000
 	)
 	bad := false
-	a, err := fixed(r, rows, def, arrow.FixedWidthTypes.Timestamp_us, func(v parquet.Int96) int64 {
+	read := fixed(p, arrow.FixedWidthTypes.Timestamp_us, func(v parquet.Int96) int64 {
 		nanos, day := binary.LittleEndian.Uint64(v[:8]), binary.LittleEndian.Uint32(v[8:])
 		if nanos >= microsDay*1000 || day < firstDay || day > lastDay {
 			bad = true
@@ -204,18 +247,21 @@ func moments(r *file.Int96ColumnChunkReader, rows int64, def int16) (arrow.Array
 		}
 		return (int64(day)-epoch)*microsDay + int64(nanos/1000)
 	}, arrow.Int64Traits.CastToBytes)
-	if bad {
-		return nil, errFormat
+	return func(rows int64) (arrow.Array, error) {
+		a, err := read(rows)
+		if bad {
+			return nil, errFormat
+		}
+		return a, err
 	}
-	return a, err
 }
 
 // decimals reads decimals as the numbers nearest to them.
-func decimals[T any](r batchReader[T], rows int64, def int16, t schema.DecimalLogicalType, number func(T) float64) (arrow.Array, error) {
+func decimals[T any](p *checkedPages, t schema.DecimalLogicalType, number func(T) float64) (func(int64) (arrow.Array, error), error) {
 	if t.Scale() < 0 || t.Scale() > maxScale {
 		return nil, errFormat
 	}
-	return fixed(r, rows, def, arrow.PrimitiveTypes.Float64, number, arrow.Float64Traits.CastToBytes)
+	return fixed(p, arrow.PrimitiveTypes.Float64, number, arrow.Float64Traits.CastToBytes), nil
 }
 
 // maxScale bounds the digits after the point that a decimal may promise.

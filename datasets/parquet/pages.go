@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/file"
+	"github.com/apache/arrow/go/v17/parquet/schema"
 )
 
 // streamSplit is the encoding BYTE_STREAM_SPLIT, which arrow's library lacks.
@@ -17,6 +18,7 @@ const streamSplit = parquet.Encoding(9)
 // not, and then ask for the rest of its values for ever.
 type checkedPages struct {
 	file.PageReader
+	d        *schema.Column
 	optional bool
 	physical parquet.Type
 	width    int    // of bytes of a fixed length

@@ -4,7 +4,6 @@
 package parquet
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -15,7 +14,6 @@ import (
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/file"
@@ -65,11 +63,11 @@ type source struct {
 	odd         []string // by column: what keeps its cells from being read; "" mostly
 	skip        []bool   // by column: the cohort file does not carry it
 	group, row  int
-	chunks      []file.ColumnChunkReader // of the current row group
-	left        int64                    // rows of it
-	batch       int64                    // rows that are read at a time
-	pages       int64                    // bytes of the pages at hand
-	buffers     sync.Pool
+	chunks      []*checkedPages // of the current row group
+	read        []func(rows int64) (arrow.Array, error)
+	left        int64                     // rows of it
+	batch       int64                     // rows that are read at a time
+	pages       int64                     // bytes of the pages at hand
 	entry       func(column, text string) // of dictionaries; nil for nobody
 }
 
@@ -81,7 +79,6 @@ func Open(path string, res datasets.Resource) (datasets.Source, error) {
 		return nil, err
 	}
 	s := &source{table: res.Name, path: path, f: f}
-	s.buffers.New = func() any { return memory.NewResizableBuffer(memory.DefaultAllocator) }
 	err = datasets.Guard(func() error {
 		st, err := f.Stat()
 		if err != nil {
@@ -226,14 +223,24 @@ func (s *source) Next(ctx context.Context) (*datasets.Chunk, error) {
 			if err := s.nextGroup(); err != nil {
 				return err
 			}
+			s.read = make([]func(int64) (arrow.Array, error), len(s.chunks))
+			for i, pages := range s.chunks {
+				if pages == nil {
+					continue
+				}
+				var err error
+				if s.read[i], err = columnReader(pages); err != nil {
+					return err
+				}
+			}
 		}
 		n := min(s.batch, s.left)
-		for i, r := range s.chunks {
-			if s.skip != nil && s.skip[i] {
+		for _, read := range s.read {
+			if read == nil {
 				c.Arrays = append(c.Arrays, nil)
 				continue
 			}
-			a, err := readColumn(r, n)
+			a, err := read(n)
 			if err != nil {
 				return err
 			}
@@ -274,86 +281,12 @@ func (s *source) nextGroup() error {
 			size += max(c.TotalUncompressedSize(), 0)
 		}
 		d := s.r.MetaData().Schema.Column(s.leaves[i])
-		s.chunks = append(s.chunks, file.NewColumnReader(d, &checkedPages{
-			PageReader: pages, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(), width: d.TypeLength(), entry: s.entries(i), all: &s.pages,
-		}, memory.DefaultAllocator, &s.buffers))
+		s.chunks = append(s.chunks, &checkedPages{
+			PageReader: pages, d: d, optional: d.MaxDefinitionLevel() > 0, physical: d.PhysicalType(), width: d.TypeLength(), entry: s.entries(i), all: &s.pages,
+		})
 	}
 	s.batch = max(min(batchRows, batchBytes/(size/max(s.left, 1)+1)), 1)
 	return nil
-}
-
-// batchReader is what the typed column readers have in common.
-type batchReader[T any] interface {
-	ReadBatch(n int64, values []T, def, rep []int16) (int64, int, error)
-}
-
-// validity is the bitmap of cells that have a value; nil while all have.
-type validity struct {
-	bits  []byte
-	nulls int
-}
-
-func (v *validity) null(row, rows int64) {
-	if v.bits == nil {
-		v.bits = bytes.Repeat([]byte{0xFF}, int(rows+7)/8)
-	}
-	v.bits[row>>3] &^= 1 << (row & 7)
-	v.nulls++
-}
-
-func (v *validity) buffer() *memory.Buffer {
-	if v.bits == nil {
-		return nil
-	}
-	return memory.NewBufferBytes(v.bits)
-}
-
-// readAll reads rows of a column chunk and hands each run of values with its first row
-// to put, and tells which rows are missing.
-func readAll[T any](r batchReader[T], rows int64, maxDef int16, put func(row int64, vs []T)) (validity, error) {
-	n := min(4096, rows)
-	values, def := make([]T, n), make([]int16, n)
-	var valid validity
-	for done := int64(0); done < rows; {
-		levels, read, err := r.ReadBatch(min(n, rows-done), values, def, nil)
-		if err != nil {
-			return valid, err
-		}
-		if levels <= 0 || levels > n || done+levels > rows || read > int(levels) {
-			return valid, errFormat
-		}
-		left := values[:read]
-		for i := int64(0); i < levels; {
-			run := int64(read)
-			if int64(read) < levels {
-				for run = 0; i+run < levels && def[i+run] >= maxDef; run++ {
-				}
-			}
-			if run > int64(len(left)) {
-				return valid, errFormat
-			}
-			put(done+i, left[:run])
-			left = left[run:]
-			if i += run; i < levels {
-				valid.null(done+i, rows)
-				i++
-			}
-		}
-		if len(left) > 0 {
-			return valid, errFormat
-		}
-		done += levels
-	}
-	return valid, nil
-}
-
-// each hands on values one by one.
-func each[T any](put func(row int64, v T)) func(int64, []T) {
-	return func(row int64, vs []T) {
-		for i, v := range vs {
-			put(row+int64(i), v)
-		}
-	}
 }
 
 // groupRows is how many rows a row group holds at least, but for the last.

@@ -41,7 +41,6 @@ func Texts(content []byte, each func(column, text string)) error {
 			}
 			each("", c)
 		}
-		s.buffers.New = func() any { return memory.NewResizableBuffer(memory.DefaultAllocator) }
 		for range r.NumRowGroups() {
 			if err := s.nextGroup(); err != nil {
 				return err
@@ -56,29 +55,35 @@ func Texts(content []byte, each func(column, text string)) error {
 	})
 }
 
-// inWords hands on the values of a column chunk in words.
-func inWords(chunk file.ColumnChunkReader, rows int64, say func(string)) error {
-	def := chunk.Descriptor().MaxDefinitionLevel()
-	var err error
-	switch r := chunk.(type) {
-	case *file.ByteArrayColumnChunkReader:
-		_, err = readAll(r, rows, def, each(func(_ int64, v parquet.ByteArray) { say(string(v)) }))
-	case *file.FixedLenByteArrayColumnChunkReader:
-		_, err = readAll(r, rows, def, each(func(_ int64, v parquet.FixedLenByteArray) { say(string(v)) }))
-	case *file.Int32ColumnChunkReader:
-		_, err = readAll(r, rows, def, each(func(_ int64, v int32) { say(strconv.FormatInt(int64(v), 10)) }))
-	case *file.Int64ColumnChunkReader:
-		_, err = readAll(r, rows, def, each(func(_ int64, v int64) { say(strconv.FormatInt(v, 10)) }))
-	case *file.Float32ColumnChunkReader:
-		_, err = readAll(r, rows, def, each(func(_ int64, v float32) { say(strconv.FormatFloat(float64(v), 'f', -1, 32)) }))
-	case *file.Float64ColumnChunkReader:
-		_, err = readAll(r, rows, def, each(func(_ int64, v float64) { say(strconv.FormatFloat(v, 'f', -1, 64)) }))
-	case *file.Int96ColumnChunkReader:
-		_, err = readAll(r, rows, def, each(func(_ int64, v parquet.Int96) { say(v.String()) }))
-	case *file.BooleanColumnChunkReader: // says nothing
-	default:
-		return errFormat
+// inWords hands on the values of a column chunk in words, those of its dictionary
+// once.
+func inWords(pages *checkedPages, rows int64, say func(string)) error {
+	switch pages.physical {
+	case parquet.Types.ByteArray:
+		return said(pages, rows, func(v parquet.ByteArray) { say(string(v)) })
+	case parquet.Types.FixedLenByteArray:
+		return said(pages, rows, func(v parquet.FixedLenByteArray) { say(string(v)) })
+	case parquet.Types.Int32:
+		return said(pages, rows, func(v int32) { say(strconv.FormatInt(int64(v), 10)) })
+	case parquet.Types.Int64:
+		return said(pages, rows, func(v int64) { say(strconv.FormatInt(v, 10)) })
+	case parquet.Types.Float:
+		return said(pages, rows, func(v float32) { say(strconv.FormatFloat(float64(v), 'f', -1, 32)) })
+	case parquet.Types.Double:
+		return said(pages, rows, func(v float64) { say(strconv.FormatFloat(v, 'f', -1, 64)) })
+	case parquet.Types.Int96:
+		return said(pages, rows, func(v parquet.Int96) { say(v.String()) })
+	case parquet.Types.Boolean: // says nothing
+		return nil
 	}
+	return errFormat
+}
+
+func said[T any](pages *checkedPages, rows int64, say func(T)) error {
+	_, err := newCells(pages, &numbers[T, struct{}]{as: func(v T) (none struct{}) {
+		say(v)
+		return none
+	}}).read(make([]struct{}, rows))
 	return err
 }
 
