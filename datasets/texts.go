@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -21,6 +22,11 @@ type texts struct {
 }
 
 func newTexts(seed maphash.Seed) *texts { return &texts{seed: seed, slots: make([]uint64, 16)} }
+
+// newTextsFor returns an empty set with room for n texts.
+func newTextsFor(seed maphash.Seed, n int) *texts {
+	return &texts{seed: seed, slots: make([]uint64, max(16, 2<<bits.Len(uint(n)))), ends: make([]int, 0, n)}
+}
 
 // newTextsLike returns an empty set with room for what another holds, which gives its
 // slots to it and can be read only.

@@ -42,17 +42,17 @@ func (s *columnSpec) whole(a arrow.Array) (arrow.Array, bool) {
 }
 
 func plainNumbers[T float64 | int64](s *columnSpec, a arrow.Array, xs []T) bool {
-	low, high := math.Inf(-1), math.Inf(1)
+	low, high := -math.MaxFloat64, math.MaxFloat64
 	if lo := s.field.Constraints.Minimum; lo != nil {
-		low = *lo
+		low = max(low, *lo)
 	}
 	if hi := s.field.Constraints.Maximum; hi != nil {
-		high = *hi
+		high = min(high, *hi)
 	}
 	some := a.NullN() > 0
 	for i, x := range xs {
 		v := float64(x)
-		if v >= low && v <= high && !math.IsInf(v, 0) && (v != 0 || !math.Signbit(v)) && (len(s.numbers) == 0 || !s.coded(v)) {
+		if v >= low && v <= high && (v != 0 || !math.Signbit(v)) && (len(s.numbers) == 0 || !s.coded(v)) {
 			continue
 		}
 		if !some || a.IsValid(i) {
@@ -82,7 +82,7 @@ func (s *columnSpec) wholeCodes(d *array.Dictionary) (arrow.Array, bool) {
 	if !ok {
 		return nil, false
 	}
-	levels := s.newLevels()
+	levels := s.list(newTextsFor(s.seed, min(from.Len(), d.Len())+len(s.listed)))
 	to := make([]int32, from.Len())
 	for i := range to {
 		to[i] = -1

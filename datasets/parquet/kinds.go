@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"math"
@@ -193,14 +194,17 @@ func (c *coder[T]) indexed(out []int32, indices []uint32) bool {
 }
 
 func (c *coder[T]) take(out []int32, values []T) {
+	var last []byte // of the same patient, mostly
+	code, known := int32(0), false
 	for i, v := range values {
-		t := c.text(v)
-		code, known := c.others[string(t)]
-		if !known {
-			if code = c.level(t); c.large {
-				return
+		if t := c.text(v); !known || !bytes.Equal(t, last) {
+			if code, known = c.others[string(t)]; !known {
+				if code = c.level(t); c.large {
+					return
+				}
+				c.others[string(t)], known = code, true
 			}
-			c.others[string(t)] = code
+			last = t
 		}
 		out[i] = code
 	}

@@ -28,18 +28,24 @@ func made[T any](t *testing.T, logical schema.LogicalType, physical parquet.Type
 	if err != nil {
 		t.Fatal(err)
 	}
+	return columnFile(t, node, parquet.NewWriterProperties(), values, nil)
+}
+
+// columnFile writes a file of one column and returns its path.
+func columnFile[T any](t *testing.T, node schema.Node, props *parquet.WriterProperties, values []T, def []int16) string {
+	t.Helper()
 	root, err := schema.NewGroupNode("schema", parquet.Repetitions.Required, schema.FieldList{node}, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	w := file.NewParquetWriter(&b, root)
+	w := file.NewParquetWriter(&b, root, file.WithWriterProps(props))
 	g := w.AppendRowGroup()
 	cw, err := g.NextColumn()
 	if err == nil {
 		_, err = cw.(interface {
 			WriteBatch([]T, []int16, []int16) (int64, error)
-		}).WriteBatch(values, nil, nil)
+		}).WriteBatch(values, def, nil)
 	}
 	if err = errors.Join(err, cw.Close(), g.Close(), w.Close()); err != nil {
 		t.Fatal(err)
@@ -70,7 +76,7 @@ func cells(t *testing.T, path string) ([]string, error) {
 		}
 		for i := range c.Rows {
 			a := c.Arrays[0]
-			if d, ok := a.(*array.Dictionary); ok {
+			if d, ok := a.(*array.Dictionary); ok && d.IsValid(i) {
 				out = append(out, d.Dictionary().ValueStr(d.GetValueIndex(i)))
 			} else {
 				out = append(out, a.ValueStr(i))
