@@ -131,3 +131,38 @@ func TestReadsWhatWasWritten(t *testing.T) {
 		}
 	}
 }
+
+// The values 5, 6, 7 of rows 1, 2 and 4 of five, whose bits begin at bit 6: 01101.
+func TestSpread(t *testing.T) {
+	rows := []int{5, 6, 7, 8, 9}
+	spread(rows, 3, []byte{0b1011_1111, 0b0000_0101}, 6)
+	if !slices.Equal(rows, []int{0, 5, 6, 0, 7}) {
+		t.Error(rows)
+	}
+}
+
+// Texts of a batch have codes in order of first appearance, one each; the entries of a
+// dictionary have none before they are met, and again in the next batch.
+func TestCoder(t *testing.T) {
+	c := coder[parquet.ByteArray]{text: func(v parquet.ByteArray) []byte { return v }}
+	codes := make([]int32, 5)
+	c.begin()
+	c.take(codes, []parquet.ByteArray{[]byte("b"), []byte("b"), []byte("a"), []byte("b"), []byte("c")})
+	if !slices.Equal(codes, []int32{0, 0, 1, 0, 2}) || c.levels.Len() != 3 {
+		t.Errorf("%v of %d", codes, c.levels.Len())
+	}
+	c.dictionary([]parquet.ByteArray{[]byte("x"), []byte("y"), []byte("z")})
+	for _, want := range [][]int32{{0, 0, 1, 0, 1}, {0, 1, 0, 0, 0}} {
+		c.begin()
+		indices := []uint32{2, 2, 0, 2, 0}
+		if want[1] == 1 {
+			indices = []uint32{1, 2, 1, 1, 1}
+		}
+		if !c.indexed(codes, indices) || !slices.Equal(codes, want) || c.levels.Len() != 2 {
+			t.Errorf("%v of %d, want %v", codes, c.levels.Len(), want)
+		}
+	}
+	if c.indexed(codes, []uint32{3}) {
+		t.Error("an index beyond the dictionary is read")
+	}
+}
