@@ -68,9 +68,11 @@ func buildOpioids(ctx context.Context, q *quarter) (Section, error) {
 		}
 		if why != "" {
 			s.Blocks = append(s.Blocks, cannot("Opioid doses are not shown", upper(why)))
-			return s, nil
+			apart, err := q.oudTables(ctx)
+			s.Blocks = append(s.Blocks, apart...)
+			return s, err
 		}
-		s.Lead = Say(q.text("Daily dose in morphine milligram equivalents (MME).") + " " + q.text(opioid.Caution) + " " + q.text("Medication for opioid use disorder is never converted and is not counted here."))
+		s.Lead = Say(q.text("Daily dose in morphine milligram equivalents (MME).") + " " + q.text(opioid.Caution) + " " + q.text("Medication for opioid use disorder is never converted; who is on it is shown apart, where any record says so."))
 		s.Blocks = append(s.Blocks, q.doseTable(g, r), q.taperTable(g, r))
 		f, err := q.doseFigure(ctx, g)
 		if err != nil {
@@ -83,7 +85,9 @@ func buildOpioids(ctx context.Context, q *quarter) (Section, error) {
 			}
 		}
 	}
-	return s, nil
+	apart, err := q.oudTables(ctx)
+	s.Blocks = append(s.Blocks, apart...)
+	return s, err
 }
 
 // visitsOf returns the windows of a term, in order.
@@ -158,6 +162,49 @@ func (q *quarter) taperTable(g string, r analysis.Result) Table {
 			known, _ := at(r, x.term+"_known", g, v)
 			all, _ := at(r, x.term+"_all", g, v)
 			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(x.label), Label(q.when(v)), shared(known), shared(all)}})
+		}
+	}
+	return t
+}
+
+// oudTables show who is on medication for opioid use disorder, where any record is of it.
+func (q *quarter) oudTables(ctx context.Context) ([]Block, error) {
+	var out []Block
+	for _, g := range q.groups {
+		r, why, err := q.ask(ctx, taper.OUDMedication, q.now, analysis.Question{Arm: g}, nil)
+		if err != nil {
+			return nil, err
+		}
+		if why == "" {
+			out = append(out, q.oudTable(g, r))
+		}
+	}
+	return out, nil
+}
+
+func (q *quarter) oudTable(g string, r analysis.Result) Table {
+	t := Table{
+		ID: "oud-" + slug(groupName(g)), Caption: q.text("Medication for opioid use disorder, apart"),
+		Columns: []Column{{Label: "Window"}, {Label: "Known", Align: Right}, {Label: "On it, of those known", Align: Right}, {Label: "On it, of all patients", Align: Right}},
+		Footnotes: []Words{
+			Say("It is a treatment, not an opioid for pain: it is never converted to MME, and a share that falls is no success."),
+			Say("On it: a record of medication for opioid use disorder, by its indication, covers at least one day of the window. Known not to be on it: a record of something else does. Buprenorphine or methadone without an indication tells neither."),
+			Say("A day without a record is unknown unless the cohort file says otherwise, so the share of all patients, unknown counted as not on it, is the least that it can be. Wilson intervals."),
+		},
+	}
+	if g != "" {
+		t.Caption += ", " + g
+	}
+	for _, term := range []string{"on_oud_medication_at_entry", "on_oud_medication"} {
+		for _, v := range visitsOf(r, term+"_known") {
+			known, _ := at(r, term+"_known", g, v)
+			all, _ := at(r, term+"_all", g, v)
+			whole, _ := denominator(known)
+			within := population(g)
+			t.Rows = append(t.Rows, Row{Cells: []Cell{
+				Label(upper(q.when(v))), Count(known.N.Arm).Named(whole).PartOf(within),
+				shared(known).PartOf(within), shared(all).OutOf(within),
+			}})
 		}
 	}
 	return t
