@@ -123,7 +123,7 @@ func (q *quarter) doseTable(g string, r analysis.Result) Table {
 		pct, _ := at(r, "percent_change_mean", g, v)
 		mean := estimated(change, 1).WithSign()
 		mean.Partial = float64(change.N.Arm) < enough*float64(change.N.Arm+change.N.Missing)
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(q.when(v))), Count(change.N.Arm).Named("dose known/" + change.Visit + "/" + g).PartOf("on opioids at entry/" + g), single(before, 1), single(now, 1), mean, estimated(pct, 0).WithSign().WithUnit("", "%")}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(q.when(v))), Count(change.N.Arm).Named(doseKnown(v, g)).PartOf("on opioids at entry/" + g), single(before, 1), single(now, 1), mean, estimated(pct, 0).WithSign().WithUnit("", "%")}})
 		t.Footnotes = []Words{foreign("Definition: " + change.Definition + ". " + upper(change.Method.Name) + ".")}
 	}
 	return t
@@ -177,10 +177,34 @@ func (q *quarter) oudTables(ctx context.Context) ([]Block, error) {
 		}
 		if why == "" {
 			out = append(out, q.oudTable(g, r))
+			err = q.oudSums(ctx, g, r)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
 }
+
+// oudSums says that those whose dose is known in a window are among those known here:
+// the rest may be those on medication for opioid use disorder alone.
+func (q *quarter) oudSums(ctx context.Context, g string, r analysis.Result) error {
+	doses, why, err := q.taper(ctx, q.now, g)
+	if err != nil || why != "" {
+		return err
+	}
+	for _, v := range visitsOf(r, "on_oud_medication_known") {
+		known, _ := at(r, "on_oud_medication_known", g, v)
+		if dose, ok := at(doses, "mme_change_mean", g, v); ok && dose.N.Arm <= known.N.Arm {
+			whole, _ := denominator(known)
+			q.joins = append(q.joins, QuantitySum{Total: whole, Parts: []string{doseKnown(v, g)}})
+		}
+	}
+	return nil
+}
+
+// doseKnown names the count of patients on opioids at entry with a known dose in a window.
+func doseKnown(visit, group string) string { return "dose known/" + visit + "/" + group }
 
 func (q *quarter) oudTable(g string, r analysis.Result) Table {
 	t := Table{
@@ -201,10 +225,14 @@ func (q *quarter) oudTable(g string, r analysis.Result) Table {
 			all, _ := at(r, term+"_all", g, v)
 			whole, _ := denominator(known)
 			within := population(g)
-			t.Rows = append(t.Rows, Row{Cells: []Cell{
+			row := Row{Cells: []Cell{
 				Label(upper(q.when(v))), Count(known.N.Arm).Named(whole).PartOf(within),
 				shared(known).PartOf(within), shared(all).OutOf(within),
-			}})
+			}}
+			for i := range row.Cells[2:] {
+				row.Cells[2+i].Format.Decimals = 1 // few patients are on it
+			}
+			t.Rows = append(t.Rows, row)
 		}
 	}
 	return t
