@@ -435,9 +435,32 @@ func (p *Plan) Run(ctx context.Context, in Input, workers int) (PlanResult, erro
 		if len(tests) == 0 {
 			out.Warnings = append(out.Warnings, Warning{Code: "no-tests", Message: fmt.Sprintf("the family %s has no p value to adjust", f.Name), Cure: "name a term that its analyses test"})
 		}
+		out.Warnings = append(out.Warnings, f.without(runs, tests)...)
 		out.Tests = append(out.Tests, tests...)
 	}
 	return out, nil
+}
+
+// without warns of what a family is said to be of and has no test of: the others are
+// then allowed for fewer tests than a reader counts.
+func (f PlanFamily) without(runs []PlanRun, tests []PlanTest) []Warning {
+	var none []string
+	for _, id := range f.Of {
+		if !slices.ContainsFunc(tests, func(t PlanTest) bool { return runs[t.Run].ID == id }) {
+			none = append(none, id)
+		}
+	}
+	if len(none) == 0 || len(tests) == 0 {
+		return nil
+	}
+	what := "p value"
+	if f.Term != "" {
+		what += " of a term " + f.Term
+	}
+	return []Warning{{
+		Code: "no-tests", Message: fmt.Sprintf("the family %s has no %s of %s: p values are adjusted for the tests of the others alone", f.Name, what, strings.Join(none, ", ")),
+		Cure: "choose what is tested by terms of each analysis in place of the family's term, or take it out of the family",
+	}}
 }
 
 func (r *PlanRun) run(ctx context.Context, in Input) error {

@@ -158,20 +158,23 @@ multiplicity:
   - {name: order, method: fixed-sequence, of: [c, a, b]}
   - {name: all, method: bonferroni, of: [b], subgroups: true}
   - {name: none, method: holm, of: [d]}
+  - {name: short, method: bonferroni, of: [a, d], term: tested}
 `)
 	got := map[string][]string{}
 	for _, x := range r.Tests {
 		got[x.Family] = append(got[x.Family], fmt.Sprintf("%s %.4g", r.Runs[x.Run].ID, float64(x.Adjusted)))
 	}
 	for family, want := range map[string][]string{
-		"main": {"a 0.03", "b 0.06", "c 0.06"}, "order": {"c 0.03", "a 0.03", "b 0.04"}, "all": {"b 0.08", "b 0.08"}, "none": nil,
+		"main": {"a 0.03", "b 0.06", "c 0.06"}, "order": {"c 0.03", "a 0.03", "b 0.04"}, "all": {"b 0.08", "b 0.08"}, "none": nil, "short": {"a 0.01"},
 	} {
 		if !slices.Equal(got[family], want) {
 			t.Errorf("%s: %v, want %v", family, got[family], want)
 		}
 	}
-	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0].Message, "none") {
+	if len(r.Warnings) != 2 || !strings.Contains(r.Warnings[0].Message, "the family none has no p value to adjust") {
 		t.Errorf("a family without tests is not said: %v", r.Warnings)
+	} else if w := r.Warnings[1].Message; w != "the family short has no p value of a term tested of d: p values are adjusted for the tests of the others alone" {
+		t.Errorf("a member without a test is not said: %s", w)
 	}
 }
 
