@@ -72,9 +72,13 @@ func TestEvidenceIsOnTheScaleOfItsParameter(t *testing.T) {
 func TestEvidenceIsInTheUnitOfItsParameter(t *testing.T) {
 	zero, one, ten, hundred := 0.0, 1.0, 10.0, 100.0
 	outcomes := []datasets.Field{
-		{Name: "pain", Instrument: "nrs"}, {Name: "vas", Constraints: datasets.Constraints{Minimum: &zero, Maximum: &hundred}},
-		{Name: "own", Constraints: datasets.Constraints{Minimum: &zero, Maximum: &ten}}, {Name: "odi", Instrument: "odi"},
-		{Name: "phq9", Instrument: "phq9"}, {Name: "gad7", Instrument: "gad7"}, {Name: "eq", Constraints: datasets.Constraints{Minimum: &zero, Maximum: &one}},
+		{Name: "pain", Instrument: "nrs"},
+		{Name: "vas", Constraints: datasets.Constraints{Minimum: &zero, Maximum: &hundred}},
+		{Name: "own", Constraints: datasets.Constraints{Minimum: &zero, Maximum: &ten}},
+		{Name: "odi", Instrument: "odi"},
+		{Name: "phq9", Instrument: "phq9"},
+		{Name: "gad7", Instrument: "gad7"},
+		{Name: "eq", Constraints: datasets.Constraints{Minimum: &zero, Maximum: &one}},
 	}
 	estimate := func(term string, scale analysis.Scale, outcome, unit string) analysis.Estimate {
 		x := analysis.NewEstimate(term, scale)
