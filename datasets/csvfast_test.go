@@ -52,10 +52,10 @@ func cells(r *rand.Rand, row int, bad bool) []string {
 		pick([]string{number}, []string{"", "NA", "-99", "-99.0", "1e2", "+5", " 7 ", "-0", ".5", "5.", "0.1234567890123456789", "999.99999999999999999"}, []string{"x", "--1", "1.2.3", "2000", "-", "."}),
 		pick([]string{strconv.Itoa(r.IntN(2000) - 1000)}, []string{"", "NA", "-99", "3.0", "+4", "9007199254740992"}, []string{"1.5", "x", "9007199254740994"}),
 		pick([]string{"2024-02-29", "1999-12-31", "2000-01-01", "1970-01-01", "1850-01-01"}, []string{"", "NA", " 2024-01-01"}, []string{"2023-02-29", "2024-13-01", "1849-12-31", "2201-01-01", "24-01-01", "2024-1-1", "2024-00-10"}),
-		pick([]string{"29/02/2024"}, []string{"", "NA"}, []string{"2024-02-29", "31/02/2024"}),
+		pick([]string{"29/02/2024"}, []string{"", "NA"}, []string{"2024-02-29", "31/02/2024", "29-02/2024", "29/02-2024"}),
 		pick([]string{"true", "false", "1", "0"}, []string{"", "NA", "TRUE"}, []string{"yes"}),
 		pick([]string{"A", "B", ""}, []string{"?", "A\u200b"}, []string{"C", "a"}),
-		pick([]string{"x", "yy", "a longer text than sixteen bytes", "exactly16bytes!!", "naïve", "12345678"}, []string{"", "NA", "q\"q", "a,b", "two\nlines", "e\u0301", "\"", "x\u200by"}, []string{"z"}),
+		pick([]string{"x", "yy", "a longer text than sixteen bytes", "exactly16bytes!!", "aaaaaaaaaa", "aaaaaaaaaaa", "naïve", "12345678"}, []string{"", "NA", "q\"q", "a,b", "two\nlines", "q\"\n", "e\u0301", "\"", "x\u200by"}, []string{"z"}),
 		pick([]string{strconv.Itoa(r.IntN(1000))}, []string{"7"}, []string{"", "NA"}),
 		pick([]string{"1,5", "2", "-0,25", "12,345", "123456,5", "7"}, []string{"", "NA", "9,5", "9,50", ",5", "5,", "1234567890,5", "1e2", " 3,5"}, []string{"1.5", "1,2,3", ",", "1,234.5"}),
 	}

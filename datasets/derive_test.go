@@ -198,3 +198,35 @@ func TestReadAtOnce(t *testing.T) {
 		wg.Wait()
 	}
 }
+
+// Other labels change what a reader sees, and neither values nor what the cohort was.
+func TestRelabeled(t *testing.T) {
+	c := loadDerived(t, []string{"p0", "p1", "p2"})
+	other := c.Relabeled(func(label string) string {
+		return map[string]string{"a": "eins", "1": "später", "pain": "Schmerz"}[label]
+	})
+	labels := func(c *Cohort) string {
+		f, err := c.Outcome("pain")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(c.Arms()[0].ArmName(), " ", c.Arms()[1].ArmName(), " ", c.Visits()[0].VisitName(), " ", c.Visits()[1].VisitName(), " ", f.Label())
+	}
+	if got := labels(other); got != "eins b 0 später Schmerz" {
+		t.Errorf("relabeled: %s", got)
+	}
+	if got := labels(c); got != "a b 0 1 pain" {
+		t.Errorf("the cohort itself has become %s", got)
+	}
+	for _, word := range []string{"a", "eins"} {
+		if i, err := other.Arm(word); i != 0 || err != nil {
+			t.Errorf("arm %s is %d: %v", word, i, err)
+		}
+	}
+	if v, err := other.Visit("1"); err != nil || v.Value != "1" {
+		t.Errorf("visit %v: %v", v, err)
+	}
+	if !slices.EqualFunc(other.Values("pain", "1"), c.Values("pain", "1"), func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }) {
+		t.Error("values have changed")
+	}
+}

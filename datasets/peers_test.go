@@ -158,7 +158,7 @@ func loadArrow(b *testing.B, path string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	r := csv.NewReader(f, arrow.NewSchema(fields, nil), csv.WithHeader(true), csv.WithChunk(batchRows), csv.WithNullReader(true, "", "-99"))
 	defer r.Release()
 	var records []arrow.Record

@@ -39,8 +39,12 @@ func separatorsAgree(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 64))
 	for range 2000 {
 		text := make([]byte, r.IntN(300))
-		few := r.IntN(2) == 0
+		few, dense := r.IntN(2) == 0, r.IntN(10) == 0
 		for i := range text {
+			if dense { // no cell has anything in it
+				text[i] = ','
+				continue
+			}
 			text[i] = ",\n\"\r\x00\x80\xac\x8a\xff7x"[r.IntN(11)]
 			if few && r.IntN(8) > 0 {
 				text[i] = 'x'
@@ -170,6 +174,25 @@ func TestManyDates(t *testing.T) {
 	agree(cells)
 	for n := range 40 {
 		agree(cells[n : 2*n])
+	}
+}
+
+// Cells are without a value one by one or 64 at a time, from any row on.
+func TestNulled(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 4))
+	for row := range 70 {
+		c := fastColumn{rows: 200, memory: func(n int) []byte { return make([]byte, n) }}
+		want := fastColumn{rows: 200, memory: c.memory}
+		empty := r.Uint64() & r.Uint64()
+		c.nulled(row, empty)
+		for k := range 64 {
+			if empty>>k&1 == 1 {
+				want.null(row + k)
+			}
+		}
+		if !bytes.Equal(c.valid, want.valid) || c.nulls != want.nulls {
+			t.Fatalf("row %d, %x: %x, want %x", row, empty, c.valid, want.valid)
+		}
 	}
 }
 

@@ -226,13 +226,13 @@ func TestStudyUnits(t *testing.T) {
 // Labels that a cohort gives in a language stand in its reports; the plan asks by the names
 // that it was written with, and no number is another.
 func TestCohortLabels(t *testing.T) {
-	dictionary := strings.Replace(twoArms, "name: two\n", "name: two\nlabels:\n  de: {new: neu, Pain: Schmerz, the end: das Ende}\n", 1)
+	dictionary := strings.Replace(twoArms, "name: two\n", "name: two\nlabels:\n  de: {new: neu, old: alt, Pain: Schmerz, the end: das Ende}\n", 1)
 	rows := rowsOf(60, map[string][]float64{"new": {-3, -2, -3, -2, -1}, "old": {0, -1, 0, 1}})
 	c := analysistest.Cohort(t, dictionary, map[string]string{"v": rows})
 	plan := strings.Replace(twoPlan, "visit: end", "visit: the end", 1) + "  - {id: gaps, run: impute/pattern}\n"
 	s := newStudied(t, c, plan, 0)
 	text := markdown(t, s.german(t, "cms-11"))
-	says(t, text, "adjustierte Differenz, Schmerz, das Ende, neu vs. old: ", "klar unter dem Nullwert (0), was bei diesem Maß besser ist", "| neu | das Ende | 60 | 60 | 0 |", "Schmerz, Zeitpunkt das Ende", "| neu | 60 | 60 | 0 |")
+	says(t, text, "adjustierte Differenz, Schmerz, das Ende, neu vs. alt: ", "klar unter dem Nullwert (0), was bei diesem Maß besser ist", "| neu | das Ende | 60 | 60 | 0 |", "Schmerz, Zeitpunkt das Ende", "| neu | 60 | 60 | 0 |")
 	english := markdown(t, s.report(t, "cms-11"))
 	says(t, english, "new v old", "the end")
 	silent(t, english, "neu", "das Ende", "Schmerz")

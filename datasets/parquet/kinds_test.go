@@ -110,6 +110,7 @@ func TestKinds(t *testing.T) {
 		{"times in milliseconds", made(t, clock(schema.TimeUnitMillis), parquet.Types.Int32, 0, []int32{0, 3_661_000, 3_661_500, 86_400_000}), "00:00:00 01:01:01 01:01:01.5 86400000"},
 		{"times in microseconds", made(t, clock(schema.TimeUnitMicros), parquet.Types.Int64, 0, []int64{86_399_000_001, -1}), "23:59:59.000001 -1"},
 		{"half floats", made(t, schema.Float16LogicalType{}, parquet.Types.FixedLenByteArray, 2, []parquet.FixedLenByteArray{{0, 0x3e}, {0, 0xc0}}), "1.5 -2"},
+		{"texts that end alike", made(t, schema.StringLogicalType{}, parquet.Types.ByteArray, 0, []parquet.ByteArray{[]byte("axx"), []byte("bxx"), []byte("axx"), {}, []byte("cxx"), []byte("bxx"), []byte("x")}), "axx bxx axx  cxx bxx x"},
 		{"identifiers", made(t, schema.UUIDLogicalType{}, parquet.Types.FixedLenByteArray, 16, []parquet.FixedLenByteArray{[]byte("\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff")}), "00112233-4455-6677-8899-aabbccddeeff"},
 		{"moments of 96 bits", made(t, schema.NoLogicalType{}, parquet.Types.Int96, 0, []parquet.Int96{int96(2_440_588, 0), int96(2_440_587, 86_399_999_999_999), int96(1_721_426, 0)}), "1970-01-01 00:00:00Z 1969-12-31 23:59:59.999999Z 0001-01-01 00:00:00Z"},
 	} {

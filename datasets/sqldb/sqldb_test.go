@@ -552,8 +552,14 @@ func TestOneMoment(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := s.count(t, "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"); n != 0 {
-		t.Errorf("%d transactions are left open", n)
+	left := 1
+	for tries := 0; left > 0 && tries < 200; tries++ { // the server ends a connection a moment after it is closed
+		if left = s.count(t, "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"); left > 0 {
+			time.Sleep(25 * time.Millisecond)
+		}
+	}
+	if left > 0 {
+		t.Errorf("%d transactions are left open", left)
 	}
 }
 

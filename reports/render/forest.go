@@ -233,13 +233,7 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, mid, label f
 	if label > area.left {
 		s.text(area.left+indent, mid+4.3, t, start, t.fit(printable(r.Label), label-area.left-indent))
 	} else {
-		str, left, y := t.fit(printable(r.Label), area.width()-indent), area.left+indent, mid+4.3-forestLabel
-		ground := white // over the line of no difference
-		if i%2 == 0 {
-			ground = bandColor
-		}
-		s.box(ground, rect{left - 2, y - 12, left + t.width(str) + 2, y + 4})
-		s.text(left, y, t, start, str)
+		d.over(s, i, area.left+indent, mid+4.3-forestLabel, t, t.fit(printable(r.Label), area.width()-indent))
 	}
 	left := label
 	for j := range min(len(r.Columns), len(cols)) {
@@ -252,16 +246,19 @@ func (d *forestDrawing) row(s *sketch, sc scales, area rect, i int, mid, label f
 	}
 }
 
-// heading writes a heading across its row, in which nothing else stands, over the line of
-// no difference.
+// heading writes a heading across its row, in which nothing else stands.
 func (d *forestDrawing) heading(s *sketch, area rect, i int, mid float64, label string) {
-	str := strongStyle.fit(label, area.width()-16)
-	back := white
+	d.over(s, i, area.left+8, mid+4.3, strongStyle, strongStyle.fit(label, area.width()-16))
+}
+
+// over writes text over the line of no difference.
+func (d *forestDrawing) over(s *sketch, i int, left, y float64, t style, str string) {
+	ground := white
 	if i%2 == 0 {
-		back = bandColor
+		ground = bandColor
 	}
-	s.box(back, rect{area.left, mid - forestRow/2, area.left + 12 + strongStyle.width(str), mid + forestRow/2})
-	s.text(area.left+8, mid+4.3, strongStyle, start, str)
+	s.box(ground, rect{left - 2, y - 12, left + t.width(str) + 2, y + 4})
+	s.text(left, y, t, start, str)
 }
 
 func (d *forestDrawing) grouped(i int) bool {

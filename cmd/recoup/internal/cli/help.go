@@ -198,7 +198,8 @@ with all others, unless --set-aside (or onProblem: set-aside) makes it missing,
 counted. Checks between cells, rows and visits run on every load; checks:
 {impossible-jump: off, visit-order: error} switches them off or gives them another
 severity: recoup help problems. A field may say column: where its name in the file is another than its
-name here. Draft one with: recoup data init FILE, or from a REDCap project with
+name here. labels: {de: {baseline: Aufnahme}} gives labels in another language, for
+reports in it. Draft one with: recoup data init FILE, or from a REDCap project with
 recoup data init --redcap DICTIONARY EXPORT`),
 		page("problems", "Every code of a problem, and what it means", problemsPage()),
 		page("privacy", "What recoup does with patients' data", `Everything stays on this machine: no telemetry, and no network but for the database
