@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"recoup/analysis"
 	"recoup/analysis/taper"
@@ -157,12 +159,19 @@ func (q *quarter) taperTable(g string, r analysis.Result) Table {
 	if g != "" {
 		t.Caption += ", " + g
 	}
+	var few []string
 	for _, x := range taperShares {
 		for _, v := range visitsOf(r, x.term+"_known") {
 			known, _ := at(r, x.term+"_known", g, v)
 			all, _ := at(r, x.term+"_all", g, v)
 			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(x.label), Label(q.when(v)), shared(known), shared(all)}})
+			if w := q.when(v); float64(known.N.Arm) < enough*float64(all.N.Arm) && !slices.Contains(few, w) {
+				few = append(few, w)
+			}
 		}
+	}
+	if len(few) > 0 {
+		t.Footnotes = append(t.Footnotes, Say(q.text("Known of under 70 %: {0}. Those of known dose are then often those who take none, and their share is too high.", strings.Join(few, "; "))))
 	}
 	return t
 }
@@ -238,6 +247,10 @@ func (q *quarter) oudTable(g string, r analysis.Result) Table {
 	return t
 }
 
+// fewKnown says why weeks are not drawn: records end sooner of those who still take
+// something, whose every supply is a record, than of those for whom a zero stands.
+const fewKnown = "Weeks in which the dose of under 70 % of the patients is known are left out: those known are often those who take none."
+
 // doseFigure shows the mean daily dose week by week.
 func (q *quarter) doseFigure(ctx context.Context, g string) (Figure, error) {
 	f := Figure{
@@ -253,14 +266,21 @@ func (q *quarter) doseFigure(ctx context.Context, g string) (Figure, error) {
 		f.Absent = foreign(upper(why) + ".")
 		return f, nil
 	}
-	s := Series{Label: groupName(g)}
+	s, few := Series{Label: groupName(g)}, 0
 	for _, e := range r.Estimates {
 		var week int
 		if n, _ := fmt.Sscanf(e.Visit, "week %d", &week); e.Term != "mean_dose_patients" || n != 1 || !e.Value.OK() {
 			continue
 		}
+		if float64(e.N.Arm) < enough*float64(e.N.Arm+e.N.Missing) {
+			few++
+			continue
+		}
 		low, high := float64(e.CI.Low), float64(e.CI.High)
 		s.Points = append(s.Points, Point{X: float64(week), Y: float64(e.Value), Low: low, High: high, Basis: On(e.N.Arm)})
+	}
+	if few > 0 {
+		f.Caption = f.Caption.And(" ").join(Say(fewKnown))
 	}
 	if len(s.Points) < 2 {
 		return f, nil
