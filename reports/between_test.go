@@ -90,6 +90,13 @@ func TestSitesAreAdjusted(t *testing.T) {
 	if g, _ := figure(o, "sites-adjusted"); g.Plot == nil {
 		t.Error("the overview does not adjust")
 	}
+	for _, b := range o.Sections[0].Blocks {
+		if table, ok := b.(reports.Table); ok && table.ID == "by-site" {
+			if head := table.Columns[4].Label; head != "Better mood" { // of the PHQ-9 alone, no sleep
+				t.Errorf("the shares of the PHQ-9 stand under %q", head)
+			}
+		}
+	}
 }
 
 // The report of one site compares it with no other.

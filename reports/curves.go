@@ -172,7 +172,15 @@ func curves(in Language, title, name string, all []analysis.Series, level float6
 		p.Step = s.Step
 		p.X.Label, p.Y.Label = in.Text(s.XUnit), in.Text(s.YUnit)
 		line := Series{Label: s.Group}
+		most := 0
 		for _, q := range s.Points {
+			most = max(most, q.N)
+		}
+		for _, q := range s.Points {
+			if strings.HasPrefix(name, "dose-by-week/") && float64(q.N) < enough*float64(most) {
+				f.Caption = Say(fewKnown)
+				continue
+			}
 			line.Points = append(line.Points, Point{X: float64(q.X), Y: float64(q.Y), Low: float64(q.Low), High: float64(q.High), Basis: On(q.N)})
 			bands = bands || q.Low.OK() || q.High.OK()
 		}

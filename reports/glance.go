@@ -50,9 +50,7 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 			notices = append(notices, cannot(g.title, why))
 			continue
 		}
-		if t.Topic == "" {
-			t.Topic = g.title
-		}
+		t.Topic = topic(g, t)
 		before, missing, err := q.yearBefore(ctx, g, group)
 		if err != nil {
 			return s, err
@@ -70,6 +68,14 @@ func buildGlance(ctx context.Context, q *quarter) (Section, error) {
 	}
 	s.Blocks = append(s.Blocks, notices...)
 	return s, nil
+}
+
+// topic names what a tile tells of its goal, which may be less than the goal.
+func topic(g goal, t Tile) string {
+	if t.Topic != "" {
+		return t.Topic
+	}
+	return g.title
 }
 
 // yearBefore is a goal's figure of the same quarter a year before, or why there is none.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"recoup/analysis"
 	"recoup/analysis/taper"
@@ -68,9 +70,11 @@ func buildOpioids(ctx context.Context, q *quarter) (Section, error) {
 		}
 		if why != "" {
 			s.Blocks = append(s.Blocks, cannot("Opioid doses are not shown", upper(why)))
-			return s, nil
+			apart, err := q.oudTables(ctx)
+			s.Blocks = append(s.Blocks, apart...)
+			return s, err
 		}
-		s.Lead = Say(q.text("Daily dose in morphine milligram equivalents (MME).") + " " + q.text(opioid.Caution) + " " + q.text("Medication for opioid use disorder is never converted and is not counted here."))
+		s.Lead = Say(q.text("Daily dose in morphine milligram equivalents (MME).") + " " + q.text(opioid.Caution) + " " + q.text("Medication for opioid use disorder is never converted; who is on it is shown apart, where any record says so."))
 		s.Blocks = append(s.Blocks, q.doseTable(g, r), q.taperTable(g, r))
 		f, err := q.doseFigure(ctx, g)
 		if err != nil {
@@ -83,7 +87,9 @@ func buildOpioids(ctx context.Context, q *quarter) (Section, error) {
 			}
 		}
 	}
-	return s, nil
+	apart, err := q.oudTables(ctx)
+	s.Blocks = append(s.Blocks, apart...)
+	return s, err
 }
 
 // visitsOf returns the windows of a term, in order.
@@ -119,7 +125,7 @@ func (q *quarter) doseTable(g string, r analysis.Result) Table {
 		pct, _ := at(r, "percent_change_mean", g, v)
 		mean := estimated(change, 1).WithSign()
 		mean.Partial = float64(change.N.Arm) < enough*float64(change.N.Arm+change.N.Missing)
-		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(q.when(v))), Count(change.N.Arm).Named("dose known/" + change.Visit + "/" + g).PartOf("on opioids at entry/" + g), single(before, 1), single(now, 1), mean, estimated(pct, 0).WithSign().WithUnit("", "%")}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{Label(upper(q.when(v))), Count(change.N.Arm).Named(doseKnown(v, g)).PartOf("on opioids at entry/" + g), single(before, 1), single(now, 1), mean, estimated(pct, 0).WithSign().WithUnit("", "%")}})
 		t.Footnotes = []Words{foreign("Definition: " + change.Definition + ". " + upper(change.Method.Name) + ".")}
 	}
 	return t
@@ -153,15 +159,97 @@ func (q *quarter) taperTable(g string, r analysis.Result) Table {
 	if g != "" {
 		t.Caption += ", " + g
 	}
+	var few []string
 	for _, x := range taperShares {
 		for _, v := range visitsOf(r, x.term+"_known") {
 			known, _ := at(r, x.term+"_known", g, v)
 			all, _ := at(r, x.term+"_all", g, v)
 			t.Rows = append(t.Rows, Row{Cells: []Cell{Label(x.label), Label(q.when(v)), shared(known), shared(all)}})
+			if w := q.when(v); float64(known.N.Arm) < enough*float64(all.N.Arm) && !slices.Contains(few, w) {
+				few = append(few, w)
+			}
+		}
+	}
+	if len(few) > 0 {
+		t.Footnotes = append(t.Footnotes, Say(q.text("Known of under 70 %: {0}. Those of known dose are then often those who take none, and their share is too high.", strings.Join(few, "; "))))
+	}
+	return t
+}
+
+// oudTables show who is on medication for opioid use disorder, where any record is of it.
+func (q *quarter) oudTables(ctx context.Context) ([]Block, error) {
+	var out []Block
+	for _, g := range q.groups {
+		r, why, err := q.ask(ctx, taper.OUDMedication, q.now, analysis.Question{Arm: g}, nil)
+		if err != nil {
+			return nil, err
+		}
+		if why == "" {
+			out = append(out, q.oudTable(g, r))
+			err = q.oudSums(ctx, g, r)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// oudSums says that those whose dose is known in a window are among those known here:
+// the rest may be those on medication for opioid use disorder alone.
+func (q *quarter) oudSums(ctx context.Context, g string, r analysis.Result) error {
+	doses, why, err := q.taper(ctx, q.now, g)
+	if err != nil || why != "" {
+		return err
+	}
+	for _, v := range visitsOf(r, "on_oud_medication_known") {
+		known, _ := at(r, "on_oud_medication_known", g, v)
+		if dose, ok := at(doses, "mme_change_mean", g, v); ok && dose.N.Arm <= known.N.Arm {
+			whole, _ := denominator(known)
+			q.joins = append(q.joins, QuantitySum{Total: whole, Parts: []string{doseKnown(v, g)}})
+		}
+	}
+	return nil
+}
+
+// doseKnown names the count of patients on opioids at entry with a known dose in a window.
+func doseKnown(visit, group string) string { return "dose known/" + visit + "/" + group }
+
+func (q *quarter) oudTable(g string, r analysis.Result) Table {
+	t := Table{
+		ID: "oud-" + slug(groupName(g)), Caption: q.text("Medication for opioid use disorder, apart"),
+		Columns: []Column{{Label: "Window"}, {Label: "Known", Align: Right}, {Label: "On it, of those known", Align: Right}, {Label: "On it, of all patients", Align: Right}},
+		Footnotes: []Words{
+			Say("It is a treatment, not an opioid for pain: it is never converted to MME, and a share that falls is no success."),
+			Say("On it: a record of medication for opioid use disorder, by its indication, covers at least one day of the window. Known not to be on it: a record of something else does. Buprenorphine or methadone without an indication tells neither."),
+			Say("A day without a record is unknown unless the cohort file says otherwise, so the share of all patients, unknown counted as not on it, is the least that it can be. Wilson intervals."),
+		},
+	}
+	if g != "" {
+		t.Caption += ", " + g
+	}
+	for _, term := range []string{"on_oud_medication_at_entry", "on_oud_medication"} {
+		for _, v := range visitsOf(r, term+"_known") {
+			known, _ := at(r, term+"_known", g, v)
+			all, _ := at(r, term+"_all", g, v)
+			whole, _ := denominator(known)
+			within := population(g)
+			row := Row{Cells: []Cell{
+				Label(upper(q.when(v))), Count(known.N.Arm).Named(whole).PartOf(within),
+				shared(known).PartOf(within), shared(all).OutOf(within),
+			}}
+			for i := range row.Cells[2:] {
+				row.Cells[2+i].Format.Decimals = 1 // few patients are on it
+			}
+			t.Rows = append(t.Rows, row)
 		}
 	}
 	return t
 }
+
+// fewKnown says why weeks are not drawn: records end sooner of those who still take
+// something, whose every supply is a record, than of those for whom a zero stands.
+const fewKnown = "Weeks in which the dose of under 70 % of the patients is known are left out: those known are often those who take none."
 
 // doseFigure shows the mean daily dose week by week.
 func (q *quarter) doseFigure(ctx context.Context, g string) (Figure, error) {
@@ -178,14 +266,21 @@ func (q *quarter) doseFigure(ctx context.Context, g string) (Figure, error) {
 		f.Absent = foreign(upper(why) + ".")
 		return f, nil
 	}
-	s := Series{Label: groupName(g)}
+	s, few := Series{Label: groupName(g)}, 0
 	for _, e := range r.Estimates {
 		var week int
 		if n, _ := fmt.Sscanf(e.Visit, "week %d", &week); e.Term != "mean_dose_patients" || n != 1 || !e.Value.OK() {
 			continue
 		}
+		if float64(e.N.Arm) < enough*float64(e.N.Arm+e.N.Missing) {
+			few++
+			continue
+		}
 		low, high := float64(e.CI.Low), float64(e.CI.High)
 		s.Points = append(s.Points, Point{X: float64(week), Y: float64(e.Value), Low: low, High: high, Basis: On(e.N.Arm)})
+	}
+	if few > 0 {
+		f.Caption = f.Caption.And(" ").join(Say(fewKnown))
 	}
 	if len(s.Points) < 2 {
 		return f, nil

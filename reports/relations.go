@@ -41,9 +41,13 @@ func denominator(e analysis.Estimate) (whole, within string) {
 		return of("judged"), paired(e)
 	case strings.HasPrefix(term, "responders_all"):
 		return population(e.Arm), ""
+	case strings.HasPrefix(term, "on_oud_medication") && strings.HasSuffix(term, "_known"):
+		return of("known " + strings.TrimSuffix(term, "_known")), population(e.Arm)
+	case strings.HasPrefix(term, "on_oud_medication"):
+		return population(e.Arm), ""
 	case strings.HasSuffix(term, "_known"):
 		return of("known " + strings.TrimSuffix(term, "_known")), "on opioids at entry/" + e.Arm
-	case strings.HasSuffix(term, "_all") && e.Outcome == "" && !strings.HasPrefix(term, "returned"):
+	case strings.HasSuffix(term, "_all") && !strings.HasPrefix(term, "returned"):
 		return "on opioids at entry/" + e.Arm, population(e.Arm)
 	case strings.HasPrefix(term, "returned_") && strings.HasSuffix(term, "_seen"):
 		return of("seen " + term), "of " + strings.TrimSuffix(term, "_seen") + "/" + e.Arm

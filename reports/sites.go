@@ -60,7 +60,7 @@ func Overview(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Repo
 	for _, g := range goals {
 		t.Columns = append(t.Columns, Column{Label: g.title, Align: Right})
 	}
-	meaning := make([]string, len(goals))
+	meaning := make([]Tile, len(goals))
 	for _, site := range sites {
 		row, before, err := q.siteRow(ctx, site, meaning)
 		if err != nil {
@@ -69,8 +69,9 @@ func Overview(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Repo
 		t.Rows, compared.Rows = append(t.Rows, row), append(compared.Rows, before...)
 	}
 	for i, g := range goals {
-		if meaning[i] != "" {
-			t.Footnotes = append(t.Footnotes, Say(q.text(g.title)+": "+meaning[i]+"."))
+		if m := meaning[i]; m.Label != "" {
+			t.Columns[2+i].Label = topic(g, m)
+			t.Footnotes = append(t.Footnotes, Say(q.text(topic(g, m))+": "+m.Label+"."))
 		}
 	}
 	s.Blocks = append(s.Blocks, t)
@@ -101,7 +102,7 @@ func Overview(ctx context.Context, c *datasets.Cohort, o QuarterlyOptions) (Repo
 // siteRow is the headlines of one site, measured at the visits of the whole cohort, and
 // the same against the year before. What each means is noted once, and again in the row
 // where a site's differs.
-func (q *quarter) siteRow(ctx context.Context, site Site, meaning []string) (Row, []Row, error) {
+func (q *quarter) siteRow(ctx context.Context, site Site, meaning []Tile) (Row, []Row, error) {
 	compared := []Row{{Heading: true, Cells: []Cell{Label(site.Name)}}}
 	row := Row{Cells: []Cell{Label(site.Name)}}
 	own, err := newQuarter(site.Cohort, q.opt)
@@ -138,15 +139,15 @@ func (q *quarter) siteRow(ctx context.Context, site Site, meaning []string) (Row
 			if missing != "" {
 				then = NotAvailable(upper(strings.TrimSuffix(missing, ".")) + ".")
 			}
-			line := q.yearBeforeRow(g.title, cell, then)
+			line := q.yearBeforeRow(topic(g, tile), cell, then)
 			line.Indent = 1
 			compared = append(compared, line)
 		}
 		switch {
 		case why != "":
-		case meaning[i] == "":
-			meaning[i] = tile.Label
-		case meaning[i] != tile.Label:
+		case meaning[i].Label == "":
+			meaning[i] = tile
+		case meaning[i].Label != tile.Label:
 			cell = NotAvailable(q.text("At this site it would be: {0}.", tile.Label))
 		}
 		row.Cells = append(row.Cells, cell)

@@ -124,7 +124,7 @@ var analysisTerms = []string{
 	"Weights for drop-out (inverse probability)",
 	"The answer under other assumptions about missing values",
 	"Dose by week",
-	"Opioid dose reduction",
+	"Opioid dose reduction", "Medication for opioid use disorder",
 	"Tapered and stopped, by published definitions",
 	"Velocity of the taper",
 	"Time to half the dose, to stopping and to resumption",

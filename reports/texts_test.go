@@ -76,7 +76,7 @@ func extract(t *testing.T) (byFile map[string][]string, patched []string) {
 // unshown are texts that no reader of a report sees: names of counts, of styles and
 // settings, columns of tables of analyses, parts of terms, reasons of exclusion that are only
 // counted, commands, citations, and what report sections lists.
-var unshown = regexp.MustCompile(`^(}@media|patients of |on opioids at entry/|left out/|Heading\d|Subtitle$|Caption$|Sheet1$|Location$|005EB8|XmR$|EUR$|GBP$|found$|lead$|nobody is left|recoup (analyze|instrument) show|rows of patients without|SD $|Liberation|the five goals of the field,|from referral to follow-up,|entry, now, change|daily dose at entry and|work status and time to|control charts by quarter and|cost of the program and|completeness, what was| is best$| \(complement of|Holm 1979|(arm|reference|difference|variance ratio) (raw|adjusted)$|(difference|gray|cumulative_incidence) of $|(share|days) in $)|\b10\.\d{4,}/\S*[^.\s]$`)
+var unshown = regexp.MustCompile(`^(}@media|patients of |on opioids at entry/|dose known/|left out/|Heading\d|Subtitle$|Caption$|Sheet1$|Location$|005EB8|XmR$|EUR$|GBP$|found$|lead$|nobody is left|recoup (analyze|instrument) show|rows of patients without|SD $|Liberation|the five goals of the field,|from referral to follow-up,|entry, now, change|daily dose at entry and|work status and time to|control charts by quarter and|cost of the program and|completeness, what was| is best$| \(complement of|Holm 1979|(arm|reference|difference|variance ratio) (raw|adjusted)$|(difference|gray|cumulative_incidence) of $|(share|days) in $)|\b10\.\d{4,}/\S*[^.\s]$`)
 
 type extractor struct {
 	set     *token.FileSet

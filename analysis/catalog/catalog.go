@@ -70,6 +70,7 @@ var All = []*analysis.Analysis{
 	taper.VelocityAnalysis,
 	taper.TimeAnalysis,
 	taper.SafetyAnalysis,
+	taper.OUDMedication,
 	taper.TrajectoriesAnalysis,
 	work.Return,
 	work.LogRankAnalysis,

@@ -210,22 +210,9 @@ func (r *CostsResult) summarise(l *ledger.Ledger, o CostOptions, level float64) 
 	}
 }
 
-// How much of a window the records must reach over, of which share of the patients
-// they may fall short, and how unlikely it must be that they stop as soon by chance.
-const (
-	reachOf    = 0.75
-	shortOf    = 0.1
-	stopChance = 0.001
-)
-
 // reach finds out whether the records of care reach over the windows. A report of
 // patients who came last quarter has the year before of them and a few months after,
 // which would read as a fall in cost.
-//
-// With dates: over the first three quarters of the window of at least nine patients in
-// ten, held against the last date of any cost. With day numbers, of which none says
-// when records end: were those of n patients spread evenly, none of them would be later
-// than the share x of the window with a probability of under xⁿ.
 func (r *CostsResult) reach(l *ledger.Ledger, o CostOptions) {
 	if !r.Periods {
 		return
@@ -236,57 +223,12 @@ func (r *CostsResult) reach(l *ledger.Ledger, o CostOptions) {
 			care = append(care, name)
 		}
 	}
-	w := float64(r.Window)
-	short := 0
-	for _, p := range r.patients {
-		if l.Through != nil && l.Through[p] < reachOf*w {
-			short++
-		}
-	}
-	after, _ := l.Ends(0, w, care)
-	_, before := l.Ends(-w, 0, care)
-	ever, _ := l.Ends(math.Inf(-1), math.Inf(1), care)
-	nAfter, last := r.farthest(after, 1)
-	nBefore, first := r.farthest(before, -1)
-	recorded, _ := r.farthest(ever, 1)
-	stops := func(n int, far float64) bool {
-		if n == 0 { // nothing of anyone, though there is of some at another time
-			n, far = recorded, 0.5*w
-		}
-		return far < reachOf*w && math.Pow(far/w, float64(n)) < stopChance
-	}
-	const cure = "wait until the records reach further, or compare a shorter time: window=90"
-	switch {
-	case float64(short) > shortOf*float64(len(r.patients)):
-		r.ShortAfter = fmt.Sprintf("%d of %d patients were admitted less than %.0f days before the last date of a cost", short, len(r.patients), math.Ceil(reachOf*w))
-	case stops(nAfter, last+1):
-		r.ShortAfter = fmt.Sprintf("the records of care stop %.0f days after admission", last)
-		if nAfter == 0 {
-			r.ShortAfter = fmt.Sprintf("no care of the %d days from admission is recorded of anyone", r.Window)
-		}
-	}
-	if stops(nBefore, first) {
-		r.ShortBefore = fmt.Sprintf("the records of care begin %.0f days before admission", first)
-		if nBefore == 0 {
-			r.ShortBefore = fmt.Sprintf("no care of the %d days before admission is recorded of anyone", r.Window)
-		}
-	}
+	r.ShortAfter, r.ShortBefore = l.Short(r.patients, float64(r.Window), care)
 	for _, why := range []string{r.ShortAfter, r.ShortBefore} {
 		if why != "" {
-			r.warn(WarnUnknown, fmt.Sprintf("costs of the %d days before and after admission are not compared: %s", r.Window, why), cure)
+			r.warn(WarnUnknown, fmt.Sprintf("costs of the %d days before and after admission are not compared: %s", r.Window, why), "wait until the records reach further, or compare a shorter time: window=90")
 		}
 	}
-}
-
-// farthest returns how many of the patients counted have a record, and the day of it that
-// is farthest in the direction of sign.
-func (r *CostsResult) farthest(days []float64, sign float64) (n int, far float64) {
-	for _, p := range r.patients {
-		if d := sign * days[p]; !math.IsNaN(d) {
-			n, far = n+1, math.Max(far, d)
-		}
-	}
-	return n, far
 }
 
 // noItem returns an item without numbers.

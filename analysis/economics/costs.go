@@ -47,8 +47,8 @@ var Costs = analysis.New(analysis.Analysis{
 	Name:     "economics/costs",
 	Title:    "Mean costs in two arms, with censoring or skewed",
 	Estimand: "mean cost of each arm from admission to the horizon, their difference and ratio",
-	Doc: `Costs of a patient are the sum of their records from admission to the horizon, each discounted by (1 + rate)^-(day/365.25) where a rate is given. Means and not medians: a budget is paid in means.
-mean: of all patients as if all were followed; too low where some were not.
+	Doc: `Costs of a patient are the sum of their records from admission to the horizon, of the days 0 to horizon - 1, each discounted by (1 + rate)^-(day/365.25) where a rate is given. Means and not medians: a budget is paid in means.
+mean: of all patients as if all were followed; too low where some were not, and refused where the records of costs stop long before the horizon.
 weighted: of the patients whose costs were seen whole, each over the probability of being followed as long, 1/n Σ ΔM/K(T-), K the product limit of censoring within the arm. partitioned: the same within intervals of step days, so that patients lost later count for what was seen whole of them. lin: mean cost of each interval of those still followed, times the share alive at its start; right where patients are lost at the ends of intervals.
 These take loss to follow-up to be independent of costs within an arm, and need someone followed to the horizon. At equal times all who were followed as long are at risk.
 gamma: log mean cost is a sum of arm and covariates, with a variance in proportion to its square; costs must be above 0. two-part: a logistic model of whether there is any cost, times the gamma model of those there are. Means are of all patients as if in the one arm, then the other.
@@ -154,6 +154,11 @@ func (a *accounts) read(in analysis.Input, q analysis.Question, o CostsOptions) 
 	}
 	if l.Mixed || !l.Days {
 		return r, fmt.Errorf("%w: %s; %s", analysis.ErrCannot, l.Warnings[0].Message, l.Warnings[0].Cure)
+	}
+	if o.Followed == "" {
+		if err := reaches(l, a.groups, float64(o.Horizon)); err != nil {
+			return r, err
+		}
 	}
 	asked := l.Categories
 	if len(o.Categories) > 0 {
@@ -269,6 +274,23 @@ func (a *accounts) fill(c *datasets.Cohort, recorded []bool, cost, columns [][]f
 			a.x[2+k] = append(a.x[2+k], x[p])
 		}
 	}
+}
+
+// reaches refuses a horizon that the records of costs do not reach over: what came after
+// them would count as nothing. Of one kind of cost, such as the program's own, nothing
+// tells an end of records from an end of costs.
+func reaches(l *ledger.Ledger, groups []analysis.Group, horizon float64) error {
+	if len(l.Categories) < 2 {
+		return nil
+	}
+	var who []int
+	for _, g := range groups {
+		who = append(who, g.Patients...)
+	}
+	if why, _ := l.Short(who, horizon, l.Categories); why != "" {
+		return fmt.Errorf("%w: costs to day %.0f are not known: %s; set a shorter horizon=DAYS, or give followed=COLUMN, the days each was under observation", analysis.ErrCannot, horizon, why)
+	}
+	return nil
 }
 
 func (a *accounts) warn(r *analysis.Result, o CostsOptions) {

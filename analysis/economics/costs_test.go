@@ -174,3 +174,40 @@ func TestCostsOfAnotherPriceYear(t *testing.T) {
 		}
 	}
 }
+
+// Of twenty patients in two arms care is recorded every 30th day to day 90: no year's cost
+// is known of them, though 90 days' are, and a year's with the days they were followed.
+// Were the records to stop by chance, all 20 would have to be in a fourth of the year:
+// 0.25²⁰. Of the program's cost alone nothing tells an end of records from one of costs.
+func TestCostsThatDoNotReachTheHorizon(t *testing.T) {
+	kinds := strings.Replace(costsCohort, "        - {name: cost, type", "        - {name: kind, type: string, role: category}\n        - {name: cost, type", 1)
+	made := func(to int, kind string) analysis.Input {
+		var people, costs strings.Builder
+		costs.WriteString("id,day,kind,cost\n")
+		for i := range 20 {
+			fmt.Fprintf(&people, "p%d,%s,%d,0,50\n", i, []string{"program", "usual"}[i%2], 91+300*(i/18))
+			for day := 0; day <= to; day += 30 {
+				fmt.Fprintf(&costs, "p%d,%d,%s,%d\n", i, day, map[bool]string{true: "program", false: kind}[day == 0], 10+i%3)
+			}
+		}
+		return openedAs(t, kinds, people.String(), costs.String())
+	}
+	for _, c := range []struct {
+		what string
+		in   analysis.Input
+		set  map[string]string
+		ok   bool
+	}{
+		{"a year's records", made(360, "visit"), nil, true},
+		{"records to day 300, in the last quarter", made(300, "visit"), nil, true},
+		{"records to day 90", made(90, "visit"), nil, false},
+		{"records to day 90, of 90 days", made(90, "visit"), map[string]string{"horizon": "90"}, true},
+		{"records to day 90, patients followed", made(90, "visit"), map[string]string{"followed": "followed", "method": "weighted"}, true},
+		{"the program alone", made(90, "program"), nil, true},
+	} {
+		_, err := economics.Costs.Run(t.Context(), c.in, ofCosts, c.set)
+		if (err == nil) != c.ok || err != nil && (!errors.Is(err, analysis.ErrCannot) || !strings.Contains(err.Error(), "stop 90 days after admission")) {
+			t.Errorf("%s: %v", c.what, err)
+		}
+	}
+}

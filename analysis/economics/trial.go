@@ -49,7 +49,7 @@ var Trial = analysis.New(analysis.Analysis{
 	Name:     "economics/trial",
 	Title:    "Cost and effect in two arms (trial-based analysis)",
 	Estimand: "difference between arm and reference in mean cost and mean effect over the horizon, and in net benefit at each willingness to pay, for patients alike in what is adjusted for",
-	Doc: `Costs of a patient are the sum of their records from admission to the horizon; the effect is QALYs (the area under a utility at the visits, by straight lines between them, in years of 365.25 days), improvement, or success.
+	Doc: `Costs of a patient are the sum of their records from admission to the horizon, of the days 0 to horizon - 1; where the records stop long before it there is no answer, unless followed says who was seen how long. The effect is QALYs (the area under a utility at the visits, by straight lines between them, in years of 365.25 days), improvement, or success.
 Cost, effect and net benefit w·effect - cost are regressed on the arm, the baseline and covariates by least squares with HC2 errors, which are Welch's without covariates; the same columns for all, so that the net benefit's coefficient is w times the effect's less the cost's.
 Terms: cost_mean and effect_mean of each arm, at the mean of what is adjusted for; cost_difference, effect_difference; icer, their ratio, with Fieller's interval, and none where the effect is not apart from 0 or one arm is better and cheaper; net_benefit at each willingness to pay; probability_cost_effective, the share of bootstrap samples in which it is above 0.
 Intervals: percentiles of samples drawn within each arm, BCa, or t. Costs are skewed: of few patients with rare large bills no interval is good.
@@ -290,6 +290,11 @@ func (a *arms) costs(c *datasets.Cohort, o TrialOptions) ([][]float64, []analysi
 	}
 	if l.Mixed || !l.Days {
 		return nil, nil, nil, fmt.Errorf("%w: %s; %s", analysis.ErrCannot, l.Warnings[0].Message, l.Warnings[0].Cure)
+	}
+	if o.Censoring == CensoringComplete {
+		if err := reaches(l, a.groups, horizon); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	asked := l.Categories
 	if len(o.Categories) > 0 {

@@ -75,9 +75,10 @@ func people(t testing.TB) []person {
 }
 
 // made writes and opens the trial: what a patient cost falls on the first and the last day
-// of the year, and costs of 99 just before and after it.
-func made(t testing.TB, all []person) analysis.Input {
+// of the year, and costs of 99 just before and after it; or the last ones earlier.
+func made(t testing.TB, all []person, stops ...int) analysis.Input {
 	t.Helper()
+	last := append(stops, 363)[0]
 	var patients, visits, costs strings.Builder
 	patients.WriteString("id,arm,age\n")
 	visits.WriteString("id,visit,utility\n")
@@ -92,7 +93,10 @@ func made(t testing.TB, all []person) analysis.Input {
 			fmt.Fprintf(&visits, "%s,%s,%s\n", p.id, v, u)
 		}
 		if p.cost != "" {
-			fmt.Fprintf(&costs, "%s,-1,care,99\n%s,364,care,99\n%s,0,program,100\n%s,363,care,%s\n%s,5,care,-100\n", p.id, p.id, p.id, p.id, p.cost, p.id)
+			fmt.Fprintf(&costs, "%s,-1,care,99\n%s,0,program,100\n%s,%d,care,%s\n%s,5,care,-100\n", p.id, p.id, p.id, last, p.cost, p.id)
+			if stops == nil {
+				fmt.Fprintf(&costs, "%s,364,care,99\n", p.id)
+			}
 		}
 	}
 	dir := t.TempDir()
@@ -257,6 +261,9 @@ func TestTrialRefuses(t *testing.T) {
 		},
 		"expected numbers": func() (analysis.Result, error) {
 			return economics.Trial.Run(t.Context(), in, asked, map[string]string{"wtp": "much"})
+		},
+		"the records of care stop 200 days after admission": func() (analysis.Result, error) {
+			return economics.Trial.Run(t.Context(), made(t, people(t), 200), asked, nil)
 		},
 		"too few": func() (analysis.Result, error) {
 			return economics.Trial.Run(t.Context(), made(t, people(t)[:4]), asked, nil)

@@ -38,6 +38,7 @@ var doseDefaults = DoseOptions{
 const (
 	unitMME        = "mme"
 	unitAsRecorded = "as-recorded"
+	unitNone       = "" // who has a record is counted, not what was given
 )
 
 // rules are the choices of how records become daily doses.
@@ -85,8 +86,9 @@ type doses struct {
 	result     analysis.Result // what was left out, and warnings
 }
 
-// open reads the records that a question is about. Unit is mme or as-recorded: one
-// drug in its own unit, which is never converted and never mixed by indication.
+// open reads the records that a question is about. Unit is mme; as-recorded: one
+// drug in its own unit, which is never converted and never mixed by indication; or
+// none, where no dose is asked for.
 func open(in analysis.Input, q analysis.Question, o DoseOptions, unit string) (*doses, error) {
 	if in.Cohort == nil {
 		return nil, cannot("expected a cohort")
@@ -106,7 +108,7 @@ func open(in analysis.Input, q analysis.Question, o DoseOptions, unit string) (*
 	if d.mme && h.onlyOUD() {
 		return nil, errOUD
 	}
-	if !d.mme {
+	if unit == unitAsRecorded {
 		recorded, err := h.asRecorded()
 		if err != nil {
 			return nil, err
@@ -120,12 +122,13 @@ func open(in analysis.Input, q analysis.Question, o DoseOptions, unit string) (*
 	d.result.Excluded = append(excluded, h.exclusions()...)
 	records, already := h.records()
 	d.records = records
-	if d.mme {
+	switch unit {
+	case unitMME:
 		d.result.Warnings = conversionWarnings(already)
 		if d.conversion.Status != "sourced" {
 			d.warn(analysis.WarnUnverified, "the conversion table "+d.conversion.Name+" was not read in its source", "choose another table")
 		}
-	} else {
+	case unitAsRecorded:
 		d.takeAsRecorded()
 	}
 	if o.rules().Hold == opioid.HoldDay && d.anyRecord(func(r opioid.Record) bool { return r.Kind == opioid.AtVisit }) {
@@ -190,6 +193,18 @@ func (d *doses) ended(ds []Daily) {
 	if d.o.Gap != string(opioid.GapZero) {
 		return
 	}
+	last := d.lastDays()
+	for p := range ds {
+		for i := range ds[p].Dose {
+			if float64(ds[p].From+i) > last[p] {
+				ds[p].Dose[i] = math.NaN()
+			}
+		}
+	}
+}
+
+// lastDays returns the last day of any patient's records, on each patient's clock.
+func (d *doses) lastDays() []float64 {
 	offset := make([]float64, len(d.records)) // of a patient's clock
 	if d.clock == clockAdmission {
 		offset = d.c.Days(datasets.RoleAdmitted)
@@ -204,13 +219,11 @@ func (d *doses) ended(ds []Daily) {
 			last = math.Max(last, offset[p]+float64(r.StartDay)+days-1)
 		}
 	}
-	for p := range ds {
-		for i := range ds[p].Dose {
-			if float64(ds[p].From+i) > last-offset[p] {
-				ds[p].Dose[i] = math.NaN()
-			}
-		}
+	out := make([]float64, len(d.records))
+	for p := range out {
+		out[p] = last - offset[p]
 	}
+	return out
 }
 
 // dischargeDays returns the day of discharge on the clock of the doses, NaN where

@@ -137,8 +137,8 @@ fast the dose falls is taper/velocity's, and flags are taper/safety's.
 The window at discharge is the day of discharge and the 6 days after it; a log that
 ends with the program knows its first day alone, which off-at-discharge asks about.
 Patients who were never admitted and have no record are in no denominator.
-Medication for opioid use disorder is counted apart and never converted. A record
-that cannot be converted makes its days unknown.
+Medication for opioid use disorder is never converted; taper/oud-medication counts
+who is on it. A record that cannot be converted makes its days unknown.
 The tapered and off shares here are against the baseline of the options; published
 definitions with their own baselines and denominators are taper/definitions's.`,
 	Refs: []string{
@@ -202,7 +202,7 @@ func (r *reducer) prepare() error {
 	if r.wanted != "" && !slices.ContainsFunc(named(), func(d analysis.Definition) bool { return d.Name == r.wanted }) {
 		return fmt.Errorf("%w: the cohort file chooses the definition taper: %s, which taper/reduction does not have", analysis.ErrOptions, r.wanted)
 	}
-	if err := r.placeWindows(); err != nil {
+	if r.spans, err = r.place(r.o.Windows); err != nil {
 		return err
 	}
 	from, to := min(r.baseline.From, 0), max(r.baseline.To, horizon)
@@ -226,49 +226,46 @@ func (r *reducer) prepare() error {
 	return nil
 }
 
-// placeWindows settles which windows are asked for.
-func (r *reducer) placeWindows() error {
-	words := r.o.Windows
-	if r.q.Visit != "" {
-		w, err := r.atVisit()
+// place returns the windows of the question: those of words, or that of its visit.
+func (d *doses) place(words []string) ([]span, error) {
+	if d.q.Visit != "" {
+		w, err := d.atVisit()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		words = []string{w}
 	}
-	can := slices.ContainsFunc(r.discharged, func(d float64) bool { return !math.IsNaN(d) })
+	var out []span
+	can := slices.ContainsFunc(d.discharged, func(v float64) bool { return !math.IsNaN(v) })
 	for _, word := range words {
 		if word == "discharge" {
 			if !can {
-				r.result.Warnings = append(r.result.Warnings, analysis.Warning{
-					Code:    "window-not-available",
-					Message: "no dose at discharge: the cohort has no dates of admission and discharge", Cure: "add columns with roles admitted and discharged to a table of one row a patient",
-				})
+				d.warn("window-not-available", "no dose at discharge: the cohort has no dates of admission and discharge", "add columns with roles admitted and discharged to a table of one row a patient")
 				continue
 			}
-			r.sayDischarge()
-			r.spans = append(r.spans, span{discharge: true, visit: "discharge"})
+			d.sayDischarge()
+			out = append(out, span{discharge: true, visit: "discharge"})
 			continue
 		}
 		w, err := parseWindow(word)
 		if err != nil {
-			return fmt.Errorf("%w: windows: %w, or discharge", analysis.ErrOptions, err)
+			return nil, fmt.Errorf("%w: windows: %w, or discharge", analysis.ErrOptions, err)
 		}
-		r.spans = append(r.spans, span{Window: w, visit: w.String()})
+		out = append(out, span{Window: w, visit: w.String()})
 	}
-	if len(r.spans) == 0 {
-		return cannot("no window of days can be placed: the cohort has no dates of admission and discharge")
+	if len(out) == 0 {
+		return nil, cannot("no window of days can be placed: the cohort has no dates of admission and discharge")
 	}
-	return nil
+	return out, nil
 }
 
 // atVisit turns the visit asked about into a window: discharge, or the 29 days
 // that end with the visit's week.
-func (r *reducer) atVisit() (string, error) {
-	if r.q.Visit == "discharge" {
+func (d *doses) atVisit() (string, error) {
+	if d.q.Visit == "discharge" {
 		return "discharge", nil
 	}
-	v, err := r.c.Visit(r.q.Visit)
+	v, err := d.c.Visit(d.q.Visit)
 	switch {
 	case err != nil:
 		return "", err
@@ -282,15 +279,15 @@ func (r *reducer) atVisit() (string, error) {
 }
 
 // at returns a patient's own window.
-func (r *reducer) at(s span, p int) (Window, bool) {
+func (d *doses) at(s span, p int) (Window, bool) {
 	if !s.discharge {
 		return s.Window, true
 	}
-	if math.IsNaN(r.discharged[p]) {
+	if math.IsNaN(d.discharged[p]) {
 		return Window{}, false
 	}
-	d := int(r.discharged[p])
-	return Window{d, d + seven - 1}, true
+	day := int(d.discharged[p])
+	return Window{day, day + seven - 1}, true
 }
 
 func (r *reducer) empty(term string, scale analysis.Scale, visit, arm, definition string) analysis.Estimate {

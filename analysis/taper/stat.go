@@ -91,7 +91,7 @@ func withShare(e analysis.Estimate, x, n int, level float64) analysis.Estimate {
 	e.N.Arm, e.N.Events = n, x
 	e.Method.R, e.Method.Ref = fmt.Sprintf("prop.test(%d, %d, correct = FALSE)", x, n), refWilson
 	if n == 0 {
-		return e.Warn(analysis.WarnTooFew, "no patient is in the denominator", "record the doses of patients on opioids at entry in these days")
+		return e.Warn(analysis.WarnTooFew, "no patient is in the denominator", "record the doses of more patients in these days")
 	}
 	p := float64(x) / float64(n)
 	e.Value, e.CI = analysis.Num(p), analysis.Wilson(x, n, level)
@@ -106,7 +106,7 @@ func withRiskDifference(e analysis.Estimate, x1, n1, x2, n2 int, level float64) 
 	e.N.Arm, e.N.Reference, e.N.Events = n1, n2, x1
 	e.Method.R, e.Method.Ref = fmt.Sprintf(`DescTools::BinomDiffCI(%d, %d, %d, %d, method = "score")`, x1, n1, x2, n2), refNewcombe
 	if n1 == 0 || n2 == 0 {
-		return e.Warn(analysis.WarnTooFew, "one of the groups has no patient in the denominator", "record the doses of patients on opioids at entry in these days")
+		return e.Warn(analysis.WarnTooFew, "one of the groups has no patient in the denominator", "record the doses of more patients in these days")
 	}
 	p, q := float64(x1)/float64(n1), float64(x2)/float64(n2)
 	e.Value, e.CI = analysis.Num(p-q), analysis.Newcombe(x1, n1, x2, n2, level)
@@ -119,7 +119,7 @@ func withRiskDifference(e analysis.Estimate, x1, n1, x2, n2 int, level float64) 
 // followUp warns where too few of n patients are known.
 func followUp(e analysis.Estimate, n, unknown int) analysis.Estimate {
 	if float64(n-unknown) < 0.7*float64(n) {
-		return e.Warn(analysis.WarnLowFollowUp, fmt.Sprintf("the dose is known for %d of %d patients, under 70 %%", n-unknown, n),
+		return e.Warn(analysis.WarnLowFollowUp, fmt.Sprintf("what is asked is known for %d of %d patients, under 70 %%", n-unknown, n),
 			"record the doses of more patients, zero doses too: those who are seen may differ from those who are not")
 	}
 	return e

@@ -227,7 +227,7 @@ func (a *app) runAnalysis(ctx context.Context, path, name string, f runFlags) er
 		Question: &q, Where: f.load.where, SetAside: f.load.setAside,
 	}}
 	if f.evidence != "" {
-		set, err := asEvidence(f.evidence, out)
+		set, err := asEvidence(f.evidence, co.Outcomes(), out)
 		if err != nil {
 			return err
 		}
