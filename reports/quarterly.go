@@ -335,12 +335,25 @@ func (q *quarter) ask(ctx context.Context, a *analysis.Analysis, c *datasets.Coh
 	if errors.Is(err, analysis.ErrCannot) || errors.Is(err, datasets.ErrUnknownName) || errors.Is(err, analysis.ErrOptions) {
 		cannot, err = err.Error(), nil
 	} else {
+		if question.Arm == "" && len(q.all.Arms()) == 0 {
+			nobodysArm(r.Estimates)
+		}
 		r = r.Shared()
 	}
 	if err == nil {
 		q.asked[key] = answered{r, cannot}
 	}
 	return r, cannot, err
+}
+
+// nobodysArm takes the word for everyone off the estimates of a cohort without arms: the
+// counts of a report are named by an arm, or by none.
+func nobodysArm(all []analysis.Estimate) {
+	for i := range all {
+		if all[i].Arm == analysis.All {
+			all[i].Arm = ""
+		}
+	}
 }
 
 // find returns the estimate of a term for a group.

@@ -131,7 +131,7 @@ func (q *quarter) byRule(ctx context.Context, x registered, group string) (seen,
 		return seen, all, err
 	}
 	all, err = ask("all")
-	pair := analysis.Estimate{Outcome: x.field.Name, Visit: q.discharge.Value, Arm: group}
+	pair := analysis.Estimate{Outcome: x.field.Name, Visit: q.discharge.VisitName(), Arm: group}
 	return seen.OutOf("judged/" + name).PartOf(paired(pair)), all.OutOf(population(group)), err
 }
 

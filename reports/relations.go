@@ -99,7 +99,7 @@ func (q *quarter) sums() []QuantitySum {
 			out = append(out, QuantitySum{Total: "flow-" + v.VisitName(), Parts: []string{has}})
 			s := QuantitySum{Total: has}
 			for _, g := range q.groups {
-				s.Parts = append(s.Parts, paired(analysis.Estimate{Outcome: f.Name, Visit: v.Value, Arm: g}))
+				s.Parts = append(s.Parts, paired(analysis.Estimate{Outcome: f.Name, Visit: v.VisitName(), Arm: g}))
 			}
 			out = append(out, s)
 		}
