@@ -227,7 +227,7 @@ func BenchmarkPeers(b *testing.B) {
 		{"pandas", exec.Command(python, "testdata/peers/load_pandas.py", path), exec.Command(python, "-c", "import pandas")},
 	} {
 		b.Run(peer.name, func(b *testing.B) {
-			if peer.asked != nil && peer.asked.Run() != nil {
+			if peer.asked != nil && exec.Command(peer.asked.Args[0], peer.asked.Args[1:]...).Run() != nil {
 				b.Skip("SKIPPED: not installed")
 			}
 			var cpu, system time.Duration
