@@ -409,11 +409,8 @@ visits:
 	silent(t, b.String(), "of those off work at entry had returned", "a clear fall", "At day 365")
 }
 
-// Of 60 patients 30 are on buprenorphine for opioid use disorder before admission and 15
-// of them later; 12 have morphine for pain in both windows and 18 nothing. Known before:
-// 30 + 12 = 42, so 71.4 % of 42 and 50 % of 60; later: 15 + 12 = 27, 55.6 % and 25 %.
-func TestMedicationForOpioidUseDisorderStandsApart(t *testing.T) {
-	const dictionary = `
+// dosesFile is a cohort of patients with records of doses and what they are for.
+const dosesFile = `
 name: c
 resources:
   - name: patients
@@ -435,6 +432,11 @@ resources:
         - {name: dose, type: number, role: dose}
         - {name: days, type: integer, role: days_supplied}
 `
+
+// Of 60 patients 30 are on buprenorphine for opioid use disorder before admission and 15
+// of them later; 12 have morphine for pain in both windows and 18 nothing. Known before:
+// 30 + 12 = 42, so 71.4 % of 42 and 50 % of 60; later: 15 + 12 = 27, 55.6 % and 25 %.
+func TestMedicationForOpioidUseDisorderStandsApart(t *testing.T) {
 	report := func(pain, later int, policy string) string {
 		var p, d strings.Builder
 		p.WriteString("id,age\n")
@@ -451,7 +453,7 @@ resources:
 				fmt.Fprintf(&d, "p%02d,morphine,oral,pain,-28,30,28\np%02d,morphine,oral,pain,152,20,29\n", i, i)
 			}
 		}
-		return written(t, dictionary, map[string]string{"p": p.String(), "d": d.String()}, reports.QuarterlyOptions{}, policy)
+		return written(t, dosesFile, map[string]string{"p": p.String(), "d": d.String()}, reports.QuarterlyOptions{}, policy)
 	}
 	const table = "Medication for opioid use disorder, apart"
 	text := report(12, 15, "none")
@@ -463,7 +465,7 @@ resources:
 	says(t, text, "| Days -28 to -1 | 48 | 62.5% (", "| Days 152 to 180 | hidden [a] | hidden [a] | hidden [a] |", "| Days 152 to 180 | 18 | 30 |")
 	silent(t, text, "14.8%", "6.7%")
 	// Nobody else's report speaks of it in numbers.
-	silent(t, written(t, dictionary, map[string]string{
+	silent(t, written(t, dosesFile, map[string]string{
 		"p": "id,age\na,40\nb,50\n", "d": "id,drug,route,why,day,dose,days\na,morphine,oral,pain,-28,30,28\nb,buprenorphine,transdermal,pain,-28,1,28\n",
 	}, reports.QuarterlyOptions{}, "none"), table)
 }
@@ -471,39 +473,18 @@ resources:
 // Of 40 on opioids at entry the dose of 39 is known later: both numbers shown would tell
 // of the one, in a cohort without arms as in any other.
 func TestWhoseDoseIsNotKnownIsNotTold(t *testing.T) {
-	const dictionary = `
-name: c
-resources:
-  - name: patients
-    path: p
-    schema:
-      fields:
-        - {name: id, type: string, role: patient}
-        - {name: age, type: number, role: covariate}
-  - name: doses
-    path: d
-    constants: {unit: mg}
-    schema:
-      fields:
-        - {name: id, type: string, role: patient}
-        - {name: drug, type: string, role: drug}
-        - {name: route, type: string, role: route}
-        - {name: day, type: integer, role: day}
-        - {name: dose, type: number, role: dose}
-        - {name: days, type: integer, role: days_supplied}
-`
 	report := func(later int) string {
 		var p, d strings.Builder
 		p.WriteString("id,age\n")
-		d.WriteString("id,drug,route,day,dose,days\n")
+		d.WriteString("id,drug,route,why,day,dose,days\n")
 		for i := range 40 {
 			fmt.Fprintf(&p, "p%02d,%d\n", i, 40+i%20)
-			fmt.Fprintf(&d, "p%02d,morphine,oral,-28,60,28\n", i)
+			fmt.Fprintf(&d, "p%02d,morphine,oral,pain,-28,60,28\n", i)
 			if i < later {
-				fmt.Fprintf(&d, "p%02d,morphine,oral,152,%d,29\n", i, 20+i)
+				fmt.Fprintf(&d, "p%02d,morphine,oral,pain,152,%d,29\n", i, 20+i)
 			}
 		}
-		return written(t, dictionary, map[string]string{"p": p.String(), "d": d.String()}, reports.QuarterlyOptions{}, "cms-11")
+		return written(t, dosesFile, map[string]string{"p": p.String(), "d": d.String()}, reports.QuarterlyOptions{}, "cms-11")
 	}
 	const known = "| Days 152 to 180 | 39 |"
 	silent(t, report(39), known)

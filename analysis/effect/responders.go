@@ -157,13 +157,10 @@ func importantRule(p analysis.Paired, lower bool) (rule, []analysis.Warning, err
 		return rule{}, nil, fmt.Errorf("%w: the instrument %s has no sourced important difference; use rule=percent or rule=points", analysis.ErrOptions, i.Name)
 	}
 	r := rule{Rule: fit.Rule{Kind: fit.RulePoints, Threshold: d.Value, Lower: lower}}
-	unit := "points"
 	if d.Kind == instrument.Relative {
-		r.Kind, unit = fit.RulePercent, "% of baseline"
-	} else if d.Value == 1 {
-		unit = "point"
+		r.Kind = fit.RulePercent
 	}
-	r.words = fmt.Sprintf("improved by the important difference of %s: %g %s (%s; %s; %s)", i.Title, d.Value, unit, d.Method, d.Population, d.Source)
+	r.words = fmt.Sprintf("improved by the important difference of %s: %s", i.Title, d.Words())
 	var ws []analysis.Warning
 	if d.Status != instrument.Sourced {
 		ws = append(ws, analysis.Warning{Code: analysis.WarnUnverified, Message: "the important difference of " + i.Title + " is unverified: it was not read in its source"})

@@ -177,13 +177,11 @@ func important(p analysis.Paired, lower bool) (fit.Rule, string, []analysis.Warn
 	if !ok {
 		return fit.Rule{}, "", nil, fmt.Errorf("%w: the instrument %s has no sourced important difference; use rule=percent or rule=points", analysis.ErrOptions, i.Name)
 	}
-	r, unit := fit.Rule{Kind: fit.RulePoints, Threshold: d.Value, Lower: lower}, "points"
+	r := fit.Rule{Kind: fit.RulePoints, Threshold: d.Value, Lower: lower}
 	if d.Kind == instrument.Relative {
-		r.Kind, unit = fit.RulePercent, "% of baseline"
-	} else if d.Value == 1 {
-		unit = "point"
+		r.Kind = fit.RulePercent
 	}
-	words := fmt.Sprintf("improved by the important difference of %s: %g %s (%s; %s; %s)", i.Title, d.Value, unit, d.Method, d.Population, d.Source)
+	words := fmt.Sprintf("improved by the important difference of %s: %s", i.Title, d.Words())
 	if d.Status == instrument.Sourced {
 		return r, words, nil, nil
 	}

@@ -9,6 +9,7 @@
 package instrument
 
 import (
+	"fmt"
 	"math"
 )
 
@@ -147,6 +148,19 @@ type Difference struct {
 	// Only sourced differences are defaults.
 	Default bool   `yaml:"default"`
 	Note    string `yaml:"note"`
+}
+
+// Words says how large the difference is and where it is from: 2 points (consensus; low
+// back pain; Ostelo 2008).
+func (d Difference) Words() string {
+	unit := "points"
+	switch {
+	case d.Kind == Relative:
+		unit = "% of baseline"
+	case d.Value == 1:
+		unit = "point"
+	}
+	return fmt.Sprintf("%g %s (%s; %s; %s)", d.Value, unit, d.Method, d.Population, d.Source)
 }
 
 // Instrument is one score: a questionnaire, one scale of a questionnaire, or a

@@ -214,3 +214,16 @@ func checkStatus(t *testing.T, what string, s Status) {
 		t.Errorf("%s: status %q, want sourced or unverified", what, s)
 	}
 }
+
+func TestWordsOfADifference(t *testing.T) {
+	for want, d := range map[string]Difference{
+		"2 points (consensus; low back pain; A 2008)":            {Value: 2, Kind: Absolute, Method: Consensus, Population: "low back pain", Source: "A 2008"},
+		"1 point (consensus; chronic pain; B 2008)":              {Value: 1, Kind: Absolute, Method: Consensus, Population: "chronic pain", Source: "B 2008"},
+		"26.8 % of baseline (anchor; primary care; C 2020)":      {Value: 26.8, Kind: Relative, Method: Anchor, Population: "primary care", Source: "C 2020"},
+		"1 % of baseline (anchor; one per cent is plural; none)": {Value: 1, Kind: Relative, Method: Anchor, Population: "one per cent is plural", Source: "none"},
+	} {
+		if got := d.Words(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
