@@ -368,14 +368,19 @@ func find(r analysis.Result, term, group string) (analysis.Estimate, bool) {
 
 // without is an estimate that has no number, and why in the words of its analysis.
 func without(e analysis.Estimate) Cell {
-	if len(e.Warnings) == 0 {
-		return NotAvailable("There are no patients with the values needed.")
+	c := NotAvailable("There are no patients with the values needed.")
+	if len(e.Warnings) > 0 {
+		w := e.Warnings[0]
+		text := upper(w.Message)
+		if w.Cure != "" {
+			text += "; " + w.Cure
+		}
+		c = NotAvailable(text + ".").English()
 	}
-	w := e.Warnings[0]
-	if w.Cure != "" {
-		return NotAvailable(upper(w.Message) + "; " + w.Cure + ".").English()
+	if e.N.Arm > 0 { // the reason tells of them too: that all values of three are equal
+		c.Basis = On(e.N.Arm)
 	}
-	return NotAvailable(upper(w.Message) + ".").English()
+	return c
 }
 
 func upper(s string) string {

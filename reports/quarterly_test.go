@@ -491,3 +491,12 @@ func TestWhoseDoseIsNotKnownIsNotTold(t *testing.T) {
 	says(t, report(40), strings.Replace(known, "39", "40", 1))
 	says(t, report(20), strings.Replace(known, "39", "20", 1))
 }
+
+// Why a number of three patients cannot be computed is theirs too: that all of them
+// changed alike.
+func TestReasonsOfFewAreHidden(t *testing.T) {
+	const reason = "All values are equal"
+	files := map[string]string{"v": "id,visit,pain\na,base,6\nb,base,7\nc,base,8\na,end,5\nb,end,6\nc,end,7\n"}
+	says(t, written(t, visitsFile, files, reports.QuarterlyOptions{}, "none"), reason)
+	silent(t, written(t, visitsFile, files, reports.QuarterlyOptions{}, "cms-11"), reason)
+}
